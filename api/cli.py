@@ -1,0 +1,46 @@
+"""The commands of `python -m api` that do one thing and end; each yields the lines it prints."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from graph import Graph, schema
+from graph.ids import time_of
+from storage import Storage
+
+LISTED = 1_000
+"""Quarantined events shown at once; more than that is not read by people."""
+
+
+class CommandError(Exception):
+    """A command could not do what it was asked; the message says why."""
+
+
+def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
+    """Apply the graph's schema and prepare the bucket; the same again changes nothing."""
+    graph.ping()  # a clear error in two seconds, before the schema's long wait
+    schema.apply(graph.connection)
+    yield "The graph has its constraints and indexes."
+    storage.photos.prepare_bucket()
+    yield "The bucket is ready."
+
+
+def list_quarantined(graph: Graph) -> Iterator[str]:
+    """Every event that was given up, a line each."""
+    events = graph.events.quarantined(LISTED)
+    for event in events:
+        age = datetime.now(UTC) - time_of(event.id)
+        yield (
+            f"{event.id}  {event.kind:<15}  subject {event.subject_id}  author {event.author_id}  "
+            f"{event.attempts} attempts  {int(age.total_seconds())} s old"
+        )
+    yield f"{len(events)} in quarantine." if events else "Nothing is in quarantine."
+
+
+def requeue(graph: Graph, storage: Storage, event_id: int) -> Iterator[str]:
+    """Make a quarantined event due and ring for it. Raises CommandError if there is none."""
+    event = graph.events.requeue(event_id)
+    if event is None:
+        message = f"No event {event_id} is in quarantine."
+        raise CommandError(message)
+    storage.queues.ring(event, None)  # fails open: the sweeper rings again
+    yield f"Event {event_id} ({event.kind}) is due again."
