@@ -1,0 +1,116 @@
+"""StorageSettings, and how a Redis server is reached: a time-out on every wait, no retries."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Self
+
+import redis
+from environs import Env, validate
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from storage.buffers import Wire
+from storage.circuit import Circuit
+
+TIMEOUT_SECONDS = 0.5
+"""For connecting, and for each wait for bytes."""
+PING_TIMEOUT_SECONDS = 0.25
+"""A ping connects and asks: half a second together."""
+CONNECTIONS = 64
+"""The most connections a process opens to one server, for single commands and for buffers each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings:
+    """Where timelines, queues and photos are. The URLs and keys hold passwords: never shown."""
+
+    queue_url: str = field(repr=False)
+    cache_url: str = field(repr=False)
+    s3_endpoint_url: str
+    s3_bucket: str
+    s3_access_key: str = field(repr=False)
+    s3_secret_key: str = field(repr=False)
+    s3_region: str
+    media_base_url: str
+    s3_cors_origins: tuple[str, ...] = ()
+    timeline_cap: int = 400
+    timeline_slack: int = 100
+
+    @classmethod
+    def from_env(cls, env: Env) -> Self:
+        """The settings in the environment; `env` decides when what is missing is reported."""
+        return cls(
+            queue_url=env.str("QUEUE_REDIS_URL"),
+            cache_url=env.str("CACHE_REDIS_URL"),
+            s3_endpoint_url=env.str("S3_ENDPOINT_URL"),
+            s3_bucket=env.str("S3_BUCKET"),
+            s3_access_key=env.str("AWS_ACCESS_KEY_ID"),
+            s3_secret_key=env.str("AWS_SECRET_ACCESS_KEY"),
+            s3_region=env.str("AWS_REGION", "us-east-1"),
+            media_base_url=env.str("MEDIA_BASE_URL"),
+            s3_cors_origins=tuple(env.list("S3_CORS_ORIGINS", []) or ()),
+            timeline_cap=env.int("TIMELINE_CAP", 400, validate=validate.Range(1, 5_000)),
+            timeline_slack=env.int("TIMELINE_SLACK", 100, validate=validate.Range(0, 2_000)),
+        )
+
+
+class Server:
+    """One Redis server: a client for single commands, a pool for buffers, one circuit for both.
+
+    RESP2, so that nothing but replies ever comes; no CLIENT SETINFO, two round trips a connection.
+    """
+
+    def __init__(self, part: str, url: str) -> None:
+        self.client = redis.Redis(connection_pool=_pool(url, TIMEOUT_SECONDS))
+        self._part = part
+        self._buffer_pool = _pool(url, TIMEOUT_SECONDS)
+        self._ping_client = redis.Redis(connection_pool=_pool(url, PING_TIMEOUT_SECONDS))
+        self._circuit = Circuit(part)
+
+    def guard(self) -> AbstractContextManager[None]:
+        """Runs calls of `client`. Raises StorageUnavailableError."""
+        return self._circuit.guard()
+
+    @contextmanager
+    def wire(self) -> Iterator[Wire]:
+        """A connection for packed buffers, for one caller. Raises StorageUnavailableError.
+
+        One that failed, or whose replies were not all read, is closed: nobody gets another's reply.
+        """
+        with self._circuit.guard():
+            connection = self._buffer_pool.get_connection()
+            wire = Wire(connection)
+            try:
+                yield wire
+            except BaseException:
+                connection.disconnect()  # type: ignore[no-untyped-call]
+                raise
+            else:
+                if wire.unread:
+                    connection.disconnect()  # type: ignore[no-untyped-call]
+            finally:
+                self._buffer_pool.release(connection)
+
+    def ping(self) -> None:
+        """Returns if the server answers now, whatever the circuit thinks; else raises as others."""
+        with Circuit(self._part).guard():
+            self._ping_client.ping()
+
+    def close(self) -> None:
+        """Closes every connection."""
+        for pool in (self.client.connection_pool, self._buffer_pool):
+            pool.disconnect()
+        self._ping_client.connection_pool.disconnect()
+
+
+def _pool(url: str, timeout_seconds: float) -> redis.ConnectionPool:
+    return redis.ConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        driver_info=None,
+    )

@@ -1,0 +1,55 @@
+"""How often something may be done: a count a window, shared by all processes through the cache."""
+
+import hashlib
+from dataclasses import dataclass
+
+from storage.connections import Server
+from storage.failing import failing_open
+from storage.scripts import source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """At most `quota` uses in `window_seconds`, counted from the first one."""
+
+    name: str
+    quota: int
+    window_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Whether a use is allowed, how many are left, and when the window ends."""
+
+    allowed: bool
+    remaining: int
+    reset_seconds: int
+
+
+def _allowed(_limits: "Limits", policy: Policy, _subject: str) -> Taken:
+    return Taken(allowed=True, remaining=policy.quota, reset_seconds=policy.window_seconds)
+
+
+class Limits:
+    """Counts uses. A cache that is away limits nobody: it would lock everyone out."""
+
+    def __init__(self, cache: Server) -> None:
+        self._cache = cache
+        self._take = cache.client.register_script(source("take"))
+
+    @failing_open("limit", _allowed)
+    def take(self, policy: Policy, subject: str) -> Taken:
+        """One more use of `policy` by `subject`: an account, an address, whatever names it."""
+        with self._cache.guard():
+            used, left_ms = self._take(keys=[_key(policy, subject)], args=[policy.window_seconds])
+        return Taken(
+            allowed=used <= policy.quota,
+            remaining=max(policy.quota - used, 0),
+            reset_seconds=-(-left_ms // 1000),
+        )
+
+
+def _key(policy: Policy, subject: str) -> str:
+    """Of fixed width, and without names or addresses in it."""
+    digest = hashlib.blake2b(subject.encode(), digest_size=16).hexdigest()
+    return f"rl:{policy.name}:{digest}"

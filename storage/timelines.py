@@ -1,0 +1,145 @@
+"""Timelines: one list of post ids a user, `tl:`, newest at the tail, and its build lock, `tb:`.
+
+windows.py says what a list proves; pushing.py how posts get into it; the scripts how one is built.
+Only a build creates a list: begin, read the graph once, finish. A push into no list does nothing.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+import redis
+
+from storage.buffers import Wire, pack
+from storage.claims import unclaimed
+from storage.connections import Server
+from storage.errors import StorageUnavailableError
+from storage.pushing import Push, timeline_key
+from storage.scripts import source
+from storage.windows import ABOVE_NOTHING, EXTRA, Window
+
+TIMELINE_TTL_SECONDS = 30 * 86_400
+"""A list not read for so long goes; the graph answers whoever comes back."""
+BUILD_LOCK_SECONDS = 10
+"""How long a build holds its lock; the next reader may begin anew then."""
+UNFINISHED_TTL_SECONDS = 60
+"""How long the list of a killed build stays, unless somebody reads it."""
+
+
+class Timelines:
+    """The timelines in the cache. Every method raises StorageUnavailableError."""
+
+    def __init__(self, cache: Server, *, cap: int, slack: int) -> None:
+        self.cap = cap
+        self._longest = cap + slack
+        self._cache = cache
+        self._ordered = source("ordered").encode()
+        self._begin = cache.client.register_script(source("begin"))
+        self._finish = cache.client.register_script(source("finish"))
+        self._abort = cache.client.register_script(source("abort"))
+
+    def push(self, user_ids: Sequence[int], post_id: int, *, read_at: float) -> int:
+        """Pushes a post to the users who have a list, and says how many were answered: a prefix.
+
+        Fewer than given where `read_at` (monotonic, when the users were read) went out of date: the
+        caller reads again from there on. StorageUnavailableError too says how many were answered.
+        Twice is safe: duplicates are removed on reading.
+        """
+        push: Push | None = None
+        try:
+            with self._cache.wire() as wire:
+                push = Push(
+                    wire=wire,
+                    post_id=post_id,
+                    ordered_script=self._ordered,
+                    cap=self.cap,
+                    longest=self._longest,
+                )
+                push.run(user_ids, read_at=read_at)
+        except StorageUnavailableError as error:
+            error.answered = push.answered if push else 0
+            raise
+        return push.answered
+
+    def drop(self, *user_ids: int) -> None:
+        """Removes lists and build locks in one command: no build in flight writes any more."""
+        if user_ids:
+            keys = [key for u in user_ids for key in (timeline_key(u), _lock_key(u))]
+            with self._cache.guard():
+                self._cache.client.delete(*keys)
+
+    def begin(self, user_id: int) -> str | None:
+        """A token for `finish`; from now on pushes land. To be called before the graph is read.
+
+        None where a list stands or another build holds the lock.
+        """
+        token = secrets.token_urlsafe(12)
+        arguments: list[str | int] = [
+            token,
+            -ABOVE_NOTHING,
+            BUILD_LOCK_SECONDS,
+            UNFINISHED_TTL_SECONDS,
+        ]
+        with self._cache.guard():
+            begun = self._begin(keys=[_lock_key(user_id), timeline_key(user_id)], args=arguments)
+        return token if begun else None
+
+    def finish(self, user_id: int, token: str, post_ids: Sequence[int], *, watermark: int) -> bool:
+        """Whether the build still had its lock and its list, and the list now stands.
+
+        `post_ids` in any order; the list is complete above `watermark` (0: to the beginning).
+        """
+        arguments: list[str | int] = [
+            token,
+            -ABOVE_NOTHING,
+            TIMELINE_TTL_SECONDS,
+            -watermark,
+            *post_ids,
+        ]
+        with self._cache.guard():
+            keys = [_lock_key(user_id), timeline_key(user_id)]
+            return bool(self._finish(keys=keys, args=arguments))
+
+    def abort(self, user_id: int, token: str) -> None:
+        """Removes lock and unfinished list, if the lock is still this build's."""
+        with self._cache.guard():
+            self._abort(keys=[_lock_key(user_id), timeline_key(user_id)], args=[token])
+
+    def window(self, user_id: int, limit: int) -> Window:
+        """The newest entries for a page of `limit`, with bodies, in one round trip; see first_page.
+
+        The list lives on from now.
+        """
+        with self._cache.wire() as wire:
+            return Window(entries=_read_window(wire, user_id, limit + EXTRA))
+
+    def whole(self, user_id: int) -> list[int]:
+        """The whole list as it lies, sentinel first; empty where there is none."""
+        with self._cache.wire() as wire:
+            [entries] = wire.ask([pack(b"LRANGE", timeline_key(user_id), 0, -1)])
+        return list(map(int, entries))
+
+
+def _read_window(wire: Wire, user_id: int, count: int) -> list[tuple[int, bytes | None]]:
+    key = timeline_key(user_id)
+    # DESC with LIMIT starts at the tail of an unsorted list.
+    sort = (b"SORT_RO", key, b"BY", b"nosort", b"LIMIT", 0, count, b"DESC")
+    bodies = (b"GET", b"#", b"GET", b"p:*")
+    try:
+        _, flat = wire.ask([pack(b"EXPIRE", key, TIMELINE_TTL_SECONDS), pack(*sort, *bodies)])
+    except redis.ResponseError:
+        return _read_in_two(wire, key, count)
+    return [(int(flat[i]), unclaimed(flat[i + 1])) for i in range(0, len(flat), 2)]
+
+
+def _read_in_two(wire: Wire, key: bytes, count: int) -> list[tuple[int, bytes | None]]:
+    """The same in two round trips, where SORT … GET is refused: a cluster, a user of few rights."""
+    [entries] = wire.ask([pack(b"LRANGE", key, -count, -1)])
+    entries.reverse()
+    if not entries:
+        return []
+    bodies = wire.ask([pack(b"GET", b"p:" + entry) for entry in entries])
+    return [(int(e), unclaimed(body)) for e, body in zip(entries, bodies, strict=True)]
+
+
+def _lock_key(user_id: int) -> bytes:
+    return b"tb:%014x" % user_id

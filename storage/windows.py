@@ -1,0 +1,110 @@
+"""What a list, or its newest entries, prove about a feed. Pure: ids in, a page or None out.
+
+A list's first entry is a sentinel -W, never above 0: the list is complete above the id W (0: to the
+beginning; ABOVE_NOTHING: it is being built). Where LTRIM cut the sentinel off, it is complete above
+its oldest entry + T. Entries may be out of order by up to T, and may come twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+ABOVE_NOTHING = 1 << 53
+"""The W of a list being built; -W is the sentinel."""
+DISORDER_SECONDS = 60
+"""T: an entry stands at most so far from its place."""
+DISORDER = DISORDER_SECONDS * 1_000 << 12
+"""T as a distance between ids: 12 bits below the milliseconds."""
+EXTRA = 4
+"""Entries read beyond a page's limit: for tombstones, duplicates, and proof of order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The newest entries of a list from the tail, with bodies: b"" deleted, None missing.
+
+    Empty: there is no list.
+    """
+
+    entries: list[tuple[int, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstPage:
+    """A feed's first page: ids newest first, the body of each (None: missing), the next cursor.
+
+    Posts known as deleted are left out. `next_id` is None only at the true end.
+    """
+
+    ids: list[int]
+    bodies: list[bytes | None]
+    next_id: int | None
+
+
+class PageBelow(NamedTuple):
+    """A page under a cursor: ids newest first, where the next starts: None only at the true end.
+
+    Not complete: the page goes below what the list is complete above, and nothing else is said.
+    """
+
+    ids: list[int]
+    next_id: int | None
+    complete: bool
+
+
+NOTHING_PROVED = PageBelow([], None, complete=False)
+
+
+def watermark(entries: Sequence[int]) -> int | None:
+    """The id above which this whole list is complete, or None where it is above nothing."""
+    if not entries or entries[0] == -ABOVE_NOTHING:
+        return None
+    first = entries[0]
+    return -first if first <= 0 else first + DISORDER
+
+
+def first_page(window: Window, limit: int) -> FirstPage | None:
+    """The feed's first page, or None where the window does not prove it."""
+    bodies = {entry: body for entry, body in window.entries if entry > 0}
+    sentinels = [entry for entry, _ in window.entries if entry <= 0]
+    if not window.entries or -ABOVE_NOTHING in sentinels:
+        return None
+    complete_above = -sentinels[0] if sentinels else 0
+    live = sorted(
+        (i for i, body in bodies.items() if i >= complete_above and body != b""), reverse=True
+    )
+    if sentinels and complete_above == 0 and len(live) <= limit:
+        return _page(live, bodies, next_id=None)  # the whole feed
+    if len(live) < limit:
+        return None
+    if not sentinels:
+        oldest = min(entry for entry, _ in window.entries)
+        short = len(window.entries) < limit + EXTRA
+        if short or live[limit - 1] < oldest + DISORDER:
+            return None  # an older entry may stand outside the window, too far towards the head
+    return _page(live[:limit], bodies, next_id=live[limit - 1])
+
+
+def page_below(entries: Sequence[int], before: int, limit: int) -> PageBelow:
+    """From a whole list, the newest ids below `before`; incomplete where the graph must answer."""
+    complete_above = watermark(entries)
+    if complete_above is None:
+        return NOTHING_PROVED
+    ids = sorted({i for i in entries if i >= complete_above and 0 < i < before}, reverse=True)
+    if complete_above == 0 and len(ids) <= limit:
+        return PageBelow(ids, None, complete=True)
+    if len(ids) < limit:
+        return NOTHING_PROVED
+    return PageBelow(ids[:limit], ids[limit - 1], complete=True)
+
+
+def page_above(entries: Sequence[int], after: int, limit: int) -> list[int] | None:
+    """From a whole list, the oldest ids above `after`, ascending; None: the graph answers it."""
+    complete_above = watermark(entries)
+    if complete_above is None or complete_above > after:
+        return None
+    return sorted({i for i in entries if i > after})[:limit]
+
+
+def _page(ids: list[int], bodies: Mapping[int, bytes | None], *, next_id: int | None) -> FirstPage:
+    return FirstPage(ids=ids, bodies=[bodies[i] for i in ids], next_id=next_id)
