@@ -1,0 +1,257 @@
+"""A small TCP proxy between one process (or one client) of ours and one store.
+
+It forces races and outages without hooks in the product: hold a request or an answer at a byte
+pattern until released, cut connections, be slow, be down, swallow everything. Loopback only;
+everything it waits for has a bound.
+"""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from typing import Literal, Self
+
+Side = Literal["request", "answer"]
+
+LONGEST_HOLD_SECONDS = 120.0
+"""A hold that nobody releases lets go by itself: a failing test must not hang."""
+MOST_CONNECTIONS = 64
+CHUNK = 65_536
+
+
+class Hold:
+    """One stop at a byte pattern of requests; see Proxy.hold."""
+
+    def __init__(self, pattern: bytes, side: Side) -> None:
+        self.pattern = pattern
+        self.side = side
+        self._reached = threading.Event()
+        self._released = threading.Event()
+
+    def wait(self, seconds: float = 10.0) -> None:
+        """Returns when the pattern has come and stands held."""
+        if not self._reached.wait(seconds):
+            raise AssertionError(f"nothing with {self.pattern!r} came within {seconds} s")
+
+    @property
+    def reached(self) -> bool:
+        return self._reached.is_set()
+
+    def release(self) -> None:
+        """Let go; what was held arrives, if there is still somebody to take it."""
+        self._released.set()
+
+    def take(self) -> bool:
+        """Whether this hold is free for a connection, which then is the one held."""
+        if self._reached.is_set() or self._released.is_set():
+            return False
+        self._reached.set()
+        return True
+
+    def stand(self) -> None:
+        self._released.wait(LONGEST_HOLD_SECONDS)
+
+
+class _Link:
+    """One client's connection and the server's, with a pump for each direction."""
+
+    def __init__(self, proxy: "Proxy", client: socket.socket, server: socket.socket) -> None:
+        self._proxy = proxy
+        self._client = client
+        self._server = server
+        self._answers_free = threading.Event()
+        self._answers_free.set()
+        self._tail = b""
+
+    def start(self) -> None:
+        for source, target, requests in (
+            (self._client, self._server, True),
+            (self._server, self._client, False),
+        ):
+            threading.Thread(
+                target=self._pump, args=(source, target, requests), daemon=True
+            ).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket, requests: bool) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(CHUNK):
+                self._proxy.obstruct()
+                if requests:
+                    self._requests(chunk)
+                else:
+                    self._answers_free.wait(LONGEST_HOLD_SECONDS)
+                    target.sendall(chunk)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)  # what was sent before the end still arrives
+        if not requests:
+            self.close()
+
+    def _requests(self, chunk: bytes) -> None:
+        """Send a chunk of requests on, stopping at the first pattern that is to be held."""
+        seen = self._tail + chunk
+        for hold in self._proxy.holds():
+            at = seen.find(hold.pattern)
+            if at < 0 or not hold.take():
+                continue
+            if hold.side == "answer":
+                self._hold_answers(hold)
+                continue
+            before = max(0, at - len(self._tail))
+            self._server.sendall(chunk[:before])
+            hold.stand()
+            chunk = chunk[before:]
+        self._server.sendall(chunk)
+        self._tail = seen[-self._proxy.longest_pattern() :]
+
+    def _hold_answers(self, hold: Hold) -> None:
+        """Nothing comes back on this connection until the hold is released."""
+        self._answers_free.clear()
+
+        def free() -> None:
+            hold.stand()
+            self._answers_free.set()
+
+        threading.Thread(target=free, daemon=True).start()
+
+    def close(self, *, reset: bool = False) -> None:
+        for end in (self._client, self._server):
+            with contextlib.suppress(OSError):
+                if reset:  # an RST, not an orderly end
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                end.close()
+        self._proxy.forget(self)
+
+
+class Proxy:
+    """Listens on `port` and passes everything on to `host`:`upstream_port`."""
+
+    def __init__(self, host: str, upstream_port: int) -> None:
+        self._upstream = (host, upstream_port)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=MOST_CONNECTIONS)
+        self.port: int = self._listener.getsockname()[1]
+        self._lock = threading.Lock()
+        self._links: set[_Link] = set()
+        self._holds: list[Hold] = []
+        self._refusing = False
+        self._swallowing = threading.Event()
+        self._latency = 0.0
+        self._closed = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self, pattern: bytes, *, side: Side = "request") -> Hold:
+        """Stop the next connection on which `pattern` is asked; others go on.
+
+        side "request": the server does not get it until the release (what stood before it in the
+        same bytes has gone on). side "answer": the server gets it and does it, but no answer comes
+        back on that connection until the release. One hold stops one connection, once.
+        """
+        hold = Hold(pattern, side)
+        with self._lock:
+            self._holds.append(hold)
+        return hold
+
+    def cut(self) -> None:
+        """Reset every connection; new ones are welcome."""
+        for link in self._open_links():
+            link.close(reset=True)
+
+    def down(self) -> None:
+        """Reset every connection and refuse new ones until `up`."""
+        self._refusing = True
+        self.cut()
+
+    def up(self) -> None:
+        self._refusing = False
+
+    def swallow(self) -> None:
+        """Half-open: connections stand, new ones are taken, nothing passes until `resume`."""
+        self._swallowing.set()
+
+    def resume(self) -> None:
+        """No swallowing, no latency, not down."""
+        self._swallowing.clear()
+        self._latency = 0.0
+        self._refusing = False
+
+    def slow(self, seconds: float) -> None:
+        """Every chunk, either way, is late by this much."""
+        self._latency = seconds
+
+    @contextlib.contextmanager
+    def outage(self) -> Iterator[None]:
+        """Down for a while."""
+        self.down()
+        try:
+            yield
+        finally:
+            self.up()
+
+    def close(self) -> None:
+        """Let go of everything held and end every connection."""
+        self._closed.set()
+        for hold in self._holds:
+            hold.release()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What the links ask for.
+
+    def holds(self) -> list[Hold]:
+        """The holds not reached yet."""
+        with self._lock:
+            return [hold for hold in self._holds if not hold.reached]
+
+    def longest_pattern(self) -> int:
+        with self._lock:
+            return max((len(hold.pattern) - 1 for hold in self._holds), default=0) or 1
+
+    def obstruct(self) -> None:
+        """Be slow, or stand still, as told."""
+        if self._latency:
+            time.sleep(self._latency)
+        end = time.monotonic() + LONGEST_HOLD_SECONDS
+        while self._swallowing.is_set() and time.monotonic() < end and not self._closed.is_set():
+            time.sleep(0.01)
+
+    def forget(self, link: _Link) -> None:
+        with self._lock:
+            self._links.discard(link)
+
+    def _open_links(self) -> list[_Link]:
+        with self._lock:
+            return list(self._links)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while not self._closed.is_set():
+                client, _ = self._listener.accept()
+                self._welcome(client)
+
+    def _welcome(self, client: socket.socket) -> None:
+        if self._refusing or len(self._open_links()) >= MOST_CONNECTIONS:
+            client.close()
+            return
+        try:
+            server = socket.create_connection(self._upstream, timeout=5)
+        except OSError:
+            client.close()
+            return
+        for end in (client, server):
+            end.settimeout(None)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link = _Link(self, client, server)
+        with self._lock:
+            self._links.add(link)
+        link.start()

@@ -1,0 +1,123 @@
+"""`python -m workers photos|fanout|timelines|removal|sweeper`: one process, one duty.
+
+A worker serves one queue: of two, a job taken at a kill would be lost for good. Whoever started it
+starts it again when it ends; SIGTERM lets it finish its job first.
+"""
+
+import signal
+import sys
+import threading
+import uuid
+from typing import Any
+
+import redis
+import structlog
+from environs import Env, EnvValidationError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from storage.queues import QUEUE_OF_KIND
+from workers import logs, stores
+from workers.sweeper import Sweeper
+from workers.watchdog import Watchdog
+
+log = structlog.get_logger()
+
+QUEUES = sorted(set(QUEUE_OF_KIND.values()))
+NAMES = [*QUEUES, "sweeper"]
+
+WORKER_TTL_SECONDS = 30
+"""Bounds the worker's blocking read (15 s less) and how long a dead connection goes unnoticed."""
+
+HANG_SECONDS = 90.0
+"""Longer than RQ's 60 s for a job, and than a sweeper's round ever takes."""
+
+EXIT_STORE, EXIT_USAGE = 1, 2
+
+
+class Worker(SimpleWorker):
+    """RQ's worker in one process, with the request's id bound to every line a job logs."""
+
+    max_connection_wait_time = 5.0  # of a queue that comes back; RQ's minute is two sweeps' worth
+
+    watchdog: Watchdog
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """Run the job under the id of the request that rang for it."""
+        request_id = (job.meta or {}).get("request_id")
+        with structlog.contextvars.bound_contextvars(request_id=request_id), self.watchdog.step():
+            super().execute_job(job, queue)
+
+
+def main(arguments: list[str]) -> int:
+    """Do one duty until told to stop; the exit status."""
+    if len(arguments) != 1 or arguments[0] not in NAMES:
+        given = f"There is no worker {arguments[0]!r}." if arguments else "Name the worker to run."
+        return _refuse(f"{given} It is one of: {', '.join(NAMES)}.")
+    name = arguments[0]
+    env = Env(eager=False)
+    settings = stores.Settings.from_env(env)
+    level = env.str("LOG_LEVEL", "info")
+    try:
+        env.seal()
+        logs.configure(f"worker-{name}" if name != "sweeper" else name, level=level)
+    except EnvValidationError as error:
+        return _refuse(f"The settings are not complete: {_sentence(error)}.")
+    except ValueError as error:
+        return _refuse(str(error))
+    stores.use(settings)
+    try:
+        return _sweep() if name == "sweeper" else _serve(name, settings.storage.queue_url)
+    finally:
+        stores.close()
+
+
+def _serve(queue: str, queue_url: str) -> int:
+    """Take jobs from one queue; 0 when told to stop, 1 when the queue's Redis went away."""
+    connection = redis.Redis.from_url(
+        queue_url, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0), health_check_interval=10
+    )
+    try:
+        worker = Worker(
+            [queue],
+            name=f"{queue}-{uuid.uuid4().hex[:12]}",  # a dead worker's name is refused for minutes
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_SECONDS,
+            maintenance_interval=30,
+            log_job_description=False,
+        )
+        worker.watchdog = Watchdog(HANG_SECONDS)
+        log.info("worker ready", queue=queue)
+        worker.work(with_scheduler=False)
+    except redis.RedisError as error:
+        log.error("queue away", queue=queue, error=str(error))  # noqa: TRY400 - no trace needed
+        return EXIT_STORE
+    return 0 if worker.shutdown_requested_date else EXIT_STORE
+
+
+def _sweep() -> int:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info("sweeper ready")
+    Sweeper(stores.graph(), stores.storage()).run(stop, Watchdog(HANG_SECONDS))
+    return 0
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return EXIT_USAGE
+
+
+def _sentence(error: EnvValidationError) -> str:
+    return "; ".join(
+        f"{name} ({', '.join(str(problem) for problem in problems).rstrip('.')})"
+        for name, problems in error.error_messages.items()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

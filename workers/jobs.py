@@ -1,0 +1,102 @@
+"""What a worker does when it is rung: claim the event, do what its kind owes, finish it.
+
+The graph is the queue of record. A job that dies anywhere leaves its event, and the sweeper rings
+again when the lease is over; a job rung twice, or late, finds the epoch gone on and does nothing.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from graph import Graph
+from graph.errors import GraphUnavailableError
+from graph.events import Event
+from storage import Storage
+from storage.errors import StorageUnavailableError
+from workers import fanout, metrics, photos, removal, stores, timelines
+from workers.errors import FencedError, UnfinishedError
+
+log = structlog.get_logger()
+
+Handler = Callable[[Graph, Storage, Event], None]
+
+HANDLERS: dict[str, Handler] = {
+    "photo-uploaded": photos.process,
+    "post-published": fanout.fan_out,
+    "post-deleted": removal.remove_post,
+    "profile-changed": removal.refresh_author,
+    "followed": timelines.followed,
+    "left": timelines.left,
+    "blocked": timelines.blocked,
+}
+"""What each kind of event owes. All of it may be done twice."""
+
+OUTAGE_DELAY_SECONDS = 5
+"""After a store was away: when the event may be claimed again (the sweeper rings for it)."""
+
+
+def work(event_id: int, epoch: int) -> None:
+    """The job by which RQ calls us, with this process's stores."""
+    run(stores.graph(), stores.storage(), event_id, epoch)
+
+
+def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
+    """Do the event's work if it is still owed under `epoch`; what came of it, in one word.
+
+    done; stale: claimed, finished or not due; fenced: somebody took over; continued: the rest has
+    been rung for; outage: a store was away, which counts as no attempt; failed: an attempt is
+    spent, and the sweeper rings again until the event is quarantined.
+    """
+    try:
+        event = graph.events.claim(event_id, epoch)
+    except GraphUnavailableError as error:
+        log.warning("job put off", event_id=event_id, error=str(error))
+        return _counted("unknown", "outage")
+    if event is None:
+        return _counted("unknown", "stale")
+    began = time.monotonic()
+    with structlog.contextvars.bound_contextvars(event_id=event_id, kind=event.kind):
+        outcome = _handle(graph, storage, event)
+        seconds = time.monotonic() - began
+        log.info("job", outcome=outcome, attempts=event.attempts, seconds=round(seconds, 4))
+    metrics.JOB_SECONDS.labels(kind=event.kind).observe(seconds)
+    return _counted(event.kind, outcome)
+
+
+def _handle(graph: Graph, storage: Storage, event: Event) -> str:
+    try:
+        HANDLERS[event.kind](graph, storage, event)
+        return "done" if graph.events.finish(event.id, event.epoch) else "fenced"
+    except FencedError:
+        return "fenced"
+    except UnfinishedError:
+        return _continue(graph, storage, event)
+    except (StorageUnavailableError, GraphUnavailableError) as error:
+        log.warning("store away", error=str(error))
+        _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS)
+        return "outage"
+    except Exception:  # RQ's time-out among them: it ends here, as an attempt like any other
+        log.exception("job failed", subject_id=event.subject_id, cursor=event.cursor)
+        return "failed"
+
+
+def _continue(graph: Graph, storage: Storage, event: Event) -> str:
+    """Give the event back at once and ring for it: other events get their turn in between."""
+    if _release(graph, event, delay_seconds=0):
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        storage.queues.ring(event, request_id)
+    return "continued"
+
+
+def _release(graph: Graph, event: Event, *, delay_seconds: int) -> bool:
+    """Whether the event was given back; if the graph is away too, its lease runs out instead."""
+    try:
+        return graph.events.release(event.id, event.epoch, delay_seconds=delay_seconds)
+    except GraphUnavailableError:
+        return False
+
+
+def _counted(kind: str, outcome: str) -> str:
+    metrics.JOBS.labels(kind=kind, outcome=outcome).inc()
+    return outcome

@@ -1,0 +1,36 @@
+"""What is counted; one place, as API processes and workers count the same things.
+
+With PROMETHEUS_MULTIPROC_DIR set before the start, the admin app adds up all processes.
+"""
+
+from prometheus_client import Counter, Histogram
+
+PUBLISH_TO_VISIBLE = Histogram(
+    "photofeed_publish_to_visible_seconds",
+    "From a post's id being drawn to its last follower's timeline.",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 300, 900),
+)
+JOBS = Counter("photofeed_jobs_total", "Jobs run, by what came of them.", ["kind", "outcome"])
+JOB_SECONDS = Histogram(
+    "photofeed_job_seconds",
+    "How long a job ran.",
+    ["kind"],
+    buckets=(0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+TIMELINE_PUSHES = Counter(
+    "photofeed_timeline_pushes_total", "Users to whose timelines, if any, a post was sent."
+)
+TIMELINE_REBUILDS = Counter(
+    "photofeed_timeline_rebuilds_total", "Timelines built from the graph.", ["outcome"]
+)
+TIMELINE_READS = Counter(
+    "photofeed_timeline_reads_total", "Feed pages, by what answered them.", ["source"]
+)
+AUTHOR_PUSHES_MISSED = Counter(
+    "photofeed_author_pushes_missed_total",
+    "Posts whose author's own timeline could not be reached at publishing.",
+)
+SWEEPER_RINGS = Counter(
+    "photofeed_sweeper_rings_total", "Events that the sweeper rang for again.", ["kind"]
+)
+SWEPT = Counter("photofeed_swept_total", "Expired things cleared.", ["what"])

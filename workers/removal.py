@@ -1,0 +1,69 @@
+"""What is taken away: deleted posts with their photos, bodies that show an old name."""
+
+import time
+
+from graph import Graph
+from graph.events import Event
+from storage import Storage
+from workers.errors import FencedError, UnfinishedError
+from workers.fanout import SLICE_SECONDS
+from workers.rebuild import ABOVE_NOTHING
+
+PAGE = 1_000
+"""Posts whose bodies are discarded at once."""
+
+
+def remove_post(graph: Graph, storage: Storage, event: Event) -> None:
+    """Write the tombstone, remove the photos' objects, then forget the photos.
+
+    In this order: while an object may exist its path is known. Safe to repeat. Raises
+    StorageUnavailableError, GraphUnavailableError.
+    """
+    storage.bodies.tombstone([event.subject_id])
+    photos = graph.posts.deleted_photos(event.subject_id)
+    for _photo_id, path in photos:
+        storage.photos.remove(path)
+    if photos:
+        graph.posts.forget_photos([photo_id for photo_id, _path in photos])
+
+
+def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:
+    """Discard the bodies of all the author's posts: they are rendered anew, with the new name.
+
+    Walks downward from the event's cursor (0: not begun). Posts made meanwhile have the new name.
+    Raises FencedError, UnfinishedError, StorageUnavailableError, GraphUnavailableError.
+    """
+    before = event.cursor or ABOVE_NOTHING
+    end = time.monotonic() + SLICE_SECONDS
+    while lowest := _discard_page(graph, storage, event.author_id, before=before, limit=PAGE):
+        before = lowest
+        if not graph.events.advance(event.id, event.epoch, before):
+            raise FencedError(event.id)
+        if time.monotonic() > end:
+            raise UnfinishedError(event.id)
+
+
+def discard_bodies_of(graph: Graph, storage: Storage, author_id: int, limit: int = 10_000) -> None:
+    """Discard the bodies of the author's newest `limit` posts; the event does the rest.
+
+    For the request that changes a name, before its answer. Raises StorageUnavailableError,
+    GraphUnavailableError.
+    """
+    before, left = ABOVE_NOTHING, limit
+    while left > 0:
+        size = min(left, PAGE)
+        lowest = _discard_page(graph, storage, author_id, before=before, limit=size)
+        if lowest is None:
+            return
+        before, left = lowest, left - size
+
+
+def _discard_page(
+    graph: Graph, storage: Storage, author_id: int, *, before: int, limit: int
+) -> int | None:
+    """The lowest post of the page discarded; None when there was none."""
+    post_ids = graph.posts.ids_by_author(author_id, before=before, limit=limit)
+    if not post_ids:
+        return None
+    storage.bodies.discard(post_ids)
+    return post_ids[-1]

@@ -1,0 +1,51 @@
+"""A post as its readers get it: the finished JSON that is kept, joined and sent unparsed."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from graph.posts import Location, Post, PostedPhoto
+from storage import Storage
+
+
+def render(post: Post, storage: Storage) -> bytes:
+    """The post's JSON, compact UTF-8, alike for every viewer. `storage` knows the photos' URLs."""
+    body = {
+        "id": str(post.id),
+        "author": {
+            "id": str(post.author_id),
+            "username": post.author_username,
+            "name": post.author_name,
+        },
+        "caption": post.caption,
+        "location": _location(post.location),
+        "photos": [_photo(photo, storage) for photo in post.photos],
+        "created_at": rfc3339(post.created_at),
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def rfc3339(time: datetime) -> str:
+    """A time in UTC to the millisecond: `2026-11-22T19:53:44.120Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+
+
+def _location(location: Location | None) -> dict[str, Any] | None:
+    if location is None:
+        return None
+    return {
+        "name": location.name,
+        "latitude": location.latitude,
+        "longitude": location.longitude,
+    }
+
+
+def _photo(photo: PostedPhoto, storage: Storage) -> dict[str, Any]:
+    return {
+        "id": str(photo.id),
+        "width": photo.width,
+        "height": photo.height,
+        "blurhash": photo.blurhash,
+        "alt_text": photo.alt_text,
+        "renditions": storage.photos.rendition_urls(photo.path),
+    }
