@@ -1,0 +1,282 @@
+"""Photos in S3: what was just uploaded, the originals, and the renditions that anyone may get.
+
+```text
+incoming/<path>            uploaded by the client with a presigned PUT; private, soon gone
+originals/<path>           the checked bytes; private, never served
+media/<path>/<side>.jpg    renditions; anonymous GET, unguessable, immutable
+```
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.client import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from storage.connections import StorageSettings
+from storage.errors import StorageUnavailableError
+
+RENDITION_SIDES = (1080, 640, 320)
+"""Longest sides in pixels, which name the objects. The same as in workers.imaging."""
+UPLOAD_SECONDS = 3600
+"""How long a presigned PUT may be used."""
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_GONE = {"404", "NoSuchKey", "NotFound"}
+_ABSENT_BUCKET = {"404", "NoSuchBucket"}
+_MADE_ALREADY = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_DELETE_BATCH = 1000
+"""The most keys that one delete request takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One PUT that a client may send, with exactly these headers, until `expires_at`.
+
+    Content-Length is signed too; every HTTP client sends it by itself.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    expires_at: datetime
+
+
+class Photos:
+    """The objects of photos, by their random `path`. Any call may raise StorageUnavailableError."""
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._bucket = settings.s3_bucket
+        self._media_url = settings.media_base_url.rstrip("/") + "/media"
+        self._cors_origins = settings.s3_cors_origins
+        # Whole photos may take their time and are worth a second try, answers to requests neither.
+        self._client = _client(settings, read_seconds=10, attempts=3)
+        self._quick_client = _client(settings, read_seconds=2, attempts=1)
+
+    def presign_upload(
+        self,
+        path: str,
+        *,
+        content_type: str,
+        size_bytes: int,
+        checksum_sha256: str | None,
+        expires_seconds: int = UPLOAD_SECONDS,
+    ) -> Upload:
+        """A PUT of exactly this type, length and (base64) SHA-256; S3 refuses any other.
+
+        Asks no server.
+        """
+        signed: dict[str, Any] = {"ContentType": content_type, "ContentLength": size_bytes}
+        headers = {"Content-Type": content_type}
+        if checksum_sha256 is not None:
+            signed["ChecksumSHA256"] = checksum_sha256
+            headers["x-amz-checksum-sha256"] = checksum_sha256
+        url = self._client.generate_presigned_url(
+            "put_object",
+            Params={"Bucket": self._bucket, "Key": _incoming(path), **signed},
+            ExpiresIn=expires_seconds,
+        )
+        expires_at = datetime.now(UTC) + timedelta(seconds=expires_seconds)
+        return Upload(method="PUT", url=url, headers=headers, expires_at=expires_at)
+
+    def uploaded_size(self, path: str) -> int | None:
+        """Bytes uploaded, None where nothing was."""
+        with _translated():
+            try:
+                answer = self._quick_client.head_object(Bucket=self._bucket, Key=_incoming(path))
+            except ClientError as error:
+                if _code(error) in _GONE:
+                    return None
+                raise
+            return int(answer["ContentLength"])
+
+    def read_upload(self, path: str, *, limit_bytes: int) -> bytes | None:
+        """What was uploaded, None where nothing was.
+
+        Of what is longer than `limit_bytes` only one byte more, by which the caller knows it.
+        """
+        with _translated():
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=_incoming(path))
+            except ClientError as error:
+                if _code(error) in _GONE:
+                    return None
+                raise
+            with closing(answer["Body"]) as body:
+                data = bytes(body.read(limit_bytes + 1))
+            if len(data) < min(int(answer["ContentLength"]), limit_bytes):
+                raise StorageUnavailableError("s3", "an answer was cut short")
+            return data
+
+    def keep_original(self, path: str, data: bytes, content_type: str) -> None:
+        """Keeps the bytes privately. Again with the same bytes changes nothing."""
+        with _translated():
+            self._client.put_object(
+                Bucket=self._bucket, Key=_original(path), Body=data, ContentType=content_type
+            )
+
+    def put_rendition(self, path: str, side: int, data: bytes) -> None:
+        """Publishes one JPEG. Again with the same bytes changes nothing."""
+        with _translated():
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=_rendition(path, side),
+                Body=data,
+                ContentType="image/jpeg",
+                CacheControl=_IMMUTABLE,
+            )
+
+    def remove(self, path: str) -> None:
+        """Removes all objects of a photo. What is gone already stays gone."""
+        keys = [_rendition(path, side) for side in RENDITION_SIDES]
+        self._delete([*keys, _original(path), _incoming(path)])
+
+    def remove_upload(self, path: str) -> None:
+        """Removes what was uploaded, once it has been kept or refused."""
+        self._delete([_incoming(path)])
+
+    def rendition_urls(self, path: str) -> dict[str, str]:
+        """Where anyone may get the renditions, by their longest side."""
+        return {str(side): f"{self._media_url}/{path}/{side}.jpg" for side in RENDITION_SIDES}
+
+    def sweep_incoming(self, older_than: datetime, limit: int) -> int:
+        """Removes at most `limit` uploads not touched since `older_than`; returns how many."""
+        swept = 0
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix="incoming/"
+        )
+        with _translated():
+            for page in pages:
+                old = [
+                    entry["Key"]
+                    for entry in page.get("Contents", ())
+                    if entry["LastModified"] < older_than
+                ][: limit - swept]
+                self._delete(old)
+                swept += len(old)
+                if swept >= limit:
+                    break
+        return swept
+
+    def prepare_bucket(self) -> None:
+        """Makes the bucket where it is missing and sets who may do what. Again is harmless.
+
+        Anyone may GET `media/*`, and nothing else; browsers of the given origins may upload.
+        """
+        with _translated():
+            self._make_bucket()
+            self._client.put_bucket_policy(Bucket=self._bucket, Policy=self._policy())
+            if self._cors_origins:
+                self._client.put_bucket_cors(
+                    Bucket=self._bucket, CORSConfiguration={"CORSRules": [self._cors_rule()]}
+                )
+            else:
+                self._client.delete_bucket_cors(Bucket=self._bucket)
+
+    def ping(self) -> None:
+        """Returns if the bucket can be reached now, within a few seconds; else raises."""
+        with _translated():
+            self._quick_client.head_bucket(Bucket=self._bucket)
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._client.close()
+        self._quick_client.close()
+
+    def _make_bucket(self) -> None:
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if _code(error) not in _ABSENT_BUCKET:
+                raise
+            try:
+                self._client.create_bucket(Bucket=self._bucket)
+            except ClientError as refused:  # another process made it in between
+                if _code(refused) not in _MADE_ALREADY:
+                    raise
+
+    def _policy(self) -> str:
+        statement = {
+            "Sid": "AnyoneMayGetRenditions",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ["s3:GetObject"],
+            "Resource": [f"arn:aws:s3:::{self._bucket}/media/*"],
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    def _cors_rule(self) -> dict[str, Any]:
+        return {
+            "AllowedOrigins": list(self._cors_origins),
+            "AllowedMethods": ["PUT", "GET", "HEAD"],
+            "AllowedHeaders": ["content-type", "x-amz-checksum-sha256"],
+            "MaxAgeSeconds": 3600,
+        }
+
+    def _delete(self, keys: list[str]) -> None:
+        with _translated():
+            for at in range(0, len(keys), _DELETE_BATCH):
+                objects = [{"Key": key} for key in keys[at : at + _DELETE_BATCH]]
+                answer = self._client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+                )
+                if answer.get("Errors"):
+                    first = answer["Errors"][0]
+                    raise StorageUnavailableError("s3", f"{first.get('Code')} at a delete")
+
+
+def _client(settings: StorageSettings, *, read_seconds: float, attempts: int) -> Any:
+    """A client whose every call ends soon. Threads may share it.
+
+    Checksums only where they are asked for: other S3 servers do not know the newer ones, and a
+    presigned PUT would demand them of the client.
+    """
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        connect_timeout=2,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=16,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=settings.s3_endpoint_url,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key,
+        region_name=settings.s3_region,
+        config=config,
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turns whatever S3 or its client says into StorageUnavailableError: none of it is ours."""
+    try:
+        yield
+    except ClientError as error:
+        raise StorageUnavailableError("s3", _code(error)) from error
+    except (BotoCoreError, OSError) as error:
+        raise StorageUnavailableError("s3", type(error).__name__) from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _incoming(path: str) -> str:
+    return f"incoming/{path}"
+
+
+def _original(path: str) -> str:
+    return f"originals/{path}"
+
+
+def _rendition(path: str, side: int) -> str:
+    return f"media/{path}/{side}.jpg"
