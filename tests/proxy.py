@@ -64,6 +64,7 @@ class _Link:
         self._answers_free = threading.Event()
         self._answers_free.set()
         self._tail = b""
+        self._reset = False
 
     def start(self) -> None:
         for source, target, requests in (
@@ -84,7 +85,8 @@ class _Link:
                     self._answers_free.wait(LONGEST_HOLD_SECONDS)
                     target.sendall(chunk)
         with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)  # what was sent before the end still arrives
+            if not self._reset:
+                target.shutdown(socket.SHUT_WR)  # what was sent before the end still arrives
         if not requests:
             self.close()
 
@@ -116,11 +118,12 @@ class _Link:
         threading.Thread(target=free, daemon=True).start()
 
     def close(self, *, reset: bool = False) -> None:
+        self._reset = self._reset or reset
         for end in (self._client, self._server):
             with contextlib.suppress(OSError):
-                if reset:  # an RST, not an orderly end
+                if reset:  # closing sends an RST; the pump's recv is woken without an orderly end
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                end.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
             with contextlib.suppress(OSError):
                 end.close()
         self._proxy.forget(self)
