@@ -1,0 +1,96 @@
+"""`python -m demo` (`make demo`): fill the running stack with a small town by its public API."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from demo.client import ApiDownError, ApiError, Client
+from demo.ending import show
+from demo.fill import TakenError, arrive, follow, publish
+from demo.pictures import PicturesError, fetch
+from demo.plan import Town, plan
+from demo.state import State, Where
+
+PEOPLE = 100
+POSTS = 300
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--posts", type=int, default=POSTS)
+    parser.add_argument("--seed", type=int, help="draw another town (default: the last one's)")
+    parser.add_argument("--api", help="base URL (default: API_URL, or that of the running stack)")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Fill the town, or say in one sentence why not; the exit status."""
+    asked = arguments()
+    console = Console()
+    folder = Path(os.environ.get("STACK_FOLDER") or ".local")
+    where = Where.find(folder, os.environ, api_url=asked.api)
+    try:
+        state = State.load(folder / "demo.json", seed=asked.seed)
+        town = plan(state.seed, asked.people, asked.posts)
+        console.print(f"Seed {state.seed}, {where.api_url}")
+        fill(console, town, where, state, folder / "demo")
+    except ApiDownError as error:
+        console.print(f"[red]{error}[/] Start it with `make up`, then run `make demo` again.")
+    except TakenError as error:
+        console.print(
+            f"[red]{error} exists with another password.[/] {state.path} of the run that made it "
+            "is gone: choose another town with `python -m demo --seed 2`."
+        )
+    except (ApiError, PicturesError, OSError) as error:
+        console.print(f"[red]{error}[/]", highlight=False)
+    except KeyboardInterrupt:
+        console.print("Stopped. Run it again to go on from here.")
+    else:
+        return 0
+    return 1
+
+
+def fill(console: Console, town: Town, where: Where, state: State, folder: Path) -> None:
+    """Carry out the plan with a bar for each part of it, then say how to look at it."""
+    Client(where.api_url).call("GET", "/livez")
+    bar = Progress(
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    follows = sum(len(person.follows) for person in town.people)
+    with bar:
+        tasks = [
+            bar.add_task("Fetching photographs", total=1),
+            bar.add_task("People", total=len(town.people)),
+            bar.add_task("Follows", total=follows),
+            bar.add_task("Posts", total=len(town.posts)),
+        ]
+        pictures = fetch(folder)
+        bar.advance(tasks[0])
+        residents = arrive(town, where.api_url, state.password, lambda: bar.advance(tasks[1]))
+        follow(town, residents, lambda count: bar.advance(tasks[2], count))
+        new = publish(town, residents, pictures, lambda: bar.advance(tasks[3]))
+    known = len(town.posts) - new
+    console.print(f"{new} posts made" + (f", {known} were there already." if known else "."))
+    show(console, where, state, residents[town.guide().username])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
