@@ -42,8 +42,7 @@ def show(console: Console, where: Where, state: State, guide: Resident) -> None:
     say()
     say("Draw the graph around them")
     if where.browser_url:
-        connect = f"connectURL={quote(where.bolt_url, safe=':/@')}&" if where.bolt_url else ""
-        say(f"  {where.browser_url.rstrip('/')}/?{connect}cmd=edit&arg={quote(query)}")
+        say(f"  {where.browser_url}&cmd=edit&arg={quote(query)}")
     say(f"  {query}")
 
 

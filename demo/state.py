@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 API_URL = "http://127.0.0.1:8000"
 SEED = 1
@@ -48,22 +49,25 @@ class Where:
 
     api_url: str
     browser_url: str
-    bolt_url: str
+    """Neo4j Browser with its form filled in but for the password, or nothing."""
 
     @classmethod
     def find(cls, folder: Path, environ: Mapping[str, str], *, api_url: str | None) -> "Where":
         """What the command line, the environment and the running stack's own note say."""
-        running = read_note(folder / "run" / "urls.json")
+        told = {**read_note(folder / "run" / "stack.env"), **environ}
+        browser = told.get("NEO4J_BROWSER_URL", "")
+        scheme, _, address = told.get("NEO4J_URI", "bolt://127.0.0.1:7687").partition("://")
+        login = quote(f"{scheme}://{told.get('NEO4J_USER', 'neo4j')}@{address}", safe=":/@")
         return cls(
-            api_url=api_url or environ.get("API_URL") or running.get("api") or API_URL,
-            browser_url=environ.get("NEO4J_BROWSER_URL") or running.get("browser", ""),
-            bolt_url=environ.get("NEO4J_URI") or running.get("neo4j", ""),
+            api_url=(api_url or told.get("API_URL") or API_URL).rstrip("/"),
+            browser_url=f"{browser}?connectURL={login}" if browser else "",
         )
 
 
 def read_note(path: Path) -> dict[str, str]:
-    """The note's entries, {} without one."""
+    """The note's lines NAME=value, {} without one."""
     try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError):
+        lines = path.read_text().splitlines()
+    except OSError:
         return {}
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
