@@ -1,0 +1,82 @@
+"""`python -m stack up|down|status|logs|run|lock`: what the Makefile calls."""
+
+import argparse
+import os
+import sys
+
+from environs import Env, EnvValidationError
+
+from stack import commands, jars
+from stack.errors import InterruptedStartError, StackError, disk_full
+from stack.settings import ROOT, StackSettings
+
+
+def main(arguments: list[str]) -> int:
+    """Does what is asked; 1 and a sentence when it cannot."""
+    asked = _parser().parse_args(arguments)
+    try:
+        _do(asked, _settings())
+    except StackError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        full = disk_full(error)
+        if full is None:
+            raise
+        print(f"\n{full}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, InterruptedStartError):
+        return 130
+    return 0
+
+
+def _do(asked: argparse.Namespace, settings: StackSettings) -> None:
+    match asked.command:
+        case "up" if asked.detach:
+            commands.up_detached(settings)
+        case "up":
+            commands.up(settings, table=not asked.no_table)
+        case "down":
+            commands.down(settings)
+        case "status":
+            commands.status(settings)
+        case "logs":
+            commands.logs(settings, asked.part)
+        case "run":
+            commands.run(settings, asked.words)
+        case "lock":
+            print(f"{jars.write_lock()} jars locked in {jars.LOCK}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
+    add = parser.add_subparsers(dest="command", required=True).add_parser
+    up = add("up", help="start everything and stay")
+    up.add_argument("--detach", action="store_true", help="come back when it answers")
+    up.add_argument("--no-table", action="store_true", help="print no passwords")
+    add("down", help="stop what runs in the background")
+    add("status", help="show the processes")
+    add("logs", help="follow the logs").add_argument("part", nargs="?")
+    run = add("run", help="run a command with the environment of the running stack")
+    run.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
+    add("lock", help="resolve Neo4j's jars anew")
+    return parser
+
+
+def _settings() -> StackSettings:
+    env = Env(eager=False)
+    if (ROOT / ".env").exists():
+        env.read_env(str(ROOT / ".env"), recurse=False)
+    settings = StackSettings.from_env(env)
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        raise StackError(f"Some settings cannot be read: {error}") from error
+    return settings
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Not sys.exit: after Ctrl-C a download may still hang in a thread that nobody waits for.
+    os._exit(status)

@@ -1,0 +1,124 @@
+"""The S3 server (SeaweedFS, all in one process), or somebody else's, only asked."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from stack.errors import StackError
+from stack.part import External, Program
+from stack.ports import HOST
+from stack.secrets import write_private
+
+NOT_FOUND = 404
+REFUSED = 403
+ADMIN_GRPC_OFFSET = 10_008
+"""Its worker dials the admin port + 10,000, whatever it is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Where photos are kept."""
+
+    endpoint_url: str
+    name: str
+    access_key: str | None
+    secret_key: str | None
+    region: str
+
+
+class EmbeddedS3(Program):
+    """SeaweedFS on ten ports from `port` on; nothing is readable without the key."""
+
+    name = "s3"
+    start_seconds = 60.0
+    stop_seconds = 20.0
+
+    def __init__(self, folder: Path, *, port: int, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self._data = folder / "s3"
+        self._identities = self._data / "identities.json"
+        self._port = port
+
+    def prepare(self) -> None:
+        """The folder and the one identity."""
+        (self._data / "data").mkdir(parents=True, exist_ok=True)
+        key = {"accessKey": self.bucket.access_key, "secretKey": self.bucket.secret_key}
+        actions = ["Admin", "Read", "Write", "List", "Tagging"]
+        identity = {"name": "app", "credentials": [key], "actions": actions}
+        write_private(self._identities, json.dumps({"identities": [identity]}))
+
+    def command(self) -> Sequence[str]:
+        """-disableHttp: without it the filer's port serves private objects to anyone."""
+        first = self._port
+        return [
+            *(str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "mini"),
+            *(f"-dir={self._data / 'data'}", f"-ip={HOST}", f"-ip.bind={HOST}"),
+            *("-disableHttp", "-master.telemetry=false", "-admin.ui=false", "-webdav=false"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+            *(f"-s3.config={self._identities}", f"-bucket={self.bucket.name}"),
+            *(f"-s3.port={first}", f"-s3.port.grpc={first + 1}"),
+            *(f"-filer.port={first + 2}", f"-filer.port.grpc={first + 3}"),
+            *(f"-master.port={first + 4}", f"-master.port.grpc={first + 5}"),
+            *(f"-volume.port={first + 6}", f"-volume.port.grpc={first + 7}"),
+            *(f"-admin.port={first + 8}", f"-admin.port.grpc={first + ADMIN_GRPC_OFFSET}"),
+        ]
+
+    def problem(self) -> str | None:
+        """Ready when the bucket is there for the key."""
+        status = bucket_status(self.bucket)
+        return None if isinstance(status, int) and status < REFUSED else f"it says {status}"
+
+
+class ExternalS3(External):
+    """The server that S3_ENDPOINT_URL names; a bucket that is missing is made by `api init`."""
+
+    name = "s3"
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+
+    def problem(self) -> str | None:
+        """Whether the key is good there."""
+        status = bucket_status(self.bucket)
+        if status == REFUSED:
+            raise StackError(
+                f"The S3 server at {self.bucket.endpoint_url} refuses the key, or the bucket "
+                f"{self.bucket.name} is another's. Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
+                "and S3_BUCKET, or unset S3_ENDPOINT_URL to have an S3 of your own started."
+            )
+        return None if isinstance(status, int) and status <= NOT_FOUND else f"it says {status}"
+
+
+def bucket_status(bucket: Bucket) -> int | str:
+    """The HTTP status of a signed HEAD of the bucket, or what went wrong before there was one."""
+    if not (bucket.access_key and bucket.secret_key):
+        raise StackError("S3_ENDPOINT_URL needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY too.")
+    try:
+        client = boto3.client(
+            "s3",
+            endpoint_url=bucket.endpoint_url,
+            aws_access_key_id=bucket.access_key,
+            aws_secret_access_key=bucket.secret_key,
+            region_name=bucket.region,
+            config=Config(
+                connect_timeout=2,
+                read_timeout=3,
+                retries={"total_max_attempts": 1},
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+            ),
+        )
+        answer = client.head_bucket(Bucket=bucket.name)
+        return int(answer["ResponseMetadata"]["HTTPStatusCode"])
+    except ClientError as error:
+        return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+    except ValueError as error:
+        raise StackError(f"S3_ENDPOINT_URL is not a URL: {error}") from error
+    except BotoCoreError as error:
+        return type(error).__name__
