@@ -1,0 +1,11 @@
+// cypher/blocks/page.cypher: one page of whom a user blocks, falling ids.
+// $blocker_id: integer
+// $before:     integer, exclusive
+// $limit:      integer, 1 to 101
+// returns:     user
+// index:       BLOCKS(blocker_id, blocked_id)
+MATCH ()-[block:BLOCKS]->(user:User)
+WHERE block.blocker_id = $blocker_id AND block.blocked_id < $before
+RETURN user {.id, .username, .name, .bio, .location, .state, .created_at} AS user
+ORDER BY block.blocker_id DESC, block.blocked_id DESC
+LIMIT $limit

@@ -1,0 +1,17 @@
+// cypher/events/counts.cypher: how many events are due, wait for their time, and are in quarantine.
+// $shards: integer, how many shards there are
+// returns: due, waiting, quarantined
+// index:   Event(shard, due_at); :Quarantined
+RETURN COUNT {
+    UNWIND range(0, $shards - 1) AS shard
+    MATCH (event:Event)
+    USING INDEX event:Event(shard, due_at)
+    WHERE event.shard = shard AND event.due_at <= timestamp()
+  } AS due,
+  COUNT {
+    UNWIND range(0, $shards - 1) AS shard
+    MATCH (event:Event)
+    USING INDEX event:Event(shard, due_at)
+    WHERE event.shard = shard AND event.due_at > timestamp()
+  } AS waiting,
+  COUNT { (:Quarantined) } AS quarantined

@@ -1,0 +1,15 @@
+// cypher/events/release.cypher: gives a claimed event back because a store was down: that was no attempt.
+// $event_id: integer
+// $epoch:    integer, of the claim
+// $delay_ms: integer, milliseconds until it is due again
+// returns:   event_id
+// index:     Event(id)
+MATCH (event:Event)
+WHERE event.id = $event_id
+SET event.locked = true
+REMOVE event.locked
+WITH event
+WHERE event.epoch = $epoch AND NOT event:Quarantined
+SET event.due_at = timestamp() + $delay_ms, event.rung_at = 0,
+  event.attempts = CASE WHEN event.attempts > 0 THEN event.attempts - 1 ELSE 0 END
+RETURN event.id AS event_id

@@ -1,0 +1,14 @@
+// cypher/events/requeue.cypher: lets an event out of quarantine, due now, its attempts forgiven.
+// $event_id: integer
+// returns:   event
+// index:     Event(id)
+MATCH (event:Event)
+WHERE event.id = $event_id
+SET event.locked = true
+REMOVE event.locked
+WITH event
+WHERE event:Quarantined
+REMOVE event:Quarantined
+SET event.epoch = event.epoch + 1, event.attempts = 0, event.due_at = timestamp(),
+  event.rung_at = timestamp()
+RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

@@ -1,0 +1,43 @@
+// cypher/follows/create.cypher: a follow and its event, unless it stands or a block forbids it.
+// The follower is locked before anything is read, as a block and a leaving lock them too. The event
+// is null where the follow stood already; no row where the followee is hidden.
+// $follower_id: integer
+// $followee_id: integer
+// $event_id:    integer, new
+// returns:      event
+// index:        User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
+//               Event(id)
+MATCH (follower:User)
+WHERE follower.id = $follower_id AND follower.state = 'active'
+SET follower.locked = true
+REMOVE follower.locked
+WITH follower
+MATCH (followee:User)
+WHERE followee.id = $followee_id
+  AND followee.state = 'active'
+  AND NOT EXISTS {
+    MATCH ()-[theirs:BLOCKS]->()
+    WHERE theirs.blocker_id = $followee_id AND theirs.blocked_id = $follower_id
+  }
+  AND NOT EXISTS {
+    MATCH ()-[mine:BLOCKS]->()
+    WHERE mine.blocker_id = $follower_id AND mine.blocked_id = $followee_id
+  }
+WITH follower, followee, EXISTS {
+  MATCH ()-[follows:FOLLOWS]->()
+  WHERE follows.followee_id = $followee_id AND follows.follower_id = $follower_id
+} AS stands
+FOREACH (_ IN CASE WHEN stands THEN [] ELSE [0] END |
+  CREATE (follower)-[:FOLLOWS {
+    follower_id: $follower_id, followee_id: $followee_id, created_at: timestamp()
+  }]->(followee)
+  CREATE (:Event {
+    id: $event_id, kind: 'followed', shard: $event_id % 16, subject_id: $follower_id,
+    author_id: $followee_id, cursor: 0, epoch: 0, attempts: 0,
+    due_at: timestamp(), rung_at: timestamp()
+  })
+)
+WITH 1 AS one
+OPTIONAL MATCH (event:Event)
+WHERE event.id = $event_id
+RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

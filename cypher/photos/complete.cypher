@@ -1,0 +1,28 @@
+// cypher/photos/complete.cypher: an owner says that the upload is done: a waiting photo goes on to processing
+// and owes the event of its work; in any other state nothing changes.
+// $photo_id: integer
+// $owner_id: integer
+// $event_id: integer, new
+// returns:   photo, event
+// index:     Photo(id); Event(id)
+MATCH (photo:Photo)
+WHERE photo.id = $photo_id AND photo.owner_id = $owner_id
+SET photo.locked = true
+REMOVE photo.locked
+WITH photo, photo.state = 'waiting' AS waits
+FOREACH (_ IN CASE WHEN waits THEN [0] ELSE [] END |
+  SET photo.state = 'processing'
+  CREATE (:Event {
+    id: $event_id, kind: 'photo-uploaded', shard: $event_id % 16, subject_id: $photo_id,
+    author_id: $owner_id, cursor: 0, epoch: 0, attempts: 0,
+    due_at: timestamp(), rung_at: timestamp()
+  })
+)
+WITH photo
+OPTIONAL MATCH (event:Event)
+WHERE event.id = $event_id
+RETURN photo {
+  .id, .owner_id, .path, .state, .failure_code, .content_type, .size_bytes, .width, .height,
+  .blurhash, .alt_text, .checksum_sha256, .expires_at
+} AS photo,
+  event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

@@ -1,0 +1,32 @@
+// cypher/photos/create.cypher: a photo that waits for its upload, with an idempotency key where one was
+// sent.
+// $photo_id:        integer, new
+// $owner_id:        integer
+// $path:            text, of its objects
+// $content_type:    text
+// $size_bytes:      integer
+// $checksum_sha256: text, base64, or null
+// $alt_text:        text or null
+// $expires_at:      integer, Unix milliseconds
+// $key:             text or null
+// $fingerprint:     text, of the request's body, or null
+// $key_life_ms:     integer, milliseconds
+// returns:          photo
+// index:            User(id)
+MATCH (owner:User)
+WHERE owner.id = $owner_id AND owner.state = 'active'
+FOREACH (_ IN CASE WHEN $key IS NULL THEN [] ELSE [0] END |
+  CREATE (:IdempotencyKey {
+    user_id: $owner_id, key: $key, fingerprint: $fingerprint, result_id: $photo_id,
+    expires_at: timestamp() + $key_life_ms
+  })
+)
+CREATE (photo:Photo {
+  id: $photo_id, owner_id: $owner_id, path: $path, state: 'waiting',
+  content_type: $content_type, size_bytes: $size_bytes, checksum_sha256: $checksum_sha256,
+  alt_text: $alt_text, expires_at: $expires_at
+})
+RETURN photo {
+  .id, .owner_id, .path, .state, .failure_code, .content_type, .size_bytes, .width, .height,
+  .blurhash, .alt_text, .checksum_sha256, .expires_at
+} AS photo

@@ -1,0 +1,13 @@
+// cypher/photos/set_failed.cypher: a photo cannot be made ready.
+// $photo_id: integer
+// $code:     text, why
+// returns:   photo_id
+// index:     Photo(id)
+MATCH (photo:Photo)
+WHERE photo.id = $photo_id
+SET photo.locked = true
+REMOVE photo.locked
+WITH photo
+WHERE photo.state = 'processing'
+SET photo.state = 'failed', photo.failure_code = $code
+RETURN photo.id AS photo_id

@@ -1,0 +1,16 @@
+// cypher/photos/set_ready.cypher: a photo's renditions exist.
+// $photo_id: integer
+// $width:    integer, pixels, upright
+// $height:   integer, pixels, upright
+// $blurhash: text
+// returns:   photo_id
+// index:     Photo(id)
+MATCH (photo:Photo)
+WHERE photo.id = $photo_id
+SET photo.locked = true
+REMOVE photo.locked
+WITH photo
+WHERE photo.state = 'processing'
+SET photo.state = 'ready', photo.width = $width, photo.height = $height,
+  photo.blurhash = $blurhash
+RETURN photo.id AS photo_id

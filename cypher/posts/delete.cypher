@@ -1,0 +1,31 @@
+// cypher/posts/delete.cypher: takes a post away, leaves a DeletedPost with its photos, and owes the event
+// that removes their objects. The post and its photos are locked before they are read.
+// $post_id:   integer
+// $author_id: integer
+// $event_id:  integer, new
+// returns:    event
+// index:      Post(id)
+// expands:    the photos of the post
+MATCH (post:Post)
+USING INDEX post:Post(id)
+WHERE post.id = $post_id AND post.author_id = $author_id
+SET post.locked = true
+REMOVE post.locked
+WITH post
+MATCH (post)-[shows:SHOWS]->(photo:Photo)
+SET photo.locked = true
+REMOVE photo.locked
+WITH post, collect({photo: photo, position: shows.position}) AS shown
+DETACH DELETE post
+CREATE (deleted:DeletedPost {id: $post_id, author_id: $author_id, deleted_at: timestamp()})
+CREATE (event:Event {
+  id: $event_id, kind: 'post-deleted', shard: $event_id % 16, subject_id: $post_id,
+  author_id: $author_id, cursor: 0, epoch: 0, attempts: 0,
+  due_at: timestamp(), rung_at: timestamp()
+})
+WITH deleted, event, shown
+UNWIND shown AS one
+WITH deleted, event, one.photo AS photo, one.position AS position
+CREATE (deleted)-[:SHOWED {position: position}]->(photo)
+WITH DISTINCT event
+RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

@@ -1,0 +1,12 @@
+// cypher/posts/deletion.cypher: the deletion of a post by its author, for as long as it is remembered,
+// and the event that this request may have owed it.
+// $post_id:   integer
+// $author_id: integer
+// $event_id:  integer
+// returns:    event
+// index:      DeletedPost(id); Event(id)
+MATCH (deleted:DeletedPost)
+WHERE deleted.id = $post_id AND deleted.author_id = $author_id
+OPTIONAL MATCH (event:Event)
+WHERE event.id = $event_id AND event.subject_id = $post_id
+RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

@@ -1,0 +1,22 @@
+// cypher/posts/many.cypher: posts with author and photos, for anybody's eyes: who may see them is
+// decided elsewhere.
+// $post_ids: list of integers, up to 1000
+// returns:   post, author, photos
+// index:     Post(id); User(id)
+// expands:   the photos of each post
+UNWIND $post_ids AS post_id
+MATCH (post:Post)
+WHERE post.id = post_id
+MATCH (author:User)
+WHERE author.id = post.author_id
+RETURN post {
+    .id, .author_id, .caption, .location_name, .created_at,
+    latitude: post.coordinates.latitude, longitude: post.coordinates.longitude
+  } AS post,
+  author {.username, .name} AS author,
+  COLLECT {
+    MATCH (post)-[shows:SHOWS]->(photo:Photo)
+    RETURN photo {
+      .id, .path, .width, .height, .blurhash, .alt_text, position: shows.position
+    }
+  } AS photos

@@ -1,0 +1,17 @@
+// cypher/posts/visible_ids.cypher: which of these posts belong in a viewer's feed: their own, and those
+// of active authors whom they follow. A block needs no look: it took the follow away.
+// $post_ids:  list of integers, up to 1000
+// $viewer_id: integer
+// returns:    post_ids
+// index:      Post(id); User(id); FOLLOWS(followee_id, follower_id)
+UNWIND $post_ids AS post_id
+MATCH (post:Post)
+WHERE post.id = post_id
+MATCH (author:User)
+WHERE author.id = post.author_id AND author.state = 'active'
+WITH post, author
+WHERE author.id = $viewer_id OR EXISTS {
+  MATCH ()-[follows:FOLLOWS]->()
+  WHERE follows.followee_id = author.id AND follows.follower_id = $viewer_id
+}
+RETURN collect(post.id) AS post_ids

@@ -1,0 +1,6 @@
+// cypher/schema/deleted_post_time.cypher: deleted posts, oldest first.
+// returns: nothing
+// index:   nothing
+CREATE RANGE INDEX deleted_post_time IF NOT EXISTS
+FOR (node:DeletedPost)
+ON (node.deleted_at)

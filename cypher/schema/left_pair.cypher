@@ -1,0 +1,6 @@
+// cypher/schema/left_pair.cypher: one leaving a pair.
+// returns: nothing
+// index:   nothing
+CREATE CONSTRAINT left_pair IF NOT EXISTS
+FOR ()-[pair:LEFT]-()
+REQUIRE (pair.follower_id, pair.followee_id) IS UNIQUE

@@ -1,0 +1,6 @@
+// cypher/schema/user_id.cypher: one user an id.
+// returns: nothing
+// index:   nothing
+CREATE CONSTRAINT user_id IF NOT EXISTS
+FOR (node:User)
+REQUIRE node.id IS UNIQUE

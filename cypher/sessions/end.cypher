@@ -1,0 +1,13 @@
+// cypher/sessions/end.cypher: ends a session of a user. It stays for a day as ended, so that a repeat is told
+// from another's session.
+// $session_id: integer
+// $user_id:    integer
+// returns:     session_id
+// index:       Session(id)
+MATCH (session:Session)
+WHERE session.id = $session_id AND session.user_id = $user_id
+SET session.expires_at = CASE
+  WHEN session.expires_at > timestamp() THEN timestamp()
+  ELSE session.expires_at
+END
+RETURN session.id AS session_id

@@ -1,0 +1,7 @@
+// cypher/users/password_hash.cypher: what a user's current password is checked against.
+// $user_id: integer
+// returns:  password_hash
+// index:    User(id)
+MATCH (user:User)
+WHERE user.id = $user_id AND user.state = 'active'
+RETURN user.password_hash AS password_hash

@@ -1,0 +1,193 @@
+"""The way to Neo4j: one statement, sent auto-commit, its rows as Python values.
+
+Never a managed or explicit transaction: a server error inside one can hang another thread of the
+same driver for ever (tests/graph/test_driver_hang.py). Every write is safe to repeat, by its key
+or its constraint, so write() repeats it itself.
+"""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import neo4j
+from environs import Env
+from neo4j.exceptions import ConstraintError, DriverError, Neo4jError, ServiceUnavailable
+
+from graph.errors import (
+    ConstraintViolatedError,
+    GraphError,
+    GraphTimeoutError,
+    GraphUnavailableError,
+)
+from graph.queries import Query
+
+READ_SECONDS = 5.0
+"""How long a read may take before the server ends it."""
+
+WRITE_SECONDS = 10.0
+"""How long a write may take, waiting for locks included."""
+
+REPEAT_SECONDS = 5.0
+"""For how long a statement is tried again after errors that pass."""
+
+READ_TRIES = 3
+"""How often a read is tried: the second finds a new connection where a pooled one was dead."""
+
+PING_SECONDS = 2.0
+"""How long ping() waits for the graph."""
+
+_PAUSES = (0.01, 0.03, 0.1, 0.2, 0.4)
+"""Seconds to wait between tries, each times 0.5 to 1.5 at random; the last goes on."""
+
+_VANISHED = "Neo.ClientError.Statement.EntityNotFound"
+"""What was found has been deleted while its lock was awaited: the next try does not find it."""
+
+_TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
+_VIOLATED = re.compile(r"already exists with (?:label|type) `(\w+)`")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphSettings:
+    """Where the graph is and how to log in."""
+
+    uri: str
+    user: str
+    password: str = field(repr=False)
+    database: str
+    max_connections: int = 32
+
+    @classmethod
+    def from_env(cls, env: Env) -> Self:
+        """The settings from NEO4J_*."""
+        return cls(
+            uri=env.str("NEO4J_URI"),
+            user=env.str("NEO4J_USER", "neo4j"),
+            password=env.str("NEO4J_PASSWORD"),
+            database=env.str("NEO4J_DATABASE", "neo4j"),
+            max_connections=env.int("NEO4J_MAX_CONNECTIONS", 32),
+        )
+
+
+class Connection:
+    """One driver: made after a fork, never shared with a child; any number of threads."""
+
+    def __init__(self, settings: GraphSettings) -> None:
+        self._database = settings.database
+        self._driver = neo4j.GraphDatabase.driver(
+            settings.uri,
+            auth=(settings.user, settings.password),
+            max_connection_pool_size=settings.max_connections,
+            connection_acquisition_timeout=2,
+            connection_timeout=3,
+            liveness_check_timeout=60,
+            notifications_min_severity="OFF",
+            telemetry_disabled=True,
+        )
+        self._pinging: threading.Thread | None = None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._driver.close()
+
+    def read(self, query: Query, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a query. Raises GraphUnavailableError."""
+        return self._repeated(query, READ_SECONDS, READ_TRIES, parameters)
+
+    def write(
+        self, query: Query, *, timeout_seconds: float | None = None, **parameters: Any
+    ) -> list[dict[str, Any]]:
+        """The rows of a writing statement, committed when this returns.
+
+        Repeated on errors that pass (deadlock, a lost connection), so that it may meet what its
+        own first try committed: who calls recognises that by its ids. Raises
+        ConstraintViolatedError, and GraphUnavailableError when the outcome is unknown or nothing.
+        """
+        return self._repeated(query, timeout_seconds or WRITE_SECONDS, None, parameters)
+
+    def ping(self) -> None:
+        """Return if the graph answers within two seconds, else raise GraphUnavailableError.
+
+        The driver has no time-out for an answer (a stopped server takes the question), so a
+        thread asks; while one still waits, the graph is not asked again.
+        """
+        if self._pinging is None or not self._pinging.is_alive():
+            problems: list[GraphError] = []
+            self._pinging = threading.Thread(target=self._ask, args=(problems,), daemon=True)
+            self._pinging.start()
+            self._pinging.join(PING_SECONDS)
+            if problems:
+                raise problems[0]
+        if self._pinging.is_alive():
+            raise GraphUnavailableError(f"no answer in {PING_SECONDS} s")
+
+    def _ask(self, problems: list[GraphError]) -> None:
+        try:
+            self._once("RETURN 1 AS one", PING_SECONDS, {})
+        except GraphError as error:
+            problems.append(error)
+        except (DriverError, Neo4jError, OSError) as error:
+            problems.append(translated(error))
+
+    def _repeated(
+        self, query: Query, timeout_seconds: float, tries: int | None, parameters: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        return repeated(
+            lambda: self._once(query.text, timeout_seconds, parameters),
+            until=time.monotonic() + REPEAT_SECONDS,
+            tries=tries,
+        )
+
+    def _once(
+        self, text: str, timeout_seconds: float, parameters: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Rows of one auto-commit statement, at the leader: an old state would undo a drop."""
+        statement = neo4j.Query(text, timeout=timeout_seconds)
+        with self._driver.session(
+            database=self._database, default_access_mode=neo4j.WRITE_ACCESS
+        ) as session:
+            return session.run(statement, parameters).data()
+
+
+def repeated(
+    once: Callable[[], list[dict[str, Any]]], *, until: float, tries: int | None
+) -> list[dict[str, Any]]:
+    """What `once` returns, tried again on errors that pass until the (monotonic) moment given.
+
+    Raises this folder's errors in place of the driver's.
+    """
+    tried = 0
+    while True:
+        try:
+            return once()
+        except (DriverError, Neo4jError, OSError) as error:
+            pause = _PAUSES[min(tried, len(_PAUSES) - 1)] * (0.5 + random.random())  # noqa: S311 - jitter
+            tried += 1
+            late = time.monotonic() + pause > until or (tries is not None and tried >= tries)
+            if late or not passes(error):
+                raise translated(error) from error
+            time.sleep(pause)
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same statement may succeed when it is sent again."""
+    if isinstance(error, Neo4jError):
+        return error.is_retryable() or error.code == _VANISHED
+    if isinstance(error, DriverError):
+        return error.is_retryable() or isinstance(error, ServiceUnavailable)
+    return isinstance(error, OSError)
+
+
+def translated(error: Exception) -> GraphError:
+    """This folder's error for one of the driver's."""
+    if isinstance(error, ConstraintError):
+        match = _VIOLATED.search(error.message or "")
+        return ConstraintViolatedError(match[1] if match else "")
+    if isinstance(error, Neo4jError) and (error.code or "").startswith(_TIMED_OUT):
+        return GraphTimeoutError(str(error))
+    if isinstance(error, Neo4jError) and not error.is_retryable():
+        return GraphError(str(error))
+    return GraphUnavailableError(str(error))

@@ -1,0 +1,111 @@
+"""The outbox: work that a fact owes, committed with it, claimed by one worker at a time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from graph.connection import Connection
+from graph.queries import load
+
+LEASE_MS = 20_000
+"""For how long a claim or an advance keeps an event from the others, in milliseconds."""
+
+HOLD_MS = 30_000
+"""How long after a leaving its event is due, in milliseconds: a push may land until then."""
+
+ATTEMPTS = 8
+"""Claims without progress before an event goes into quarantine."""
+
+SHARDS = 16
+"""Parts in which the sweeper looks for due events: an event's id modulo this."""
+
+CLAIM = load("events/claim")
+ADVANCE = load("events/advance")
+FINISH = load("events/finish")
+RELEASE = load("events/release")
+DUE = load("events/due")
+COUNTS = load("events/counts")
+OLDEST_DUE = load("events/oldest_due")
+QUARANTINED = load("events/quarantined")
+REQUEUE = load("events/requeue")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Work owed. `epoch` fences: it rises with each claim, and only its holder goes on.
+
+    `subject_id` and `author_id` by kind: photo, owner (photo-uploaded); post, author
+    (post-published, post-deleted); user, user (profile-changed); follower, followee (followed,
+    left); blocker, blocked (blocked). `cursor` says how far the work has come.
+    """
+
+    id: int
+    kind: str
+    subject_id: int
+    author_id: int
+    epoch: int
+    cursor: int
+    attempts: int
+
+
+def event_of(row: dict[str, Any]) -> Event | None:
+    """The event of a row, if it has one."""
+    return Event(**row["event"]) if row["event"] else None
+
+
+class Events:
+    """Claims and ends events. Every time in here is the graph's, not the host's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def claim(self, event_id: int, epoch: int) -> Event | None:
+        """The event, for a lease, with its new epoch; None if it is another's, gone or not due.
+
+        After 8 claims without progress it goes into quarantine instead.
+        """
+        rows = self._connection.write(
+            CLAIM, event_id=event_id, epoch=epoch, lease_ms=LEASE_MS, attempts=ATTEMPTS
+        )
+        return event_of(rows[0]) if rows and not rows[0]["quarantined"] else None
+
+    def advance(self, event_id: int, epoch: int, cursor: int) -> bool:
+        """Note progress: a new lease, attempts forgiven. False if the event is no longer ours."""
+        return bool(
+            self._connection.write(
+                ADVANCE, event_id=event_id, epoch=epoch, cursor=cursor, lease_ms=LEASE_MS
+            )
+        )
+
+    def finish(self, event_id: int, epoch: int) -> bool:
+        """End an event whose work is done. False if it is no longer ours."""
+        return bool(self._connection.write(FINISH, event_id=event_id, epoch=epoch))
+
+    def release(self, event_id: int, epoch: int, *, delay_seconds: float) -> bool:
+        """Give an event back, uncounted, because a store was down. False if no longer ours."""
+        return bool(
+            self._connection.write(
+                RELEASE, event_id=event_id, epoch=epoch, delay_ms=int(delay_seconds * 1000)
+            )
+        )
+
+    def due(self, shard: int, limit: int) -> list[Event]:
+        """Events to ring for: due, not rung for a lease, marked as rung by this."""
+        rows = self._connection.write(DUE, shard=shard, lease_ms=LEASE_MS, limit=limit)
+        return [Event(**row["event"]) for row in rows]
+
+    def oldest_due_seconds(self) -> float:
+        """For how long the oldest due event has been due; 0 if none is."""
+        return float(self._connection.read(OLDEST_DUE, shards=SHARDS)[0]["seconds"])
+
+    def counts(self) -> dict[str, int]:
+        """How many events are `due`, `waiting` and `quarantined`."""
+        return dict(self._connection.read(COUNTS, shards=SHARDS)[0])
+
+    def quarantined(self, limit: int) -> list[Event]:
+        """Events in quarantine, oldest first."""
+        return [Event(**row["event"]) for row in self._connection.read(QUARANTINED, limit=limit)]
+
+    def requeue(self, event_id: int) -> Event | None:
+        """Let an event out of quarantine, due now; None if it is not there."""
+        rows = self._connection.write(REQUEUE, event_id=event_id)
+        return event_of(rows[0]) if rows else None

@@ -1,0 +1,161 @@
+"""Photos, from the upload's permission to the post."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from graph.connection import Connection
+from graph.errors import ConstraintViolatedError, IdTakenError, KeyTakenError, NotFoundError
+from graph.events import Event, event_of
+from graph.idempotency_keys import KEY_LIFE_MS, IdempotencyKeys
+from graph.ids import from_ms, to_ms
+from graph.owing import write_owing
+from graph.queries import load
+
+CREATE = load("photos/create")
+BY_ID = load("photos/by_id")
+COMPLETE = load("photos/complete")
+SET_READY = load("photos/set_ready")
+SET_FAILED = load("photos/set_failed")
+OVERDUE = load("photos/overdue")
+SET_EXPIRED = load("photos/set_expired")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """One photo. States: waiting, processing, ready, failed (`failure_code`), expired.
+
+    `path` is the unguessable part of its objects' names; `checksum_sha256` is base64.
+    """
+
+    id: int
+    owner_id: int
+    path: str
+    state: str
+    failure_code: str | None
+    content_type: str
+    size_bytes: int
+    width: int | None
+    height: int | None
+    blurhash: str | None
+    alt_text: str | None
+    checksum_sha256: str | None
+    expires_at: datetime
+
+
+def _photo_of(row: dict[str, Any]) -> Photo:
+    fields = row["photo"]
+    return Photo(**fields | {"expires_at": from_ms(fields["expires_at"])})
+
+
+class Photos:
+    """Creates photos and moves them from state to state."""
+
+    def __init__(self, connection: Connection, keys: IdempotencyKeys) -> None:
+        self._connection = connection
+        self._keys = keys
+
+    def create(
+        self,
+        *,
+        photo_id: int,
+        owner_id: int,
+        path: str,
+        content_type: str,
+        size_bytes: int,
+        checksum_sha256: str | None,
+        alt_text: str | None,
+        expires_at: datetime,
+        key: str | None,
+        fingerprint: str | None,
+    ) -> Photo:
+        """A new photo, waiting for its upload, and its idempotency key if one was sent.
+
+        Raises KeyTakenError, NotFoundError (no such active user), IdTakenError.
+        """
+        parameters: dict[str, Any] = {
+            "photo_id": photo_id,
+            "owner_id": owner_id,
+            "path": path,
+            "content_type": content_type,
+            "size_bytes": size_bytes,
+            "checksum_sha256": checksum_sha256,
+            "alt_text": alt_text,
+            "expires_at": to_ms(expires_at),
+            "key": key,
+            "fingerprint": fingerprint,
+            "key_life_ms": KEY_LIFE_MS,
+        }
+        try:
+            rows = self._connection.write(CREATE, **parameters)
+        except ConstraintViolatedError as error:
+            if created := self._created_before(photo_id, owner_id, path):
+                return created
+            if error.of != "IdempotencyKey" or key is None:
+                raise IdTakenError(photo_id) from error
+            rows = self._create_with_used_key(owner_id, key, parameters)
+        if not rows:
+            raise NotFoundError
+        return _photo_of(rows[0])
+
+    def _created_before(self, photo_id: int, owner_id: int, path: str) -> Photo | None:
+        """The photo of a create() whose own first try had been committed after all."""
+        photo = self.get(photo_id)
+        return photo if photo and (photo.owner_id, photo.path) == (owner_id, path) else None
+
+    def _create_with_used_key(
+        self, owner_id: int, key: str, parameters: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Create once more, now that the key has expired; raises KeyTakenError if it has not."""
+        if used := self._keys.by_key(owner_id, key):
+            raise KeyTakenError(fingerprint=used.fingerprint, result_id=used.result_id)
+        self._keys.free(owner_id, key)
+        return self._connection.write(CREATE, **parameters)
+
+    def by_id(self, photo_id: int, *, owner_id: int) -> Photo:
+        """A photo of this owner. Raises NotFoundError, also for another's."""
+        photo = self.get(photo_id)
+        if photo is None or photo.owner_id != owner_id:
+            raise NotFoundError
+        return photo
+
+    def get(self, photo_id: int) -> Photo | None:
+        """A photo, whosever it is, for a worker."""
+        rows = self._connection.read(BY_ID, photo_id=photo_id)
+        return _photo_of(rows[0]) if rows else None
+
+    def complete(
+        self, photo_id: int, *, owner_id: int, event_id: int
+    ) -> tuple[Photo, Event | None]:
+        """The photo, now processing, and its event; unchanged and None in a later state.
+
+        Raises NotFoundError, also for another's.
+        """
+        rows = write_owing(
+            self._connection, COMPLETE, photo_id=photo_id, owner_id=owner_id, event_id=event_id
+        )
+        if not rows:
+            raise NotFoundError
+        return _photo_of(rows[0]), event_of(rows[0])
+
+    def set_ready(self, photo_id: int, *, width: int, height: int, blurhash: str) -> bool:
+        """Note that the renditions exist; False if the photo was not processing."""
+        rows = self._connection.write(
+            SET_READY, photo_id=photo_id, width=width, height=height, blurhash=blurhash
+        )
+        return bool(rows)
+
+    def set_failed(self, photo_id: int, code: str) -> bool:
+        """Note why there will be no renditions; False if the photo was not processing."""
+        return bool(self._connection.write(SET_FAILED, photo_id=photo_id, code=code))
+
+    def overdue(self, before_id: int, limit: int) -> list[Photo]:
+        """Photos with ids below this that still wait for their upload, oldest first."""
+        rows = self._connection.read(OVERDUE, before_id=before_id, limit=limit)
+        return [_photo_of(row) for row in rows]
+
+    def set_expired(self, photo_ids: Sequence[int]) -> list[int]:
+        """Give up those of these photos that still wait; which ones that were."""
+        rows = self._connection.write(SET_EXPIRED, photo_ids=sorted(photo_ids))
+        return list(rows[0]["photo_ids"])

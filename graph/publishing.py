@@ -1,0 +1,129 @@
+"""Creating a post: one statement, and telling why it created nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from graph.connection import Connection
+from graph.errors import (
+    ClockOffError,
+    ConstraintViolatedError,
+    GraphTimeoutError,
+    GraphUnavailableError,
+    IdTakenError,
+    KeyInFlightError,
+    KeyTakenError,
+    NotFoundError,
+    PhotoPostedError,
+    PhotosNotPostableError,
+)
+from graph.events import Event
+from graph.idempotency_keys import KEY_LIFE_MS, IdempotencyKeys
+from graph.ids import ms_of, new_id
+from graph.queries import load
+
+CREATE = load("posts/create")
+REFUSAL = load("posts/refusal")
+
+TOLERANCE_MS = 5_000
+"""How far a host's clock may be from the graph's to publish, in milliseconds."""
+
+IN_FLIGHT_SECONDS = 2.0
+"""How long a post waits for another one with its key or its photos."""
+
+DRAWS = 4
+"""How many ids are tried for the event, and how often an expired key is freed."""
+
+
+class Publishing:
+    """Creates posts, each with its idempotency key and its event."""
+
+    def __init__(self, connection: Connection, keys: IdempotencyKeys) -> None:
+        self._connection = connection
+        self._keys = keys
+
+    def create(self, *, photo_ids: Sequence[int], **fields: Any) -> Event:
+        """The event of the new post. See Posts.create()."""
+        for _ in range(DRAWS):
+            event = self._try(photo_ids=list(photo_ids), **fields)
+            if event:
+                return event
+            fields["event_id"] = new_id()
+        raise IdTakenError(fields["post_id"])
+
+    def _try(self, *, photo_ids: list[int], **fields: Any) -> Event | None:
+        """The event; None if another try with another event id may go through."""
+        try:
+            rows = self._connection.write(
+                CREATE,
+                timeout_seconds=IN_FLIGHT_SECONDS,
+                photo_ids=photo_ids,
+                drawn_at=ms_of(fields["post_id"]),
+                tolerance_ms=TOLERANCE_MS,
+                key_life_ms=KEY_LIFE_MS,
+                **fields,
+            )
+        except GraphTimeoutError as error:
+            raise KeyInFlightError from error
+        except ConstraintViolatedError as error:
+            return self._after_violation(error, photo_ids, fields)
+        if rows:
+            return Event(**rows[0]["event"])
+        return self._after_nothing(photo_ids, fields)
+
+    def _after_violation(
+        self, error: ConstraintViolatedError, photo_ids: list[int], fields: dict[str, Any]
+    ) -> Event | None:
+        if event := self._created_before(fields):
+            return event
+        if error.of == "IdempotencyKey":
+            self._keys.free(fields["author_id"], fields["key"])
+            return None
+        if error.of == "Event":
+            return None
+        if error.of == "SHOWS":
+            return self._after_nothing(photo_ids, fields)
+        raise IdTakenError(fields["post_id"]) from error
+
+    def _after_nothing(self, photo_ids: list[int], fields: dict[str, Any]) -> Event:
+        """Raise why nothing was created; or return the event, if an earlier try had done it."""
+        if event := self._created_before(fields):
+            return event
+        rows = self._connection.read(REFUSAL, author_id=fields["author_id"], photo_ids=photo_ids)
+        raise refusal(rows[0], photo_ids, drawn_at=ms_of(fields["post_id"]))
+
+    def _created_before(self, fields: dict[str, Any]) -> Event | None:
+        """The event of a first try that had been committed after all.
+
+        Raises KeyTakenError where the key belongs to another post.
+        """
+        used = self._keys.by_key(fields["author_id"], fields["key"])
+        if used is None:
+            return None
+        if used.result_id != fields["post_id"]:
+            raise KeyTakenError(fingerprint=used.fingerprint, result_id=used.result_id)
+        return Event(
+            id=fields["event_id"],
+            kind="post-published",
+            subject_id=fields["post_id"],
+            author_id=fields["author_id"],
+            epoch=0,
+            cursor=-2,
+            attempts=0,
+        )
+
+
+def refusal(row: dict[str, Any], photo_ids: list[int], *, drawn_at: int) -> Exception:
+    """Why a post was not created, from what the graph says just after."""
+    offset_ms = drawn_at - row["now_ms"]
+    if abs(offset_ms) > TOLERANCE_MS:
+        return ClockOffError(offset_ms / 1000)
+    if not row["active"]:
+        return NotFoundError()
+    photos = {photo["id"]: photo for photo in row["photos"]}
+    for photo in photos.values():
+        if photo["posted"]:
+            return PhotoPostedError(photo["id"])
+    states = {photo_id: photo["state"] for photo_id, photo in photos.items()}
+    if states.keys() != set(photo_ids) or set(states.values()) != {"ready"}:
+        return PhotosNotPostableError(states)
+    return GraphUnavailableError("the photos changed while they were being posted")

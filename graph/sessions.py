@@ -1,0 +1,93 @@
+"""Who is signed in, and from when until when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from graph.connection import Connection
+from graph.errors import ConstraintViolatedError, IdTakenError, NotFoundError
+from graph.ids import from_ms, to_ms
+from graph.queries import load
+
+CREATE = load("sessions/create")
+BY_ID = load("sessions/by_id")
+OF_USER = load("sessions/of_user")
+END = load("sessions/end")
+DELETE_EXPIRED = load("sessions/delete_expired")
+
+ENDED_LIFE_MS = 86_400_000
+"""For how long an ended session is remembered: a day, as a DELETE may be repeated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One sign-in; of its secret only the SHA-256 is kept, in hex."""
+
+    id: int
+    user_id: int
+    secret_sha256: str
+    created_at: datetime
+    expires_at: datetime
+
+
+def _session_of(row: dict[str, Any]) -> Session:
+    fields = row["session"]
+    times = {name: from_ms(fields[name]) for name in ("created_at", "expires_at")}
+    return Session(**fields | times)
+
+
+class Sessions:
+    """Creates, finds and ends sessions."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(
+        self,
+        *,
+        session_id: int,
+        user_id: int,
+        secret_sha256: str,
+        expires_at: datetime,
+        password_hash: str | None = None,
+    ) -> Session:
+        """A new session of an active user.
+
+        With `password_hash` only while that still is the user's, so that a password change ends
+        the sign-ins that are under way too. Raises NotFoundError, IdTakenError.
+        """
+        try:
+            rows = self._connection.write(
+                CREATE,
+                session_id=session_id,
+                user_id=user_id,
+                secret_sha256=secret_sha256,
+                expires_at=to_ms(expires_at),
+                password_hash=password_hash,
+            )
+        except ConstraintViolatedError as error:
+            session = self.by_id(session_id)
+            if session and (session.user_id, session.secret_sha256) == (user_id, secret_sha256):
+                return session
+            raise IdTakenError(session_id) from error
+        if not rows:
+            raise NotFoundError
+        return _session_of(rows[0])
+
+    def by_id(self, session_id: int) -> Session | None:
+        """A session that has not ended, else None."""
+        rows = self._connection.read(BY_ID, session_id=session_id)
+        return _session_of(rows[0]) if rows else None
+
+    def of_user(self, user_id: int) -> list[Session]:
+        """A user's sessions that have not ended, newest first."""
+        return [_session_of(row) for row in self._connection.read(OF_USER, user_id=user_id)]
+
+    def delete(self, session_id: int, *, user_id: int) -> bool:
+        """End a session. True too when it had ended within the last day; False if not theirs."""
+        return bool(self._connection.write(END, session_id=session_id, user_id=user_id))
+
+    def delete_expired(self, limit: int) -> int:
+        """Forget up to `limit` sessions that ended over a day ago; how many."""
+        rows = self._connection.write(DELETE_EXPIRED, limit=limit, life_ms=ENDED_LIFE_MS)
+        return int(rows[0]["deleted"])
