@@ -1,0 +1,95 @@
+"""The app: wired here and nowhere else."""
+
+from http import HTTPStatus
+
+from flask import Flask, Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api import auth, current, document, errors, limits, observing, requests
+from api.cursors import Cursors
+from api.endpoints import (
+    accounts,
+    blocks,
+    docs,
+    feed,
+    follows,
+    health,
+    me,
+    photos,
+    posts,
+    sessions,
+    users,
+)
+from api.services.health import HealthChecks
+from api.services.passwords import Passwords
+from api.settings import ApiSettings
+from graph import Graph
+from storage import Storage
+from workers.rebuilder import Rebuilder
+
+__all__ = ["ApiSettings", "create_app"]
+
+BLUEPRINTS = (accounts, sessions, me, users, follows, blocks, photos, feed, posts, health)
+
+_SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def create_app(
+    settings: ApiSettings, graph: Graph, storage: Storage, rebuilder: Rebuilder
+) -> Flask:
+    """The app on these stores; it opens and closes none."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = requests.MAX_BODY_BYTES
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # a path is right or 404; nothing is redirected
+    current.keep(
+        app.extensions,
+        current.Parts(
+            settings=settings,
+            graph=graph,
+            storage=storage,
+            rebuilder=rebuilder,
+            cursors=Cursors(settings.cursor_secret),
+            passwords=Passwords(),
+            health=HealthChecks(graph, storage),
+        ),
+    )
+    _add_hooks(app)
+    _add_routes(app)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
+        )
+    return app
+
+
+def _add_hooks(app: Flask) -> None:
+    observing.register(app)  # first in, last out: its log line tells what was really answered
+    app.before_request(auth.refuse_token_in_query)
+    app.before_request(requests.refuse_unfit_body)
+    app.after_request(_make_safe)
+    app.after_request(limits.tell)
+
+
+def _add_routes(app: Flask) -> None:
+    api = document.add_to(app)
+    errors.register(app)  # after flask-smorest's own handler, which it replaces
+    for module in BLUEPRINTS:
+        api.register_blueprint(module.blueprint)
+    app.register_blueprint(docs.blueprint)
+
+
+def _make_safe(response: Response) -> Response:
+    for name, value in _SAFE_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.path.startswith("/v1/"):
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    if response.status_code == HTTPStatus.NO_CONTENT:
+        del response.headers["Content-Type"]  # flask-smorest gives even nothing a type
+    return response

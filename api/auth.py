@@ -1,0 +1,66 @@
+"""`Authorization: Bearer pf_…`: who may call a route, and who calls."""
+
+import functools
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+from flask import g, request
+from werkzeug.exceptions import BadRequest
+
+from api import current, limits
+from api.services import sessions
+from api.services.errors import NotSignedInError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SCHEME = "bearer"
+"""The name of the security scheme in the API document."""
+
+QUERY_NAMES = frozenset({"auth_token", "access_token", "token"})
+"""A token in a URL ends up in logs, histories and Referer headers: it is refused there."""
+
+
+class TokenInQueryError(BadRequest):
+    """A token was sent in the URL, under one of `QUERY_NAMES`."""
+
+    description = "A token belongs in the Authorization header, never in a URL."
+
+
+def refuse_token_in_query() -> None:
+    """Raises TokenInQueryError. Before every request, of known routes or not."""
+    if QUERY_NAMES.intersection(request.args):
+        raise TokenInQueryError
+
+
+def login_required(view: Callable[P, R]) -> Callable[P, R]:
+    """Decorates a view that only a signed-in user gets to; `viewer_id()` is theirs."""
+
+    @functools.wraps(view)
+    def authenticated(*args: P.args, **kwargs: P.kwargs) -> R:
+        viewer = sessions.authenticate(current.graph(), current.storage(), _bearer_token())
+        g.viewer = viewer
+        structlog.contextvars.bind_contextvars(viewer_id=viewer.user_id)
+        limits.take(limits.GENERAL, str(viewer.user_id))
+        return view(*args, **kwargs)
+
+    authenticated.login_required = True  # type: ignore[attr-defined]
+    _document(authenticated)
+    return authenticated
+
+
+def _bearer_token() -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != SCHEME:
+        raise NotSignedInError
+    return token.strip()
+
+
+def _document(view: Any) -> None:
+    """What flask-smorest says of the view: it needs the token."""
+    view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # noqa: SLF001 - flask-smorest's place
+    manual = view._apidoc.setdefault("manual_doc", {})  # noqa: SLF001
+    manual["security"] = [{SCHEME: []}]
+    manual.setdefault("responses", {})["401"] = {"$ref": "#/components/responses/UNAUTHORIZED"}

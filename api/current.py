@@ -1,0 +1,73 @@
+"""What the request being served needs: the stores, the settings, and who asks."""
+
+from dataclasses import dataclass
+
+from flask import current_app, g
+
+from api.cursors import Cursors
+from api.services.health import HealthChecks
+from api.services.passwords import Passwords
+from api.services.sessions import Viewer
+from api.settings import ApiSettings
+from graph import Graph
+from storage import Storage
+from workers.rebuilder import Rebuilder
+
+_NAME = "photofeed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What one app is made of; built once and passed."""
+
+    settings: ApiSettings
+    graph: Graph
+    storage: Storage
+    rebuilder: Rebuilder
+    cursors: Cursors
+    passwords: Passwords
+    health: HealthChecks
+
+
+def keep(extensions: dict[str, object], parts: Parts) -> None:
+    """Make these the parts of the app with these extensions."""
+    extensions[_NAME] = parts
+
+
+def parts() -> Parts:
+    """The parts of the app that serves this request."""
+    found = current_app.extensions[_NAME]
+    assert isinstance(found, Parts)  # noqa: S101 - says so to mypy
+    return found
+
+
+def graph() -> Graph:
+    """The graph."""
+    return parts().graph
+
+
+def storage() -> Storage:
+    """Redis and S3."""
+    return parts().storage
+
+
+def settings() -> ApiSettings:
+    """The API's settings."""
+    return parts().settings
+
+
+def passwords() -> Passwords:
+    """The bounded hasher."""
+    return parts().passwords
+
+
+def viewer() -> Viewer:
+    """Who asks. Only behind `login_required`."""
+    found = g.viewer
+    assert isinstance(found, Viewer)  # noqa: S101 - says so to mypy
+    return found
+
+
+def viewer_id() -> int:
+    """The id of who asks."""
+    return viewer().user_id

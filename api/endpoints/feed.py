@@ -1,0 +1,58 @@
+"""The feed: read it, and post into it."""
+
+from flask import Response
+
+from api import idempotency, limits
+from api.auth import login_required
+from api.current import graph, parts, storage, viewer_id
+from api.paging import PageQuery, link_header, read_cursor, signed
+from api.rendered import JSON, page_body
+from api.requests import Blueprint
+from api.schemas.posts import FeedSchema, NewPost, PostSchema
+from api.services import feed
+from api.services.publishing import Draft, publish
+
+blueprint = Blueprint("feed", __name__, description="The feed")
+
+ALWAYS_ASK = "private, no-cache"
+"""A feed is its viewer's alone, and another one the next time."""
+
+
+@blueprint.get("/v1/me/feed")
+@login_required
+@blueprint.arguments(PageQuery, location="query", as_kwargs=True)
+@blueprint.response(200, FeedSchema)
+def read_feed(*, cursor: str | None, limit: int) -> Response:
+    """One's feed, strictly newest first: the posts of everyone one follows, and one's own."""
+    page = feed.page(
+        graph(),
+        storage(),
+        parts().rebuilder,
+        viewer_id=viewer_id(),
+        cursor=read_cursor(cursor),
+        limit=limit,
+    )
+    cursors = signed(next=page.next, prev=page.prev)
+    answer = Response(page_body(page.bodies, cursors), content_type=JSON)
+    answer.headers.update({"Cache-Control": ALWAYS_ASK, **link_header(cursors, limit)})
+    return answer
+
+
+@blueprint.post("/v1/me/feed")
+@login_required
+@limits.limited(limits.PUBLISHES)
+@blueprint.doc(parameters=[idempotency.parameter(required=True)])
+@blueprint.arguments(NewPost)
+@blueprint.response(201, PostSchema)
+@blueprint.alt_response(200, schema=PostSchema, description="The key's first post again")
+@blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(409, "CONFLICT")
+@blueprint.alt_response(410, "GONE")
+def post_to_feed(draft: Draft) -> Response:
+    """Post photos. Try again with the same key as often as needed: it is one post."""
+    post = publish(graph(), storage(), draft, author_id=viewer_id(), key=idempotency.required_key())
+    answer = Response(post.body, status=200 if post.replayed else 201, content_type=JSON)
+    answer.headers["Location"] = f"/v1/posts/{post.post_id}"
+    if post.replayed:
+        answer.headers.update(idempotency.REPLAYED)
+    return answer

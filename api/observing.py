@@ -1,0 +1,56 @@
+"""What operators see of each request: an id, a log line, and counters."""
+
+import re
+import time
+import uuid
+
+import structlog
+from flask import Flask, Response, g, request
+from prometheus_client import Counter, Histogram
+
+log = structlog.get_logger()
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""A client's or proxy's own id is kept if it looks like one; else a new one is drawn."""
+
+requests_total = Counter(
+    "photofeed_requests_total", "Requests answered.", ["method", "route", "status"]
+)
+request_seconds = Histogram(
+    "photofeed_request_seconds",
+    "From a request's arrival to its answer.",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+
+def register(app: Flask) -> None:
+    """Observe every request of the app."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    sent = request.headers.get("X-Request-Id", "")
+    g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    g.began = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    route = request.url_rule.rule if request.url_rule else "(none)"
+    seconds = time.perf_counter() - g.began
+    requests_total.labels(request.method, route, response.status_code).inc()
+    request_seconds.labels(request.method, route).observe(seconds)
+    log.info(
+        "request",  # without the query string: what is secret may have been put there
+        method=request.method,
+        route=route,
+        path=request.path,
+        status=response.status_code,
+        milliseconds=round(seconds * 1000, 2),
+        client=request.remote_addr,
+    )
+    return response

@@ -1,0 +1,70 @@
+"""Pages: `limit` and `cursor` in, `next`, `prev` and a Link header out."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+from marshmallow import Schema, fields, validate
+
+from api import current
+from api.cursors import Cursor, InvalidCursorError
+
+TOP = 2**53
+"""Above every id: a page before it is the first."""
+
+
+class PageQuery(Schema):
+    """How a page is asked for."""
+
+    limit = fields.Integer(
+        load_default=20,
+        validate=validate.Range(1, 100),
+        metadata={"description": "At most so many; a page may be shorter."},
+    )
+    cursor = fields.String(
+        load_default=None,
+        validate=validate.Length(max=200),
+        metadata={"description": "`next` or `prev` of an answer on this route, as it came."},
+    )
+
+
+def read_cursor(text: str | None) -> Cursor | None:
+    """The cursor that was signed for this viewer and this very path. Raises InvalidCursorError."""
+    if text is None:
+        return None
+    return current.parts().cursors.read(request.path, current.viewer_id(), text)
+
+
+def before(text: str | None) -> int:
+    """Where a page that only goes downward starts, exclusive. Raises InvalidCursorError."""
+    cursor = read_cursor(text)
+    if cursor is None:
+        return TOP
+    if cursor.direction != "before":
+        raise InvalidCursorError
+    return cursor.id
+
+
+def signed(**cursors: Cursor | None) -> dict[str, str]:
+    """Those of `next` and `prev` that there are, as text for this viewer and path."""
+    sign = current.parts().cursors.sign
+    return {
+        name: sign(request.path, current.viewer_id(), cursor)
+        for name, cursor in cursors.items()
+        if cursor is not None
+    }
+
+
+def link_header(cursors: dict[str, str], limit: int) -> dict[str, str]:
+    """The RFC 8288 header that says the same as the body."""
+    links = [
+        f'<{request.path}?{urlencode({"limit": limit, "cursor": text})}>; rel="{name}"'
+        for name, text in cursors.items()
+    ]
+    return {"Link": ", ".join(links)} if links else {}
+
+
+def paged(next_id: int | None, limit: int, **items: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """A page's body and its Link header; no `next` at the end."""
+    cursors = signed(next=None if next_id is None else Cursor("before", next_id))
+    return {**items, **cursors}, link_header(cursors, limit)

@@ -1,0 +1,71 @@
+"""What every request must be like before anything looks at it, and how its JSON is read."""
+
+import json
+from typing import Any, NoReturn
+
+import flask_smorest
+from flask import Request, request
+from marshmallow import RAISE, Schema
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+class BodyTooLargeError(RequestEntityTooLarge):
+    """More than any call of ours takes."""
+
+    description = "A body has at most 64 kB."
+
+
+class UnsupportedMediaTypeError(UnsupportedMediaType):
+    """A body that is not said to be JSON, or is said to be packed."""
+
+    description = "Send JSON in UTF-8, unpacked: `Content-Type: application/json`."
+
+
+class MalformedJsonError(BadRequest):
+    """A body that is no JSON, or so deep that nobody means it."""
+
+    description = "The body is not JSON in UTF-8."
+
+
+def refuse_unfit_body() -> None:
+    """Raises BodyTooLargeError, UnsupportedMediaTypeError.
+
+    flask-smorest reads a body of another type as an empty one.
+    """
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise BodyTooLargeError
+    has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
+    if has_body and not _is_json(request):
+        raise UnsupportedMediaTypeError
+
+
+def _is_json(of: Request) -> bool:
+    charset = of.mimetype_params.get("charset", "utf-8").lower()
+    encoding = of.headers.get("Content-Encoding", "identity").lower()
+    return of.mimetype == "application/json" and charset == "utf-8" and encoding == "identity"
+
+
+class Parser(FlaskParser):
+    """Reads JSON strictly, and refuses unknown fields in bodies and queries alike."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}  # noqa: RUF012 - webargs's own
+
+    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - webargs's signature
+        """The body. Raises MalformedJsonError."""
+        try:
+            return json.loads(req.get_data().decode(), parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            raise MalformedJsonError from None
+
+
+def _no_number(_: str) -> NoReturn:
+    raise ValueError("JSON has no NaN and no Infinity")
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
+    """flask-smorest's, reading as above."""
+
+    ARGUMENTS_PARSER = Parser()

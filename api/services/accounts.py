@@ -1,0 +1,75 @@
+"""Signing up, signing in, and changing a password."""
+
+from api.services import sessions
+from api.services.errors import WrongCredentialsError, WrongPasswordError
+from api.services.events import drawing
+from api.services.passwords import Passwords
+from api.services.sessions import SignedIn, Viewer
+from graph import Graph
+from graph.errors import NotFoundError
+from graph.ids import new_id
+from graph.users import User
+from storage import Storage
+
+
+def sign_up(
+    graph: Graph,
+    passwords: Passwords,
+    *,
+    username: str,
+    password: str,
+    name: str | None,
+    session_days: int,
+) -> tuple[User, SignedIn]:
+    """A new user and their first session. Raises UsernameTakenError, TooBusyError."""
+    password_hash = passwords.hashed(password)
+    user = drawing(
+        lambda: graph.users.create(
+            user_id=new_id(),
+            username=username,
+            name=name or username,
+            password_hash=password_hash,
+        )
+    )
+    return user, sessions.begin(graph, user.id, days=session_days)
+
+
+def sign_in(
+    graph: Graph, passwords: Passwords, *, username: str, password: str, session_days: int
+) -> tuple[User, SignedIn]:
+    """The user and a new session. Raises WrongCredentialsError, no sooner for nobody."""
+    known = graph.users.credentials(username)
+    if not passwords.fits(password, known.password_hash if known else None) or known is None:
+        raise WrongCredentialsError
+    try:
+        session = sessions.begin(
+            graph, known.user_id, days=session_days, password_hash=known.password_hash
+        )
+    except NotFoundError:  # the password was changed while this one was checked
+        raise WrongCredentialsError from None
+    return graph.users.by_id(known.user_id), session
+
+
+def change_password(
+    graph: Graph,
+    storage: Storage,
+    passwords: Passwords,
+    *,
+    viewer: Viewer,
+    current_password: str,
+    password: str,
+) -> None:
+    """Change the password and end all other sessions; once this returns nobody accepts those.
+
+    The same request again finishes the job where the first could not reach the cache: a password
+    that is in force already counts as changed. Raises WrongPasswordError, TooBusyError,
+    StorageUnavailableError.
+    """
+    stored = graph.users.password_hash(viewer.user_id)
+    if not passwords.fits(current_password, stored) and not passwords.fits(password, stored):
+        raise WrongPasswordError
+    ended = graph.users.set_password(
+        viewer.user_id, passwords.hashed(password), keep_session_id=viewer.session_id
+    )
+    if ended:
+        storage.sessions.drop(ended)

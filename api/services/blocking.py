@@ -1,0 +1,34 @@
+"""Blocking: neither sees the other, and both follows end."""
+
+from api.services.errors import CannotBlockYourselfError
+from api.services.events import drawing, ring
+from graph import Graph
+from graph.errors import NotFoundError
+from graph.ids import new_id
+from storage import Storage
+
+
+def block(graph: Graph, storage: Storage, *, blocker_id: int, blocked_id: int) -> None:
+    """Block somebody; the same again changes nothing.
+
+    Once this returns neither is shown anything of the other. Raises CannotBlockYourselfError,
+    NotFoundError, and StorageUnavailableError where that cannot be promised yet.
+    """
+    if blocker_id == blocked_id:
+        raise CannotBlockYourselfError
+    _require_blockable(graph, blocker_id, blocked_id)
+    event = drawing(
+        lambda: graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id, event_id=new_id())
+    )
+    storage.timelines.drop(blocker_id, blocked_id)  # on a repeat too
+    ring(storage, event)
+
+
+def _require_blockable(graph: Graph, blocker_id: int, blocked_id: int) -> None:
+    """Raises NotFoundError for who is absent, or hidden by a block of their own: alike for both."""
+    try:
+        graph.users.require_visible(blocked_id, viewer_id=blocker_id)
+    except NotFoundError:
+        users, _ = graph.blocks.list(blocker_id, before=blocked_id + 1, limit=1)
+        if [user.id for user in users] != [blocked_id]:
+            raise

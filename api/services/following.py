@@ -1,0 +1,64 @@
+"""Beginning and ending a follow. The graph first, then the follower's timeline, then the 2xx."""
+
+import structlog
+from graph.events import Event
+
+from api.services.errors import CannotFollowYourselfError
+from api.services.events import drawing, ring
+from graph import Graph
+from graph.ids import new_id
+from storage import Storage
+from storage.errors import StorageUnavailableError
+
+log = structlog.get_logger()
+
+
+def follow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:
+    """Begin a follow; the same again changes nothing.
+
+    The timeline is dropped so that the next read has the followee's posts. That fails open: the
+    event drops it again. Raises CannotFollowYourselfError, NotFoundError.
+    """
+    if follower_id == followee_id:
+        raise CannotFollowYourselfError
+    event = drawing(
+        lambda: graph.follows.create(
+            follower_id=follower_id, followee_id=followee_id, event_id=new_id()
+        )
+    )
+    try:
+        storage.timelines.drop(follower_id)  # on a repeat too: the first try may have died here
+    except StorageUnavailableError as error:
+        log.warning("timeline not dropped", user_id=follower_id, error=str(error))
+    ring(storage, event)
+
+
+def unfollow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:
+    """End a follow; the same again changes nothing.
+
+    Once this returns no page shows the followee. Raises StorageUnavailableError where that cannot
+    be promised yet, and NotFoundError for a followee who is hidden and was not followed.
+    """
+    event = _end(graph, follower_id, followee_id)
+    storage.timelines.drop(follower_id)  # on a repeat too: the first try may have died here
+    ring(storage, event)
+    if event is None:
+        graph.users.require_visible(followee_id, viewer_id=follower_id)
+
+
+def remove_follower(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:
+    """End somebody's follow of the followee; whoever does not follow them is no error.
+
+    The dropped timeline is the follower's. Raises StorageUnavailableError as `unfollow`.
+    """
+    event = _end(graph, follower_id, followee_id)
+    storage.timelines.drop(follower_id)
+    ring(storage, event)
+
+
+def _end(graph: Graph, follower_id: int, followee_id: int) -> Event | None:
+    return drawing(
+        lambda: graph.follows.delete(
+            follower_id=follower_id, followee_id=followee_id, event_id=new_id()
+        )
+    )

@@ -1,0 +1,31 @@
+"""The web process: settings from the environment, stores opened, the app. Served by granian.
+
+Each worker process of the server imports this after its start, so no connection crosses a fork.
+"""
+
+import atexit
+
+from environs import Env
+
+from api.app import ApiSettings, create_app
+from graph import Graph, GraphSettings
+from storage import Storage, StorageSettings
+from workers import logs
+from workers.rebuilder import Rebuilder
+
+env = Env(eager=False)
+_graph_settings = GraphSettings.from_env(env)
+_storage_settings = StorageSettings.from_env(env)
+_api_settings = ApiSettings.from_env(env)
+_log_level = env.str("LOG_LEVEL", "info")
+env.seal()
+
+logs.configure("api", level=_log_level)
+_graph = Graph.open(_graph_settings)
+_storage = Storage.open(_storage_settings)
+_rebuilder = Rebuilder(_graph, _storage)
+atexit.register(_graph.close)
+atexit.register(_storage.close)
+atexit.register(_rebuilder.close)
+
+app = create_app(_api_settings, _graph, _storage, _rebuilder)
