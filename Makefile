@@ -1,0 +1,60 @@
+# The commands of photofeed; `make` alone lists them. Python 3.11 or newer and make are enough:
+# .venv and everything else is made by the first command that needs it.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; \
+	done; echo python3)
+RUN = .venv/bin/python
+TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer. Install one, then \
+	run make again; if it is not on PATH, name it: make PYTHON=/path/to/python3.12 up
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs test check lint format lock demo packages tools python
+
+help:  ## list these commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
+
+up: packages  ## start everything and stay; Ctrl-C stops it (DETACH=1: in the background)
+	@$(RUN) -m stack up $(if $(DETACH),--detach)
+
+down: packages  ## stop what DETACH=1 has started
+	@$(RUN) -m stack down
+
+status: packages  ## show which processes run
+	@$(RUN) -m stack status
+
+logs: packages  ## follow the logs (PART=api: of one part)
+	@$(RUN) -m stack logs $(PART)
+
+demo: packages  ## fill the running stack with a small town of people and photographs
+	@$(RUN) -m demo
+
+test: tools  ## run all tests on real servers of their own (TESTS=tests/api: some)
+	@$(RUN) -m pytest $(or $(TESTS),tests) $(PYTEST)
+
+check: lint  ## the same as lint
+
+lint: tools  ## rules, format, types, import contracts
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+
+format: tools  ## put the code into shape
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+lock: tools  ## pin requirements*.in and Neo4j's jars anew
+	for in in requirements*.in; do .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header $$in -o $${in%.in}.txt || exit 1; done
+	$(RUN) -m stack lock
+
+packages: python
+	@$(PYTHON) -P stack/setup.py
+
+tools: python
+	@$(PYTHON) -P stack/setup.py --tools
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "$(TOO_OLD)" >&2; exit 1; }

@@ -1,0 +1,142 @@
+"""Makes .venv: `python3 -P stack/setup.py [--tools]`, run by make before every other command.
+
+Run by the machine's own Python, so it needs nothing but the standard library.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+BUILDING = VENV / "half-built"
+"""Exists while .venv is being made or changed: one that was interrupted is made anew."""
+
+LINE_SECONDS = 5.0
+"""Between two lines about how far it is, where there is no terminal."""
+
+LAST_LINES = 20
+"""Of what pip said, when it failed."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when .venv has what the requirements files name; else a sentence has been printed."""
+    names = ["requirements.txt"] + (["requirements-dev.txt"] if "--tools" in arguments else [])
+    (ROOT / ".local").mkdir(exist_ok=True)
+    try:
+        with (ROOT / ".local" / "setup.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: one builds, the other waits
+            return 0 if _fresh(names) else _build(names)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        return _complain(f"{error}. If the disk is full, free about 2 GB; then run it again.")
+
+
+def _fresh(names: Sequence[str]) -> bool:
+    """Whether .venv was built, to the end, from just these files in this place."""
+    stamp = _stamp(names)
+    built = PYTHON.exists() and stamp.exists() and not BUILDING.exists()
+    return built and stamp.read_text() == _digest(names)
+
+
+def _build(names: Sequence[str]) -> int:
+    """Makes or completes .venv."""
+    if BUILDING.exists() or not _works(PYTHON):
+        if importlib.util.find_spec("ensurepip") is None:
+            return _complain(
+                "This Python cannot make virtual environments. Install its venv package (on "
+                "Debian and Ubuntu: apt install python3-venv), then run the same command again."
+            )
+        print("Making .venv …", flush=True)
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]):
+            return _complain("The virtual environment .venv could not be made: see above.")
+    BUILDING.touch()
+    if not _install(names):
+        return 1
+    for built in (names, names[:1]):  # the tools' file contains what runs, too
+        _stamp(built).write_text(_digest(built))
+    BUILDING.unlink()
+    return 0
+
+
+def _install(names: Sequence[str]) -> bool:
+    """Fetches and installs the packages, each verified by its hash, saying how far it is."""
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command += ["--require-hashes", "--progress-bar", "off"]
+    for name in names:
+        command += ["-r", str(ROOT / name)]
+    total = len({line.split("==")[0] for name in names for line in _pins(name)})
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as pip:
+        said = _shown(pip.stdout or [], total)
+    if pip.returncode == 0:
+        return True
+    print("\n".join(said[-LAST_LINES:]))
+    _complain(
+        "The packages could not be installed: see above. Is this machine online? Behind a proxy, "
+        "set HTTPS_PROXY. Then run the same command again."
+    )
+    return False
+
+
+def _shown(lines: Iterable[str], total: int) -> list[str]:
+    """Reads what pip says and shows what matters of it; all of it comes back."""
+    said: list[str] = []
+    count, shown, terminal = 0, 0.0, sys.stdout.isatty()
+    for line in lines:
+        said.append(line.rstrip())
+        word = line.split(" ", 1)[0]
+        count += word == "Collecting"
+        text = f"Fetching packages: {count} of at most {total}"
+        if word == "Installing":
+            text = f"Installing {count} packages …"
+        elif word != "Collecting" or (not terminal and time.monotonic() < shown + LINE_SECONDS):
+            continue
+        print(f"\r\033[K{text}" if terminal else text, end="" if terminal else "\n", flush=True)
+        shown = time.monotonic()
+    if terminal and shown:
+        print()
+    return said
+
+
+def _works(python: Path) -> bool:
+    """Whether this Python runs and has pip: not so in a .venv that was moved or cut short."""
+    try:
+        asked = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return asked.returncode == 0
+
+
+def _pins(name: str) -> list[str]:
+    return [line for line in (ROOT / name).read_text().splitlines() if "==" in line[:60]]
+
+
+def _stamp(names: Sequence[str]) -> Path:
+    """The file that says from what .venv was built."""
+    return VENV / f"built-from-{names[-1]}"
+
+
+def _digest(names: Sequence[str]) -> str:
+    """Changes with the requirements files, and with the place: a .venv cannot be moved."""
+    texts = [str(ROOT), *((ROOT / name).read_text() for name in names)]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def _complain(sentence: str) -> int:
+    print(f"\n{sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONPATH", None)
+    sys.exit(main(sys.argv[1:]))
