@@ -133,6 +133,13 @@ def in_swapped_colours(file_format: str) -> bytes:
     return encoded(swapped, file_format, icc_profile=swapped_profile(), **options)
 
 
+def scan_bomb(scans: int) -> bytes:
+    """A small progressive JPEG of 39 megapixels that refines every pixel so many times."""
+    data = encoded(Image.new("RGB", (7_200, 5_400), RED), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * scans + data[-2:]
+
+
 def cmyk_jpeg() -> bytes:
     return encoded(quadrants().convert("CMYK"), "JPEG", quality=90)
 

@@ -1,0 +1,224 @@
+"""Pictures decoded apart: the limits hold, and no process or descriptor is left behind."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import images
+from tests.eventually import eventually
+from workers import decoding
+from workers.decoding import DecodingInterruptedError, Limits, render_apart
+from workers.imaging import ImageRefusedError, Rendered, examine_and_render
+
+ENDLESS = images.scan_bomb(2_000)
+"""Some 300 kB that keep a decoder busy for minutes."""
+
+
+def children() -> list[psutil.Process]:
+    """The children of the fork server, which is ours."""
+    return [
+        grandchild
+        for child in psutil.Process().children()
+        for grandchild in child.children()
+        if "forkserver" in " ".join(child.cmdline())
+    ]
+
+
+def in_background(data: bytes, **limits: float) -> "Future[Rendered]":
+    pool = ThreadPoolExecutor(max_workers=1)
+    future = pool.submit(render_apart, data, "image/jpeg", limits=Limits(**limits))  # type: ignore[arg-type]
+    pool.shutdown(wait=False)
+    return future
+
+
+def test_a_child_gives_what_the_pure_function_gives() -> None:
+    data = images.photograph(1600, 1200)
+    assert render_apart(data, "image/jpeg") == examine_and_render(data, "image/jpeg")
+
+
+def test_the_forty_megapixels_that_are_allowed_fit_into_the_limits() -> None:
+    data = (images.PICTURES / "forty_megapixels.heic").read_bytes()
+    assert render_apart(data, "image/heic").width == 7_300
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"words", "not-an-image"),
+        (images.jpeg()[:500], "truncated"),
+        (images.bomb(12_000), "wrong-content-type"),
+    ],
+)
+def test_a_refusal_comes_back_with_its_code(data: bytes, code: str) -> None:
+    with pytest.raises(ImageRefusedError) as refused:
+        render_apart(data, "image/jpeg")
+    assert refused.value.code == code
+
+
+def test_a_picture_that_needs_more_memory_than_allowed_fails() -> None:
+    data = (images.PICTURES / "forty_megapixels.heic").read_bytes()
+    with pytest.raises(ImageRefusedError) as refused:
+        render_apart(data, "image/heic", limits=Limits(memory_bytes=300 * 1024 * 1024))
+    assert refused.value.code == "processing-failed"
+
+
+def test_a_picture_that_needs_more_computing_than_allowed_fails() -> None:
+    with pytest.raises(ImageRefusedError) as refused:
+        render_apart(ENDLESS, "image/jpeg", limits=Limits(cpu_seconds=1))
+    assert refused.value.code == "processing-failed"
+
+
+def test_a_child_that_takes_too_long_is_killed_and_may_be_tried_again() -> None:
+    with pytest.raises(DecodingInterruptedError):
+        render_apart(ENDLESS, "image/jpeg", limits=Limits(wall_seconds=1.0))
+    assert not children()
+
+
+def test_a_child_killed_from_outside_may_be_tried_again() -> None:
+    future = in_background(ENDLESS)
+    eventually(children)[0].kill()
+    with pytest.raises(DecodingInterruptedError) as interrupted:
+        future.result(timeout=20)
+    assert interrupted.value.exit_code == -signal.SIGKILL
+    assert not children()
+
+
+def test_a_child_that_crashes_is_the_pictures_fault() -> None:
+    future = in_background(ENDLESS)
+    eventually(children)[0].send_signal(signal.SIGSEGV)
+    with pytest.raises(ImageRefusedError) as refused:
+        future.result(timeout=20)
+    assert refused.value.code == "processing-failed"
+
+
+def test_a_worker_told_to_stop_has_its_picture_finished() -> None:
+    future = in_background(images.scan_bomb(30))
+    child = eventually(children)[0]
+    eventually(lambda: ignores(child.pid, signal.SIGTERM))
+    child.terminate()
+    child.send_signal(signal.SIGINT)
+    assert future.result(timeout=20).width == 7_200
+
+
+def ignores(pid: int, wanted: signal.Signals) -> bool:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("SigIgn:"):
+            return bool(int(line.split()[1], 16) >> (wanted - 1) & 1)
+    return False
+
+
+def test_a_fork_server_that_was_killed_is_replaced() -> None:
+    render_apart(images.jpeg(), "image/jpeg")
+    for child in psutil.Process().children():
+        if "forkserver" in " ".join(child.cmdline()):
+            child.kill()
+            eventually(lambda c=child: c.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+    assert render_apart(images.jpeg(), "image/jpeg").width == 96
+
+
+def test_no_descriptor_and_no_process_is_left_over() -> None:
+    render_apart(images.jpeg(), "image/jpeg")  # the fork server stays
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - of /proc only names are wanted
+    processes = len(psutil.Process().children(recursive=True))
+    for data in (images.jpeg(), b"words", images.jpeg(), ENDLESS):
+        with contextlib.suppress(ImageRefusedError, DecodingInterruptedError):
+            render_apart(data, "image/jpeg", limits=Limits(wall_seconds=1.0))
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(psutil.Process().children(recursive=True)) == processes
+
+
+def test_a_job_that_times_out_in_mid_picture_leaves_no_child() -> None:
+    class JobTimeoutError(Exception):
+        pass
+
+    def on_alarm(_signal: int, _frame: object) -> None:
+        raise JobTimeoutError
+
+    previous = signal.signal(signal.SIGALRM, on_alarm)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1.0)  # as RQ's worker does it
+        with pytest.raises(JobTimeoutError):
+            render_apart(ENDLESS, "image/jpeg")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert not children()
+
+
+def test_it_works_beside_busy_threads_and_from_one() -> None:
+    stop = threading.Event()
+    spinner = threading.Thread(target=stop.wait)
+    spinner.start()
+    try:
+        futures = [in_background(images.jpeg()) for _ in range(3)]
+        assert {future.result(timeout=20).width for future in futures} == {96}
+    finally:
+        stop.set()
+        spinner.join()
+
+
+def test_no_child_outlives_a_worker_that_is_killed(tmp_path: Path) -> None:
+    picture = tmp_path / "endless.jpg"
+    picture.write_bytes(ENDLESS)
+    code = (
+        "import pathlib, sys; from workers.decoding import render_apart;"
+        "render_apart(pathlib.Path(sys.argv[1]).read_bytes(), 'image/jpeg')"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code, str(picture)], cwd=Path(__file__).parents[2]
+    )
+    try:
+        busy = eventually(decoding_child_of(worker.pid), seconds=20)
+        family = psutil.Process(worker.pid).children(recursive=True)
+        assert busy in family
+    finally:
+        worker.kill()
+        worker.wait()
+    eventually(lambda: not any(alive(process) for process in family), seconds=3)
+
+
+def decoding_child_of(pid: int) -> Callable[[], psutil.Process | None]:
+    """A check for the child that has begun: it ignores SIGTERM then."""
+
+    def check() -> psutil.Process | None:
+        for process in psutil.Process(pid).children(recursive=True):
+            if process.ppid() != pid and ignores(process.pid, signal.SIGTERM):
+                return process
+        return None
+
+    return check
+
+
+def alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(
+    ("changes", "body"),
+    [
+        ({"width": "x"}, b"\xff\xd8" * 3),
+        ({"lengths": [2, 2]}, b"\xff\xd8" * 2),
+        ({"lengths": [6, 0, 0]}, b"\xff\xd8" * 3),
+        ({}, b"<html>"),
+        ({}, b"\xff\xd8" * 3 + b"."),
+        ({}, b""),
+    ],
+)
+def test_an_answer_that_is_not_in_its_form_is_not_believed(
+    changes: dict[str, object], body: bytes
+) -> None:
+    told = {"width": 1, "height": 1, "blurhash": "", "lengths": [2, 2, 2]} | changes
+    for answer in (json.dumps(told).encode() + b"\n" + body, body, b"[]\n" + body):
+        with pytest.raises(ImageRefusedError) as refused:
+            decoding._understood(answer)
+        assert refused.value.code == "processing-failed"
