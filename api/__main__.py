@@ -6,11 +6,12 @@ given up.
 """
 
 import argparse
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from environs import Env, EnvError, EnvValidationError
+from environs import Env, EnvValidationError
 from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -20,7 +21,7 @@ from api.cli import CommandError, list_quarantined, prepare, requeue
 from graph import Graph, GraphSettings
 from graph.errors import GraphError
 from storage import Storage, StorageSettings
-from storage.errors import StorageError
+from storage.errors import StorageUnavailableError
 from workers.logs import configure
 
 BLOCKING_THREADS = 4
@@ -97,6 +98,23 @@ def command(asked: argparse.Namespace) -> Callable[[Graph, Storage], Iterator[st
     return lambda graph, storage: requeue(graph, storage, asked.event_id)
 
 
+def missing_settings(error: EnvValidationError) -> Iterator[str]:
+    """A line for each variable that is missing or wrong."""
+    found = error.error_messages
+    if not isinstance(found, Mapping):
+        yield str(error)
+        return
+    for name, messages in found.items():
+        yield f"{name}: {' '.join(messages)}"
+
+
+def first_line(error: Exception) -> str:
+    """The error in one line, without the codes a driver puts around its message."""
+    line = str(error).partition("\n")[0].rstrip(" :")
+    found = re.search(r"\{message: (.*?)\}", line)
+    return found[1] if found else line
+
+
 def main() -> int:
     """Run what was asked for; the exit status."""
     asked = arguments()
@@ -107,12 +125,14 @@ def main() -> int:
         with opened_stores() as (graph, storage):
             for line in command(asked)(graph, storage):
                 print(line, flush=True)
-    except (EnvError, EnvValidationError) as error:
-        print(f"The settings are not complete: {error}", file=sys.stderr)
+    except EnvValidationError as error:
+        for line in missing_settings(error):
+            print(line, file=sys.stderr)
     except GraphError as error:
-        print(f"Neo4j did not do its part: {error}", file=sys.stderr)
-    except StorageError as error:
-        print(f"Redis or S3 did not do its part: {error}", file=sys.stderr)
+        print(f"Neo4j: {first_line(error)}", file=sys.stderr)
+        print("Is it running, and are NEO4J_URI, _USER and _PASSWORD right?", file=sys.stderr)
+    except StorageUnavailableError as error:
+        print(f"{first_line(error)}. Is it running, and is its URL right?", file=sys.stderr)
     except CommandError as error:
         print(error, file=sys.stderr)
     else:

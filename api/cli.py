@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from graph import Graph, schema
+from graph import Graph
 from graph.ids import time_of
+from graph.schema import apply
 from storage import Storage
 
 LISTED = 1_000
@@ -18,7 +19,7 @@ class CommandError(Exception):
 def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
     """Apply the graph's schema and prepare the bucket; the same again changes nothing."""
     graph.ping()  # a clear error in two seconds, before the schema's long wait
-    schema.apply(graph.connection)
+    apply(graph.connection)
     yield "The graph has its constraints and indexes."
     storage.photos.prepare_bucket()
     yield "The bucket is ready."

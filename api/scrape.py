@@ -17,12 +17,10 @@ from graph import Graph
 from graph.errors import GraphError
 from storage import Storage
 from storage.errors import StorageError
-from storage.queues import QUEUE_OF_KIND
+from storage.queues import NAMES
 
 DEADLINE_SECONDS = 3.0
 """A page of numbers waits this long for all stores together; who is later counts as down."""
-
-QUEUES = tuple(sorted(set(QUEUE_OF_KIND.values())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,7 @@ class Scrape:
             "s3": storage.photos.ping,
             "events": graph.events.counts,
             "oldest": graph.events.oldest_due_seconds,
-            **{f"depth:{name}": partial(storage.queues.depth, name) for name in QUEUES},
+            **{f"depth:{name}": partial(storage.queues.depth, name) for name in NAMES},
         }
         self._threads = ThreadPoolExecutor(len(self._asks), thread_name_prefix="scrape")
         self._running: dict[str, Future[Any]] = {}
@@ -65,7 +63,7 @@ class Scrape:
             up={name: name in answered for name in ("neo4j", "queue", "cache", "s3")},
             depths={
                 name: answered[f"depth:{name}"].result()
-                for name in QUEUES
+                for name in NAMES
                 if f"depth:{name}" in answered
             },
             events=answered["events"].result() if "events" in answered else {},
