@@ -6,6 +6,7 @@
 // expands:   the photos of each post
 UNWIND $post_ids AS post_id
 MATCH (post:Post)
+USING INDEX post:Post(id)
 WHERE post.id = post_id
 MATCH (author:User)
 WHERE author.id = post.author_id

@@ -3,5 +3,6 @@
 // returns:     session
 // index:       Session(id)
 MATCH (session:Session)
+USING INDEX session:Session(id)
 WHERE session.id = $session_id AND session.expires_at > timestamp()
 RETURN session {.id, .user_id, .secret_sha256, .created_at, .expires_at} AS session

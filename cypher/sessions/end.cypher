@@ -5,6 +5,7 @@
 // returns:     session_id
 // index:       Session(id)
 MATCH (session:Session)
+USING INDEX session:Session(id)
 WHERE session.id = $session_id AND session.user_id = $user_id
 SET session.expires_at = CASE
   WHEN session.expires_at > timestamp() THEN timestamp()
