@@ -1,0 +1,53 @@
+"""Users of a test alone, and servers that a test may stop or break: nobody else uses them."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage import Storage
+from storage.timelines import Timelines
+from tests.storage.private import PrivateServer, start
+
+
+@pytest.fixture
+def new_users(storage: Storage) -> Iterator[Callable[[int], list[int]]]:
+    """Draws so many users that nobody else has, and takes their lists away afterwards."""
+    drawn: list[int] = []
+
+    def draw(count: int) -> list[int]:
+        first = secrets.randbelow(1 << 51) + (1 << 51)
+        users = list(range(first, first + count))
+        drawn.extend(users)
+        return users
+
+    yield draw
+    if drawn:
+        storage.timelines.drop(*drawn)
+
+
+@pytest.fixture
+def user(new_users: Callable[[int], list[int]]) -> int:
+    return new_users(1)[0]
+
+
+@pytest.fixture
+def small(storage: Storage) -> Timelines:
+    """The same lists with a cap of 8 and a slack of 3."""
+    return Timelines(storage.cache, cap=8, slack=3)
+
+
+@pytest.fixture
+def private_server(tmp_path: Path) -> Iterator[PrivateServer]:
+    """A server that this test may do anything to."""
+    with start(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def private_cluster(tmp_path: Path) -> Iterator[PrivateServer]:
+    """One node that serves every slot, in cluster mode."""
+    with start(tmp_path, "cluster-enabled yes") as server:
+        server.command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        yield server

@@ -1,0 +1,62 @@
+from collections.abc import Iterator
+
+import pytest
+
+from storage import Storage
+from storage.connections import Server
+from storage.failing import FAIL_OPEN_TOTAL
+from storage.limits import Limits, Policy, _key
+from tests.eventually import eventually
+from tests.storage.private import PrivateServer
+
+POLICY = Policy(name="tests", quota=3, window_seconds=60)
+
+
+@pytest.fixture
+def subject(storage: Storage, user: int) -> Iterator[str]:
+    yield str(user)
+    storage.cache.client.delete(_key(POLICY, str(user)))
+
+
+def test_a_limit_allows_its_quota_and_no_more(storage: Storage, subject: str) -> None:
+    taken = [storage.limits.take(POLICY, subject) for _ in range(5)]
+
+    assert [t.allowed for t in taken] == [True, True, True, False, False]
+    assert [t.remaining for t in taken] == [2, 1, 0, 0, 0]
+    assert all(58 <= t.reset_seconds <= 60 for t in taken)
+
+
+def test_refused_uses_do_not_put_off_the_windows_end(storage: Storage, subject: str) -> None:
+    brief = Policy(name="tests", quota=1, window_seconds=1)
+    assert storage.limits.take(brief, subject).allowed
+    assert not storage.limits.take(brief, subject).allowed
+
+    eventually(lambda: storage.limits.take(brief, subject).allowed, seconds=3)
+
+
+def test_subjects_and_policies_are_counted_apart(storage: Storage, subject: str) -> None:
+    once = Policy(name="tests", quota=1, window_seconds=60)
+    other = Policy(name="tests-other", quota=1, window_seconds=60)
+    assert storage.limits.take(once, subject).allowed
+
+    assert storage.limits.take(other, subject).allowed
+    assert storage.limits.take(once, f"{subject}x").allowed
+    storage.cache.client.delete(_key(other, subject), _key(once, f"{subject}x"))
+
+
+def test_a_count_that_lost_its_expiry_gets_one(storage: Storage, subject: str) -> None:
+    storage.cache.client.set(_key(POLICY, subject), 7)
+
+    assert not storage.limits.take(POLICY, subject).allowed
+    assert storage.cache.client.ttl(_key(POLICY, subject)) > 0
+
+
+def test_a_cache_that_is_away_limits_nobody_and_is_counted(private_server: PrivateServer) -> None:
+    private_server.process.terminate()
+    private_server.process.wait()
+    before = FAIL_OPEN_TOTAL.labels(what="limit")._value.get()
+
+    taken = Limits(Server("cache", private_server.url)).take(POLICY, "somebody")
+
+    assert taken.allowed
+    assert FAIL_OPEN_TOTAL.labels(what="limit")._value.get() == before + 1

@@ -1,0 +1,320 @@
+"""Lists on the real server: built, pushed to, trimmed, dropped, read."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from storage import Storage
+from storage.pushing import timeline_key
+from storage.timelines import TIMELINE_TTL_SECONDS, Timelines, _lock_key
+from storage.windows import ABOVE_NOTHING, DISORDER, first_page, page_below, watermark
+from tests.storage.ids import SECOND, id_ago
+
+NewUsers = Callable[[int], list[int]]
+
+
+def build(timelines: Timelines, user: int, ids: list[int], *, complete_above: int = 0) -> None:
+    token = timelines.begin(user)
+    assert token
+    assert timelines.finish(user, token, ids, watermark=complete_above)
+
+
+def push(timelines: Timelines, user: int, post_id: int) -> None:
+    assert timelines.push([user], post_id, read_at=time.monotonic()) == 1
+
+
+def ttl(storage: Storage, user: int) -> int:
+    return int(storage.cache.client.ttl(timeline_key(user)))
+
+
+def hourly(count: int) -> list[int]:
+    return [id_ago(3_600 * (count - n)) for n in range(count)]
+
+
+def test_a_push_makes_no_list(storage: Storage, user: int) -> None:
+    push(storage.timelines, user, id_ago(0))
+    push(storage.timelines, user, id_ago(3_600))
+
+    assert storage.timelines.whole(user) == []
+
+
+def test_a_built_list_holds_the_pulled_ids_and_what_was_pushed_meanwhile(
+    storage: Storage, user: int
+) -> None:
+    old, new = hourly(3), id_ago(0)
+    token = storage.timelines.begin(user)
+    assert token
+    assert storage.timelines.whole(user) == [-ABOVE_NOTHING]
+
+    push(storage.timelines, user, new)
+    assert not first_page(storage.timelines.window(user, 20), 20)  # no part shown as the whole
+    assert storage.timelines.finish(user, token, old[::-1], watermark=old[0])
+
+    assert storage.timelines.whole(user) == [-old[0], *old, new]
+    assert ttl(storage, user) > TIMELINE_TTL_SECONDS - 60
+
+
+def test_a_build_is_one_at_a_time_and_not_over_a_whole_list(storage: Storage, user: int) -> None:
+    token = storage.timelines.begin(user)
+    assert token
+    assert storage.timelines.begin(user) is None
+    assert storage.timelines.finish(user, token, [], watermark=0)
+
+    assert storage.timelines.begin(user) is None
+    assert storage.timelines.whole(user) == [0]
+
+
+def test_a_killed_builds_list_is_built_anew_once_its_lock_is_gone(
+    storage: Storage, user: int
+) -> None:
+    killed = storage.timelines.begin(user)
+    assert killed
+    push(storage.timelines, user, id_ago(2))
+    assert 0 < ttl(storage, user) <= 60  # and it does not stay for ever
+    storage.cache.client.delete(_lock_key(user))
+
+    token = storage.timelines.begin(user)
+
+    assert token
+    assert storage.timelines.whole(user) == [-ABOVE_NOTHING]
+    assert not storage.timelines.finish(user, killed, [id_ago(9)], watermark=0)
+    storage.timelines.abort(user, killed)  # not its own any more
+    assert storage.timelines.finish(user, token, [], watermark=0)
+
+
+def test_a_finish_is_refused_after_a_drop(storage: Storage, user: int) -> None:
+    """Somebody left meanwhile: what was pulled may show whom they left."""
+    token = storage.timelines.begin(user)
+    assert token
+    storage.timelines.drop(user)
+    assert not storage.timelines.finish(user, token, hourly(3), watermark=0)
+    assert storage.timelines.whole(user) == []
+
+    another = storage.timelines.begin(user)
+    assert another
+    assert not storage.timelines.finish(user, token, hourly(3), watermark=0)
+    assert storage.timelines.finish(user, another, [], watermark=0)
+
+
+def test_a_finish_is_refused_where_its_list_was_evicted(storage: Storage, user: int) -> None:
+    """A push may have found no list in between."""
+    token = storage.timelines.begin(user)
+    assert token
+    storage.cache.client.delete(timeline_key(user))
+
+    assert not storage.timelines.finish(user, token, hourly(3), watermark=0)
+    assert storage.timelines.whole(user) == []
+    assert storage.timelines.begin(user)  # the lock was freed
+
+
+def test_a_finish_is_refused_where_its_lock_was_evicted(storage: Storage, user: int) -> None:
+    token = storage.timelines.begin(user)
+    assert token
+    storage.cache.client.delete(_lock_key(user))
+
+    assert not storage.timelines.finish(user, token, hourly(3), watermark=0)
+    assert watermark(storage.timelines.whole(user)) is None
+
+
+def test_an_aborted_build_leaves_nothing(storage: Storage, user: int) -> None:
+    token = storage.timelines.begin(user)
+    assert token
+    storage.timelines.abort(user, token)
+
+    assert storage.timelines.whole(user) == []
+    assert storage.timelines.begin(user)
+
+
+def test_a_drop_takes_list_and_lock_of_each_user(storage: Storage, new_users: NewUsers) -> None:
+    first, second, other = new_users(3)
+    for user in (first, second, other):
+        build(storage.timelines, user, hourly(2))
+    storage.timelines.drop(first, second)
+
+    assert storage.timelines.whole(first) == storage.timelines.whole(second) == []
+    assert storage.timelines.whole(other)
+    storage.timelines.drop()
+
+
+def test_a_list_is_trimmed_to_its_cap_once_it_exceeds_the_slack(
+    small: Timelines, user: int
+) -> None:
+    build(small, user, [])
+    ids = [id_ago(20, bits) for bits in range(30)]
+    lengths = []
+    for post_id in ids:
+        push(small, user, post_id)
+        lengths.append(len(small.whole(user)))
+
+    assert max(lengths) == 11
+    assert lengths[9:12] == [11, 8, 9]
+    assert small.whole(user) == ids[-len(small.whole(user)) :]
+
+
+def test_two_trims_at_once_take_no_more_than_one(small: Timelines, user: int) -> None:
+    """Both pushes saw the list too long; the second finds it trimmed."""
+    build(small, user, [])
+    for bits in range(10):
+        push(small, user, id_ago(20, bits))
+    key = timeline_key(user)
+    for bits in (50, 51):
+        small._cache.client.rpushx(key, str(id_ago(20, bits)))
+    for _ in range(2):
+        small._cache.client.ltrim(key, -8, -1)
+
+    assert len(small.whole(user)) == 8
+
+
+def test_lists_of_every_length_around_the_cap_keep_their_newest(
+    small: Timelines, new_users: NewUsers
+) -> None:
+    ids = hourly(14)
+    for user, length in zip(new_users(14), range(14), strict=True):
+        build(small, user, ids[:length])
+        new = id_ago(1)
+        push(small, user, new)
+
+        expected = [*ids[:length], new]
+        entries = small.whole(user)
+        assert [i for i in entries if i > 0] == (expected if length < 10 else expected[-8:])
+        page = page_below(entries, 1 << 53, 3)
+        assert page.ids == expected[::-1][:3]
+        assert (page.next_id is None) == (len(expected) <= 3)
+
+
+def test_a_user_without_followees_has_a_list_and_no_rebuild_at_each_read(
+    storage: Storage, user: int
+) -> None:
+    build(storage.timelines, user, [])
+
+    page = first_page(storage.timelines.window(user, 20), 20)
+
+    assert page
+    assert page.ids == []
+    assert page.next_id is None
+
+
+def test_a_window_reads_the_newest_with_their_bodies_and_lets_the_list_live_on(
+    storage: Storage, user: int
+) -> None:
+    ids = hourly(40)
+    build(storage.timelines, user, ids)
+    storage.cache.client.expire(timeline_key(user), 100)
+    written, deleted, claimed = ids[-1], ids[-2], ids[-3]
+    token = storage.bodies.claim(written)
+    assert token
+    assert storage.bodies.fill(written, token, b'{"id":"1"}')
+    storage.bodies.tombstone([deleted])
+    assert storage.bodies.claim(claimed)
+
+    window = storage.timelines.window(user, 20)
+
+    assert [entry for entry, _ in window.entries] == ids[::-1][:24]
+    assert [body for _, body in window.entries[:4]] == [b'{"id":"1"}', b"", None, None]
+    assert ttl(storage, user) > TIMELINE_TTL_SECONDS - 60
+    storage.bodies.discard([written, deleted, claimed])
+
+
+def test_a_window_of_no_list_is_empty(storage: Storage, user: int) -> None:
+    assert storage.timelines.window(user, 20).entries == []
+
+
+def test_late_pushes_and_trimming_keep_the_lists_expiry(
+    storage: Storage, small: Timelines, user: int
+) -> None:
+    build(small, user, [id_ago(10_000 + n) for n in range(8)])
+    storage.cache.client.expire(timeline_key(user), 5_000)
+    for seconds in (50, 9_000, 40, 31, 60, 35, 1, 0):
+        push(small, user, id_ago(seconds))
+
+    assert 4_900 < ttl(storage, user) <= 5_000
+
+
+def test_a_late_push_takes_its_place_among_newer_posts(storage: Storage, user: int) -> None:
+    ids = hourly(100)
+    build(storage.timelines, user, ids)
+    for at in (99, 90, 50, 1):
+        late = ids[at] - SECOND
+        push(storage.timelines, user, late)
+        push(storage.timelines, user, late)  # a job done twice
+        ids.append(late)
+
+    assert storage.timelines.whole(user) == [0, *sorted(ids)]
+
+
+def test_a_late_push_older_than_a_trimmed_list_is_left_out(small: Timelines, user: int) -> None:
+    """In the list it would lower what that is complete above, and posts between would be a gap."""
+    build(small, user, [])
+    for bits in range(12):
+        push(small, user, id_ago(20, bits))
+    entries = small.whole(user)
+    assert entries[0] > 0
+
+    push(small, user, id_ago(7_200))
+
+    assert small.whole(user) == entries
+
+
+def test_a_late_push_at_or_below_the_sentinel_is_left_out(storage: Storage, user: int) -> None:
+    ids = hourly(5)
+    build(storage.timelines, user, ids, complete_above=ids[0])
+    push(storage.timelines, user, ids[0] - 5 * SECOND)
+    push(storage.timelines, user, ids[0])
+
+    assert storage.timelines.whole(user) == [-ids[0], *ids]
+
+
+def test_a_late_push_into_an_empty_list_takes_its_place(storage: Storage, user: int) -> None:
+    build(storage.timelines, user, [])
+    late = id_ago(7_200)
+    push(storage.timelines, user, late)
+
+    assert storage.timelines.whole(user) == [0, late]
+
+
+def test_a_late_push_older_than_a_push_into_a_list_being_built_cancels_the_build(
+    storage: Storage, user: int
+) -> None:
+    token = storage.timelines.begin(user)
+    assert token
+    push(storage.timelines, user, id_ago(0))
+    push(storage.timelines, user, id_ago(7_200))
+
+    assert storage.timelines.whole(user) == []
+    assert not storage.timelines.finish(user, token, hourly(3), watermark=0)
+
+
+def test_pushes_out_of_order_within_the_bound_give_an_exact_first_page(
+    storage: Storage, user: int
+) -> None:
+    """What the worker judged as in time: it goes to the tail, up to T/2 out of its place."""
+    spread = [id_ago(29 - n) for n in range(0, 29, 2)]
+    shuffled = [spread[n * 4 % 15] for n in range(15)] * 2
+    old = hourly(40)
+    build(storage.timelines, user, old)
+    for post_id in shuffled:
+        push(storage.timelines, user, post_id)
+    everything = sorted({*old, *spread}, reverse=True)
+
+    window = first_page(storage.timelines.window(user, 20), 20)
+    whole = page_below(storage.timelines.whole(user), 1 << 53, 20)
+
+    assert window is None or window.ids == everything[:20]
+    assert whole.ids == everything[:20]
+
+
+@pytest.mark.parametrize("count", [1, 100, 101, 500, 501, 1_203])
+def test_a_push_reaches_every_user_whatever_the_number_of_buffers(
+    storage: Storage, new_users: NewUsers, count: int
+) -> None:
+    users = new_users(count)
+    listed = {users[0], users[count // 2], users[-1]}
+    for user in listed:
+        build(storage.timelines, user, [])
+    soon, late = id_ago(0), id_ago(DISORDER // SECOND)
+    for post_id in (soon, late):
+        assert storage.timelines.push(users, post_id, read_at=time.monotonic()) == count
+
+    for user in listed:
+        assert storage.timelines.whole(user) == [0, late, soon]
