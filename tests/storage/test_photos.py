@@ -1,0 +1,320 @@
+"""Who may put and get what in the bucket, tried with plain HTTP."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from environs import Env
+
+from storage import Storage, StorageSettings, StorageUnavailableError
+from storage.photos import RENDITION_SIDES, Photos, Upload
+from tests.eventually import eventually
+from tests.proxy import Proxy
+from workers import imaging
+
+DATA = b"\xff\xd8 some bytes that call themselves a picture"
+
+
+@pytest.fixture(scope="module")
+def settings(stack_env: dict[str, str]) -> StorageSettings:
+    assert stack_env
+    return StorageSettings.from_env(Env())
+
+
+@pytest.fixture
+def photos(storage: Storage) -> Photos:
+    return storage.photos
+
+
+@pytest.fixture
+def path(photos: Photos) -> Iterator[str]:
+    path = secrets.token_urlsafe(16)
+    yield path
+    photos.remove(path)
+
+
+def sha256(data: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def presigned(
+    photos: Photos, path: str, *, checksum: str | None = None, seconds: int = 60
+) -> Upload:
+    return photos.presign_upload(
+        path,
+        content_type="image/jpeg",
+        size_bytes=len(DATA),
+        checksum_sha256=checksum,
+        expires_seconds=seconds,
+    )
+
+
+def put(upload: Upload, data: bytes = DATA, headers: Mapping[str, str] | None = None) -> int:
+    sent = {**upload.headers, **(headers or {})}
+    return requests.put(upload.url, data=data, headers=sent, timeout=10).status_code
+
+
+def get(url: str) -> requests.Response:
+    return requests.get(url, timeout=10)
+
+
+def test_an_upload_as_it_was_signed_is_taken(photos: Photos, path: str) -> None:
+    upload = presigned(photos, path, checksum=sha256(DATA))
+    assert upload.method == "PUT"
+    assert timedelta(0) < upload.expires_at - datetime.now(UTC) <= timedelta(seconds=60)
+    assert put(upload) == 200
+    assert photos.uploaded_size(path) == len(DATA)
+    assert photos.read_upload(path, limit_bytes=1000) == DATA
+
+
+def test_without_a_checksum_type_and_length_are_signed(photos: Photos, path: str) -> None:
+    upload = presigned(photos, path)
+    assert put(upload, DATA[:-1]) == 403
+    assert put(upload, headers={"Content-Type": "image/png"}) == 403
+    assert put(upload) == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "status"),
+    [
+        (DATA[:-1] + b"!", {}, 400),
+        (DATA + b"!", {}, 403),
+        (DATA[:-1], {}, 403),
+        (b"", {}, 403),
+        (DATA, {"Content-Type": "text/html"}, 403),
+        (DATA[::-1], {"x-amz-checksum-sha256": sha256(DATA[::-1])}, 403),
+    ],
+)
+def test_an_upload_of_anything_else_is_refused(
+    photos: Photos, path: str, data: bytes, headers: dict[str, str], status: int
+) -> None:
+    assert put(presigned(photos, path, checksum=sha256(DATA)), data, headers) == status
+    assert photos.uploaded_size(path) is None
+
+
+def test_an_upload_to_another_key_is_refused(photos: Photos, path: str) -> None:
+    upload = presigned(photos, path)
+    for elsewhere in (f"media/{path}/1080.jpg", f"originals/{path}", "incoming/another"):
+        moved = replace(upload, url=upload.url.replace(f"incoming/{path}", elsewhere))
+        assert moved.url != upload.url
+        assert put(moved) == 403
+
+
+def test_a_presigned_put_reads_and_deletes_nothing(photos: Photos, path: str) -> None:
+    upload = presigned(photos, path)
+    put(upload)
+    for method in ("GET", "DELETE"):
+        assert requests.request(method, upload.url, timeout=10).status_code == 403
+    assert photos.uploaded_size(path) == len(DATA)
+
+
+def test_an_expired_upload_is_refused(photos: Photos, path: str) -> None:
+    upload = presigned(photos, path, seconds=1)
+    eventually(lambda: datetime.now(UTC) > upload.expires_at + timedelta(seconds=1))
+    assert put(upload) == 403
+
+
+def test_what_was_not_uploaded_is_none(photos: Photos, path: str) -> None:
+    assert photos.uploaded_size(path) is None
+    assert photos.read_upload(path, limit_bytes=10) is None
+
+
+def test_of_a_longer_upload_one_byte_more_than_the_limit_is_read(photos: Photos, path: str) -> None:
+    put(presigned(photos, path))
+    assert photos.read_upload(path, limit_bytes=10) == DATA[:11]
+    assert photos.read_upload(path, limit_bytes=len(DATA)) == DATA
+
+
+def test_anyone_may_get_a_rendition_and_keep_it_for_ever(photos: Photos, path: str) -> None:
+    for side in RENDITION_SIDES:
+        photos.put_rendition(path, side, DATA)
+    urls = photos.rendition_urls(path)
+    assert list(urls) == ["1080", "640", "320"]
+    for url in urls.values():
+        answer = get(url)
+        assert answer.content == DATA
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_nobody_else_gets_originals_uploads_or_lists(
+    photos: Photos, settings: StorageSettings, path: str
+) -> None:
+    put(presigned(photos, path))
+    photos.keep_original(path, DATA, "image/jpeg")
+    photos.put_rendition(path, 1080, DATA)
+    for target in (
+        f"incoming/{path}", f"originals/{path}", f"media/../originals/{path}",
+        f"media/%2e%2e/originals/{path}", f"media/..%2foriginals/{path}",
+        f"media//../originals/{path}", f"media/{path}/../../originals/{path}",
+        f"/originals/{path}", "", "?list-type=2",
+        "?list-type=2&prefix=media/", "?policy", "?acl", "?cors", "?uploads", "?versions",
+    ):  # fmt: skip
+        status, body = get_as_written(settings, target)
+        assert status >= 400, target
+        assert DATA not in body
+
+
+def get_as_written(settings: StorageSettings, target: str) -> tuple[int, bytes]:
+    """A GET whose path no client library has tidied up."""
+    connection = HTTPConnection(urlsplit(settings.s3_endpoint_url).netloc, timeout=10)
+    with closing(connection):
+        connection.request("GET", f"/{settings.s3_bucket}/{target}")
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def test_the_listing_that_nobody_gets_is_there(photos: Photos, path: str) -> None:
+    photos.keep_original(path, DATA, "image/jpeg")
+    assert objects_of(photos, path) == [f"originals/{path}"]
+
+
+def test_nobody_else_changes_or_deletes_a_rendition(photos: Photos, path: str) -> None:
+    photos.put_rendition(path, 640, DATA)
+    url = photos.rendition_urls(path)["640"]
+    assert requests.put(url, data=b"other", timeout=10).status_code == 403
+    assert requests.delete(url, timeout=10).status_code == 403
+    assert get(url).content == DATA
+
+
+def test_all_objects_of_a_photo_are_removed_and_again(photos: Photos, path: str) -> None:
+    put(presigned(photos, path))
+    photos.keep_original(path, DATA, "image/jpeg")
+    for side in RENDITION_SIDES:
+        photos.put_rendition(path, side, DATA)
+    for _ in range(2):
+        photos.remove(path)
+        assert objects_of(photos, path) == []
+
+
+def test_removing_an_upload_leaves_the_rest(photos: Photos, path: str) -> None:
+    put(presigned(photos, path))
+    photos.keep_original(path, DATA, "image/jpeg")
+    photos.put_rendition(path, 320, DATA)
+    photos.remove_upload(path)
+    assert objects_of(photos, path) == [f"media/{path}/320.jpg", f"originals/{path}"]
+
+
+def objects_of(photos: Photos, path: str) -> list[str]:
+    """Every key that has to do with a photo, asked of S3 itself."""
+    client, bucket = photos._client, photos._bucket
+    return [
+        entry["Key"]
+        for prefix in (f"incoming/{path}", f"media/{path}/", f"originals/{path}")
+        for entry in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ())
+    ]
+
+
+@pytest.fixture
+def own(settings: StorageSettings) -> Iterator[Photos]:
+    """A bucket of this test's own, prepared from nothing, with one origin for browsers."""
+    name = f"photofeed-test-{secrets.token_hex(6)}"
+    photos = Photos(
+        replace(
+            settings,
+            s3_bucket=name,
+            media_base_url=f"{settings.s3_endpoint_url}/{name}",
+            s3_cors_origins=("https://app.example",),
+        )
+    )
+    photos.prepare_bucket()
+    yield photos
+    for entry in photos._client.list_objects_v2(Bucket=name).get("Contents", ()):
+        photos._delete([entry["Key"]])
+    photos._client.delete_bucket(Bucket=name)
+    photos.close()
+
+
+def test_a_bucket_is_prepared_from_nothing_and_again(own: Photos, path: str) -> None:
+    own.prepare_bucket()
+    own.ping()
+    own.put_rendition(path, 1080, DATA)
+    own.keep_original(path, DATA, "image/jpeg")
+    url = own.rendition_urls(path)["1080"]
+    assert get(url).status_code == 200
+    assert get(url.replace(f"media/{path}/1080.jpg", f"originals/{path}")).status_code == 403
+
+
+def test_only_the_named_origin_may_upload_from_a_browser(own: Photos, path: str) -> None:
+    url = presigned(own, path).url
+    asked = {
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type,x-amz-checksum-sha256",
+    }
+    allowed, refused = (
+        requests.options(url, headers={"Origin": origin, **asked}, timeout=10).headers
+        for origin in ("https://app.example", "https://evil.example")
+    )
+    assert allowed["Access-Control-Allow-Origin"] == "https://app.example"
+    assert "Access-Control-Allow-Origin" not in refused
+
+
+def test_abandoned_uploads_are_swept_and_nothing_else(own: Photos) -> None:
+    paths = [secrets.token_urlsafe(16) for _ in range(3)]
+    for path in paths:
+        put(presigned(own, path))
+        own.keep_original(path, DATA, "image/jpeg")
+    now = datetime.now(UTC)
+    assert own.sweep_incoming(now - timedelta(days=1), 10) == 0
+    later = now + timedelta(minutes=1)
+    assert own.sweep_incoming(later, 2) == 2
+    assert own.sweep_incoming(later, 2) == 1
+    assert own.sweep_incoming(later, 2) == 0
+    assert [objects_of(own, path) for path in paths] == [[f"originals/{path}"] for path in paths]
+
+
+def test_s3_that_is_down_is_unavailable_and_that_soon(settings: StorageSettings) -> None:
+    upstream = urlsplit(settings.s3_endpoint_url)
+    with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
+        photos = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
+        photos.ping()
+        with proxy.outage():
+            began = datetime.now(UTC)
+            for call in (
+                photos.ping,
+                lambda: photos.uploaded_size("x"),
+                lambda: photos.read_upload("x", limit_bytes=1),
+                lambda: photos.put_rendition("x", 1080, DATA),
+                lambda: photos.remove("x"),
+                lambda: photos.sweep_incoming(began, 1),
+            ):
+                with pytest.raises(StorageUnavailableError) as unavailable:
+                    call()
+                assert unavailable.value.part == "s3"
+            assert datetime.now(UTC) - began < timedelta(seconds=30)
+        photos.ping()
+        photos.close()
+
+
+def test_s3_that_does_not_answer_holds_no_request_for_long(settings: StorageSettings) -> None:
+    upstream = urlsplit(settings.s3_endpoint_url)
+    with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
+        photos = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
+        proxy.swallow()
+        began = datetime.now(UTC)
+        with pytest.raises(StorageUnavailableError):
+            photos.uploaded_size("x")
+        assert datetime.now(UTC) - began < timedelta(seconds=5)
+        proxy.resume()
+        photos.close()
+
+
+def test_wrong_credentials_are_said_as_unavailable(settings: StorageSettings) -> None:
+    photos = Photos(replace(settings, s3_secret_key="wrong"))
+    with pytest.raises(StorageUnavailableError):
+        photos.ping()
+    with pytest.raises(StorageUnavailableError):
+        photos.read_upload("x", limit_bytes=1)
+    photos.close()
+
+
+def test_renditions_are_called_as_imaging_makes_them() -> None:
+    assert RENDITION_SIDES == imaging.RENDITION_SIDES
