@@ -18,7 +18,6 @@ class CommandError(Exception):
 
 def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
     """Apply the graph's schema and prepare the bucket; the same again changes nothing."""
-    graph.ping()  # a clear error in two seconds, before the schema's long wait
     apply(graph.connection)
     yield "The graph has its constraints and indexes."
     storage.photos.prepare_bucket()
