@@ -43,7 +43,7 @@ def create_app(
 ) -> Flask:
     """The app on these stores; it opens and closes none."""
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = requests.MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = requests.MAX_BODY_BYTES + 1  # read by one: it is too large
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -72,6 +72,7 @@ def create_app(
 def _add_hooks(app: Flask) -> None:
     observing.register(app)  # first in, last out: its log line tells what was really answered
     app.before_request(auth.refuse_token_in_query)
+    app.before_request(requests.refuse_huge_headers)
     app.before_request(requests.refuse_unfit_body)
     app.after_request(_make_safe)
     app.after_request(limits.tell)

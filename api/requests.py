@@ -7,9 +7,16 @@ import flask_smorest
 from flask import Request, request
 from marshmallow import RAISE, Schema
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    RequestHeaderFieldsTooLarge,
+    UnsupportedMediaType,
+)
 
 MAX_BODY_BYTES = 64 * 1024
+
+MAX_HEADER_BYTES = 16 * 1024
 
 
 class BodyTooLargeError(RequestEntityTooLarge):
@@ -28,6 +35,18 @@ class MalformedJsonError(BadRequest):
     """A body that is no JSON, or so deep that nobody means it."""
 
     description = "The body is not JSON in UTF-8."
+
+
+class RequestHeaderFieldsTooLargeError(RequestHeaderFieldsTooLarge):
+    """More headers than any client of ours needs."""
+
+    description = "The headers together have at most 16 kB."
+
+
+def refuse_huge_headers() -> None:
+    """Raises RequestHeaderFieldsTooLargeError."""
+    if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADER_BYTES:
+        raise RequestHeaderFieldsTooLargeError
 
 
 def refuse_unfit_body() -> None:
@@ -55,10 +74,21 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - webargs's signature
         """The body. Raises MalformedJsonError."""
+        data = req.get_data()
+        if len(data) > MAX_BODY_BYTES:  # sent in chunks, its size not said before
+            raise BodyTooLargeError
         try:
-            return json.loads(req.get_data().decode(), parse_constant=_no_number)
+            return _read_json(data)
         except (ValueError, RecursionError):
             raise MalformedJsonError from None
+
+
+def _read_json(data: bytes) -> Any:
+    """Raises ValueError, RecursionError."""
+    body = json.loads(data.decode(), parse_constant=_no_number)
+    if b"\\u" in data:  # half a surrogate pair cannot be stored, nor told back to the client
+        json.dumps(body, ensure_ascii=False).encode()
+    return body
 
 
 def _no_number(_: str) -> NoReturn:

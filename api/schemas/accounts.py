@@ -29,7 +29,7 @@ class NewAccount(Schema):
 class Credentials(Schema):
     """Who signs in."""
 
-    username = fields.String(required=True)
+    username = Line(longest=100, required=True)
     password = Password(longest_bytes=MAX_PASSWORD_BYTES, required=True)
 
 

@@ -54,7 +54,7 @@ class ProfileSchema(Schema):
 class UsernameQuery(Schema):
     """Whom to look up."""
 
-    username = fields.String(required=True)
+    username = Line(longest=100, required=True)
 
 
 class PeoplePage(Schema):

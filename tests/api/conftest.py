@@ -1,0 +1,82 @@
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from environs import Env
+from flask import Flask
+
+from api.app import ApiSettings, create_app
+from graph import Graph, GraphSettings
+from storage import Storage, StorageSettings
+from tests.api.people import Builders
+from workers.rebuilder import Rebuilder
+
+SETTINGS = ApiSettings(cursor_secret="a secret of the tests", limits_scale=10_000)
+
+
+@pytest.fixture(scope="session")
+def rebuilder(graph: Graph, storage: Storage) -> Iterator[Rebuilder]:
+    rebuilder = Rebuilder(graph, storage)
+    yield rebuilder
+    rebuilder.close()
+
+
+@pytest.fixture(scope="session")
+def app(graph: Graph, storage: Storage, rebuilder: Rebuilder) -> Flask:
+    return create_app(SETTINGS, graph, storage, rebuilder)
+
+
+@pytest.fixture(scope="session")
+def strict_app(graph: Graph, storage: Storage, rebuilder: Rebuilder) -> Flask:
+    """With the quotas of production, behind one proxy: a test chooses its address."""
+    return create_app(
+        replace(SETTINGS, limits_scale=1, trusted_proxies=1), graph, storage, rebuilder
+    )
+
+
+@pytest.fixture(scope="session")
+def builders(app: Flask, graph: Graph) -> Builders:
+    return Builders(app, graph)
+
+
+@pytest.fixture(scope="session")
+def app_on(graph: Graph) -> Iterator[Callable[..., Flask]]:
+    """Makes an app with other storage settings, as one whose cache is out of reach."""
+    settings = StorageSettings.from_env(Env())
+    with ExitStack() as opened:
+
+        def make(of_graph: Graph = graph, **changes: str) -> Flask:
+            storage = Storage.open(replace(settings, **changes))  # type: ignore[arg-type]
+            opened.callback(storage.close)
+            rebuilder = Rebuilder(of_graph, storage)
+            opened.callback(rebuilder.close)
+            return create_app(SETTINGS, of_graph, storage, rebuilder)
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def closed_port() -> Iterator[int]:
+    """A port of ours where nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@pytest.fixture
+def app_without_cache(app_on: Callable[..., Flask], closed_port: int) -> Flask:
+    return app_on(cache_url=f"redis://127.0.0.1:{closed_port}/0")
+
+
+@pytest.fixture
+def app_without_queue(app_on: Callable[..., Flask], closed_port: int) -> Flask:
+    return app_on(queue_url=f"redis://127.0.0.1:{closed_port}/0")
+
+
+@pytest.fixture(scope="session")
+def app_without_graph(app_on: Callable[..., Flask], closed_port: int) -> Iterator[Flask]:
+    settings = replace(GraphSettings.from_env(Env()), uri=f"bolt://127.0.0.1:{closed_port}")
+    with Graph.open(settings) as graph:
+        yield app_on(graph)
