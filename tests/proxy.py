@@ -19,6 +19,7 @@ LONGEST_HOLD_SECONDS = 120.0
 """A hold that nobody releases lets go by itself: a failing test must not hang."""
 MOST_CONNECTIONS = 64
 CHUNK = 65_536
+QUIET_SECONDS = 0.02
 
 
 class Hold:
@@ -27,8 +28,10 @@ class Hold:
     def __init__(self, pattern: bytes, side: Side) -> None:
         self.pattern = pattern
         self.side = side
+        self._lock = threading.Lock()
         self._reached = threading.Event()
         self._released = threading.Event()
+        self._server_ended: threading.Event | None = None
 
     def wait(self, seconds: float = 10.0) -> None:
         """Returns when the pattern has come and stands held."""
@@ -36,21 +39,28 @@ class Hold:
             raise AssertionError(f"nothing with {self.pattern!r} came within {seconds} s")
 
     @property
-    def reached(self) -> bool:
-        return self._reached.is_set()
+    def taken(self) -> bool:
+        return self._server_ended is not None
 
     def release(self) -> None:
         """Let go; what was held arrives, if there is still somebody to take it."""
         self._released.set()
 
-    def take(self) -> bool:
+    @property
+    def closed_by_server(self) -> bool:
+        """Whether the server has ended the held connection, which it may find idle."""
+        return self._server_ended is not None and self._server_ended.is_set()
+
+    def take(self, server_ended: threading.Event) -> bool:
         """Whether this hold is free for a connection, which then is the one held."""
-        if self._reached.is_set() or self._released.is_set():
-            return False
-        self._reached.set()
-        return True
+        with self._lock:
+            if self._server_ended is not None or self._released.is_set():
+                return False
+            self._server_ended = server_ended
+            return True
 
     def stand(self) -> None:
+        self._reached.set()
         self._released.wait(LONGEST_HOLD_SECONDS)
 
 
@@ -61,10 +71,10 @@ class _Link:
         self._proxy = proxy
         self._client = client
         self._server = server
-        self._answers_free = threading.Event()
-        self._answers_free.set()
+        self._held_answers: Hold | None = None
         self._tail = b""
         self._reset = False
+        self._server_ended = threading.Event()
 
     def start(self) -> None:
         for source, target, requests in (
@@ -82,12 +92,12 @@ class _Link:
                 if requests:
                     self._requests(chunk)
                 else:
-                    self._answers_free.wait(LONGEST_HOLD_SECONDS)
-                    target.sendall(chunk)
+                    target.sendall(self._answers(chunk))
         with contextlib.suppress(OSError):
             if not self._reset:
                 target.shutdown(socket.SHUT_WR)  # what was sent before the end still arrives
         if not requests:
+            self._server_ended.set()
             self.close()
 
     def _requests(self, chunk: bytes) -> None:
@@ -95,10 +105,10 @@ class _Link:
         seen = self._tail + chunk
         for hold in self._proxy.holds():
             at = seen.find(hold.pattern)
-            if at < 0 or not hold.take():
+            if at < 0 or not hold.take(self._server_ended):
                 continue
             if hold.side == "answer":
-                self._hold_answers(hold)
+                self._held_answers = hold
                 continue
             before = max(0, at - len(self._tail))
             self._server.sendall(chunk[:before])
@@ -107,15 +117,18 @@ class _Link:
         self._server.sendall(chunk)
         self._tail = seen[-self._proxy.longest_pattern() :]
 
-    def _hold_answers(self, hold: Hold) -> None:
-        """Nothing comes back on this connection until the hold is released."""
-        self._answers_free.clear()
-
-        def free() -> None:
-            hold.stand()
-            self._answers_free.set()
-
-        threading.Thread(target=free, daemon=True).start()
+    def _answers(self, chunk: bytes) -> bytes:
+        """A chunk of answers; if they are to be held, all of them, after the release."""
+        hold, self._held_answers = self._held_answers, None
+        if hold is None:
+            return chunk
+        self._server.settimeout(QUIET_SECONDS)  # the server has done its work when it falls silent
+        with contextlib.suppress(TimeoutError):
+            while more := self._server.recv(CHUNK):
+                chunk += more
+        self._server.settimeout(None)
+        hold.stand()
+        return chunk
 
     def close(self, *, reset: bool = False) -> None:
         self._reset = self._reset or reset
@@ -212,9 +225,9 @@ class Proxy:
     # What the links ask for.
 
     def holds(self) -> list[Hold]:
-        """The holds not reached yet."""
+        """The holds that have stopped nobody yet."""
         with self._lock:
-            return [hold for hold in self._holds if not hold.reached]
+            return [hold for hold in self._holds if not hold.taken]
 
     def longest_pattern(self) -> int:
         with self._lock:

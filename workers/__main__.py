@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -113,9 +114,11 @@ def _refuse(sentence: str) -> int:
 
 
 def _sentence(error: EnvValidationError) -> str:
+    problems = error.error_messages
+    if not isinstance(problems, Mapping):
+        return "; ".join(problems)
     return "; ".join(
-        f"{name} ({', '.join(str(problem) for problem in problems).rstrip('.')})"
-        for name, problems in error.error_messages.items()
+        f"{name} ({', '.join(reasons).rstrip('.')})" for name, reasons in problems.items()
     )
 
 
