@@ -4,6 +4,7 @@ Only the HEIC files lie ready in tests/pictures/, as nothing we install can writ
 made from `quadrants` by pillow-heif, `turned.heic` with its EXIF, GPS and XMP and orientation 6.
 """
 
+import functools
 import io
 import struct
 import zlib
@@ -133,6 +134,7 @@ def in_swapped_colours(file_format: str) -> bytes:
     return encoded(swapped, file_format, icc_profile=swapped_profile(), **options)
 
 
+@functools.cache
 def scan_bomb(scans: int) -> bytes:
     """A small progressive JPEG of 39 megapixels that refines every pixel so many times."""
     data = encoded(Image.new("RGB", (7_200, 5_400), RED), "JPEG", progressive=True)

@@ -4,7 +4,8 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
@@ -305,6 +306,29 @@ def test_s3_that_does_not_answer_holds_no_request_for_long(settings: StorageSett
         assert datetime.now(UTC) - began < timedelta(seconds=5)
         proxy.resume()
         photos.close()
+
+
+def test_an_answer_cut_in_its_middle_is_never_taken_for_the_whole(
+    settings: StorageSettings, photos: Photos, path: str
+) -> None:
+    data = bytes(6_000_000)
+    upload = photos.presign_upload(
+        path, content_type="image/png", size_bytes=len(data), checksum_sha256=None
+    )
+    assert put(upload, data) == 200
+    upstream = urlsplit(settings.s3_endpoint_url)
+    with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
+        behind = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
+        proxy.slow(0.05)  # some five seconds for all of it
+        began = datetime.now(UTC)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            reading = pool.submit(behind.read_upload, path, limit_bytes=len(data))
+            eventually(lambda: datetime.now(UTC) > began + timedelta(seconds=1))
+            proxy.cut()
+            proxy.resume()
+            with suppress(StorageUnavailableError):  # or, cut too early, it was asked again
+                assert reading.result(timeout=30) == data
+        behind.close()
 
 
 def test_wrong_credentials_are_said_as_unavailable(settings: StorageSettings) -> None:
