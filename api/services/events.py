@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from graph.events import Event
 
 from graph.errors import IdTakenError
+from graph.events import Event
 from storage import Storage
 
 T = TypeVar("T")

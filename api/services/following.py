@@ -1,11 +1,11 @@
 """Beginning and ending a follow. The graph first, then the follower's timeline, then the 2xx."""
 
 import structlog
-from graph.events import Event
 
 from api.services.errors import CannotFollowYourselfError
 from api.services.events import drawing, ring
 from graph import Graph
+from graph.events import Event
 from graph.ids import new_id
 from storage import Storage
 from storage.errors import StorageUnavailableError

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graph.photos import Photo
-from storage.photos import Upload
-
 from api.services import fingerprints
 from api.services.errors import (
     IdempotencyKeyInFlightError,
@@ -20,7 +17,9 @@ from api.services.events import drawing, ring
 from graph import Graph
 from graph.errors import KeyInFlightError, KeyTakenError
 from graph.ids import new_id
+from graph.photos import Photo
 from storage import Storage
+from storage.photos import Upload
 
 MAX_PHOTO_BYTES = 15_000_000
 """15 MB: what a phone's largest JPEG needs, and half as much again."""

@@ -5,7 +5,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -14,6 +14,17 @@ from graph import Graph
 from graph.ids import new_id
 
 PASSWORD = "a long password"
+
+
+class Answer(TestResponse):
+    """An answer whose JSON is looked into without asking first whether there is any."""
+
+    json: Any  # type: ignore[assignment]
+
+
+def ask(app: Flask, method: str, path: str, **kwargs: Any) -> Answer:
+    """What the app answers to somebody who is not signed in."""
+    return cast("Answer", app.test_client().open(path, method=method, **kwargs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +36,23 @@ class Person:
     username: str
     token: str
 
-    def call(self, method: str, path: str, **kwargs: Any) -> TestResponse:
+    def call(self, method: str, path: str, **kwargs: Any) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}", **kwargs.pop("headers", {})}
-        return self.app.test_client().open(path, method=method, headers=headers, **kwargs)
+        return ask(self.app, method, path, headers=headers, **kwargs)
 
-    def get(self, path: str, **kwargs: Any) -> TestResponse:
+    def get(self, path: str, **kwargs: Any) -> Answer:
         return self.call("GET", path, **kwargs)
 
-    def post(self, path: str, **kwargs: Any) -> TestResponse:
+    def post(self, path: str, **kwargs: Any) -> Answer:
         return self.call("POST", path, **kwargs)
 
-    def put(self, path: str, **kwargs: Any) -> TestResponse:
+    def put(self, path: str, **kwargs: Any) -> Answer:
         return self.call("PUT", path, **kwargs)
 
-    def patch(self, path: str, **kwargs: Any) -> TestResponse:
+    def patch(self, path: str, **kwargs: Any) -> Answer:
         return self.call("PATCH", path, **kwargs)
 
-    def delete(self, path: str, **kwargs: Any) -> TestResponse:
+    def delete(self, path: str, **kwargs: Any) -> Answer:
         return self.call("DELETE", path, **kwargs)
 
     def on(self, app: Flask, token: str = "") -> "Person":
@@ -67,7 +78,7 @@ class Builders:
 
     def new_user(self, **body: Any) -> Person:
         given = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD, **body}
-        answer = self.app.test_client().post("/v1/accounts", json=given)
+        answer = ask(self.app, "POST", "/v1/accounts", json=given)
         assert answer.status_code == 201, answer.text
         return Person(
             app=self.app,
@@ -128,12 +139,12 @@ class Builders:
         return post
 
 
-def sign_in(app: Flask, username: str, password: str = PASSWORD) -> TestResponse:
+def sign_in(app: Flask, username: str, password: str = PASSWORD) -> Answer:
     body = {"username": username, "password": password}
-    return app.test_client().post("/v1/sessions", json=body)
+    return ask(app, "POST", "/v1/sessions", json=body)
 
 
-def send_post(author: Person, draft: dict[str, Any], key: str = "") -> TestResponse:
+def send_post(author: Person, draft: dict[str, Any], key: str = "") -> Answer:
     headers = {"Idempotency-Key": key or secrets.token_hex(8)}
     return author.post("/v1/me/feed", json=draft, headers=headers)
 

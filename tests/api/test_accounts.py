@@ -3,15 +3,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from graph import Graph
-from tests.api.people import PASSWORD, Builders, assert_problem, sign_in
+from tests.api.people import PASSWORD, Answer, Builders, ask, assert_problem, sign_in
 
 
-def sign_up(app: Flask, **body: object) -> TestResponse:
+def sign_up(app: Flask, **body: object) -> Answer:
     given = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD, **body}
-    return app.test_client().post("/v1/accounts", json=given)
+    return ask(app, "POST", "/v1/accounts", json=given)
 
 
 def test_signing_up_gives_a_user_and_a_token_that_works(app: Flask) -> None:
@@ -23,7 +22,7 @@ def test_signing_up_gives_a_user_and_a_token_that_works(app: Flask) -> None:
     assert user["id"].isdecimal()
     assert answer.json["expires_at"].endswith("Z")
     headers = {"Authorization": f"Bearer {answer.json['auth_token']}"}
-    assert app.test_client().get("/v1/me", headers=headers).json["id"] == user["id"]
+    assert ask(app, "GET", "/v1/me", headers=headers).json["id"] == user["id"]
 
 
 def test_without_a_name_the_username_stands_for_it(builders: Builders) -> None:

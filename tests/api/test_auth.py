@@ -3,17 +3,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.ids import new_id
-from tests.api.people import Builders, assert_problem
+from tests.api.people import Answer, Builders, ask, assert_problem
 
 
-def get_me(app: Flask, authorization: str | None) -> TestResponse:
+def get_me(app: Flask, authorization: str | None) -> Answer:
     headers = {} if authorization is None else {"Authorization": authorization}
-    return app.test_client().get("/v1/me", headers=headers)
+    return ask(app, "GET", "/v1/me", headers=headers)
 
 
 def bearer(token: Token) -> str:

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from api import limits
-from tests.api.people import PASSWORD, Builders, Person, assert_problem, sign_in
+from storage.limits import Policy
+from tests.api.people import PASSWORD, Answer, Builders, Person, ask, assert_problem, sign_in
 
 
 def an_address() -> str:
@@ -14,8 +14,10 @@ def an_address() -> str:
     return f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
 
 
-def try_password(app: Flask, username: str, address: str) -> TestResponse:
-    return app.test_client().post(
+def try_password(app: Flask, username: str, address: str) -> Answer:
+    return ask(
+        app,
+        "POST",
         "/v1/sessions",
         json={"username": username, "password": "not the password"},
         headers={"X-Forwarded-For": address},
@@ -30,7 +32,9 @@ def test_guessing_one_accounts_password_is_429_and_locks_nobody_out(
     assert [answer.status_code for answer in answers] == [401] * 10 + [429]
     assert_problem(answers[-1], 429, "too-many-requests")
     assert int(answers[-1].headers["Retry-After"]) <= 300
-    elsewhere = strict_app.test_client().post(
+    elsewhere = ask(
+        strict_app,
+        "POST",
         "/v1/sessions",
         json={"username": person.username, "password": PASSWORD},
         headers={"X-Forwarded-For": an_address()},
@@ -62,14 +66,14 @@ def test_limits_are_told_before_they_are_reached(strict_app: Flask, builders: Bu
 def test_sign_ups_from_one_address_are_limited(
     strict_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = limits.Policy(name="sign-ups", quota=2, window_seconds=3600)
+    few = Policy(name="sign-ups", quota=2, window_seconds=3600)
     monkeypatch.setattr(limits, "SIGN_UPS", few)
     address = an_address()
 
-    def sign_up() -> TestResponse:
+    def sign_up() -> Answer:
         body = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD}
         headers = {"X-Forwarded-For": address}
-        return strict_app.test_client().post("/v1/accounts", json=body, headers=headers)
+        return ask(strict_app, "POST", "/v1/accounts", json=body, headers=headers)
 
     assert [sign_up().status_code for _ in range(3)] == [201, 201, 429]
 
@@ -88,7 +92,7 @@ def test_what_a_user_does_is_limited(
     builders: Builders,
     method: str,
     path: str,
-    policy: limits.Policy,
+    policy: Policy,
 ) -> None:
     person = builders.new_user().on(strict_app)
     body: dict[str, Any] = {}
@@ -105,8 +109,12 @@ def test_what_a_user_does_is_limited(
 def test_without_a_proxy_of_ours_nobody_chooses_their_address(app: Flask) -> None:
     with app.test_request_context(headers={"X-Forwarded-For": "203.0.113.9"}):
         assert limits.client_network() == "unknown"  # the test client has no address
-    answer = app.test_client().get(
-        "/livez", headers={"X-Forwarded-For": "x"}, environ_base={"REMOTE_ADDR": "192.0.2.1"}
+    answer = ask(
+        app,
+        "GET",
+        "/livez",
+        headers={"X-Forwarded-For": "x"},
+        environ_base={"REMOTE_ADDR": "192.0.2.1"},
     )
     assert answer.status_code == 200
 
@@ -130,7 +138,7 @@ def test_without_the_cache_nobody_is_limited(app_without_cache: Flask, builders:
     assert sign_in(app_without_cache, person.username).status_code == 201
 
 
-def _use_up(app: Flask, person: Person, policy: limits.Policy) -> bool:
+def _use_up(app: Flask, person: Person, policy: Policy) -> bool:
     """Count as many uses as the policy allows, without making the requests."""
     with app.test_request_context():
         for _ in range(policy.quota):

@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from api.app import create_app
 from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
-from tests.api.people import Builders, Person, assert_problem
+from tests.api.people import Answer, Builders, Person, ask, assert_problem
 from workers.rebuilder import Rebuilder
 
 JSON = "application/json"
@@ -21,17 +20,17 @@ def person(builders: Builders) -> Person:
     return builders.new_user()
 
 
-def send(person: Person, data: bytes, content_type: str | None = JSON, **more: Any) -> TestResponse:
+def send(person: Person, data: bytes, content_type: str | None = JSON, **more: Any) -> Answer:
     return person.patch("/v1/me", data=data, content_type=content_type, **more)
 
 
 def test_an_unknown_path_is_a_problem(app: Flask) -> None:
     for path in ("/", "/v1", "/v1/me/", "//v1/me", "/v1/users/x", "/v1/me/sessions/-1"):
-        assert_problem(app.test_client().get(path), 404, "not-found")
+        assert_problem(ask(app, "GET", path), 404, "not-found")
 
 
 def test_another_method_is_a_problem_that_says_which_are_allowed(app: Flask) -> None:
-    answer = app.test_client().put("/v1/accounts")
+    answer = ask(app, "PUT", "/v1/accounts")
     assert_problem(answer, 405, "method-not-allowed")
     assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
 
@@ -93,7 +92,7 @@ def test_a_body_of_64_kb_is_read(person: Person) -> None:
 
 
 def test_huge_headers_are_431(app: Flask) -> None:
-    answer = app.test_client().get("/livez", headers={"X-Huge": "x" * 20_000})
+    answer = ask(app, "GET", "/livez", headers={"X-Huge": "x" * 20_000})
     assert_problem(answer, 431, "request-header-fields-too-large")
 
 
@@ -129,16 +128,15 @@ def test_an_id_in_a_body_that_is_none_is_422(person: Person, some_id: object) ->
 
 
 def test_every_answer_has_a_request_id_and_a_clients_own_is_kept(app: Flask) -> None:
-    client = app.test_client()
-    assert client.get("/livez").headers["X-Request-Id"]
-    kept = client.get("/livez", headers={"X-Request-Id": "trace-1.a_B"})
+    assert ask(app, "GET", "/livez").headers["X-Request-Id"]
+    kept = ask(app, "GET", "/livez", headers={"X-Request-Id": "trace-1.a_B"})
     assert kept.headers["X-Request-Id"] == "trace-1.a_B"
 
 
 @pytest.mark.parametrize("sent", ["", "x" * 65, "a b", 'a"b', "a,b", "é"])
 def test_a_request_id_that_looks_like_none_is_replaced(app: Flask, sent: str) -> None:
     headers = {"X-Request-Id": sent}
-    answer = app.test_client().get("/livez", headers=headers)
+    answer = ask(app, "GET", "/livez", headers=headers)
     assert answer.headers["X-Request-Id"] not in {"", sent}
 
 
@@ -151,7 +149,7 @@ def test_a_mistake_of_ours_is_a_problem_without_a_trace_and_logged_with_one(
     def mistake() -> str:
         raise ZeroDivisionError("a secret of ours")
 
-    answer = app.test_client().get("/mistake")
+    answer = ask(app, "GET", "/mistake")
     assert_problem(answer, 500, "internal-error")
     assert "secret of ours" not in answer.text
     logged = "".join(capfd.readouterr())

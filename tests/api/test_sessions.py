@@ -6,15 +6,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from api.services import accounts
-from api.services.errors import TooBusyError
+from api.services.errors import TooBusyError, WrongCredentialsError
 from api.services.passwords import Passwords
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
-from tests.api.people import PASSWORD, Builders, assert_problem, sign_in
+from tests.api.people import PASSWORD, Answer, Builders, assert_problem, sign_in
 from tests.proxy import Proxy
 
 OTHER_PASSWORD = "quite another password"
@@ -212,7 +211,7 @@ def test_a_sign_in_that_a_password_change_overtakes_begins_no_session(
             assert person.patch("/v1/me", json=body).status_code == 200
             return fits
 
-    with pytest.raises(accounts.WrongCredentialsError):
+    with pytest.raises(WrongCredentialsError):
         accounts.sign_in(graph, Slow(), username=person.username, password=PASSWORD, session_days=1)
 
 
@@ -250,7 +249,7 @@ def _copy_of(graph: Graph, session_id: int) -> SessionCopy:
     )
 
 
-def _until_cache_answers(call: Callable[[], TestResponse]) -> int:
+def _until_cache_answers(call: Callable[[], Answer]) -> int:
     """The first status that is no 503: the breaker before the cache closes within a second."""
     end = time.monotonic() + 10
     while True:
