@@ -80,6 +80,8 @@ class Client:
             )
         except requests.ConnectionError as error:
             raise ApiDownError(f"Nothing answers at {self._base_url}.") from error
+        except requests.Timeout as error:
+            raise ApiDownError(f"{self._base_url} is too busy to answer.") from error
 
 
 def problem(call: str, answer: requests.Response) -> ApiError:

@@ -14,6 +14,8 @@ from demo.plan import Person, PlannedPost, Town
 THREADS = 6
 """More only wait for each other: the demo shares its machine with the servers."""
 READY_SECONDS = 180
+NOT_YET = frozenset({"photos-not-ready", "idempotency-key-in-flight"})
+"""Answers to a post that ask for the same request again."""
 CONFLICT = 409
 UNAUTHORIZED = 401
 
@@ -138,7 +140,7 @@ def publish(
                 "/v1/me/feed",
                 body_of(post, photos),
                 headers={"Idempotency-Key": f"demo-{post.author}-{post.nth}-{photos[0]}"},
-                retry_codes=frozenset({"photos-not-ready"}),
+                retry_codes=NOT_YET,
             )
         finally:
             turns.done(post)
