@@ -46,7 +46,12 @@ _PAUSES = (0.01, 0.03, 0.1, 0.2, 0.4)
 _VANISHED = "Neo.ClientError.Statement.EntityNotFound"
 """What was found has been deleted while its lock was awaited: the next try does not find it."""
 
-_TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
+_ENDED = "Neo.ClientError.Transaction."
+"""The server ended the statement: it took too long, or waited too long for a lock."""
+
+_FAULTY = "Neo.ClientError.Statement."
+"""The statement itself is wrong: no other time will be better."""
+
 _VIOLATED = re.compile(r"already exists with (?:label|type) `(\w+)`")
 
 
@@ -186,8 +191,9 @@ def translated(error: Exception) -> GraphError:
     if isinstance(error, ConstraintError):
         match = _VIOLATED.search(error.message or "")
         return ConstraintViolatedError(match[1] if match else "")
-    if isinstance(error, Neo4jError) and (error.code or "").startswith(_TIMED_OUT):
+    code = (error.code or "") if isinstance(error, Neo4jError) else ""
+    if code.startswith(_ENDED):
         return GraphTimeoutError(str(error))
-    if isinstance(error, Neo4jError) and not error.is_retryable():
+    if code.startswith(_FAULTY) and code != _VANISHED:
         return GraphError(str(error))
     return GraphUnavailableError(str(error))

@@ -75,7 +75,8 @@ class FeedPull:
 
 def _post_of(row: dict[str, Any]) -> Post:
     fields = row["post"]
-    shown = sorted(row["photos"], key=lambda photo: photo["position"])
+    whole = [photo for photo in row["photos"] if None not in (photo["position"], photo["path"])]
+    shown = sorted(whole, key=lambda photo: photo["position"])
     return Post(
         id=fields["id"],
         author_id=fields["author_id"],
@@ -154,6 +155,8 @@ class Posts:
         if not post_ids:
             return {}
         rows = self._connection.read(MANY, post_ids=list(post_ids))
+        # One that was deleted while this was read has lost its properties.
+        rows = [row for row in rows if row["post"]["created_at"] is not None]
         return {row["post"]["id"]: _post_of(row) for row in rows}
 
     def visible_ids(self, post_ids: Sequence[int], *, viewer_id: int) -> set[int]:

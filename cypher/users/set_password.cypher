@@ -15,4 +15,5 @@ SET session.expires_at = CASE
   WHEN session.expires_at > timestamp() THEN timestamp()
   ELSE session.expires_at
 END
-RETURN collect(session.id) AS session_ids
+WITH user, collect(session.id) AS session_ids
+RETURN session_ids

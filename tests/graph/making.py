@@ -1,0 +1,143 @@
+"""People, photos and posts for tests: everything but the fact under test has a default."""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from graph import Graph
+from graph.events import Event
+from graph.ids import new_id
+from graph.posts import Location
+from graph.queries import Query
+from graph.users import User
+
+T = TypeVar("T")
+
+NEWEST = 2**53
+"""Above every id."""
+
+
+class Maker:
+    """Makes what a test speaks of, in the graph itself."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def user(self, name: str = "Ana", username: str = "") -> User:
+        return self._graph.users.create(
+            user_id=new_id(),
+            username=username or f"u{secrets.token_hex(8)}",
+            name=name,
+            password_hash="hash of a password",
+        )
+
+    def users(self, count: int) -> list[User]:
+        return [self.user() for _ in range(count)]
+
+    def waiting_photo(self, owner_id: int, **changes: Any) -> int:
+        photo_id = new_id()
+        fields: dict[str, Any] = {
+            "path": secrets.token_urlsafe(16),
+            "content_type": "image/jpeg",
+            "size_bytes": 1000,
+            "checksum_sha256": None,
+            "alt_text": "a lighthouse",
+            "expires_at": datetime.now(UTC) + timedelta(hours=1),
+            "key": None,
+            "fingerprint": None,
+        }
+        self._graph.photos.create(photo_id=photo_id, owner_id=owner_id, **fields | changes)
+        return photo_id
+
+    def photo(self, owner_id: int) -> int:
+        """A photo that is ready, its event done."""
+        photo_id = self.waiting_photo(owner_id)
+        _, event = self._graph.photos.complete(photo_id, owner_id=owner_id, event_id=new_id())
+        assert event
+        self.done(event)
+        assert self._graph.photos.set_ready(photo_id, width=1080, height=720, blurhash="L00000")
+        return photo_id
+
+    def post(self, author_id: int, **changes: Any) -> int:
+        """A post with a new photo, unless others are given; its event stays."""
+        return self.post_and_event(author_id, **changes).subject_id
+
+    def post_and_event(self, author_id: int, **changes: Any) -> Event:
+        fields: dict[str, Any] = {
+            "post_id": new_id(),
+            "caption": "at the sea",
+            "location": Location(name="Cabo da Roca", latitude=38.78, longitude=-9.5),
+            "key": secrets.token_hex(8),
+            "fingerprint": "of the body",
+            "event_id": new_id(),
+        } | changes
+        if "photo_ids" not in fields:
+            fields["photo_ids"] = [self.photo(author_id)]
+        return self._graph.posts.create(author_id=author_id, **fields)
+
+    def follow(self, follower_id: int, followee_id: int) -> Event | None:
+        return self._graph.follows.create(
+            follower_id=follower_id, followee_id=followee_id, event_id=new_id()
+        )
+
+    def unfollow(self, follower_id: int, followee_id: int) -> Event | None:
+        return self._graph.follows.delete(
+            follower_id=follower_id, followee_id=followee_id, event_id=new_id()
+        )
+
+    def block(self, blocker_id: int, blocked_id: int) -> Event | None:
+        return self._graph.blocks.create(
+            blocker_id=blocker_id, blocked_id=blocked_id, event_id=new_id()
+        )
+
+    def done(self, event: Event) -> None:
+        """End an event, whoever holds it."""
+        self.cypher("MATCH (event:Event {id: $event_id}) DETACH DELETE event", event_id=event.id)
+
+    def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a statement of the test's own."""
+        return self._graph.connection.write(statement(text), **parameters)
+
+    def due_now(self, event_id: int) -> None:
+        """Let an event's lease, or its waiting, be over."""
+        self.cypher(
+            "MATCH (event:Event {id: $event_id}) SET event.due_at = timestamp(), event.rung_at = 0",
+            event_id=event_id,
+        )
+
+
+def statement(text: str) -> Query:
+    """A query without a file: what a test alone asks."""
+    return Query(
+        name="test",
+        summary="",
+        text=text,
+        parameters={},
+        returns=(),
+        index=(),
+        sorts="",
+        expands="",
+    )
+
+
+def together(*calls: Callable[[], T]) -> list[T | Exception]:
+    """What each call returns or raises, all of them begun at the same moment."""
+    barrier = threading.Barrier(len(calls))
+
+    def one(call: Callable[[], T]) -> T | Exception:
+        barrier.wait(30)
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 - an outcome, as the test wants it
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(one, calls))
+
+
+def errors(outcomes: Iterable[object]) -> list[Exception]:
+    """Those outcomes that are errors."""
+    return [outcome for outcome in outcomes if isinstance(outcome, Exception)]

@@ -1,0 +1,153 @@
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from graph import Graph
+from graph.errors import KeyTakenError, NotFoundError
+from graph.events import Event
+from graph.ids import new_id, to_ms
+from tests.graph.making import Maker, errors, together
+
+
+def test_a_new_photo_waits_and_is_its_owners_alone(graph: Graph, make: Maker) -> None:
+    owner, other = make.users(2)
+    photo_id = make.waiting_photo(owner.id, path="a-path", checksum_sha256="c3Vt")
+    photo = graph.photos.by_id(photo_id, owner_id=owner.id)
+    assert (photo.state, photo.path, photo.checksum_sha256) == ("waiting", "a-path", "c3Vt")
+    assert (photo.width, photo.failure_code, photo.alt_text) == (None, None, "a lighthouse")
+    assert graph.photos.get(photo_id) == photo
+    with pytest.raises(NotFoundError):
+        graph.photos.by_id(photo_id, owner_id=other.id)
+    assert graph.photos.get(new_id()) is None
+    with pytest.raises(NotFoundError):
+        make.waiting_photo(new_id())
+
+
+def test_a_photos_key_stands_for_the_first_photo(make: Maker) -> None:
+    owner, other = make.users(2)
+    photo_id = make.waiting_photo(owner.id, key="k", fingerprint="of the body")
+    with pytest.raises(KeyTakenError) as refused:
+        make.waiting_photo(owner.id, key="k", fingerprint="of another body")
+    assert refused.value.result_id == photo_id
+    assert refused.value.fingerprint == "of the body"
+    make.waiting_photo(other.id, key="k", fingerprint="of the body")
+
+
+def test_a_key_that_expired_before_the_sweep_can_be_used_again(graph: Graph, make: Maker) -> None:
+    owner = make.user()
+    make.waiting_photo(owner.id, key="k", fingerprint="old")
+    make.cypher("MATCH (key:IdempotencyKey {user_id: $id}) SET key.expires_at = 0", id=owner.id)
+    assert graph.idempotency_keys.by_key(owner.id, "k") is None
+    photo_id = make.waiting_photo(owner.id, key="k", fingerprint="new")
+    used = graph.idempotency_keys.by_key(owner.id, "k")
+    assert used
+    assert (used.result_id, used.fingerprint) == (photo_id, "new")
+
+
+def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, make: Maker) -> None:
+    owner = make.user()
+    photo_id = make.waiting_photo(owner.id, key="k", fingerprint="f")
+    photo = graph.photos.by_id(photo_id, owner_id=owner.id)
+    again = graph.photos.create(
+        photo_id=photo_id,
+        owner_id=owner.id,
+        path=photo.path,
+        content_type=photo.content_type,
+        size_bytes=photo.size_bytes,
+        checksum_sha256=None,
+        alt_text=photo.alt_text,
+        expires_at=photo.expires_at,
+        key="k",
+        fingerprint="f",
+    )
+    assert again == photo
+
+
+def test_sixteen_completions_owe_one_event(graph: Graph, make: Maker) -> None:
+    owner = make.user()
+    photo_id = make.waiting_photo(owner.id)
+    outcomes = together(
+        *[lambda: graph.photos.complete(photo_id, owner_id=owner.id, event_id=new_id())] * 16
+    )
+    assert not errors(outcomes)
+    answers = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+    assert {photo.state for photo, _ in answers} == {"processing"}
+    (event,) = (event for _, event in answers if event)
+    assert (event.kind, event.subject_id, event.author_id) == (
+        "photo-uploaded",
+        photo_id,
+        owner.id,
+    )
+
+
+def test_anothers_photo_cannot_be_completed(graph: Graph, make: Maker) -> None:
+    owner, other = make.users(2)
+    with pytest.raises(NotFoundError):
+        graph.photos.complete(make.waiting_photo(owner.id), owner_id=other.id, event_id=new_id())
+
+
+def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, make: Maker) -> None:
+    owner = make.user()
+    photo_id = make.waiting_photo(owner.id)
+    assert not graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
+    assert not graph.photos.set_failed(photo_id, "truncated")
+    graph.photos.complete(photo_id, owner_id=owner.id, event_id=new_id())
+    assert graph.photos.set_failed(photo_id, "truncated")
+    assert not graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
+    photo = graph.photos.by_id(photo_id, owner_id=owner.id)
+    assert (photo.state, photo.failure_code) == ("failed", "truncated")
+    ready = graph.photos.by_id(make.photo(owner.id), owner_id=owner.id)
+    assert (ready.state, ready.width, ready.height, ready.blurhash) == (
+        "ready",
+        1080,
+        720,
+        "L00000",
+    )
+
+
+def test_an_upload_that_never_came_is_overdue_and_expires_once(graph: Graph, make: Maker) -> None:
+    owner = make.user()
+    long_ago = new_id(to_ms(datetime(2024, 1, 2, tzinfo=UTC)))
+    make.cypher(
+        "CREATE (:Photo {id: $id, owner_id: $owner, path: 'old', state: 'waiting', "
+        "content_type: 'image/png', size_bytes: 1, expires_at: 0})",
+        id=long_ago,
+        owner=owner.id,
+    )
+    fresh = make.waiting_photo(owner.id)
+    day_ago = new_id(to_ms(datetime.now(UTC) - timedelta(days=1)))
+    overdue = [photo.id for photo in graph.photos.overdue(day_ago, 1000)]
+    assert long_ago in overdue
+    assert overdue == sorted(overdue)
+    assert fresh not in overdue
+    assert graph.photos.set_expired([long_ago, make.photo(owner.id)]) == [long_ago]
+    assert graph.photos.set_expired([long_ago]) == []
+
+
+def test_a_photo_is_completed_or_expires_but_never_both(graph: Graph, make: Maker) -> None:
+    owner = make.user()
+    for _ in range(10):
+        photo_id = make.waiting_photo(owner.id)
+        completed, expired = together(
+            partial(graph.photos.complete, photo_id, owner_id=owner.id, event_id=new_id()),
+            partial(graph.photos.set_expired, [photo_id]),
+        )
+        assert isinstance(completed, tuple)
+        assert isinstance(expired, list)
+        assert isinstance(completed[1], Event) != bool(expired)
+
+
+def test_expired_keys_are_forgotten(graph: Graph, make: Maker) -> None:
+    owner = make.user()
+    for key in ("old", "new"):
+        make.waiting_photo(owner.id, key=key, fingerprint="f")
+    make.cypher(
+        "MATCH (key:IdempotencyKey {user_id: $id, key: 'old'}) SET key.expires_at = 1", id=owner.id
+    )
+    while graph.idempotency_keys.delete_expired(1000):
+        pass
+    rows = make.cypher(
+        "MATCH (key:IdempotencyKey {user_id: $id}) RETURN collect(key.key) AS keys", id=owner.id
+    )
+    assert rows == [{"keys": ["new"]}]

@@ -1,0 +1,96 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from graph import Graph
+from graph.errors import NotFoundError
+from graph.ids import new_id
+from graph.sessions import Session
+from tests.graph.making import Maker, together
+
+
+def session_of(
+    graph: Graph, user_id: int, *, hours: float = 1, password_hash: str | None = None
+) -> Session:
+    return graph.sessions.create(
+        session_id=new_id(),
+        user_id=user_id,
+        secret_sha256="5e" * 32,
+        expires_at=datetime.now(UTC) + timedelta(hours=hours),
+        password_hash=password_hash,
+    )
+
+
+def test_a_session_lasts_until_it_expires(graph: Graph, make: Maker) -> None:
+    user = make.user()
+    lasting, over = session_of(graph, user.id), session_of(graph, user.id, hours=-1)
+    assert graph.sessions.by_id(lasting.id) == lasting
+    assert graph.sessions.by_id(over.id) is None
+    assert graph.sessions.of_user(user.id) == [lasting]
+
+
+def test_a_session_is_ended_by_its_user_alone_and_twice_is_the_same(
+    graph: Graph, make: Maker
+) -> None:
+    user, other = make.users(2)
+    session = session_of(graph, user.id)
+    assert not graph.sessions.delete(session.id, user_id=other.id)
+    assert graph.sessions.by_id(session.id)
+    assert graph.sessions.delete(session.id, user_id=user.id)
+    assert graph.sessions.by_id(session.id) is None
+    assert graph.sessions.delete(session.id, user_id=user.id)
+
+
+def test_a_session_of_nobody_is_refused(graph: Graph) -> None:
+    with pytest.raises(NotFoundError):
+        session_of(graph, new_id())
+
+
+def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, make: Maker) -> None:
+    session = session_of(graph, make.user().id)
+    again = graph.sessions.create(
+        session_id=session.id,
+        user_id=session.user_id,
+        secret_sha256=session.secret_sha256,
+        expires_at=session.expires_at,
+    )
+    assert again == session
+
+
+def test_a_new_password_ends_every_other_session_and_names_them_again(
+    graph: Graph, make: Maker
+) -> None:
+    user = make.user()
+    mine, other, third = (session_of(graph, user.id) for _ in range(3))
+    for _ in range(2):
+        ended = graph.users.set_password(user.id, "new hash", keep_session_id=mine.id)
+        assert sorted(ended) == [other.id, third.id]
+    assert graph.sessions.of_user(user.id) == [mine]
+    assert graph.users.password_hash(user.id) == "new hash"
+    with pytest.raises(NotFoundError):
+        graph.users.set_password(new_id(), "new hash", keep_session_id=mine.id)
+
+
+def test_a_sign_in_that_races_a_password_change_leaves_no_session(
+    graph: Graph, make: Maker
+) -> None:
+    user = make.user()
+    keep = session_of(graph, user.id)
+
+    def sign_in() -> None:
+        session_of(graph, user.id, password_hash="hash of a password")
+
+    def change() -> None:
+        graph.users.set_password(user.id, "new hash", keep_session_id=keep.id)
+
+    together(*[sign_in] * 8, change)
+    assert graph.sessions.of_user(user.id) == [keep]
+
+
+def test_sessions_are_forgotten_a_day_after_their_end(graph: Graph, make: Maker) -> None:
+    user = make.user()
+    long_over, over = session_of(graph, user.id, hours=-25), session_of(graph, user.id, hours=-1)
+    while graph.sessions.delete_expired(1000):
+        pass
+    assert not graph.sessions.delete(long_over.id, user_id=user.id)
+    assert graph.sessions.delete(over.id, user_id=user.id)

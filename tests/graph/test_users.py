@@ -1,0 +1,110 @@
+import pytest
+
+from graph import Graph
+from graph.errors import IdTakenError, NotFoundError, UsernameTakenError
+from graph.ids import new_id, time_of
+from tests.graph.making import Maker, errors, together
+
+
+def test_a_new_user_is_as_it_was_made(graph: Graph, make: Maker) -> None:
+    user = make.user("Ana")
+    assert graph.users.by_id(user.id) == user
+    assert (user.name, user.bio, user.state) == ("Ana", None, "active")
+    assert abs((user.created_at - time_of(user.id)).total_seconds()) < 5
+
+
+def test_a_name_is_taken_however_it_is_written(make: Maker) -> None:
+    taken = make.user()
+    for username in (taken.username.upper(), "\uff55" + taken.username[1:]):
+        with pytest.raises(UsernameTakenError):
+            make.user(username=username)
+
+
+def test_of_many_who_want_one_name_one_gets_it(make: Maker) -> None:
+    username = f"wanted{new_id()}"
+    outcomes = together(*[lambda: make.user(username=username)] * 16)
+    assert len(errors(outcomes)) == 15
+    assert {type(error) for error in errors(outcomes)} == {UsernameTakenError}
+
+
+def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph) -> None:
+    fields = {"username": f"lost{new_id()}", "name": "Ana", "password_hash": "salted"}
+    user_id = new_id()
+    first = graph.users.create(user_id=user_id, **fields)
+    assert graph.users.create(user_id=user_id, **fields) == first
+    with pytest.raises(IdTakenError):
+        graph.users.create(user_id=user_id, **fields | {"username": f"other{new_id()}"})
+
+
+def test_credentials_are_found_by_any_writing_of_the_name(graph: Graph, make: Maker) -> None:
+    user = make.user()
+    found = graph.users.credentials(user.username.upper())
+    assert found
+    assert (found.user_id, found.password_hash) == (user.id, "hash of a password")
+    assert graph.users.password_hash(user.id) == "hash of a password"
+    assert graph.users.credentials("nobody at all") is None
+
+
+def test_a_block_hides_each_from_the_other_and_from_nobody_else(graph: Graph, make: Maker) -> None:
+    ana, ben, third = make.users(3)
+    make.block(ana.id, ben.id)
+    for viewer, user in ((ana, ben), (ben, ana)):
+        with pytest.raises(NotFoundError):
+            graph.users.require_visible(user.id, viewer_id=viewer.id)
+        with pytest.raises(NotFoundError):
+            graph.users.profile(user.id, viewer_id=viewer.id)
+        with pytest.raises(NotFoundError):
+            graph.users.profile_by_username(user.username, viewer_id=viewer.id)
+    seen = graph.users.visible([ben.id, ana.id], viewer_id=third.id)
+    assert [user.id for user in seen] == [ben.id, ana.id]
+    graph.blocks.delete(blocker_id=ana.id, blocked_id=ben.id)
+    graph.users.require_visible(ben.id, viewer_id=ana.id)
+
+
+def test_who_is_absent_or_not_active_is_hidden(graph: Graph, make: Maker) -> None:
+    viewer, gone = make.users(2)
+    make.cypher("MATCH (user:User {id: $id}) SET user.state = 'gone'", id=gone.id)
+    for user_id in (gone.id, new_id()):
+        with pytest.raises(NotFoundError):
+            graph.users.require_visible(user_id, viewer_id=viewer.id)
+    assert graph.users.credentials(gone.username) is None
+
+
+def test_a_profile_counts_and_tells_how_the_viewer_stands(graph: Graph, make: Maker) -> None:
+    ana, ben, third = make.users(3)
+    make.follow(ben.id, ana.id)
+    make.follow(third.id, ana.id)
+    make.follow(ana.id, third.id)
+    make.post(ana.id)
+    profile = graph.users.profile_by_username(ana.username, viewer_id=third.id)
+    assert profile.user == ana
+    assert (profile.follower_count, profile.following_count, profile.post_count) == (2, 1, 1)
+    assert (profile.following, profile.followed_by, profile.blocking) == (True, True, False)
+
+
+def test_a_new_name_owes_the_event_that_refreshes_posts(graph: Graph, make: Maker) -> None:
+    user = make.user("Ana")
+    changed, event = graph.users.update(
+        user.id, changes={"name": "Anna", "bio": "by the sea"}, event_id=new_id()
+    )
+    assert (changed.name, changed.bio) == ("Anna", "by the sea")
+    assert event
+    assert (event.kind, event.subject_id, event.author_id) == ("profile-changed", user.id, user.id)
+
+
+def test_other_changes_owe_nothing_and_null_takes_away(graph: Graph, make: Maker) -> None:
+    user = make.user("Ana")
+    graph.users.update(user.id, changes={"bio": "by the sea"}, event_id=new_id())
+    changed, event = graph.users.update(
+        user.id, changes={"name": "Ana", "bio": None}, event_id=new_id()
+    )
+    assert event is None
+    assert changed == user
+
+
+def test_only_a_profile_can_be_updated(graph: Graph, make: Maker) -> None:
+    user = make.user()
+    with pytest.raises(ValueError, match="state"):
+        graph.users.update(user.id, changes={"state": "admin"}, event_id=new_id())
+    with pytest.raises(NotFoundError):
+        graph.users.update(new_id(), changes={"name": "x"}, event_id=new_id())

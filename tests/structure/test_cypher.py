@@ -1,0 +1,124 @@
+"""Every query file: loaded once, its header true, its plan as declared, on the real server."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import graph as graph_package
+from graph import Graph, schema
+from graph.queries import FOLDER, LOADED, Query, parse
+from tests.graph.making import Maker
+
+assert graph_package
+assert schema
+
+QUERIES = {name: query for name, query in LOADED.items() if not name.startswith("schema/")}
+
+_SAMPLES = {"integer": 1, "text": "x", "float": 1.5, "map": {}, "list of integers": [1]}
+_PAIRS = "list of ["
+_INDEXED = re.compile(r"(?:UNIQUE|RANGE INDEX) .*?:(\w+\([\w, ]+\))")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data(graph: Graph) -> None:
+    """Something of each kind, as the planner needs no index where there is nothing."""
+    make = Maker(graph)
+    author, *followers = make.users(4)
+    for follower in followers:
+        make.follow(follower.id, author.id)
+    make.unfollow(followers[0].id, author.id)
+    make.block(author.id, followers[1].id)
+    event = make.post_and_event(author.id)
+    graph.posts.delete(event.subject_id, author_id=author.id, event_id=event.id + 1)
+    make.post(author.id)
+    make.cypher("CALL db.prepareForReplanning(30)")
+
+
+def sample(meaning: str) -> Any:
+    """A value of the type with which a parameter's meaning begins."""
+    if meaning.startswith(_PAIRS):
+        return [[1, 2]]
+    return next(value for kind, value in _SAMPLES.items() if meaning.startswith(kind))
+
+
+def explained(graph: Graph, query: Query) -> tuple[list[str], list[dict[str, Any]]]:
+    """The column names and the operators of a plan made anew, its starts first."""
+    parameters = {name: sample(meaning) for name, meaning in query.parameters.items()}
+    with graph.connection._driver.session(database=graph.connection._database) as session:
+        result = session.run(f"CYPHER replan=force EXPLAIN {query.text}", parameters)
+        keys = result.keys()
+        plan = result.consume().plan
+    assert plan
+    return list(keys), list(operators(plan))
+
+
+def operators(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for child in plan.get("children", []):
+        yield from operators(child)
+    yield plan
+
+
+def indexes(plan: list[dict[str, Any]]) -> set[str]:
+    """The indexes that a plan uses, as headers name them."""
+    found = set()
+    for operator in plan:
+        details = operator["args"].get("Details", "")
+        if operator["operatorType"].startswith(("NodeByLabelScan", "NodeCountFromCountStore")):
+            found.add(":" + re.findall(r":(\w+)", details)[0])
+        found.update(_INDEXED.findall(details))
+    return found
+
+
+def named(plan: list[dict[str, Any]], *parts: str) -> list[str]:
+    kinds = [operator["operatorType"] for operator in plan]
+    return [kind for kind in kinds if any(part in kind for part in parts)]
+
+
+def test_every_query_file_is_loaded_by_a_module() -> None:
+    files = {str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.cypher")}
+    assert files == LOADED.keys()
+
+
+@pytest.mark.parametrize("name", sorted(LOADED))
+def test_a_query_file_is_one_statement_with_a_true_header(name: str) -> None:
+    query = parse(name, (FOLDER / f"{name}.cypher").read_text(encoding="utf-8"))
+    assert query == LOADED[name]
+    assert ";" not in query.text
+    assert query.summary.endswith(".")
+    for meaning in query.parameters.values():
+        sample(meaning)
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_a_query_goes_by_the_indexes_of_its_header(graph: Graph, name: str) -> None:
+    query = QUERIES[name]
+    keys, plan = explained(graph, query)
+    assert keys == list(query.returns)
+    assert indexes(plan) == set(query.index)
+    assert not named(plan, "AllNodesScan", "RelationshipTypeScan", "IndexScan", "IndexContains")
+    if query.index:
+        start = next(one for one in plan if "Seek" in one["operatorType"] or indexes([one]))
+        assert indexes([start]) == {query.index[0]}
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_a_query_sorts_and_walks_only_where_its_header_says_so(graph: Graph, name: str) -> None:
+    query = QUERIES[name]
+    _, plan = explained(graph, query)
+    assert bool(named(plan, "Sort", "Top")) == bool(query.sorts)
+    walks = named(plan, "Expand")
+    assert not walks or query.expands
+
+
+def test_a_page_of_followers_is_a_seek_to_where_the_last_one_ended(graph: Graph) -> None:
+    _, plan = explained(graph, LOADED["follows/followers_page"])
+    assert [one["operatorType"].split("@")[0] for one in plan] == [
+        "DirectedRelationshipUniqueIndexSeek",
+        "Limit",
+        "Projection",
+        "EagerAggregation",
+        "ProduceResults",
+    ]
+    assert "follower_id > $after" in plan[0]["args"]["Details"]
