@@ -13,7 +13,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FAIL_OPEN_TOTAL = Counter(
-    "fail_open_total", "Calls that failed without failing their caller", ["what"]
+    "photofeed_fail_open_total", "Calls that failed without failing their caller", ["what"]
 )
 
 log = structlog.get_logger()
