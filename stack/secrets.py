@@ -14,8 +14,8 @@ NAMES = (
     "ADMIN_PASSWORD",
 )
 
-SECRET_BYTES = 24
-"""192 bits; as base64url without padding, so fit for URLs, shells and configuration files."""
+SECRET_BYTES = 18
+"""144 bits; as base64url without padding, so fit for URLs, shells and configuration files."""
 
 
 def load(path: Path) -> dict[str, str]:

@@ -2,31 +2,37 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote
+from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import psutil
+from rich.box import SIMPLE
+from rich.console import Console
 from rich.table import Table
 
 from stack.records import Record
 
 
-def access_table(env: Mapping[str, str]) -> Table:
-    """What there is, where, and how to log in."""
-    table = Table("what", "where", "log in", title="Photofeed runs", title_justify="left")
-    for column in table.columns:
-        column.overflow = "fold"  # nothing is cut off: these are to be copied
+def show_access(env: Mapping[str, str], *, secrets_file: Path) -> None:
+    """Prints what there is, where, and how to log in. No line is broken: they are for copying."""
     api, admin = env["API_URL"], env["ADMIN_URL"]
-    table.add_row("API", api, "POST /v1/users, then the token of POST /v1/sessions")
-    table.add_row("API document", f"{api}/docs", "none")
-    table.add_row("Neo4j Browser", browser_url(env), neo4j_login(env))
-    table.add_row("Neo4j (Bolt)", env["NEO4J_URI"], "the same")
-    password = env["ADMIN_PASSWORD"]
-    table.add_row("Jobs, metrics", f"{admin}/", f"admin / {password}")
-    keys = f"{env['AWS_ACCESS_KEY_ID']} / {env['AWS_SECRET_ACCESS_KEY']}"
-    table.add_row("S3", f"{env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", keys)
-    for name in ("queue", "cache"):
-        table.add_row(f"Redis {name}", env[f"{name.upper()}_REDIS_URL"], "in the URL")
-    return table
+    rows = [
+        ("API", api, f"accounts are made with POST {api}/v1/users"),
+        ("API document", f"{api}/docs", ""),
+        ("Neo4j Browser", browser_url(env), neo4j_login(env)),
+        ("Neo4j, Bolt", env["NEO4J_URI"], "the same"),
+        ("Jobs and metrics", admin, f"admin / {env['ADMIN_PASSWORD']}"),
+        ("S3", f"{env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", f"keys in {secrets_file}"),
+        ("Redis queue", _without_password(env["QUEUE_REDIS_URL"]), f"password in {secrets_file}"),
+        ("Redis cache", _without_password(env["CACHE_REDIS_URL"]), f"password in {secrets_file}"),
+    ]
+    table = Table("what", "where", "log in", box=SIMPLE, title="Photofeed runs")
+    for row in rows:
+        table.add_row(*row)
+    needed = sum(max(len(row[column]) for row in rows) + 3 for column in range(3))
+    console = Console()
+    console.width = max(console.width, needed)
+    console.print(table)
 
 
 def browser_url(env: Mapping[str, str]) -> str:
@@ -45,14 +51,20 @@ def neo4j_login(env: Mapping[str, str]) -> str:
     return f"{env['NEO4J_USER']} / {password}"
 
 
-def status_table(known: Iterable[Record]) -> Table:
-    """The processes that run: pid, for how long, how much memory with their children."""
-    table = Table("part", "pid", "runs for", "memory")
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port}{parts.path}"
+
+
+def show_status(known: Iterable[Record], *, launcher: str) -> None:
+    """Prints the processes that run: pid, for how long, how much memory with their children."""
+    table = Table("part", "pid", "runs for", "memory", box=SIMPLE)
     for record in sorted(known, key=lambda one: one.pid):
         process = psutil.Process(record.pid)
         seconds = int(time.time() - process.create_time())
-        family = [process, *process.children(recursive=True)]
+        children = [] if record.name == launcher else process.children(recursive=True)
+        family = [process, *children]
         megabytes = sum(one.memory_info().rss for one in family) / 1e6
         lasts = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
         table.add_row(record.name, str(record.pid), lasts, f"{megabytes:.0f} MB")
-    return table
+    Console().print(table)
