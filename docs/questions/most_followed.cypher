@@ -1,0 +1,8 @@
+// Who is followed most, and how much do they post?
+MATCH (person:User)
+WHERE person.state = 'active'
+RETURN person.username AS username,
+  COUNT { (person)<-[:FOLLOWS]-() } AS followers,
+  COUNT { (person)-[:POSTED]->() } AS posts
+ORDER BY followers DESC, username
+LIMIT 20

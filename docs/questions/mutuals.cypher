@@ -1,0 +1,8 @@
+// Who follow each other, and since when does it hold both ways?
+MATCH (one:User)-[there:FOLLOWS]->(other:User)-[back:FOLLOWS]->(one)
+WHERE one.id < other.id
+WITH one, other,
+  CASE WHEN there.created_at > back.created_at THEN there.created_at ELSE back.created_at END AS both_ms
+RETURN one.username AS one, other.username AS other, datetime({epochMillis: both_ms}) AS since
+ORDER BY both_ms DESC
+LIMIT 50

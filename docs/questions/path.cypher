@@ -1,0 +1,6 @@
+// How do follows lead from one person to another, over as few people as possible?
+// :param from => 'ana'
+// :param to => 'ben'
+MATCH (start:User {username_ci: toLower($from)}), (end:User {username_ci: toLower($to)})
+MATCH path = shortestPath((start)-[:FOLLOWS*..6]->(end))
+RETURN path, [person IN nodes(path) | person.username] AS usernames

@@ -1,0 +1,7 @@
+// Whose posts of the last thirty days were laid into the most timelines?
+MATCH (author:User)-[:POSTED]->(post:Post)
+WHERE post.created_at > timestamp() - duration({days: 30}).days * 86400000
+WITH author, count(post) AS posts, COUNT { (author)<-[:FOLLOWS]-() } AS followers
+RETURN author.username AS username, posts, followers, posts * followers AS timeline_entries
+ORDER BY timeline_entries DESC, username
+LIMIT 20
