@@ -28,12 +28,6 @@ CONFIG: dict[str, Any] = {
     },
 }
 
-_RATE_LIMITED = {
-    "description": "Too Many Requests: come again after Retry-After seconds",
-    "headers": {"Retry-After": {"schema": {"type": "integer"}}},
-    "content": {CONTENT_TYPE: {"schema": ProblemSchema}},
-}
-
 
 class DocumentedApi(Api):  # type: ignore[misc]  # flask-smorest is untyped
     """flask-smorest's, with problems for errors in what it answers and in what it documents."""
@@ -60,5 +54,4 @@ def add_to(app: Flask) -> DocumentedApi:
     api.spec.components.security_scheme(
         SCHEME, {"type": "http", "scheme": "bearer", "bearerFormat": "pf_…"}
     )
-    api.spec.components.response("TOO_MANY", _RATE_LIMITED)
     return api

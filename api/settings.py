@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from environs import Env
+from environs import Env, validate
 
 DEFAULT_SESSION_DAYS = 30
 """Days until a sign-in runs out."""
@@ -23,8 +23,10 @@ class ApiSettings:
     def from_env(cls, env: Env) -> "ApiSettings":
         """The settings of the environment; errors are collected for `env.seal()`."""
         return cls(
-            cursor_secret=env.str("CURSOR_SECRET"),
-            session_days=env.int("SESSION_DAYS", DEFAULT_SESSION_DAYS),
-            limits_scale=env.float("LIMITS_SCALE", 1.0),
-            trusted_proxies=env.int("TRUSTED_PROXIES", 0),
+            cursor_secret=env.str("CURSOR_SECRET", validate=validate.Length(min=16)),
+            session_days=env.int(
+                "SESSION_DAYS", DEFAULT_SESSION_DAYS, validate=validate.Range(1, 365)
+            ),
+            limits_scale=env.float("LIMITS_SCALE", 1.0, validate=validate.Range(min=0.001)),
+            trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
         )

@@ -1,16 +1,12 @@
 """Beginning and ending a follow. The graph first, then the follower's timeline, then the 2xx."""
 
-import structlog
-
 from api.services.errors import CannotFollowYourselfError
 from api.services.events import drawing, ring
+from api.services.mending import drop_timeline
 from graph import Graph
 from graph.events import Event
 from graph.ids import new_id
 from storage import Storage
-from storage.errors import StorageUnavailableError
-
-log = structlog.get_logger()
 
 
 def follow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:
@@ -26,10 +22,7 @@ def follow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int
             follower_id=follower_id, followee_id=followee_id, event_id=new_id()
         )
     )
-    try:
-        storage.timelines.drop(follower_id)  # on a repeat too: the first try may have died here
-    except StorageUnavailableError as error:
-        log.warning("timeline not dropped", user_id=follower_id, error=str(error))
+    drop_timeline(storage, follower_id)  # on a repeat too: the first try may have died here
     ring(storage, event)
 
 

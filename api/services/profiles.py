@@ -2,19 +2,13 @@
 
 from collections.abc import Mapping
 
-import structlog
-
 from api.services.events import drawing, ring
+from api.services.mending import discard_bodies
 from graph import Graph
-from graph.errors import GraphUnavailableError
 from graph.ids import new_id
 from graph.users import Profile
 from storage import Storage
-from storage.errors import StorageUnavailableError
-from workers.removal import discard_bodies_of
 from workers.rendering import render
-
-log = structlog.get_logger()
 
 
 def posts_of(
@@ -37,17 +31,6 @@ def update(
     if changes:
         _, event = drawing(lambda: graph.users.update(user_id, changes=changes, event_id=new_id()))
         if event is not None:
-            _show_new_name(graph, storage, user_id)
+            discard_bodies(graph, storage, user_id)  # its event does it again
             ring(storage, event)
     return graph.users.profile(user_id, viewer_id=user_id)
-
-
-def _show_new_name(graph: Graph, storage: Storage, user_id: int) -> None:
-    """Take the author's finished bodies out of the cache, so that the next read has the new name.
-
-    Fails open: the change is committed and its event does the same again.
-    """
-    try:
-        discard_bodies_of(graph, storage, user_id)
-    except (StorageUnavailableError, GraphUnavailableError) as error:
-        log.warning("bodies not discarded", user_id=user_id, error=str(error))

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import structlog
-
 from api.services import fingerprints
 from api.services.errors import (
     IdempotencyKeyInFlightError,
@@ -15,6 +13,7 @@ from api.services.errors import (
     PostDeletedError,
 )
 from api.services.events import drawing, ring
+from api.services.mending import drop_timeline
 from graph import Graph
 from graph.errors import (
     KeyInFlightError,
@@ -27,11 +26,8 @@ from graph.events import Event
 from graph.ids import new_id
 from graph.posts import Location
 from storage import Storage
-from storage.errors import StorageUnavailableError
 from workers.bodies import bodies_of
 from workers.fanout import push_to_author
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +68,8 @@ def publish(graph: Graph, storage: Storage, draft: Draft, *, author_id: int, key
         return _replayed(graph, storage, draft, author_id=author_id, taken=taken)
     except (PhotosNotPostableError, PhotoPostedError) as refusal:
         raise _why_not(draft.photo_ids, refusal) from None
-    _tell(storage, author_id, post_id, event)
+    push_to_author(storage, author_id, post_id)
+    ring(storage, event)
     return Published(post_id=post_id, body=_body(graph, storage, post_id), replayed=False)
 
 
@@ -91,29 +88,15 @@ def _commit(graph: Graph, draft: Draft, author_id: int, key: str) -> tuple[int, 
     return post_id, event
 
 
-def _tell(storage: Storage, author_id: int, post_id: int, event: Event) -> None:
-    """The author reads their own post at once; everybody else through the event."""
-    push_to_author(storage, author_id, post_id)
-    ring(storage, event)
-
-
 def _replayed(
     graph: Graph, storage: Storage, draft: Draft, *, author_id: int, taken: KeyTakenError
 ) -> Published:
     """What the key made before. Raises IdempotencyKeyReusedError, PostDeletedError."""
     if taken.fingerprint != draft.fingerprint:
         raise IdempotencyKeyReusedError from None
-    _forget_timeline(storage, author_id)
+    drop_timeline(storage, author_id)  # the first try may have died before its push
     body = _body(graph, storage, taken.result_id)
     return Published(post_id=taken.result_id, body=body, replayed=True)
-
-
-def _forget_timeline(storage: Storage, author_id: int) -> None:
-    """The first try may have died before its push: the author's next read comes from the graph."""
-    try:
-        storage.timelines.drop(author_id)
-    except StorageUnavailableError as error:
-        log.warning("timeline not dropped", user_id=author_id, error=str(error))
 
 
 def _body(graph: Graph, storage: Storage, post_id: int) -> bytes:

@@ -19,7 +19,7 @@ PASSWORD = "a long password"
 class Answer(TestResponse):
     """An answer whose JSON is looked into without asking first whether there is any."""
 
-    json: Any  # type: ignore[assignment]
+    json: Any
 
 
 def ask(app: Flask, method: str, path: str, **kwargs: Any) -> Answer:
@@ -159,7 +159,7 @@ def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, An
         answer.status_code,
         answer.text,
     )
-    problem: dict[str, Any] = answer.json
+    problem: dict[str, Any] = answer.json or {}
     assert problem["code"] == code, problem
     assert problem["status"] == status
     assert problem["type"].endswith(code)
