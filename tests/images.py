@@ -6,6 +6,7 @@ made from `quadrants` by pillow-heif, `turned.heic` with its EXIF, GPS and XMP a
 
 import functools
 import io
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -219,6 +220,35 @@ def gif_of(frames: int) -> bytes:
 
 def heic() -> bytes:
     return (PICTURES / "turned.heic").read_bytes()
+
+
+def crashing() -> bytes:
+    """A HEIC that makes pi_heif 1.4.0 read through a null pointer: never decode it in process."""
+    return heic().replace(b"mime", b"\xafime")
+
+
+def mangled(data: bytes, seed: int) -> bytes:
+    """These bytes with a few of them changed, lost or added; a PNG's checksums are put right."""
+    draw = random.Random(seed)
+    bent = bytearray(data)
+    for _ in range(draw.choice((1, 2, 4, 16))):
+        at, length = draw.randrange(len(bent)), draw.randrange(1, 12)
+        change = draw.choice(("set", "set", "cut", "add"))
+        if change == "set":
+            bent[at] = draw.choice((0, 1, 127, 128, 255))
+        elif change == "cut":
+            del bent[at : at + length]
+        else:
+            bent[at:at] = draw.randbytes(length)
+    return _with_checksums(bytes(bent)) if data.startswith(b"\x89PNG") else bytes(bent)
+
+
+def _with_checksums(data: bytes) -> bytes:
+    mended, at = data[:8], 8
+    while at + 12 <= len(data) and (length := int.from_bytes(data[at : at + 4])) <= len(data) - at:
+        mended += chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + length])
+        at += 12 + length
+    return mended + data[at:]
 
 
 def resized_header(data: bytes, width: int, height: int) -> bytes:

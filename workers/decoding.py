@@ -49,7 +49,7 @@ class Limits:
     """
 
     memory_bytes: int = 1280 * 1024 * 1024
-    cpu_seconds: int = 8
+    cpu_seconds: int = 6
     wall_seconds: float = 10.0
 
 

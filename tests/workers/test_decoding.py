@@ -104,6 +104,12 @@ def test_a_child_that_crashes_is_the_pictures_fault() -> None:
     assert refused.value.code == "processing-failed"
 
 
+def test_a_picture_that_brings_its_decoder_down_is_refused() -> None:
+    with pytest.raises(ImageRefusedError) as refused:
+        render_apart(images.crashing(), "image/heic")
+    assert refused.value.code == "processing-failed"
+
+
 def test_a_worker_told_to_stop_has_its_picture_finished() -> None:
     future = in_background(images.scan_bomb(10), wall_seconds=60.0)
     child = eventually(children)[0]

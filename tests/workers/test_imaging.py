@@ -135,6 +135,7 @@ def test_an_orientation_that_does_not_exist_is_left_alone(orientation: int) -> N
     assert images.looks_right(shown(images.jpeg(exif=images.exif(orientation)), "image/jpeg"))
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_exif_of_rubbish_does_no_harm() -> None:
     for rubbish in (
         b"Exif\0\0MM\0*\xff\xff\xff\xff",
@@ -327,6 +328,26 @@ def test_a_chunk_that_inflates_to_100_megabytes_is_refused(name: bytes, after: b
     data = images.inflating(name, after=after)
     assert len(data) < 200_000
     assert code_of(data, "image/png") == "not-an-image"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_a_mangled_file_is_shown_or_refused_and_nothing_else(file_format: str) -> None:
+    whole = images.telling(file_format)
+    seen = set()
+    for seed in range(150):
+        try:
+            for rendition in examine_and_render(
+                images.mangled(whole, seed), TYPES[file_format]
+            ).renditions.values():
+                assert_says_nothing(rendition)
+            seen.add("shown")
+        except ImageRefusedError as refused:
+            seen.add(refused.code)
+    assert {"shown", "not-an-image"} <= seen
+    assert seen <= {
+        "shown", "not-an-image", "wrong-content-type", "truncated", "too-many-pixels", "too-small",
+    }  # fmt: skip
 
 
 def test_the_largest_photos_are_decoded() -> None:

@@ -174,6 +174,7 @@ def test_the_original_is_kept_byte_for_byte(
         (images.jpeg(31, 31), "image/jpeg", "too-small"),
         (images.jpeg(), "image/png", "wrong-content-type"),
         (images.bomb(12_000), "image/png", "too-many-pixels"),
+        (images.crashing(), "image/heic", "processing-failed"),
         (None, "image/jpeg", "nothing-uploaded"),
     ],
 )
