@@ -153,6 +153,7 @@ class Proxy:
         self._links: set[_Link] = set()
         self._holds: list[Hold] = []
         self._refusing = False
+        self.refused = 0
         self._swallowing = threading.Event()
         self._latency = 0.0
         self._closed = threading.Event()
@@ -257,6 +258,7 @@ class Proxy:
 
     def _welcome(self, client: socket.socket) -> None:
         if self._refusing or len(self._open_links()) >= MOST_CONNECTIONS:
+            self.refused += 1
             client.close()
             return
         try:

@@ -5,7 +5,7 @@ Each test makes its own users and speaks of them alone.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graph import Graph
@@ -35,6 +35,8 @@ class Town:
     """Makes what a test needs, all but the fact under test."""
 
     graph: Graph
+    made: list[int] = field(default_factory=list)
+    """The users of this town."""
 
     def ask(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
         return cypher(self.graph.connection, text, **parameters)
@@ -44,6 +46,7 @@ class Town:
         self.graph.users.create(
             user_id=user_id, username=f"u{secrets.token_hex(8)}", name=name, password_hash="x"
         )
+        self.made.append(user_id)
         return user_id
 
     def users(self, count: int) -> list[int]:
@@ -55,7 +58,16 @@ class Town:
             " read_position: 0, notification_position: 0})",
             ids=user_ids,
         )
+        self.made.extend(user_ids)
         return user_ids
+
+    def forget_events(self) -> None:
+        """Nothing is owed for these users any more: the next test's sweeper has less to do."""
+        self.ask("MATCH (e:Event) WHERE e.author_id IN $ids DETACH DELETE e", ids=self.made)
+
+    def quiet(self) -> None:
+        """Whatever is owed by other tests has just been rung for, as far as a sweeper knows."""
+        self.ask("MATCH (e:Event) WHERE e.due_at IS NOT NULL SET e.rung_at = timestamp() + 60000")
 
     def follow(self, follower_id: int, *followee_ids: int) -> None:
         """Follows of long ago: no event, no timeline dropped."""
@@ -123,9 +135,9 @@ class Town:
         """An event that is due now."""
         [row] = self.ask(
             "CREATE (event:Event {id: $id, kind: $kind, shard: $id % 16, subject_id: $subject,"
-            " author_id: $author, cursor: $cursor, epoch: 0, attempts: $attempts, due_at: 0,"
-            " rung_at: 0}) RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor,"
-            " .attempts} AS event",
+            " author_id: $author, cursor: $cursor, epoch: 0, attempts: $attempts,"
+            " due_at: timestamp(), rung_at: 0}) RETURN event {.id, .kind, .subject_id, .author_id,"
+            " .epoch, .cursor, .attempts} AS event",
             id=new_id(),
             kind=kind,
             subject=subject_id,
@@ -156,7 +168,8 @@ class Town:
     def end_lease(self, event_id: int) -> None:
         """As if the lease, or the delay, had run out."""
         self.ask(
-            "MATCH (event:Event {id: $id}) SET event.due_at = 0, event.rung_at = 0", id=event_id
+            "MATCH (event:Event {id: $id}) SET event.due_at = timestamp(), event.rung_at = 0",
+            id=event_id,
         )
 
     def end_hold(self, *user_ids: int) -> None:
@@ -164,7 +177,7 @@ class Town:
         self.ask(
             "MATCH (event:Event) WHERE event.kind IN ['left', 'blocked']"
             " AND (event.subject_id IN $ids OR event.author_id IN $ids)"
-            " SET event.due_at = 0, event.rung_at = 0",
+            " SET event.due_at = timestamp(), event.rung_at = 0",
             ids=list(user_ids),
         )
         self.ask(

@@ -19,6 +19,7 @@ from redis.retry import Retry
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
+from graph.errors import GraphUnavailableError
 from storage.queues import QUEUE_OF_KIND
 from workers import logs, stores
 from workers.sweeper import Sweeper
@@ -41,6 +42,7 @@ EXIT_STORE, EXIT_USAGE = 1, 2
 class Worker(SimpleWorker):
     """RQ's worker in one process, with the request's id bound to every line a job logs."""
 
+    # Told to stop is known from `_shutdown_requested_date`: the public property asks Redis.
     max_connection_wait_time = 5.0  # of a queue that comes back; RQ's minute is two sweeps' worth
 
     watchdog: Watchdog
@@ -91,12 +93,22 @@ def _serve(queue: str, queue_url: str) -> int:
             log_job_description=False,
         )
         worker.watchdog = Watchdog(HANG_SECONDS)
+        _warm_up()
         log.info("worker ready", queue=queue)
-        worker.work(with_scheduler=False)
+        worker.work(with_scheduler=False, logging_level="WARNING")  # a job's line is ours
     except redis.RedisError as error:
         log.error("queue away", queue=queue, error=str(error))  # noqa: TRY400 - no trace needed
         return EXIT_STORE
-    return 0 if worker.shutdown_requested_date else EXIT_STORE
+    return 0 if worker._shutdown_requested_date else EXIT_STORE  # noqa: SLF001 - see Worker
+
+
+def _warm_up() -> None:
+    """Connect now, so that the first job need not; a graph that is away is met there again."""
+    try:
+        stores.graph().ping()
+    except GraphUnavailableError as error:
+        log.warning("graph away", error=str(error))
+    stores.storage()
 
 
 def _sweep() -> int:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from environs import Env
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from api.cursors import Cursor
 from api.services import feed
@@ -61,6 +63,7 @@ class Held:
     storage: Storage
     to_graph: Proxy
     to_cache: Proxy
+    to_queue: Proxy
 
     def at_query(self, name: str, *, side: Side = "request") -> Hold:
         """Stop before the graph gets this statement; side "answer": before its rows come back."""
@@ -91,6 +94,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+        self.town.forget_events()
 
     def behind_proxies(self) -> Held:
         """Stores of one process whose connections can be held, cut and slowed."""
@@ -98,10 +102,15 @@ class Stage:
         to_cache, cache_url = self._proxied(self._storage_settings.cache_url)
         graph = Graph.open(replace(self._graph_settings, uri=graph_uri))
         self._stack.callback(graph.close)
-        storage = self._opened(replace(self._storage_settings, cache_url=cache_url))
-        for proxy in (to_graph, to_cache):
+        to_queue, queue_url = self._proxied(self._storage_settings.queue_url)
+        storage = self.open_storage(cache_url=cache_url, queue_url=queue_url)
+        for proxy in (to_graph, to_cache, to_queue):
             self._stack.callback(proxy.close)
-        return Held(graph, storage, to_graph, to_cache)
+        return Held(graph, storage, to_graph, to_cache, to_queue)
+
+    def open_storage(self, **settings: Any) -> Storage:
+        """A storage of its own with some settings changed."""
+        return self._opened(replace(self._storage_settings, **settings))
 
     def begin(self, step: Callable[..., T], *arguments: Any, **named: Any) -> Future[T]:
         """The step, in a thread; ask for `.result(seconds)`."""
@@ -199,6 +208,13 @@ class Stage:
         netloc = f"{log_in}@127.0.0.1:{proxy.port}" if log_in else f"127.0.0.1:{proxy.port}"
         scheme = parts.scheme.replace("neo4j", "bolt")  # routing would go around the proxy
         return proxy, urlunsplit(parts._replace(scheme=scheme, netloc=netloc))
+
+
+def empty_queues(storage: Storage) -> None:
+    """No job waits any more, in queues that are the tests' own."""
+    for name in storage.queues.names:
+        queue: Any = Queue(name, connection=storage.queue.client, serializer=JSONSerializer)
+        queue.empty()
 
 
 def _with_database(url: str) -> str:

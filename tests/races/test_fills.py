@@ -7,6 +7,7 @@ from api.services import sessions
 from api.services.deleting import delete_post
 from api.services.errors import NotSignedInError
 from graph.errors import NotFoundError
+from storage.errors import StorageUnavailableError
 from tests.races.stage import LIMIT, Stage
 from workers.bodies import bodies_of
 from workers.jobs import run
@@ -77,6 +78,34 @@ def test_a_session_read_before_its_end_is_not_copied_after_it(stage: Stage) -> N
     hold.release()
     assert checking.exception(10) or checking.result(), "that request began before the end"
     assert stage.storage.sessions.read(token.session_id) is None
+    with pytest.raises(NotSignedInError):
+        sessions.authenticate(stage.graph, stage.storage, str(token))
+
+
+# Case 31
+def test_a_deletion_refused_for_want_of_the_cache_is_finished_by_the_same_request(
+    stage: Stage,
+) -> None:
+    viewer, author, [post, *_] = reader_of(stage, 3)
+    stage.right(viewer)
+    cut_off = stage.behind_proxies()
+    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+        delete_post(cut_off.graph, cut_off.storage, post, author_id=author)
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    stage.right(viewer)
+
+
+# Case 41
+def test_a_sign_out_refused_for_want_of_the_cache_is_finished_by_the_same_request(
+    stage: Stage,
+) -> None:
+    user = stage.town.user()
+    token = sessions.begin(stage.graph, user, days=1).token
+    sessions.authenticate(stage.graph, stage.storage, str(token))
+    cut_off = stage.behind_proxies()
+    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+        sessions.end(cut_off.graph, cut_off.storage, token.session_id, user_id=user)
+    sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
     with pytest.raises(NotSignedInError):
         sessions.authenticate(stage.graph, stage.storage, str(token))
 

@@ -2,34 +2,47 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Protocol
 
 import pytest
 
 from api.services.blocking import block
 from api.services.following import follow, remove_follower, unfollow
+from graph import Graph
+from graph.ids import new_id
+from storage import Storage
 from storage.errors import StorageUnavailableError
 from tests.eventually import eventually
 from tests.races.stage import Stage
 from workers.jobs import run
 from workers.rebuild import rebuild
 
-Leave = Callable[[Stage, int, int], None]
+Leave = Callable[["Stores", int, int], None]
 
 
-def by_unfollowing(stage: Stage, viewer: int, author: int) -> None:
-    unfollow(stage.graph, stage.storage, follower_id=viewer, followee_id=author)
+class Stores(Protocol):
+    """Whatever has a graph and a storage."""
+
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def storage(self) -> Storage: ...
 
 
-def by_being_removed(stage: Stage, viewer: int, author: int) -> None:
-    remove_follower(stage.graph, stage.storage, follower_id=viewer, followee_id=author)
+def by_unfollowing(stores: Stores, viewer: int, author: int) -> None:
+    unfollow(stores.graph, stores.storage, follower_id=viewer, followee_id=author)
 
 
-def by_blocking(stage: Stage, viewer: int, author: int) -> None:
-    block(stage.graph, stage.storage, blocker_id=viewer, blocked_id=author)
+def by_being_removed(stores: Stores, viewer: int, author: int) -> None:
+    remove_follower(stores.graph, stores.storage, follower_id=viewer, followee_id=author)
 
 
-def by_being_blocked(stage: Stage, viewer: int, author: int) -> None:
-    block(stage.graph, stage.storage, blocker_id=author, blocked_id=viewer)
+def by_blocking(stores: Stores, viewer: int, author: int) -> None:
+    block(stores.graph, stores.storage, blocker_id=viewer, blocked_id=author)
+
+
+def by_being_blocked(stores: Stores, viewer: int, author: int) -> None:
+    block(stores.graph, stores.storage, blocker_id=author, blocked_id=viewer)
 
 
 WAYS = [by_unfollowing, by_being_removed, by_blocking, by_being_blocked]
@@ -127,6 +140,31 @@ def test_a_leaving_repeated_puts_off_the_rebuilding(stage: Stage) -> None:
     assert stage.do(second) == "done"
     assert stage.rebuild(viewer)
     stage.right(viewer)
+
+
+# Cases 21 and 31
+def test_a_leaving_that_died_before_its_drop_is_mended_by_its_event(stage: Stage) -> None:
+    viewer, author, _friend = following(stage)
+    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author, event_id=new_id())
+    stage.town.end_hold(viewer)
+    assert stage.do(event) == "done"
+    stage.right(viewer)
+    stage.right(viewer, rebuilds=True)
+    assert stage.entries(viewer)
+
+
+# Case 31
+@pytest.mark.parametrize("leave", WAYS)
+def test_a_leaving_refused_for_want_of_the_cache_is_finished_by_the_same_request(
+    stage: Stage, leave: Leave
+) -> None:
+    viewer, author, _friend = following(stage)
+    cut_off = stage.behind_proxies()
+    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+        leave(cut_off, viewer, author)
+    leave(stage, viewer, author)
+    stage.right(viewer)
+    stage.right(author)
 
 
 # Case 23

@@ -1,0 +1,117 @@
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from graph import Graph
+from graph.events import Event
+from storage import Storage
+from storage.queues import NAMES, QUEUE_OF_KIND
+from tests.races.stage import Stage
+from workers import fanout, jobs
+from workers.__main__ import QUEUES
+from workers.jobs import HANDLERS, run
+
+
+def test_every_kind_of_event_has_a_job_and_a_queue_and_every_queue_a_worker() -> None:
+    assert set(HANDLERS) == set(QUEUE_OF_KIND)
+    assert set(QUEUES) == set(NAMES) == set(QUEUE_OF_KIND.values())
+
+
+def test_a_job_rung_twice_is_done_once(stage: Stage) -> None:
+    author = stage.town.user()
+    _post, event = stage.town.post(author)
+    assert stage.do(event) == "done"
+    assert stage.do(event) == "stale"
+
+
+def test_a_job_that_comes_before_its_time_does_nothing(stage: Stage) -> None:
+    viewer, author = stage.town.users(2)
+    stage.town.follow(viewer, author)
+    event = stage.graph.follows.delete(
+        follower_id=viewer, followee_id=author, event_id=stage.town.users(1)[0]
+    )
+    assert stage.do(event) == "stale"
+    assert stage.town.find_event(event.id if event else 0) == event
+
+
+def test_a_cache_that_is_away_is_no_attempt_and_the_event_is_soon_due_again(stage: Stage) -> None:
+    author = stage.town.user()
+    cut_off = stage.behind_proxies()
+    _post, event = stage.town.post(author)
+    with cut_off.to_cache.outage():
+        for _ in range(10):
+            again = stage.town.find_event(event.id)
+            assert again
+            assert again.attempts == 0
+            assert run(cut_off.graph, cut_off.storage, again.id, again.epoch) == "outage"
+            stage.town.end_lease(event.id)
+    assert stage.do(stage.town.find_event(event.id)) == "done"
+
+
+def test_a_graph_that_is_away_leaves_the_event_to_the_sweeper(stage: Stage) -> None:
+    _post, event = stage.town.post(stage.town.user())
+    cut_off = stage.behind_proxies()
+    with cut_off.to_graph.outage():
+        assert run(cut_off.graph, cut_off.storage, event.id, event.epoch) == "outage"
+    assert stage.do(event) == "done"
+
+
+def test_a_handlers_mistake_is_logged_with_its_trace_and_counts_as_an_attempt(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class RQsTimeOutError(Exception):
+        """JobTimeoutException is an Exception like any other: it must end the job all the same."""
+
+    def late(_graph: Graph, _storage: Storage, _event: Event) -> None:
+        raise RQsTimeOutError
+
+    monkeypatch.setitem(jobs.HANDLERS, "post-published", late)
+    _post, event = stage.town.post(stage.town.user())
+    with capture_logs() as lines:
+        assert stage.do(event) == "failed"
+    [line] = [line for line in lines if line["event"] == "job failed"]
+    assert line["exc_info"]
+    owed = stage.town.find_event(event.id)
+    assert owed
+    assert owed.attempts == 1
+
+
+def test_a_fan_out_whose_time_is_up_rings_for_the_rest(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author, *followers = stage.town.users(4)
+    stage.town.followers(author, followers)
+    for follower in followers:
+        stage.build(follower)
+    monkeypatch.setattr(fanout, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(fanout, "PAGE", 1)
+    before = stage.storage.queues.depth("fanout")
+    _post, event = stage.town.post(author)
+    owed: Event | None = event
+    slices = 0
+    while owed:
+        assert stage.do(owed) in {"continued", "done"}
+        owed = stage.town.find_event(event.id)
+        slices += 1
+        assert owed is None or owed.attempts == 0, "it made progress"
+    assert slices == 5, "the author, three followers, the end"
+    assert stage.storage.queues.depth("fanout") - before == 4
+    for follower in followers:
+        stage.right(follower)
+
+
+def test_a_fan_out_without_progress_counts_as_an_attempt(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers_nobody(*_: Any, **__: Any) -> int:
+        return 0
+
+    author = stage.town.user()
+    monkeypatch.setattr(fanout, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(type(stage.storage.timelines), "push", answers_nobody)
+    _post, event = stage.town.post(author)
+    assert stage.do(event) == "failed"
+    owed = stage.town.find_event(event.id)
+    assert owed
+    assert owed.attempts == 1

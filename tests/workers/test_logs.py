@@ -1,0 +1,48 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from workers import logs
+
+SCRIPT = """
+import logging
+import structlog
+from workers import logs
+logs.configure("test", level="info")
+log = structlog.get_logger()
+with structlog.contextvars.bound_contextvars(request_id="r-1"):
+    log.info("ours", post_id=7)
+    logging.getLogger("a.library").warning("theirs %s", "too")
+log.debug("not shown")
+logging.getLogger("botocore.hooks").info("not shown")
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("broken")
+    logging.getLogger("a.library").exception("broken too")
+"""
+
+
+def test_every_line_is_one_json_object_ours_and_the_libraries_alike() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=30, check=True
+    )
+    ours, theirs, broken, broken_too = map(json.loads, done.stdout.splitlines())
+    assert done.stderr == ""
+    for line in (ours, theirs):
+        assert line["request_id"] == "r-1"
+    for line in (ours, theirs, broken, broken_too):
+        assert line["service"] == "test"
+        assert line["time"].endswith("Z")
+    assert (ours["event"], ours["post_id"], ours["level"]) == ("ours", 7, "info")
+    assert (theirs["event"], theirs["level"]) == ("theirs too", "warning")
+    assert "request_id" not in broken
+    assert "ZeroDivisionError" in broken["exception"]
+    assert "ZeroDivisionError" in broken_too["exception"]
+
+
+def test_an_unknown_level_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="LOG_LEVEL is 'loud'; it must be one of debug, info"):
+        logs.configure("test", level="loud")

@@ -1,0 +1,124 @@
+"""The real processes: what they refuse, what they do, how they end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from storage import Storage
+from tests.eventually import eventually
+from tests.races.stage import BELL, Stage, empty_queues
+
+OWN_BELL = str(int(BELL) - 1)
+"""A queue database that only the worker of the test serves."""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "workers", *arguments]
+
+
+def refused(*arguments: str, env: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=30, check=False, env=dict(env)
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@contextmanager
+def worker(name: str, env: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(command(name), stdout=subprocess.PIPE, text=True, env=dict(env))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+        assert process.stdout
+        process.stdout.close()
+
+
+def lines_after(process: "subprocess.Popen[str]", number: int) -> list[dict[str, object]]:
+    """What it logged in all, after a signal has ended it with status 0."""
+    process.send_signal(number)
+    assert process.wait(20) == 0
+    assert process.stdout
+    return [json.loads(line) for line in process.stdout]
+
+
+def first_line(process: "subprocess.Popen[str]") -> dict[str, object]:
+    assert process.stdout
+    line = json.loads(process.stdout.readline())
+    assert isinstance(line, dict)
+    return line
+
+
+@pytest.fixture
+def own_env(stack_env: dict[str, str]) -> dict[str, str]:
+    queue = urlsplit(stack_env["QUEUE_REDIS_URL"])._replace(path=f"/{OWN_BELL}")
+    kept = {name: value for name, value in stack_env.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    return {**os.environ, **kept, "QUEUE_REDIS_URL": urlunsplit(queue), "LOG_LEVEL": "info"}
+
+
+def own_bell(stage: Stage, own_env: Mapping[str, str]) -> Storage:
+    """The storage whose queues the test's worker serves, empty."""
+    storage = stage.open_storage(queue_url=own_env["QUEUE_REDIS_URL"])
+    empty_queues(storage)
+    return storage
+
+
+def test_a_worker_of_no_or_an_unknown_name_is_refused_with_the_known_ones(
+    own_env: dict[str, str],
+) -> None:
+    known = "It is one of: fanout, photos, removal, timelines, sweeper.\n"
+    assert refused(env=own_env) == f"Name the worker to run. {known}"
+    assert refused("lunch", env=own_env) == f"There is no worker 'lunch'. {known}"
+
+
+def test_missing_settings_are_named_all_together(own_env: dict[str, str]) -> None:
+    env = own_env | {"LOG_LEVEL": "info"}
+    del env["NEO4J_PASSWORD"], env["CACHE_REDIS_URL"]
+    sentence = refused("fanout", env=env)
+    assert "NEO4J_PASSWORD" in sentence
+    assert "CACHE_REDIS_URL" in sentence
+    assert "LOG_LEVEL is 'loud'" in refused("fanout", env=own_env | {"LOG_LEVEL": "loud"})
+
+
+def test_a_worker_does_what_it_is_rung_for_under_the_requests_id_and_ends_on_sigterm(
+    stage: Stage, own_env: dict[str, str]
+) -> None:
+    author = stage.town.user()
+    _post, event = stage.town.post(author)
+    bell = own_bell(stage, own_env)
+    with worker("fanout", own_env) as process:
+        assert first_line(process)["event"] == "worker ready"
+        bell.queues.ring(event, "request-7")
+        eventually(lambda: stage.town.find_event(event.id) is None)
+        [job] = lines_after(process, signal.SIGTERM)
+    assert (job["event"], job["outcome"], job["request_id"]) == ("job", "done", "request-7")
+    assert (job["kind"], job["service"]) == ("post-published", "worker-fanout")
+
+
+def test_a_worker_whose_queue_is_away_ends_with_a_sentence(own_env: dict[str, str]) -> None:
+    env = own_env | {"QUEUE_REDIS_URL": "redis://127.0.0.1:1/0"}
+    with worker("removal", env) as process:
+        assert first_line(process)["event"] == "queue away"
+        assert process.wait(10) == 1
+
+
+def test_the_sweeper_rings_and_ends_on_sigterm(stage: Stage, own_env: dict[str, str]) -> None:
+    stage.town.quiet()
+    event = stage.town.event("followed", stage.town.user(), stage.town.user())
+    bell = own_bell(stage, own_env)
+    with worker("sweeper", own_env) as process:
+        assert first_line(process)["event"] == "sweeper ready"
+        eventually(lambda: bell.queues.depth("timelines") > 0, seconds=20)
+        assert lines_after(process, signal.SIGTERM) == []
+    stage.do(event)

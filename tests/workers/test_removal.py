@@ -1,0 +1,81 @@
+import pytest
+
+from api.services.deleting import delete_post
+from graph.ids import new_id
+from storage.photos import Photos
+from tests.races.stage import Stage
+from workers import removal
+from workers.bodies import bodies_of
+from workers.removal import discard_bodies_of
+
+
+def test_a_deleted_posts_photos_are_removed_and_then_forgotten(stage: Stage) -> None:
+    author = stage.town.user()
+    post, event = stage.town.post(author)
+    stage.do(event)
+    [photo_id] = [row["id"] for row in stage.town.ask(PHOTOS, author=author)]
+    path = f"test-{photo_id}"
+    stage.storage.photos.put_rendition(path, 320, b"jpeg")
+    assert kept(stage.storage.photos, path)
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    assert kept(stage.storage.photos, path), "the request does not wait for it"
+    [owed] = [owed for owed in stage.town.events_of(author) if owed.kind == "post-deleted"]
+    assert stage.do(owed) == "done"
+    assert not kept(stage.storage.photos, path)
+    assert stage.town.ask(PHOTOS, author=author) == []
+    assert stage.storage.bodies.many([post])[post] == b""
+
+
+PHOTOS = "MATCH (photo:Photo) WHERE photo.owner_id = $author RETURN photo.id AS id"
+
+
+def kept(photos: Photos, path: str) -> bool:
+    """Whether S3 has any object of the photo."""
+    found = photos._client.list_objects_v2(Bucket=photos._bucket, Prefix=f"media/{path}/")
+    return bool(found.get("Contents"))
+
+
+def test_removing_a_post_twice_is_fine(stage: Stage) -> None:
+    author = stage.town.user()
+    post, _event = stage.town.post(author)
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    removal.remove_post(stage.graph, stage.storage, stage.town.event("post-deleted", post, author))
+    removal.remove_post(stage.graph, stage.storage, stage.town.event("post-deleted", post, author))
+
+
+def test_a_new_name_shows_on_every_post_of_the_author(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "PAGE", 4)
+    author = stage.town.user("Old Name")
+    posts = stage.town.old_posts(author, [new_id() for _ in range(10)])
+    before = bodies_of(stage.graph, stage.storage, posts)
+    assert all(b"Old Name" in body for body in before.values())
+    _user, event = stage.graph.users.update(author, changes={"name": "Ana"}, event_id=new_id())
+    assert stage.do(event) == "done"
+    after = bodies_of(stage.graph, stage.storage, posts)
+    assert all(b'"Ana"' in body for body in after.values())
+
+
+def test_a_refresh_that_died_goes_on_below_its_cursor(stage: Stage) -> None:
+    author = stage.town.user("Old Name")
+    posts = stage.town.old_posts(author, sorted(new_id() for _ in range(4)))
+    bodies_of(stage.graph, stage.storage, posts)
+    _user, event = stage.graph.users.update(author, changes={"name": "Ana"}, event_id=new_id())
+    assert event
+    claimed = stage.graph.events.claim(event.id, event.epoch)
+    assert claimed
+    stage.graph.events.advance(event.id, claimed.epoch, posts[2])
+    stage.town.end_lease(event.id)
+    assert stage.do(stage.town.find_event(event.id)) == "done"
+    cached = stage.storage.bodies.many(posts)
+    assert [cached[post] is None for post in posts] == [True, True, False, False]
+
+
+def test_the_request_discards_the_newest_bodies_up_to_a_limit(stage: Stage) -> None:
+    author = stage.town.user()
+    posts = stage.town.old_posts(author, sorted(new_id() for _ in range(5)))
+    bodies_of(stage.graph, stage.storage, posts)
+    discard_bodies_of(stage.graph, stage.storage, author, limit=3)
+    cached = stage.storage.bodies.many(posts)
+    assert [cached[post] is None for post in posts] == [False, False, True, True, True]

@@ -1,0 +1,158 @@
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
+from structlog.testing import capture_logs
+
+from graph.ids import new_id
+from tests.eventually import eventually
+from tests.races.stage import Stage, empty_queues
+from workers import sweeper
+from workers.sweeper import Sweeper
+
+LONG_AGO = datetime.now(UTC) - timedelta(days=3)
+
+
+def rung(stage: Stage, queue: str) -> list[list[int]]:
+    """What the jobs waiting in a queue would be called with."""
+    jobs = Queue(queue, connection=stage.storage.queue.client, serializer=JSONSerializer).jobs
+    return [list(job.args) for job in jobs]
+
+
+def silence(stage: Stage) -> None:
+    """Empty the stage's queues, which nobody serves, and quieten what other tests left."""
+    stage.town.quiet()
+    empty_queues(stage.storage)
+
+
+def test_what_is_due_and_was_not_rung_lately_is_rung_once_a_lease(stage: Stage) -> None:
+    silence(stage)
+    author = stage.town.user()
+    event = stage.town.event("post-published", new_id(), author)
+    Sweeper(stage.graph, stage.storage).sweep()
+    assert rung(stage, "fanout").count([event.id, 0]) == 1
+    Sweeper(stage.graph, stage.storage).sweep()
+    assert rung(stage, "fanout").count([event.id, 0]) == 1
+    stage.town.end_lease(event.id)
+    Sweeper(stage.graph, stage.storage).sweep()
+    assert rung(stage, "fanout").count([event.id, 0]) == 2
+    assert stage.do(event) == "done"
+
+
+def test_what_is_not_due_is_not_rung(stage: Stage) -> None:
+    silence(stage)
+    viewer, author = stage.town.users(2)
+    stage.town.follow(viewer, author)
+    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author, event_id=new_id())
+    assert event
+    Sweeper(stage.graph, stage.storage).sweep()
+    assert [event.id, 0] not in rung(stage, "timelines")
+    stage.town.end_hold(viewer)
+    Sweeper(stage.graph, stage.storage).sweep()
+    assert [event.id, 0] in rung(stage, "timelines")
+
+
+def test_a_job_lost_by_the_queue_is_rung_for_again(stage: Stage) -> None:
+    author = stage.town.user()
+    _post, event = stage.town.post(author)
+    stage.storage.queues.ring(event)
+    silence(stage)
+    stage.town.end_lease(event.id)
+    Sweeper(stage.graph, stage.storage).sweep()
+    assert [event.id, 0] in rung(stage, "fanout")
+    stage.do(event)
+
+
+def test_a_full_queue_is_not_rung_and_does_not_hold_up_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence(stage)
+    monkeypatch.setattr(sweeper, "LONGEST_QUEUE", 3)
+    monkeypatch.setattr(sweeper, "PAGE", 2)
+    viewer, author = stage.town.users(2)
+    posts = [stage.town.event("post-published", new_id(), author) for _ in range(40)]
+    follows = [stage.town.event("followed", viewer, author) for _ in range(2)]
+    for _ in range(2):
+        Sweeper(stage.graph, stage.storage).sweep()
+    assert len(rung(stage, "fanout")) == 3
+    assert len(rung(stage, "timelines")) <= 3
+    for event in [*posts, *follows]:
+        stage.do(event)
+
+
+def test_a_store_that_is_away_is_said_once_and_then_the_sweeper_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(sweeper, "SHORTEST_PAUSE_SECONDS", 0.02)
+    silence(stage)
+    cut_off = stage.behind_proxies()
+    event = stage.town.event("post-published", new_id(), stage.town.user())
+    stop = threading.Event()
+    with capture_logs() as lines:
+        cut_off.to_queue.down()
+        running = stage.begin(Sweeper(cut_off.graph, cut_off.storage).run, stop)
+        eventually(lambda: cut_off.to_queue.refused >= 3)
+        cut_off.to_queue.up()
+        eventually(lambda: [event.id, 0] in rung(stage, "fanout"))
+        stop.set()
+        running.result(10)
+    said = [line["event"] for line in lines if line.get("step") == "sweep"]
+    assert said == ["sweeper waits for a store", "sweeper goes on"]
+    stage.do(event)
+
+
+def test_an_upload_never_completed_expires_after_a_day_with_its_objects(stage: Stage) -> None:
+    owner = stage.town.user()
+    photos = [_waiting(stage, owner, LONG_AGO), _waiting(stage, owner, datetime.now(UTC))]
+    Sweeper(stage.graph, stage.storage).clear()
+    states = [stage.graph.photos.by_id(photo, owner_id=owner).state for photo in photos]
+    assert states == ["expired", "waiting"]
+
+
+def _waiting(stage: Stage, owner_id: int, since: datetime) -> int:
+    photo_id = new_id(int(since.timestamp() * 1000))
+    stage.graph.photos.create(
+        photo_id=photo_id,
+        owner_id=owner_id,
+        path=f"test-{photo_id}",
+        content_type="image/jpeg",
+        size_bytes=1,
+        checksum_sha256=None,
+        alt_text=None,
+        expires_at=since + timedelta(days=1),
+        key=None,
+        fingerprint=None,
+    )
+    return photo_id
+
+
+def test_expired_keys_are_deleted_and_others_kept(stage: Stage) -> None:
+    owner = stage.town.user()
+    stage.town.ask(
+        "UNWIND [['old', 0], ['new', timestamp() + 1000000]] AS pair CREATE (:IdempotencyKey"
+        " {user_id: $owner, key: pair[0], fingerprint: 'f', result_id: 1, expires_at: pair[1]})",
+        owner=owner,
+    )
+    Sweeper(stage.graph, stage.storage).clear()
+    rows = stage.town.ask(
+        "MATCH (k:IdempotencyKey) WHERE k.user_id = $owner RETURN k.key AS key", owner=owner
+    )
+    assert [row["key"] for row in rows] == ["new"]
+
+
+def test_one_step_that_fails_does_not_hold_up_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_limit: int) -> int:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(stage.graph.idempotency_keys, "delete_expired", broken)
+    owner = stage.town.user()
+    photo = _waiting(stage, owner, LONG_AGO)
+    with capture_logs() as lines:
+        Sweeper(stage.graph, stage.storage).clear()
+    assert "sweeper's step failed" in [line["event"] for line in lines]
+    assert stage.graph.photos.by_id(photo, owner_id=owner).state == "expired"
