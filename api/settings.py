@@ -1,6 +1,6 @@
 """What the API can be told from outside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from environs import Env, validate
 
@@ -12,7 +12,7 @@ DEFAULT_SESSION_DAYS = 30
 class ApiSettings:
     """The API's own settings; each store has its own beside it."""
 
-    cursor_secret: str
+    cursor_secret: str = field(repr=False)
     session_days: int = DEFAULT_SESSION_DAYS
     limits_scale: float = 1.0
     """Every quota is multiplied by this: tests and the demo act as many people from one address."""

@@ -1,0 +1,33 @@
+import pytest
+from environs import Env
+from environs.exceptions import EnvError
+
+from api.app import ApiSettings
+
+
+def from_env(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ApiSettings:
+    for name in ("CURSOR_SECRET", "SESSION_DAYS", "LIMITS_SCALE", "TRUSTED_PROXIES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    env = Env(eager=False)
+    settings = ApiSettings.from_env(env)
+    env.seal()
+    return settings
+
+
+def test_only_the_secret_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = from_env(monkeypatch, CURSOR_SECRET="0123456789abcdef")
+    assert (settings.session_days, settings.limits_scale, settings.trusted_proxies) == (30, 1, 0)
+
+
+def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EnvError) as wrong:
+        from_env(monkeypatch, CURSOR_SECRET="short", LIMITS_SCALE="0", TRUSTED_PROXIES="x")
+    for name in ("CURSOR_SECRET", "LIMITS_SCALE", "TRUSTED_PROXIES"):
+        assert name in str(wrong.value)
+
+
+def test_the_secret_is_not_in_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = from_env(monkeypatch, CURSOR_SECRET="0123456789abcdef")
+    assert "0123456789abcdef" not in repr(settings)
