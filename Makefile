@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; \
 	done; echo python3)
 RUN = .venv/bin/python
+PIN = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
 TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer. Install one, then \
 	run make again; if it is not on PATH, name it: make PYTHON=/path/to/python3.12 up
 
@@ -45,8 +47,8 @@ format: tools  ## put the code into shape
 	$(RUN) -m ruff format .
 
 lock: tools  ## pin requirements*.in and Neo4j's jars anew
-	for in in requirements*.in; do .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header $$in -o $${in%.in}.txt || exit 1; done
+	for name in requirements requirements-dev; do $(PIN) $$name.in -o $$name.txt || exit 1; done
+	$(PIN) --no-deps requirements-demo.in -o requirements-demo.txt
 	$(RUN) -m stack lock
 
 packages: python

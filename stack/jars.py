@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -65,12 +65,18 @@ def read_lock(path: Path = LOCK) -> list[Jar]:
 
 
 def ensure(
-    jars: Sequence[Jar], library: Path, *, near: Sequence[Path], stop: threading.Event
+    jars: Sequence[Jar],
+    library: Path,
+    *,
+    near: Sequence[Path],
+    stop: threading.Event,
+    repositories: Mapping[str, str] | None = None,
 ) -> None:
     """Puts every jar into `library`, whole and verified; does nothing when they are all there.
 
     Takes them from `near` (other libraries) or the user's Maven cache where the bytes are right,
     else from the repository. A killed run leaves no half jar: what is there is a whole one.
+    `repositories` are names and URLs to fetch from instead of jgo's own.
     """
     marker = library / "complete"
     digest = _digest(jars)
@@ -81,7 +87,14 @@ def ensure(
     missing = [jar for jar in jars if not _right(library / jar.file_name, jar)]
     missing = [jar for jar in missing if not _taken_from(_nearby(jar, near), jar, library)]
     if missing:
-        _fetch_all(missing, library, total=len(jars), stop=stop)
+        with Progress("Fetching Neo4j", done=len(jars) - len(missing), total=len(jars)) as progress:
+            context = MavenContext(
+                resolver=PythonResolver(progress_callback=_reporter(progress, stop)),
+                repo_cache=library / "fetching",
+                remote_repos=dict(repositories) if repositories else None,
+                timeout=READ_SECONDS,
+            )
+            _fetch_all(missing, library, context, done=progress.jar_done, stop=stop)
     marker.write_text(digest)
 
 
@@ -111,24 +124,24 @@ def _dependency(context: MavenContext, coordinate: str) -> Dependency:
     )
 
 
-def _fetch_all(missing: Sequence[Jar], library: Path, *, total: int, stop: threading.Event) -> None:
-    drafts = library / "fetching"
-    shutil.rmtree(drafts, ignore_errors=True)  # half jars of a run that was killed
+def _fetch_all(
+    missing: Sequence[Jar],
+    library: Path,
+    context: MavenContext,
+    *,
+    done: Callable[[], None],
+    stop: threading.Event,
+) -> None:
+    shutil.rmtree(context.repo_cache, ignore_errors=True)  # half jars of a run that was killed
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="jars")
-    with Progress("Fetching Neo4j", done=total - len(missing), total=total) as progress:
-        context = MavenContext(
-            resolver=PythonResolver(progress_callback=_reporter(progress, stop)),
-            repo_cache=drafts,
-            timeout=READ_SECONDS,
-        )
-        waiting = [pool.submit(_fetch, jar, context, library, stop) for jar in missing]
-        try:
-            for future in as_completed(waiting):
-                future.result()
-                progress.jar_done()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-    shutil.rmtree(drafts, ignore_errors=True)
+    waiting = [pool.submit(_fetch, jar, context, library, stop) for jar in missing]
+    try:
+        for future in as_completed(waiting):
+            future.result()
+            done()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    shutil.rmtree(context.repo_cache, ignore_errors=True)
 
 
 def _fetch(jar: Jar, context: MavenContext, library: Path, stop: threading.Event) -> None:

@@ -1,0 +1,203 @@
+"""Fetching Neo4j's jars, from a repository of the test's own: real HTTP, on this machine."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack import StackError, jars
+from stack.jars import Jar, ensure
+
+BYTES = bytes(range(256)) * 400
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder; cuts the first answer for each name in `cut` in its middle."""
+
+    cut: set[str]
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        name = self.path.rpartition("/")[2]
+        self.asked.append(name)
+        if name not in self.cut:
+            super().do_GET()
+            return
+        self.cut.remove(name)
+        data = Path(self.translate_path(self.path)).read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2])
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name for it
+        pass
+
+
+class Repository:
+    """A Maven repository with three jars."""
+
+    def __init__(self, folder: Path) -> None:
+        self.jars = []
+        for number in range(3):
+            path = folder / f"org/example/thing{number}/1.0/thing{number}-1.0.jar"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(BYTES + bytes([number]))
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            self.jars.append(Jar(coordinate=f"org.example:thing{number}:1.0", sha256=sha256))
+        self.cut: set[str] = set()
+        self.asked: list[str] = []
+        bound: Any = type("Bound", (Handler,), {"cut": self.cut, "asked": self.asked})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(bound, directory=str(folder)))
+        self.urls = {"mine": f"http://127.0.0.1:{self.server.server_port}"}
+
+    def fetched(self) -> list[str]:
+        """Names of the jars that were asked for, checksums left out."""
+        return sorted(name for name in self.asked if name.endswith(".jar"))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    repository = Repository(tmp_path / "repository")
+    thread = threading.Thread(target=repository.server.serve_forever)
+    thread.start()
+    yield repository
+    repository.server.shutdown()
+    thread.join()
+    repository.server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache in place of the user's own."""
+    monkeypatch.setenv("M2_REPO", str(tmp_path / "m2"))
+    monkeypatch.setattr(jars, "PAUSE_SECONDS", 0.01)
+    return tmp_path / "m2"
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    return tmp_path / "lib"
+
+
+def fetch(repository: Repository, library: Path, *, near: tuple[Path, ...] = ()) -> None:
+    ensure(
+        repository.jars,
+        library,
+        near=near,
+        stop=threading.Event(),
+        repositories=repository.urls,
+    )
+
+
+def right(repository: Repository, library: Path) -> bool:
+    return all(
+        hashlib.sha256((library / jar.file_name).read_bytes()).hexdigest() == jar.sha256
+        for jar in repository.jars
+    )
+
+
+def test_every_jar_of_the_lock_is_fetched_and_kept_in_the_users_cache(
+    repository: Repository, library: Path, cache: Path
+) -> None:
+    fetch(repository, library)
+    assert right(repository, library)
+    assert len(list(cache.rglob("*.jar"))) == 3
+    assert not (library / "fetching").exists()
+
+
+def test_a_complete_library_asks_nobody(repository: Repository, library: Path) -> None:
+    fetch(repository, library)
+    repository.asked.clear()
+    fetch(repository, library)
+    assert repository.fetched() == []
+
+
+def test_a_half_jar_in_the_users_cache_is_fetched_again(
+    repository: Repository, library: Path, cache: Path
+) -> None:
+    half = cache / "org/example/thing1/1.0/thing1-1.0.jar"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(BYTES[:1000])
+    fetch(repository, library)
+    assert right(repository, library)
+    assert hashlib.sha256(half.read_bytes()).hexdigest() == repository.jars[1].sha256
+
+
+def test_a_whole_jar_in_the_users_cache_is_not_fetched(
+    repository: Repository, library: Path, tmp_path: Path
+) -> None:
+    fetch(repository, library)
+    repository.asked.clear()
+    fetch(repository, tmp_path / "another")
+    assert right(repository, tmp_path / "another")
+    assert repository.fetched() == []
+
+
+def test_a_half_jar_in_the_library_is_fetched_again(
+    repository: Repository, library: Path, cache: Path
+) -> None:
+    library.mkdir()
+    (library / "thing0-1.0.jar").write_bytes(BYTES[:1000])
+    fetch(repository, library)
+    assert right(repository, library)
+    assert cache.exists()
+
+
+def test_a_download_that_is_cut_is_tried_again(repository: Repository, library: Path) -> None:
+    repository.cut.add("thing2-1.0.jar")
+    fetch(repository, library)
+    assert right(repository, library)
+    assert repository.fetched().count("thing2-1.0.jar") == 2
+
+
+def test_bytes_that_the_lock_does_not_name_are_refused(
+    repository: Repository, library: Path
+) -> None:
+    jar = repository.jars[0]
+    repository.jars[0] = Jar(coordinate=jar.coordinate, sha256="0" * 64)
+    with pytest.raises(StackError, match="other bytes than the lock names"):
+        fetch(repository, library)
+    assert not (library / "thing0-1.0.jar").exists()
+    assert not (library / "complete").exists()
+
+
+def test_without_a_network_a_sentence_says_what_to_do(
+    repository: Repository, library: Path
+) -> None:
+    repository.urls["mine"] = "http://127.0.0.1:9"
+    with pytest.raises(StackError, match=r"Is this machine online\?"):
+        fetch(repository, library)
+
+
+def test_what_an_older_lock_has_left_leaves_the_class_path(
+    repository: Repository, library: Path
+) -> None:
+    library.mkdir()
+    (library / "thing0-0.9.jar").write_bytes(BYTES)
+    fetch(repository, library)
+    assert sorted(path.name for path in library.glob("*.jar")) == sorted(
+        jar.file_name for jar in repository.jars
+    )
+
+
+def test_jars_near_by_are_linked_instead_of_fetched(
+    repository: Repository, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch(repository, library)
+    repository.asked.clear()
+    monkeypatch.setenv("M2_REPO", str(tmp_path / "empty"))
+    fetch(repository, tmp_path / "another", near=(library,))
+    assert (tmp_path / "another/thing0-1.0.jar").samefile(library / "thing0-1.0.jar")
+    assert repository.fetched() == []
+
+
+def test_the_committed_lock_names_each_jar_once_with_its_hash() -> None:
+    locked = jars.read_lock()
+    assert len({jar.file_name for jar in locked}) == len(locked) > 200
+    assert all(len(jar.sha256) == 64 for jar in locked)
