@@ -49,7 +49,14 @@ db.transaction.timeout=60s
 dbms.usage_report.enabled=false
 client.allow_telemetry=false
 server.bolt.telemetry.enabled=false
+db.transaction.monitor.check.interval=500ms
+server.bolt.connection_keep_alive=2s
+server.bolt.connection_keep_alive_for_requests=ALL
+server.bolt.connection_keep_alive_probes=3
+server.bolt.connection_keep_alive_streaming_scheduling_interval=2s
 """
+"""The last lines bound a wait: a statement's time-out is looked at twice a second, not every two;
+a driver gives up a server that has been silent for 6 s, not 120 (a busy one says that it lives)."""
 
 ASK_SECONDS = 3.0
 PASSWORD_SECONDS = 120
