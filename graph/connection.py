@@ -31,11 +31,14 @@ READ_SECONDS = 5.0
 WRITE_SECONDS = 10.0
 """How long a write may take, waiting for locks included."""
 
-REPEAT_SECONDS = 5.0
-"""For how long a statement is tried again after errors that pass."""
+WRITE_REPEAT_SECONDS = 5.0
+"""For how long a write is tried again after errors that pass."""
 
-READ_TRIES = 3
-"""How often a read is tried: the second finds a new connection where a pooled one was dead."""
+READ_REPEAT_SECONDS = 2.0
+"""For how long a read is: enough for a new connection where pooled ones were dead.
+
+Shorter than the time-out of a connection, as a reader may be answered from elsewhere.
+"""
 
 PING_SECONDS = 2.0
 """How long ping() waits for the graph."""
@@ -100,7 +103,7 @@ class Connection:
 
     def read(self, query: Query, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a query. Raises GraphUnavailableError."""
-        return self._repeated(query, READ_SECONDS, READ_TRIES, parameters)
+        return self._repeated(query, READ_SECONDS, READ_REPEAT_SECONDS, parameters)
 
     def write(
         self, query: Query, *, timeout_seconds: float | None = None, **parameters: Any
@@ -111,7 +114,9 @@ class Connection:
         own first try committed: who calls recognises that by its ids. Raises
         ConstraintViolatedError, and GraphUnavailableError when the outcome is unknown or nothing.
         """
-        return self._repeated(query, timeout_seconds or WRITE_SECONDS, None, parameters)
+        return self._repeated(
+            query, timeout_seconds or WRITE_SECONDS, WRITE_REPEAT_SECONDS, parameters
+        )
 
     def ping(self) -> None:
         """Return if the graph answers within two seconds, else raise GraphUnavailableError.
@@ -138,12 +143,15 @@ class Connection:
             problems.append(translated(error))
 
     def _repeated(
-        self, query: Query, timeout_seconds: float, tries: int | None, parameters: dict[str, Any]
+        self,
+        query: Query,
+        timeout_seconds: float,
+        repeat_seconds: float,
+        parameters: dict[str, Any],
     ) -> list[dict[str, Any]]:
         return repeated(
             lambda: self._once(query.text, timeout_seconds, parameters),
-            until=time.monotonic() + REPEAT_SECONDS,
-            tries=tries,
+            until=time.monotonic() + repeat_seconds,
         )
 
     def _once(
@@ -157,9 +165,7 @@ class Connection:
             return session.run(statement, parameters).data()
 
 
-def repeated(
-    once: Callable[[], list[dict[str, Any]]], *, until: float, tries: int | None
-) -> list[dict[str, Any]]:
+def repeated(once: Callable[[], list[dict[str, Any]]], *, until: float) -> list[dict[str, Any]]:
     """What `once` returns, tried again on errors that pass until the (monotonic) moment given.
 
     Raises this folder's errors in place of the driver's.
@@ -171,8 +177,7 @@ def repeated(
         except (DriverError, Neo4jError, OSError) as error:
             pause = _PAUSES[min(tried, len(_PAUSES) - 1)] * (0.5 + random.random())  # noqa: S311 - jitter
             tried += 1
-            late = time.monotonic() + pause > until or (tries is not None and tried >= tries)
-            if late or not passes(error):
+            if time.monotonic() + pause > until or not passes(error):
                 raise translated(error) from error
             time.sleep(pause)
 

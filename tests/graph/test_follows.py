@@ -183,3 +183,22 @@ def test_a_list_of_just_a_page_has_no_next(graph: Graph, make: Maker) -> None:
     )
     assert ([user.id for user in users], following) == ([fan.id], None)
     assert graph.follows.following(new_id(), viewer_id=fan.id, before=NEWEST, limit=1) == ([], None)
+
+
+def test_follows_of_one_account_while_its_profile_changes_all_stand(
+    graph: Graph, make: Maker
+) -> None:
+    author, *people = make.users(97)
+
+    def follow_all(part: int) -> None:
+        for person in people[part::12]:
+            make.follow(person.id, author.id)
+
+    def rename() -> None:
+        for number in range(20):
+            graph.users.update(author.id, changes={"name": f"Ana {number}"}, event_id=new_id())
+
+    outcomes = together(*[partial(follow_all, part) for part in range(12)], rename)
+    assert not errors(outcomes)
+    profile = graph.users.profile(author.id, viewer_id=author.id)
+    assert (profile.follower_count, profile.user.name) == (96, "Ana 19")
