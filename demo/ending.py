@@ -12,7 +12,7 @@ VISIBLE_SECONDS = 90
 
 QUERY = (
     "MATCH path = (me:User {{username: '{username}'}})-[:FOLLOWS]->(:User)-[:POSTED]->(:Post)"
-    "-[:SHOWS]->(:Photo) RETURN path LIMIT 60"
+    "-[:SHOWS]->(:Photo) RETURN path LIMIT 30"
 )
 """Draws the person, whom they follow, and what those posted."""
 
@@ -30,9 +30,9 @@ def show(console: Console, where: Where, state: State, guide: Resident) -> None:
     console.rule(f"{person.name} follows {len(person.follows)} people")
     say(f"{len(feed)} posts on the first page of the feed, newest: {first_line(feed)}")
     say()
-    say("Sign in as")
-    say(f"  {person.username}")
-    say(f"  {state.password}        (everyone's in this town; kept in {state.path})")
+    say(f"Sign in with the password of everyone in this town (kept in {state.path})")
+    say(f"  username  {person.username}")
+    say(f"  password  {state.password}")
     say()
     say("Read the feed")
     say(
@@ -40,7 +40,7 @@ def show(console: Console, where: Where, state: State, guide: Resident) -> None:
         f"-H 'Authorization: Bearer {guide.client.auth_token}' | python3 -m json.tool"
     )
     say()
-    say("Draw the graph around them")
+    say("Draw the graph around them (the password of neo4j is in the table of `make up`)")
     if where.browser_url:
         say(f"  {where.browser_url}&cmd=edit&arg={quote(query)}")
     say(f"  {query}")
