@@ -54,6 +54,7 @@ class Storage:
         self.queue.ping()
 
     def close(self) -> None:
-        """Closes every connection to Redis."""
+        """Closes every connection."""
         self.cache.close()
         self.queue.close()
+        self.photos.close()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -153,11 +154,14 @@ def test_a_job_that_times_out_in_mid_picture_leaves_no_child() -> None:
     def on_alarm(_signal: int, _frame: object) -> None:
         raise JobTimeoutError
 
+    picture = endless()
     previous = signal.signal(signal.SIGALRM, on_alarm)
     try:
         signal.setitimer(signal.ITIMER_REAL, 1.0)  # as RQ's worker does it
+        began = time.monotonic()
         with pytest.raises(JobTimeoutError):
-            render_apart(endless(), "image/jpeg")
+            render_apart(picture, "image/jpeg")
+        assert time.monotonic() - began < 7  # killed: by itself it ends after 12
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
