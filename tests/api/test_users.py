@@ -1,9 +1,12 @@
 import secrets
+from typing import Any
 
 import pytest
 from flask import Flask
 
 from api.cursors import Cursor, Cursors
+from graph import Graph
+from graph.queries import Query
 from tests.api.conftest import SETTINGS
 from tests.api.people import Builders, Person, assert_problem
 
@@ -203,3 +206,32 @@ def test_lists_leave_out_whom_a_block_hides(builders: Builders) -> None:
     for list_name in ("followers", "following"):
         users = ana.get(f"/v1/users/{cleo.id}/{list_name}").json["users"]
         assert [int(user["id"]) for user in users] == [ana.id]
+
+
+def test_hidden_and_absent_ask_the_graph_alike(
+    builders: Builders, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    post_id = builders.publish(ben)["id"]
+    builders.block(ben, ana)
+    ana.get("/v1/me")  # her session is in the cache from here on
+    asked: list[object] = []
+    read = graph.connection.read
+
+    def listening(query: Query, **parameters: Any) -> list[dict[str, Any]]:
+        asked.append(query)
+        return read(query, **parameters)
+
+    monkeypatch.setattr(graph.connection, "read", listening)
+    for hidden, absent in (
+        (f"/v1/posts/{post_id}", "/v1/posts/1"),
+        (f"/v1/users/{ben.id}", "/v1/users/1"),
+        (f"/v1/users?username={ben.username}", "/v1/users?username=nobody.has.this.name"),
+        (f"/v1/users/{ben.id}/posts", "/v1/users/1/posts"),
+    ):
+        counts = []
+        for path in (hidden, absent):
+            asked.clear()
+            assert ana.get(path).status_code == 404
+            counts.append(list(asked))
+        assert counts[0] == counts[1]
