@@ -160,7 +160,7 @@ def test_a_job_that_times_out_in_mid_picture_leaves_no_child() -> None:
         signal.setitimer(signal.ITIMER_REAL, 1.0)  # as RQ's worker does it
         began = time.monotonic()
         with pytest.raises(JobTimeoutError):
-            render_apart(picture, "image/jpeg")
+            render_apart(picture, "image/jpeg", limits=Limits(cpu_seconds=60))
         assert time.monotonic() - began < 7  # killed: by itself it ends after 12
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
