@@ -27,8 +27,12 @@ REFUSAL = load("posts/refusal")
 TOLERANCE_MS = 5_000
 """How far a host's clock may be from the graph's to publish, in milliseconds."""
 
-IN_FLIGHT_SECONDS = 2.0
-"""How long a post waits for another one with its key or its photos."""
+IN_FLIGHT_SECONDS = (1.2, 0.8)
+"""How long a post waits for another one with its key or its photos, in two tries.
+
+A graph that has just been started may need the first to plan the statement; the second then
+tells a key in flight from that.
+"""
 
 DRAWS = 4
 """How many ids are tried for the event, and how often an expired key is freed."""
@@ -53,22 +57,28 @@ class Publishing:
     def _try(self, *, photo_ids: list[int], **fields: Any) -> Event | None:
         """The event; None if another try with another event id may go through."""
         try:
-            rows = self._connection.write(
-                CREATE,
-                timeout_seconds=IN_FLIGHT_SECONDS,
+            rows = self._write(
                 photo_ids=photo_ids,
                 drawn_at=ms_of(fields["post_id"]),
                 tolerance_ms=TOLERANCE_MS,
                 key_life_ms=KEY_LIFE_MS,
                 **fields,
             )
-        except GraphTimeoutError as error:
-            raise KeyInFlightError from error
         except ConstraintViolatedError as error:
             return self._after_violation(error, photo_ids, fields)
         if rows:
             return Event(**rows[0]["event"])
         return self._after_nothing(photo_ids, fields)
+
+    def _write(self, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of the statement. Raises KeyInFlightError after two seconds of waiting."""
+        problem = GraphTimeoutError()
+        for seconds in IN_FLIGHT_SECONDS:
+            try:
+                return self._connection.write(CREATE, timeout_seconds=seconds, **parameters)
+            except GraphTimeoutError as error:
+                problem = error
+        raise KeyInFlightError from problem
 
     def _after_violation(
         self, error: ConstraintViolatedError, photo_ids: list[int], fields: dict[str, Any]

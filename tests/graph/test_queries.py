@@ -1,6 +1,8 @@
 import pytest
 
-from graph.queries import HeaderError, load, parse
+from graph import Graph, schema
+from graph.queries import LOADED, HeaderError, load, parse
+from tests.graph.making import Maker
 
 HEADER = "// cypher/a/b.cypher: one thing.\n"
 
@@ -37,3 +39,19 @@ def test_a_header_that_does_not_tell_the_truth_is_refused(source: str) -> None:
 def test_a_query_is_loaded_by_one_module_alone() -> None:
     with pytest.raises(HeaderError, match="twice"):
         load("users/visible")
+
+
+def test_what_is_asked_in_advance_is_a_query_that_some_module_has() -> None:
+    assert set(schema.WARMED) <= LOADED.keys()
+
+
+def test_applying_the_schema_again_changes_nothing(graph: Graph, make: Maker) -> None:
+    def everything() -> list[dict[str, object]]:
+        return make.cypher("SHOW CONSTRAINTS YIELD name RETURN name ORDER BY name") + make.cypher(
+            "MATCH (one) WHERE one.id = 1 OR one.user_id = 1 RETURN count(*) AS of_nobody"
+        )
+
+    before = everything()
+    schema.apply(graph.connection)
+    assert everything() == before
+    assert before[-1] == {"of_nobody": 0}
