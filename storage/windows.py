@@ -67,7 +67,7 @@ def first_page(window: Window, limit: int) -> FirstPage | None:
     """The feed's first page, or None where the window does not prove it."""
     bodies = {entry: body for entry, body in window.entries if entry > 0}
     sentinels = [entry for entry, _ in window.entries if entry <= 0]
-    if not window.entries or -ABOVE_NOTHING in sentinels:
+    if not window.entries:
         return None
     complete_above = -sentinels[0] if sentinels else 0
     live = sorted(

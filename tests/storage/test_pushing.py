@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pytest
 import redis
 
 from graph import ids
 from storage import Storage, StorageUnavailableError
-from storage.buffers import Wire
+from storage.buffers import Wire, pack
 from storage.connections import Server
 from storage.pushing import ID_EPOCH_MS, MAX_AGE_SECONDS, Push, timeline_key
 from storage.timelines import Timelines
@@ -81,7 +82,7 @@ def test_a_push_whose_connection_was_closed_is_not_sent_over_another(
     post_id = id_ago(0)
     cache = storage.cache
     with pytest.raises(StorageUnavailableError), cache.wire() as wire:  # noqa: PT012
-        [client_id] = wire.ask([b"*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"])
+        [client_id] = wire.ask([pack(b"CLIENT", b"ID")])
         cache.client.client_kill_filter(_id=client_id)
         push = Push(wire=wire, post_id=post_id, ordered_script=b"", cap=400, longest=500)
         push.run(users, read_at=time.monotonic())
@@ -154,6 +155,24 @@ def test_connections_that_the_server_closed_are_opened_again_unnoticed(
 
     assert timelines.window(5, 20).entries == []
     timelines.drop(5)
+    cache.close()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_connection_with_unread_replies_is_closed(
+    private_server: PrivateServer, fails: bool
+) -> None:
+    """Whoever got it next would read another's page."""
+    cache = Server("cache", private_server.url)
+    with suppress(KeyError), cache.wire() as wire:
+        wire.send(pack(b"PING"), 1)
+        if fails:
+            raise KeyError
+    eventually(lambda: not private_server.others())
+
+    with cache.wire() as wire:
+        assert wire.ask([pack(b"ECHO", b"mine")]) == [b"mine"]
+    assert len(private_server.others()) == 1  # read to the end, it is kept
     cache.close()
 
 

@@ -91,10 +91,20 @@ def test_a_finish_is_refused_after_a_drop(storage: Storage, user: int) -> None:
     assert not storage.timelines.finish(user, token, hourly(3), watermark=0)
     assert storage.timelines.whole(user) == []
 
+
+def test_after_a_drop_another_build_begins_at_once_and_the_old_one_writes_nothing(
+    storage: Storage, user: int
+) -> None:
+    token = storage.timelines.begin(user)
+    assert token
+    storage.timelines.drop(user)
     another = storage.timelines.begin(user)
     assert another
+
     assert not storage.timelines.finish(user, token, hourly(3), watermark=0)
+    storage.timelines.abort(user, token)
     assert storage.timelines.finish(user, another, [], watermark=0)
+    assert storage.timelines.whole(user) == [0]
 
 
 def test_a_finish_is_refused_where_its_list_was_evicted(storage: Storage, user: int) -> None:
@@ -241,6 +251,18 @@ def test_a_late_push_takes_its_place_among_newer_posts(storage: Storage, user: i
         ids.append(late)
 
     assert storage.timelines.whole(user) == [0, *sorted(ids)]
+
+
+def test_late_pushes_to_the_tail_come_once_and_are_trimmed_too(small: Timelines, user: int) -> None:
+    build(small, user, [])
+    ids = [id_ago(200 - seconds) for seconds in range(30)]
+    for post_id in ids:
+        push(small, user, post_id)
+        push(small, user, post_id)
+        assert len(small.whole(user)) <= 11
+
+    entries = small.whole(user)
+    assert entries == ids[-len(entries) :]
 
 
 def test_a_late_push_older_than_a_trimmed_list_is_left_out(small: Timelines, user: int) -> None:
