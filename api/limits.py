@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from flask import Response, g, request
 
 from api import current
+from graph.users import folded
 from storage.limits import Policy, Taken
 
 P = ParamSpec("P")
@@ -71,7 +72,7 @@ def limited(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def take_sign_in(username: str) -> None:
     """Use up one try at an account. Raises TooManyRequestsError."""
-    account, address = username.lower(), client_network()
+    account, address = folded(username), client_network()
     take(SIGN_INS_OF_ADDRESS, address)
     take(SIGN_INS, f"{account} {address}")
     take(SIGN_INS_OF_ACCOUNT, account)

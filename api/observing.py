@@ -13,9 +13,10 @@ log = structlog.get_logger()
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """A client's or proxy's own id is kept if it looks like one; else a new one is drawn."""
 
-REQUESTS = Counter(
-    "photofeed_requests_total", "Requests answered.", ["method", "route", "status"]
-)
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+"""Those counted by name: a client may make up any number of others."""
+
+REQUESTS = Counter("photofeed_requests_total", "Requests answered.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
     "photofeed_request_seconds",
     "From a request's arrival to its answer.",
@@ -42,8 +43,9 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     route = request.url_rule.rule if request.url_rule else "(none)"
     seconds = time.perf_counter() - g.began
-    REQUESTS.labels(request.method, route, response.status_code).inc()
-    REQUEST_SECONDS.labels(request.method, route).observe(seconds)
+    method = request.method if request.method in METHODS else "(other)"
+    REQUESTS.labels(method, route, response.status_code).inc()
+    REQUEST_SECONDS.labels(method, route).observe(seconds)
     log.info(
         "request",  # without the query string: what is secret may have been put there
         method=request.method,

@@ -37,6 +37,14 @@ def test_requests_are_counted_by_route_and_not_by_path(app: Flask) -> None:
     assert count(**labels) == before + 3
 
 
+def test_methods_that_clients_make_up_are_counted_as_one(app: Flask) -> None:
+    labels = {"method": "(other)", "route": "(none)", "status": "405"}
+    before = count(**labels)
+    for _ in range(3):
+        ask(app, secrets.token_hex(4).upper(), "/livez")
+    assert count(**labels) == before + 3
+
+
 def test_how_long_requests_take_is_measured(app: Flask) -> None:
     name, labels = "photofeed_request_seconds_count", {"method": "GET", "route": "/livez"}
     before = REGISTRY.get_sample_value(name, labels) or 0
