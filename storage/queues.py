@@ -64,6 +64,13 @@ class Queues:
     @failing_open("ring", _unrung)
     def ring(self, event: Owed, request_id: str | None = None) -> None:
         """Rings the queue of the event's kind. Whatever fails is left to the sweeper."""
+        self.send(event, request_id)
+
+    def send(self, event: Owed, request_id: str | None = None) -> None:
+        """The same for the sweeper, which has nobody to leave it to.
+
+        Raises StorageUnavailableError, also where the queue is full.
+        """
         name = QUEUE_OF_KIND[event.kind]
         if self._length(name) >= QUEUE_LIMIT:
             raise StorageUnavailableError("queue", f"{name} is full")

@@ -112,7 +112,7 @@ class Sweeper:
                 queue = QUEUE_OF_KIND[event.kind]
                 if room[queue] > 0:
                     room[queue] -= 1
-                    self._storage.queues.ring(event, None)
+                    self._storage.queues.send(event)
                     metrics.SWEEPER_RINGS.labels(kind=event.kind).inc()
                     rung += 1
             if len(events) < PAGE:

@@ -144,19 +144,26 @@ def test_any_one_key_may_be_evicted_at_any_moment(stage: Stage) -> None:
 
 
 # Case 24
-def test_a_lock_evicted_during_a_build_costs_the_build_and_nothing_else(stage: Stage) -> None:
+@pytest.mark.parametrize("evicted", ["lock", "list"])
+def test_a_key_evicted_during_a_build_costs_the_build_and_nothing_else(
+    stage: Stage, evicted: str
+) -> None:
     viewer, author, _truth = reader_of(stage, 4)
     stage.evict_list(viewer)
     held = stage.behind_proxies()
     hold = held.at_query("posts/feed_page", side="answer")
     building = stage.begin(rebuild, held.graph, held.storage, viewer)
     hold.wait()
-    stage.evict_lock(viewer)
+    if evicted == "lock":
+        stage.evict_lock(viewer)
+    else:
+        stage.evict_list(viewer)
     stage.do(stage.town.post(author)[1])
     hold.release()
     assert not building.result(10)
     stage.right(viewer)
     stage.right(viewer, rebuilds=True)
+    stage.right(viewer)
 
 
 # Case 24

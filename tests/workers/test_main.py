@@ -122,3 +122,22 @@ def test_the_sweeper_rings_and_ends_on_sigterm(stage: Stage, own_env: dict[str, 
         eventually(lambda: bell.queues.depth("timelines") > 0, seconds=20)
         assert lines_after(process, signal.SIGTERM) == []
     stage.do(event)
+
+
+def test_a_process_that_hangs_ends_itself_so_that_it_is_started_again() -> None:
+    script = """
+import time
+from workers.watchdog import Watchdog
+dog = Watchdog(0.2)
+with dog.step():
+    pass
+time.sleep(1.5)
+print("awake", flush=True)
+with dog.step():
+    time.sleep(20)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=15, check=False
+    )
+    assert done.returncode == 70
+    assert done.stdout.startswith("awake"), "between two steps it may sleep for long"
