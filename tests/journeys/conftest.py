@@ -1,0 +1,29 @@
+from collections.abc import Callable, Iterator
+
+import neo4j
+import pytest
+
+from tests.journeys.people import Filler, Person
+from tests.running import Running
+
+
+@pytest.fixture(scope="package")
+def running(
+    stack_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Our own processes, started once for all journeys."""
+    with Running(stack_env, folder=tmp_path_factory.mktemp("journeys")) as running:
+        yield running
+
+
+@pytest.fixture
+def person(running: Running) -> Callable[[str], Person]:
+    """Signs someone up."""
+    return lambda name: Person(running.url, name)
+
+
+@pytest.fixture(scope="package")
+def filler(stack_env: dict[str, str]) -> Iterator[Filler]:
+    login = (stack_env["NEO4J_USER"], stack_env["NEO4J_PASSWORD"])
+    with neo4j.GraphDatabase.driver(stack_env["NEO4J_URI"], auth=login) as driver:
+        yield Filler(driver)
