@@ -73,7 +73,7 @@ class Held:
 class Stage:
     """Users, posts and timelines, and the ways to run a step now or to hold it."""
 
-    def __init__(self, graph: Graph, stack_env: dict[str, str]) -> None:
+    def __init__(self, graph: Graph, storage: Storage, stack_env: dict[str, str]) -> None:
         self._stack = ExitStack()
         with _environment(stack_env) as env:
             self._graph_settings = replace(GraphSettings.from_env(env), max_connections=8)
@@ -85,6 +85,7 @@ class Stage:
             timeline_slack=SLACK,
         )
         self.graph = graph
+        self._photos = storage.photos
         self.town = Town(graph)
         self.storage = self._opened(self._storage_settings)
         self._pool = self._stack.enter_context(ThreadPoolExecutor(8))
@@ -195,7 +196,10 @@ class Stage:
         assert self.read(viewer_id, rebuilds=rebuilds) == truth
 
     def _opened(self, settings: StorageSettings) -> Storage:
-        storage = Storage.open(settings)
+        with pytest.MonkeyPatch.context() as patch:
+            # A client of S3 takes half a second to make; the races share the run's.
+            patch.setattr("storage.Photos", lambda _settings: self._photos)
+            storage = Storage.open(settings)
         self._stack.callback(storage.close)
         return storage
 

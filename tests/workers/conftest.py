@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from graph import Graph
+from storage import Storage
 from tests.races.stage import Stage
 
 
 @pytest.fixture
-def stage(graph: Graph, stack_env: dict[str, str]) -> Iterator[Stage]:
-    with Stage(graph, stack_env) as stage:
+def stage(graph: Graph, storage: Storage, stack_env: dict[str, str]) -> Iterator[Stage]:
+    with Stage(graph, storage, stack_env) as stage:
         yield stage
