@@ -187,6 +187,11 @@ class ExternalNeo4j(External):
 
 def login_problem(login: Login, *, refused: str) -> str | None:
     """Why there is no way in yet, or None. Raises StackError(refused) on a wrong password."""
+    if not login.uri.startswith(("bolt", "neo4j")):
+        raise StackError(
+            f"NEO4J_URI is {login.uri}, but it should begin with bolt:// or neo4j:// (with "
+            "encryption bolt+s:// or neo4j+s://)."
+        )
     try:
         with neo4j.GraphDatabase.driver(
             login.uri,
@@ -199,7 +204,7 @@ def login_problem(login: Login, *, refused: str) -> str | None:
     except AuthError as error:
         raise StackError(refused) from error
     except ValueError as error:
-        raise StackError(f"NEO4J_URI is not an address of a Neo4j: {error}") from error
+        raise StackError(f"NEO4J_URI is {login.uri}: {error}") from error
     except (DriverError, Neo4jError, OSError) as error:
         return f"no answer at {login.uri} ({error})"
     return None

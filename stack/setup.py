@@ -80,6 +80,8 @@ def _install(names: Sequence[str]) -> bool:
         said = _shown(pip.stdout or [], total)
     if pip.returncode == 0:
         return True
+    if not any(line.startswith("Installing") for line in said):
+        BUILDING.unlink()  # it failed before it changed anything
     print("\n".join(said[-LAST_LINES:]))
     _complain(
         "The packages could not be installed: see above. Is this machine online? Behind a proxy, "

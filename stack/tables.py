@@ -17,7 +17,7 @@ def show_access(env: Mapping[str, str], *, secrets_file: Path) -> None:
     """Prints what there is, where, and how to log in. No line is broken: they are for copying."""
     api, admin = env["API_URL"], env["ADMIN_URL"]
     rows = [
-        ("API", api, f"accounts are made with POST {api}/v1/users"),
+        ("API", api, "make an account: POST /v1/accounts"),
         ("API document", f"{api}/docs", ""),
         ("Neo4j Browser", browser_url(env), neo4j_login(env)),
         ("Neo4j, Bolt", env["NEO4J_URI"], "the same"),
