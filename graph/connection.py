@@ -198,7 +198,7 @@ def translated(error: Exception) -> GraphError:
         return ConstraintViolatedError(match[1] if match else "")
     code = (error.code or "") if isinstance(error, Neo4jError) else ""
     if code.startswith(_ENDED):
-        return GraphTimeoutError(str(error))
+        return GraphTimeoutError(str(error), for_lock=code.endswith("LockClientStopped"))
     if code.startswith(_FAULTY) and code != _VANISHED:
         return GraphError(str(error))
     return GraphUnavailableError(str(error))

@@ -10,7 +10,14 @@ class GraphUnavailableError(GraphError):
 
 
 class GraphTimeoutError(GraphUnavailableError):
-    """A statement took longer than it may, and the graph ended it: nothing was written."""
+    """A statement took longer than it may, and the graph ended it: nothing was written.
+
+    `for_lock` if it was waiting for another statement's lock when it was ended.
+    """
+
+    def __init__(self, message: str, *, for_lock: bool) -> None:
+        super().__init__(message)
+        self.for_lock = for_lock
 
 
 class ConstraintViolatedError(GraphError):

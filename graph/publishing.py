@@ -30,8 +30,8 @@ TOLERANCE_MS = 5_000
 IN_FLIGHT_SECONDS = (1.2, 0.8)
 """How long a post waits for another one with its key or its photos, in two tries.
 
-A graph that has just been started may need the first to plan the statement; the second then
-tells a key in flight from that.
+A graph that has just been started may plan the statement for longer than the first; then it is
+ended at its first lock, too. One that is slow without waiting gets the time of any other write.
 """
 
 DRAWS = 4
@@ -72,13 +72,15 @@ class Publishing:
 
     def _write(self, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of the statement. Raises KeyInFlightError after two seconds of waiting."""
-        problem = GraphTimeoutError()
         for seconds in IN_FLIGHT_SECONDS:
             try:
                 return self._connection.write(CREATE, timeout_seconds=seconds, **parameters)
             except GraphTimeoutError as error:
-                problem = error
-        raise KeyInFlightError from problem
+                if not error.for_lock:
+                    break
+        else:
+            raise KeyInFlightError
+        return self._connection.write(CREATE, **parameters)
 
     def _after_violation(
         self, error: ConstraintViolatedError, photo_ids: list[int], fields: dict[str, Any]
