@@ -1,6 +1,8 @@
 """Which error is which status: the only such table."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import structlog
 from flask import Flask, Response, request
@@ -110,11 +112,12 @@ def register(app: Flask) -> None:
 def http_problem(error: HTTPException) -> Response:
     """What Flask, werkzeug and webargs raise, as a problem."""
     status = error.code or 500
-    if status == 422:  # noqa: PLR2004 - webargs's status for fields that do not fit
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:  # webargs's, for fields that do not fit
         return _fields_problem(error)
     own = type(error).__module__.startswith("api.")
     code = code_of(type(error)) if own else code_of_status(status)
-    detail = NOT_FOUND if status == 404 else error.description or code  # noqa: PLR2004
+    hidden = status == HTTPStatus.NOT_FOUND
+    detail = NOT_FOUND if hidden else error.description or code
     return problem(status, code, detail, headers=_headers(error))
 
 
@@ -128,10 +131,12 @@ def _fields_problem(error: HTTPException) -> Response:
     return problem(422, "invalid-fields", detail, errors=errors)
 
 
-def _told(answer: Answer):  # type: ignore[no-untyped-def]  # noqa: ANN202 - Flask's own callable
+def _told(answer: Answer) -> Callable[[Exception], Response]:
+    """The handler that gives this answer."""
+
     def tell(error: Exception) -> Response:
         headers = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
-        if answer.status == 401:  # noqa: PLR2004
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
         code = answer.code or code_of(type(error))
         detail = answer.detail or str(error)

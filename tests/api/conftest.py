@@ -65,12 +65,12 @@ def closed_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def app_without_cache(app_on: Callable[..., Flask], closed_port: int) -> Flask:
     return app_on(cache_url=f"redis://127.0.0.1:{closed_port}/0")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def app_without_queue(app_on: Callable[..., Flask], closed_port: int) -> Flask:
     return app_on(queue_url=f"redis://127.0.0.1:{closed_port}/0")
 

@@ -81,10 +81,10 @@ LEAVING: dict[str, Callable[[Crowd], int]] = {
 @pytest.mark.parametrize("way", LEAVING)
 def test_after_leaving_none_of_the_authors_posts_is_seen_again(crowd: Crowd, way: str) -> None:
     with crowd.at_it():
-        eventually(lambda: len(crowd.posts) > 5 and crowd.seen_after(0))
+        eventually(lambda: len(crowd.posts) > 5 and crowd.seen_after(0), seconds=30)
         assert LEAVING[way](crowd) == 204
         gone_at = time.monotonic()
-        eventually(lambda: crowd.reads_after(gone_at) > 60, seconds=30)
+        eventually(lambda: crowd.reads_after(gone_at) > 40, seconds=30)
     assert crowd.seen_after(gone_at) == set()
 
 
@@ -92,9 +92,9 @@ def test_a_deleted_post_is_not_seen_again(crowd: Crowd, graph: Graph) -> None:
     with crowd.at_it():
         for _ in range(3):
             count = len(crowd.posts)
-            eventually(lambda count=count: len(crowd.posts) > count)  # type: ignore[misc]
+            eventually(lambda count=count: len(crowd.posts) > count, seconds=30)  # type: ignore[misc]
             post_id = crowd.posts[-1]
-            eventually(lambda: crowd.seen_after(0) & {post_id})  # noqa: B023 - asked at once
+            eventually(lambda: crowd.seen_after(0) & {post_id}, seconds=30)  # noqa: B023 - asked at once
             assert crowd.author.delete(f"/v1/posts/{post_id}").status_code == 204
             gone_at = time.monotonic()
             eventually(lambda: crowd.reads_after(gone_at) > 15, seconds=30)  # noqa: B023

@@ -19,14 +19,14 @@ from tests.proxy import Proxy
 OTHER_PASSWORD = "quite another password"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cache_proxy(stack_env: dict[str, str]) -> Iterator[Proxy]:
     url = urlsplit(stack_env["CACHE_REDIS_URL"])
     with Proxy(url.hostname or "127.0.0.1", url.port or 6379) as proxy:
         yield proxy
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def proxied_app(
     cache_proxy: Proxy, app_on: Callable[..., Flask], stack_env: dict[str, str]
 ) -> Flask:
