@@ -109,7 +109,7 @@ def test_a_ping_of_a_server_that_stands_still_takes_half_a_second(
         server.ping()
 
     assert raised.value.part == "queue"
-    assert time.monotonic() - begun < 0.6
+    assert time.monotonic() - begun < 0.9
 
 
 def test_settings_name_every_missing_variable_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

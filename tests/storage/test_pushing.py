@@ -131,7 +131,7 @@ def test_a_server_that_stands_still_holds_nobody_long_and_mixes_no_replies(
     begun = time.monotonic()
     with pytest.raises(StorageUnavailableError):
         timelines.window(5, 20)
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 0.3
 
     private_server.go_on()
     eventually(lambda: _answers(timelines))
@@ -194,7 +194,7 @@ def test_a_server_that_is_away_is_told_at_once(private_server: PrivateServer) ->
         with pytest.raises(StorageUnavailableError) as raised:
             call()
         assert raised.value.part == "cache"
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 2
 
 
 def test_where_sorting_with_bodies_is_refused_a_window_reads_the_same(
