@@ -36,6 +36,27 @@ def test_a_worker_stopped_past_its_lease_is_fenced_and_the_end_is_the_same(stage
 
 
 # Case 8
+def test_a_worker_overtaken_does_not_move_the_others_cursor(stage: Stage) -> None:
+    author, followers = audience(stage, 3)
+    held = stage.behind_proxies()
+    _post, event = stage.town.post(author)
+    hold = held.at_query("events/advance")
+    stopped = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold.wait()
+    stage.town.end_lease(event.id)
+    taken_over = stage.town.find_event(event.id)
+    assert taken_over
+    other = stage.graph.events.claim(event.id, taken_over.epoch)
+    assert other
+    assert stage.graph.events.advance(event.id, other.epoch, followers[1])
+    hold.release()
+    assert stopped.result(10) == "fenced"
+    now = stage.town.find_event(event.id)
+    assert now
+    assert now.cursor == followers[1]
+
+
+# Case 8
 def test_a_worker_overtaken_before_its_finish_does_not_end_the_others_event(stage: Stage) -> None:
     author, followers = audience(stage, 1)
     one, other = stage.behind_proxies(), stage.behind_proxies()
