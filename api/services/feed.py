@@ -1,6 +1,6 @@
 """One page of a viewer's feed: from the timeline where that is exact, from the graph elsewhere.
 
-The rules are those of docs/decisions/timelines.md: a list is complete above its watermark,
+The rules are those of docs/decisions/0001: a list is complete above its watermark,
 the newest entries answer a first page only where lateness cannot have left a hole, and below the
 watermark the same cursor goes on in the graph. So a feed ends only where the posts end.
 """
