@@ -23,7 +23,6 @@ class PageQuery(Schema):
     )
     cursor = fields.String(
         load_default=None,
-        validate=validate.Length(max=200),
         metadata={"description": "`next` or `prev` of an answer on this route, as it came."},
     )
 

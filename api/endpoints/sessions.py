@@ -3,7 +3,7 @@
 from typing import Any
 
 from api import current, limits
-from api.auth import login_required
+from api.auth import forgetting_refused, login_required
 from api.current import graph, storage, viewer
 from api.requests import Blueprint
 from api.schemas.accounts import Credentials, SessionList, SignedInSchema
@@ -44,6 +44,7 @@ def list_sessions() -> Any:
 
 
 @blueprint.delete("/v1/me/sessions/current")
+@forgetting_refused
 @login_required
 @blueprint.response(204)
 def sign_out() -> Any:

@@ -70,6 +70,16 @@ def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> Non
     storage.sessions.drop([session_id])
 
 
+def forget_copy(storage: Storage, text: str) -> None:
+    """Drop the copy of the session that a token speaks of, valid or not; it can be made again.
+
+    Raises StorageUnavailableError.
+    """
+    token = read_token(text)
+    if token is not None:
+        storage.sessions.drop([token.session_id])
+
+
 def _begin(graph: Graph, token: Token, expires_at: datetime, password_hash: str | None) -> SignedIn:
     graph.sessions.create(
         session_id=token.session_id,

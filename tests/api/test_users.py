@@ -158,6 +158,7 @@ def test_a_cursor_of_another_route_or_viewer_or_none_is_400(builders: Builders) 
         ana.get(f"/v1/users/{ana.id}/followers?cursor={cursor}"),
         ana.get(f"{path}&cursor={cursor[:-1]}"),
         ana.get(f"{path}&cursor="),
+        ana.get(f"{path}&cursor={cursor * 20}"),
     ]
     for answer in foreign:
         assert_problem(answer, 400, "invalid-cursor")
