@@ -25,6 +25,16 @@ def test_a_job_rung_twice_is_done_once(stage: Stage) -> None:
     assert stage.do(event) == "stale"
 
 
+def test_a_job_rung_before_the_last_claim_does_nothing_even_when_that_lease_is_over(
+    stage: Stage,
+) -> None:
+    _post, event = stage.town.post(stage.town.user())
+    assert stage.graph.events.claim(event.id, event.epoch), "and here that worker dies"
+    stage.town.end_lease(event.id)
+    assert stage.do(event) == "stale"
+    assert stage.do(stage.town.find_event(event.id)) == "done"
+
+
 def test_a_job_that_comes_before_its_time_does_nothing(stage: Stage) -> None:
     viewer, author = stage.town.users(2)
     stage.town.follow(viewer, author)
