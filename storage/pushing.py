@@ -11,8 +11,8 @@ from storage.windows import ABOVE_NOTHING, DISORDER_SECONDS
 BUFFER = 500
 """Plain pushes a buffer: the send and its answers weigh little then, and it is done in 2 ms."""
 ORDERED_BUFFER = 50
-"""Users a call of the script: 0.2 ms where the post goes to the tail, as in a backlog; 20 ms where
-all go far from it, and two such calls must be answered within the time-out on a busy machine too."""
+"""Users a call of the script: 0.3 ms where the post goes to the tail, as in a backlog; 20 ms where
+all go far from it. Two such calls must be answered within the time-out, on a busy machine too."""
 MAX_AGE_SECONDS = 5.0
 """What was read longer ago is not pushed. With the 10 s of silence after which the cache closes a
 connection this bounds how late a push can land; the hold after leaving is longer."""
@@ -82,8 +82,8 @@ class Push:
     def _pack_ordered(self, user_ids: Sequence[int]) -> Buffer:
         """EVAL with the script's text, as long as its 50 keys.
 
-        EVALSHA would save a few hundredths of such a call, and after NOSCRIPT the buffer ahead would have failed
-        too, to be sent again later than it was judged.
+        EVALSHA would save little of such a call, and after NOSCRIPT the buffer ahead would have
+        failed too, to be sent again later than it was judged.
         """
         keys = map(timeline_key, user_ids)
         arguments = (self.post_id, -ABOVE_NOTHING, self.longest)
