@@ -3,6 +3,7 @@
 It needs no memory and no twin: what is owed stands in the graph, and two sweepers do no harm.
 """
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
-from graph.events import SHARDS
+from graph.events import SHARDS, Event
 from graph.ids import first_id_at
 from storage import Storage
 from storage.errors import StorageUnavailableError
@@ -74,7 +75,7 @@ class Sweeper:
         """
         room = self._room()
         rung = 0
-        for shard in range(SHARDS):
+        for shard in random.sample(range(SHARDS), SHARDS):  # a backlog favours none
             if not any(left > 0 for left in room.values()):
                 break
             rung += self._sweep_shard(shard, room)
@@ -108,16 +109,23 @@ class Sweeper:
         rung = 0
         for _ in range(PAGES_A_SHARD):
             events = self._graph.events.due(shard, PAGE)
-            for event in events:
-                queue = QUEUE_OF_KIND[event.kind]
-                if room[queue] > 0:
-                    room[queue] -= 1
-                    self._storage.queues.send(event)
-                    metrics.SWEEPER_RINGS.labels(kind=event.kind).inc()
-                    rung += 1
+            rung += sum(self._ring(event, room) for event in events)
             if len(events) < PAGE:
                 break
         return rung
+
+    def _ring(self, event: Event, room: dict[str, int]) -> bool:
+        """Whether there was room to ring for the event."""
+        queue = QUEUE_OF_KIND.get(event.kind)
+        if queue is None:  # of a newer version of ours: its sweeper knows what to do
+            log.warning("event of an unknown kind", event_id=event.id, kind=event.kind)
+            return False
+        if room[queue] <= 0:
+            return False
+        room[queue] -= 1
+        self._storage.queues.send(event)
+        metrics.SWEEPER_RINGS.labels(kind=event.kind).inc()
+        return True
 
     def _clear_photos(self, before_id: int) -> int:
         """Uploads never completed: their objects first, then their state."""

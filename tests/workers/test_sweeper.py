@@ -6,6 +6,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
+from graph.events import SHARDS
 from graph.ids import new_id
 from tests.eventually import eventually
 from tests.races.stage import Stage, empty_queues
@@ -80,6 +81,17 @@ def test_a_full_queue_is_not_rung_and_does_not_hold_up_the_others(
     assert len(rung(stage, "timelines")) <= 3
     for event in [*posts, *follows]:
         stage.do(event)
+
+
+def test_an_event_of_an_unknown_kind_does_not_hold_up_the_others(stage: Stage) -> None:
+    silence(stage)
+    author = stage.town.user()
+    unknown = stage.town.event("of-the-next-version", 1, author)
+    known = [stage.town.event("post-published", new_id(), author) for _ in range(2 * SHARDS)]
+    Sweeper(stage.graph, stage.storage).sweep()
+    calls = rung(stage, "fanout")
+    assert all([event.id, 0] in calls for event in known)
+    assert stage.town.find_event(unknown.id) == unknown
 
 
 def test_a_store_that_is_away_is_said_once_and_then_the_sweeper_goes_on(
