@@ -52,7 +52,8 @@ def up(settings: StackSettings, *, table: bool) -> None:
 
 def up_detached(settings: StackSettings) -> None:
     """The same in the background; returns when everything answers. Raises StackError if not."""
-    lock(settings.folder).close()  # says so at once if it runs already
+    with lock(settings.folder):  # says so at once if it runs already
+        _env_file(settings).unlink(missing_ok=True)  # of a launcher that was killed
     log = settings.folder / "logs" / "stack.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:

@@ -12,7 +12,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,8 @@ THREADS = 8
 TRIES = 6
 READ_SECONDS = 20
 """How long the repository may be silent. jgo's own ten seconds are too few on a busy line."""
+LOOK_SECONDS = 0.5
+"""Between two looks at whether the person wants to stop."""
 PAUSE_SECONDS = 1.0
 """Before the second try; doubled before each further one."""
 
@@ -134,11 +136,15 @@ def _fetch_all(
 ) -> None:
     shutil.rmtree(context.repo_cache, ignore_errors=True)  # half jars of a run that was killed
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="jars")
-    waiting = [pool.submit(_fetch, jar, context, library, stop) for jar in missing]
+    waiting = {pool.submit(_fetch, jar, context, library, stop) for jar in missing}
     try:
-        for future in as_completed(waiting):
-            future.result()
-            done()
+        while waiting:
+            ready, waiting = wait(waiting, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            if stop.is_set():
+                raise InterruptedStartError  # a thread may hang in its read: not waited for
+            for future in ready:
+                future.result()
+                done()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     shutil.rmtree(context.repo_cache, ignore_errors=True)

@@ -69,6 +69,7 @@ class LocalStack:
     def claim(self) -> None:
         """Takes the folder for this launcher and ends what a killed one has left in it."""
         self._lock = lock(self.folder)
+        without_proxy(ports.HOST)
         (self.folder / "run").mkdir(exist_ok=True)
         (self.folder / "logs").mkdir(exist_ok=True)
         end_leftovers(self.folder, self._say)
@@ -91,7 +92,8 @@ class LocalStack:
         """Prepares the stores for us, then starts our own processes."""
         shutil.rmtree(self.env["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
         Path(self.env["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True)
-        Initial(env=self.env, log=self.folder / "logs" / "init.log").run(ROOT)
+        initial = Initial(env=self.env, log=self.folder / "logs" / "init.log", stop=self.stopping)
+        initial.run(ROOT)
         self.supervisor.start([self._process(name) for name in names], needs=self._stores)
 
     def process(self, name: str) -> Process:
@@ -240,6 +242,7 @@ def lock(folder: Path) -> IO[str]:
 
 def end_leftovers(folder: Path, say: Callable[[str], None]) -> None:
     """Ends what still runs of an earlier launcher that could not stop it, youngest first."""
+    (folder / "run" / "stack.env").unlink(missing_ok=True)
     for record in records.read_all(folder / "run"):
         if record.name == LAUNCHER:
             continue
@@ -247,7 +250,14 @@ def end_leftovers(folder: Path, say: Callable[[str], None]) -> None:
             say(f"{record.name} still runs from an earlier start; it is stopped first.")
             records.end(record, seconds=30)
         records.forget(folder / "run", record.name)
-    (folder / "run" / "stack.env").unlink(missing_ok=True)
+
+
+def without_proxy(host: str) -> None:
+    """Keeps this process and its children from asking a proxy for their own machine."""
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = os.environ.get(name, "")
+        if host not in hosts.split(","):
+            os.environ[name] = f"{hosts},{host}".strip(",")
 
 
 def _told_by(part: Part, settings: StackSettings) -> dict[str, str]:

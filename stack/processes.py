@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import requests
 
-from stack.errors import StackError
+from stack.errors import InterruptedStartError, StackError
 from stack.part import Program
 from stack.ports import HOST
 
@@ -120,9 +121,10 @@ def _status_problem(url: str, good: set[int]) -> str | None:
 class Initial:
     """`python -m api init`: schema and bucket. Run to its end before each start of ours."""
 
-    def __init__(self, *, env: Mapping[str, str], log: Path) -> None:
+    def __init__(self, *, env: Mapping[str, str], log: Path, stop: threading.Event) -> None:
         self._env = env
         self._log = log
+        self._stop = stop
 
     def run(self, working_folder: Path) -> None:
         """Raises StackError with what it said if it fails every time.
@@ -136,18 +138,20 @@ class Initial:
 
     def _once(self, working_folder: Path) -> bool:
         with self._log.open("w") as log:
-            try:
-                done = subprocess.run(
-                    [sys.executable, "-m", "api", "init"],
-                    check=False,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=working_folder,
-                    env=os.environ | dict(self._env),
-                    timeout=INITIAL_SECONDS,
-                    start_new_session=True,  # Ctrl-C is for the stack, which then stops in turn
-                )
-            except subprocess.TimeoutExpired:
-                return False
-        return done.returncode == 0
+            process = subprocess.Popen(
+                [sys.executable, "-m", "api", "init"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=working_folder,
+                env=os.environ | dict(self._env),
+                start_new_session=True,  # Ctrl-C is for the stack, which then stops it
+            )
+        deadline = time.monotonic() + INITIAL_SECONDS
+        while process.poll() is None:
+            if self._stop.wait(0.05) or time.monotonic() > deadline:
+                process.kill()
+                process.wait()
+        if self._stop.is_set():
+            raise InterruptedStartError
+        return process.returncode == 0
