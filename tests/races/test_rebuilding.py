@@ -132,6 +132,7 @@ def test_a_rebuild_overtaken_while_the_other_still_builds_does_not_finish_for_it
     stage.right(viewer)
     second.release()
     assert building.result(10)
+    assert stage.entries(viewer)[0] == 0, "nothing of the first one's list is left in it"
     stage.right(viewer)
 
 
