@@ -161,3 +161,18 @@ class Filler:
             ids=list(author_ids),
         ).records
         return [dict(row["event"]) for row in rows]
+
+    def post_without_a_bell(self, author_id: int, photo_id: int, post_id: int) -> None:
+        """A post and its event, committed by someone who died before ringing."""
+        self.driver.execute_query(
+            "MATCH (author:User {id: $author}), (photo:Photo {id: $photo}) "
+            "CREATE (author)-[:POSTED]->(:Post {id: $post, author_id: $author, caption: '', "
+            "created_at: timestamp()})-[:SHOWS {position: 0, photo_id: $photo}]->(photo) "
+            "CREATE (:Event {id: $event, kind: 'post-published', shard: $event % 16, "
+            "subject_id: $post, author_id: $author, cursor: -2, epoch: 0, attempts: 0, "
+            "due_at: timestamp(), rung_at: timestamp()})",
+            author=author_id,
+            photo=photo_id,
+            post=post_id,
+            event=new_id(),
+        )
