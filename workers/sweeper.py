@@ -44,6 +44,10 @@ PAGES_A_SHARD = 20
 UPLOAD_KEPT = timedelta(days=1)
 """How long an upload may stay unfinished."""
 
+INCOMING_KEPT = timedelta(days=7)
+"""How long anything may lie in the way in: longer than an upload, so that one whose event is in
+quarantine can still be processed when it is requeued."""
+
 CLEAR_PAGE = 200
 """Expired things of one kind cleared between two sweeps: those must not wait."""
 
@@ -86,11 +90,11 @@ class Sweeper:
 
         One store being away does not hold up the rest.
         """
-        old = datetime.now(UTC) - UPLOAD_KEPT
+        now = datetime.now(UTC)
         incoming = self._storage.photos.sweep_incoming
         steps: dict[str, Callable[[], int]] = {
-            "photos": lambda: self._clear_photos(first_id_at(old)),
-            "incoming": lambda: incoming(old, CLEAR_PAGE),
+            "photos": lambda: self._clear_photos(first_id_at(now - UPLOAD_KEPT)),
+            "incoming": lambda: incoming(now - INCOMING_KEPT, CLEAR_PAGE),
             "keys": lambda: self._graph.idempotency_keys.delete_expired(CLEAR_PAGE),
             "sessions": lambda: self._graph.sessions.delete_expired(CLEAR_PAGE),
             "deleted-posts": lambda: self._graph.posts.clear_deleted(CLEAR_PAGE),
@@ -128,12 +132,17 @@ class Sweeper:
         return True
 
     def _clear_photos(self, before_id: int) -> int:
-        """Uploads never completed: their objects first, then their state."""
+        """Uploads never completed: the state first, so that none completed meanwhile is touched.
+
+        Objects left by a death in between go with what lies in the way in.
+        """
         photos = self._graph.photos.overdue(before_id, CLEAR_PAGE)
+        if not photos:
+            return 0
+        expired = set(self._graph.photos.set_expired([photo.id for photo in photos]))
         for photo in photos:
-            self._storage.photos.remove(photo.path)
-        if photos:
-            self._graph.photos.set_expired([photo.id for photo in photos])
+            if photo.id in expired:
+                self._storage.photos.remove(photo.path)
         return len(photos)
 
     def _guarded(self, what: str, step: Callable[[], int]) -> int:
