@@ -14,8 +14,8 @@ from pathlib import Path
 from PIL import Image, ImageEnhance, ImageOps
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements-demo.txt"
-LONGEST = 1350
-"""Pixels of a picture's longer side: a little more than the largest rendition."""
+LONGEST = 1080
+"""Pixels of a picture's longer side, as the largest rendition has."""
 FETCH_SECONDS = 600
 
 

@@ -74,7 +74,7 @@ def test_a_picture_is_developed_differently_by_each_seed(tmp_path: Path) -> None
     for data in developed:
         with Image.open(io.BytesIO(data)) as picture:
             assert picture.format == "JPEG"
-            assert max(picture.size) == 1350
+            assert max(picture.size) == 1080
 
 
 def test_the_password_is_kept_between_runs_and_from_others(tmp_path: Path) -> None:
