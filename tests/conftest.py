@@ -5,21 +5,16 @@ many short runs against servers that stand already.
 """
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 from environs import Env
 
 from graph import Graph, GraphSettings, schema
-from stack import LocalStack, StackError, StackSettings
-from stack.local import end_leftovers, lock
+from stack import LocalStack, StackSettings
 from storage import Storage, StorageSettings
+from tests.folders import free_folder
 from tests.running import Running
-
-ROOT = Path(__file__).resolve().parent.parent
-RUNS_SIDE_BY_SIDE = 8
 
 QUICK_JAVA = ("-XX:TieredStopAtLevel=1",)
 """Compile quickly rather than well: halves what Neo4j's start costs, and a run is short."""
@@ -32,7 +27,7 @@ def stack_env() -> Iterator[dict[str, str]]:
         yield dict(os.environ)
         return
     settings = StackSettings(
-        folder=empty_folder(), neo4j_pagecache="128m", neo4j_java_options=QUICK_JAVA
+        folder=free_folder("stack"), neo4j_pagecache="128m", neo4j_java_options=QUICK_JAVA
     )
     before = dict(os.environ)
     with LocalStack(settings) as stack:
@@ -58,11 +53,9 @@ def storage(stack_env: dict[str, str]) -> Iterator[Storage]:
 
 
 @pytest.fixture(scope="module")
-def running(
-    stack_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def running(stack_env: dict[str, str]) -> Iterator[Running]:
     """Our own processes on the stores of the other tests, for one module of journeys."""
-    with Running(stack_env, folder=tmp_path_factory.mktemp("running")) as running:
+    with Running(stack_env) as running:
         yield running
 
 
@@ -70,23 +63,3 @@ def env_of(values: Mapping[str, str]) -> Env:
     """An Env over the process's environment, in which `values` stand by now."""
     os.environ.update(values)
     return Env()
-
-
-def empty_folder() -> Path:
-    """A folder of the checkout that no other run uses, wiped of what an earlier one has left."""
-    for number in range(1, RUNS_SIDE_BY_SIDE + 1):
-        folder = ROOT / ".local" / "test" / str(number)
-        try:
-            held = lock(folder)
-        except StackError:
-            continue
-        end_leftovers(folder, print)
-        for path in folder.iterdir():
-            if path.is_dir() and path.name != "neo4j":
-                shutil.rmtree(path)
-        for name in ("data", "logs", "run", "conf"):  # the jars may stay
-            shutil.rmtree(folder / "neo4j" / name, ignore_errors=True)
-        (folder / "secrets.env").unlink(missing_ok=True)
-        held.close()
-        return folder
-    raise AssertionError(f"{RUNS_SIDE_BY_SIDE} test runs hold their folders already")

@@ -10,6 +10,7 @@ from typing import Self
 from stack import LocalStack, StackSettings
 from stack.processes import WORKERS
 from tests.eventually import eventually
+from tests.folders import free_folder
 
 MANY_DEATHS = 1000
 """Tests kill more often than a supervisor would put up with."""
@@ -25,13 +26,15 @@ class Running:
         self,
         stack_env: dict[str, str],
         *,
-        folder: Path,
+        folder: Path | None = None,
         names: Sequence[str] = ("api", *WORKERS, "admin"),
         extra: dict[str, str] | None = None,
     ) -> None:
         self._names = names
         self._stack = LocalStack(
-            _settings(stack_env, folder), say=self._heard, max_deaths=MANY_DEATHS
+            _settings(stack_env, folder or free_folder("running")),
+            say=self._heard,
+            max_deaths=MANY_DEATHS,
         )
         self._extra = extra or {}
         self._watcher = threading.Thread(target=self._stack.supervisor.watch, daemon=True)

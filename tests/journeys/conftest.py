@@ -8,11 +8,9 @@ from tests.running import Running
 
 
 @pytest.fixture(scope="package")
-def running(
-    stack_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def running(stack_env: dict[str, str]) -> Iterator[Running]:
     """Our own processes, started once for all journeys."""
-    with Running(stack_env, folder=tmp_path_factory.mktemp("journeys")) as running:
+    with Running(stack_env) as running:
         yield running
 
 
