@@ -19,6 +19,12 @@ whole."""
 
 def show_access(env: Mapping[str, str], *, secrets_file: Path) -> None:
     """Prints what there is, where, and how to log in. No line is broken: they are for copying."""
+    ours = [line.partition("=")[2] for line in secrets_file.read_text().splitlines()]
+
+    def kept(what: str, value: str) -> str:
+        own = any(secret in value for secret in ours)
+        return f"{what} in {secrets_file}" if own else "what you gave"
+
     api, admin = env["API_URL"], env["ADMIN_URL"]
     rows = [
         ("API", api, "make an account: POST /v1/accounts"),
@@ -26,9 +32,21 @@ def show_access(env: Mapping[str, str], *, secrets_file: Path) -> None:
         ("Neo4j Browser", browser_url(env), neo4j_login(env)),
         ("Neo4j, Bolt", env["NEO4J_URI"], "the same"),
         ("Jobs and metrics", admin, f"admin / {env['ADMIN_PASSWORD']}"),
-        ("S3", f"{env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", f"keys in {secrets_file}"),
-        ("Redis queue", _without_password(env["QUEUE_REDIS_URL"]), f"password in {secrets_file}"),
-        ("Redis cache", _without_password(env["CACHE_REDIS_URL"]), f"password in {secrets_file}"),
+        (
+            "S3",
+            f"{env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}",
+            kept("keys", env["AWS_SECRET_ACCESS_KEY"]),
+        ),
+        (
+            "Redis queue",
+            _without_password(env["QUEUE_REDIS_URL"]),
+            kept("password", env["QUEUE_REDIS_URL"]),
+        ),
+        (
+            "Redis cache",
+            _without_password(env["CACHE_REDIS_URL"]),
+            kept("password", env["CACHE_REDIS_URL"]),
+        ),
     ]
     table = Table(box=SIMPLE, title="Photofeed runs")
     for name in ("what", "where", "log in"):
@@ -52,7 +70,7 @@ def browser_url(env: Mapping[str, str]) -> str:
 
 def neo4j_login(env: Mapping[str, str]) -> str:
     """User and password; only those that are ours."""
-    password = env["NEO4J_PASSWORD"] if env.get("NEO4J_BROWSER_URL") else "the one you gave"
+    password = env["NEO4J_PASSWORD"] if env.get("NEO4J_BROWSER_URL") else "what you gave"
     return f"{env['NEO4J_USER']} / {password}"
 
 
