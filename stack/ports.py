@@ -60,7 +60,9 @@ def choose(
         port = next((port for port in candidates if _free(name, port, taken)), None)
         chosen[name] = port or _any_free(name, taken)
         if usual and chosen[name] != usual[name]:
-            say(f"{name}: port {usual[name]} is not free, so {chosen[name]} is used.")
+            kept = port == last.get(name)
+            why = "as at the last start" if kept else f"as {usual[name]} is not free"
+            say(f"{name}: port {chosen[name]} is used, {why}.")
     memory.write_text(json.dumps(last | chosen, indent=1))
     return chosen
 

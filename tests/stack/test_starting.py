@@ -105,9 +105,10 @@ def test_a_taken_port_is_replaced_by_a_free_one_and_this_is_said(tmp_path: Path)
         )
     assert first["queue"] != port
     assert is_free(first["queue"])
-    assert said == [f"queue: port {port} is not free, so {first['queue']} is used."]
-    again = ports.choose(["queue"], memory=tmp_path / "p", usual=usual, asked=None, say=print)
+    assert said == [f"queue: port {first['queue']} is used, as {port} is not free."]
+    again = ports.choose(["queue"], memory=tmp_path / "p", usual=usual, asked=None, say=said.append)
     assert again == first
+    assert said[1:] == [f"queue: port {first['queue']} is used, as at the last start."]
 
 
 def test_a_remembered_port_that_is_taken_by_now_gives_way(tmp_path: Path) -> None:
