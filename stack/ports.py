@@ -60,7 +60,7 @@ def choose(
         port = next((port for port in candidates if _free(name, port, taken)), None)
         chosen[name] = port or _any_free(name, taken)
         if usual and chosen[name] != usual[name]:
-            kept = port == last.get(name)
+            kept = chosen[name] == last.get(name)
             why = "as at the last start" if kept else f"as {usual[name]} is not free"
             say(f"{name}: port {chosen[name]} is used, {why}.")
     memory.write_text(json.dumps(last | chosen, indent=1))
