@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.images import SECRET, looks_right, photograph
 from tests.running import Running
 
 WALK = Path(__file__).resolve().parents[2] / "docs" / "walk.sh"
@@ -22,6 +23,16 @@ def test_the_walk_reaches_its_end(running: Running, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "His feed no longer has it" in done.stdout
     assert out.read_bytes().startswith(b"\xff\xd8\xff")
+
+
+def test_the_walk_shows_a_phones_photo_upright(running: Running, tmp_path: Path) -> None:
+    picture, out = tmp_path / "IMG_0001.JPG", tmp_path / "seen.jpg"
+    picture.write_bytes(photograph(3000, 4000))
+    done = walk(running, str(picture), OUT=str(out))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Ready: 3000 x 4000, upright" in done.stdout
+    assert looks_right(out.read_bytes())
+    assert SECRET not in out.read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture at all, whatever its name says"])
