@@ -39,6 +39,19 @@ def in_the_middle(filler: Filler, author: Person) -> bool:
     return any(event["cursor"] > 0 for event in events)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unrung(running: Running, filler: Filler) -> tuple[Person, int, float]:
+    """A reader, and a post for them whose bell is lost: made first, as its ringing takes a lease.
+
+    Waited for in the last test, while the others' workers and sweepers are killed.
+    """
+    author = Person(running.url, "author")
+    reader = followers(lambda name: Person(running.url, name), author, 1)[0]
+    post_id = new_id()
+    filler.post_without_a_bell(author.id, filler.ready_photos(author.id, 1)[0], post_id)
+    return reader, post_id, time.monotonic()
+
+
 @pytest.mark.timeout(400)
 def test_a_worker_killed_in_mid_fan_out_costs_nobody_a_post(
     running: Running, person: Callable[[str], Person], filler: Filler
@@ -139,12 +152,8 @@ def test_leaving_and_removal_end_though_worker_and_sweeper_are_killed(
     assert ben.get("/v1/me/feed")["posts"][0]["author"]["name"] == "Anna"
 
 
-def test_a_lost_bell_is_rung_by_the_sweeper(
-    person: Callable[[str], Person], filler: Filler
-) -> None:
+def test_a_lost_bell_is_rung_by_the_sweeper(unrung: tuple[Person, int, float]) -> None:
     """An event that nobody rang for: as of an API killed right after its commit."""
-    author = person("author")
-    reader = followers(person, author, 1)[0]
-    post_id = new_id()
-    filler.post_without_a_bell(author.id, filler.ready_photos(author.id, 1)[0], post_id)
-    eventually(lambda: reader.feed_ids() == [post_id], seconds=B_SECONDS, every=0.5)
+    reader, post_id, posted_at = unrung
+    left = max(1.0, B_SECONDS - (time.monotonic() - posted_at))
+    eventually(lambda: reader.feed_ids() == [post_id], seconds=left, every=0.5)
