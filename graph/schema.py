@@ -15,9 +15,8 @@ STATEMENTS = [
 APPLY_SECONDS = 300
 """How long one statement may take where the graph already has data."""
 
-
-WARM_SECONDS = 4.0
-"""How long apply() goes on asking what will be asked soon; planning anew is slow after a start."""
+WARM_SECONDS = 20.0
+"""How long warm() goes on asking what will be asked soon; planning anew is slow after a start."""
 
 WARMED = (
     "posts/create",
@@ -40,16 +39,19 @@ _NOTHING = {"integer": 1, "text": "", "float": 0.0, "list": [1], "map": {}}
 def apply(connection: Connection) -> None:
     """Make every constraint and index that is not there, and wait until they are in use.
 
-    Safe to repeat. Then the most frequent queries are asked once, as the first minute after a
-    start is many times slower.
+    Safe to repeat.
     """
     for statement in STATEMENTS:
         connection.write(statement, timeout_seconds=APPLY_SECONDS)
     connection.write(AWAIT_INDEXES, timeout_seconds=APPLY_SECONDS, seconds=APPLY_SECONDS)
-    _warm(connection, until=time.monotonic() + WARM_SECONDS)
 
 
-def _warm(connection: Connection, *, until: float) -> None:
+def warm(connection: Connection) -> None:
+    """Ask the most frequent queries once, of nobody: the first minute after a start is slow.
+
+    For a thread that nobody waits for. Raises GraphUnavailableError.
+    """
+    until = time.monotonic() + WARM_SECONDS
     for query in (LOADED[name] for name in WARMED if name in LOADED):
         if time.monotonic() > until:
             return

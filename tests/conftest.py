@@ -41,6 +41,7 @@ def stack_env() -> Iterator[dict[str, str]]:
 def graph(stack_env: dict[str, str]) -> Iterator[Graph]:
     with Graph.open(GraphSettings.from_env(env_of(stack_env))) as graph:
         schema.apply(graph.connection)
+        schema.warm(graph.connection)
         yield graph
 
 

@@ -19,7 +19,8 @@ from redis.retry import Retry
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from graph.errors import GraphUnavailableError
+from graph import schema
+from graph.errors import GraphError, GraphUnavailableError
 from storage.queues import QUEUE_OF_KIND
 from workers import logs, stores
 from workers.sweeper import Sweeper
@@ -115,9 +116,18 @@ def _sweep() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=_warm_graph, name="warming", daemon=True).start()
     log.info("sweeper ready")
     Sweeper(stores.graph(), stores.storage()).run(stop, Watchdog(HANG_SECONDS))
     return 0
+
+
+def _warm_graph() -> None:
+    """After a start of everything, so that the first people need not wait for it."""
+    try:
+        schema.warm(stores.graph().connection)
+    except GraphError as error:
+        log.warning("graph not warmed", error=str(error))
 
 
 def _refuse(sentence: str) -> int:
