@@ -12,22 +12,12 @@ from graph import Graph
 from graph.connection import Connection
 from graph.events import Event
 from graph.ids import new_id
-from graph.queries import Query
+from tests.graph.making import statement
 
 
 def cypher(connection: Connection, text: str, **parameters: Any) -> list[dict[str, Any]]:
     """The rows of a statement of the test's own."""
-    query = Query(
-        name="test",
-        summary="",
-        text=text,
-        parameters={},
-        returns=(),
-        index=(),
-        sorts="",
-        expands="",
-    )
-    return connection.write(query, **parameters)
+    return connection.write(statement(text), **parameters)
 
 
 @dataclass(frozen=True, slots=True)
