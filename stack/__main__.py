@@ -1,4 +1,4 @@
-"""`python -m stack up|down|status|logs|run|lock`: what the Makefile calls."""
+"""`python -m stack up|down|status|logs|run|fetch|lock`: what the Makefile calls."""
 
 import argparse
 import os
@@ -44,6 +44,8 @@ def _do(asked: argparse.Namespace, settings: StackSettings) -> None:
             commands.logs(settings, asked.part)
         case "run":
             commands.run(settings, asked.words)
+        case "fetch":
+            commands.fetch()
         case "lock":
             print(f"{jars.write_lock()} jars locked in {jars.LOCK}")
 
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add("logs", help="follow the logs").add_argument("part", nargs="?")
     run = add("run", help="run a command with the environment of the running stack")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
+    add("fetch", help="fetch Neo4j's jars, unless they are there")
     add("lock", help="resolve Neo4j's jars anew")
     return parser
 

@@ -4,15 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from stack import records
+from stack import jars, records
 from stack.errors import InterruptedStartError, StackError
-from stack.local import LAUNCHER, LocalStack, end_leftovers, lock
+from stack.local import LAUNCHER, SHARED_LIBRARY, LocalStack, end_leftovers, lock
 from stack.secrets import write_private
 from stack.settings import ROOT, StackSettings
 from stack.tables import show_access, show_status
@@ -116,6 +117,11 @@ def run(settings: StackSettings, command: Sequence[str]) -> None:
     """Runs a command with the environment of the running stack; does not come back."""
     env = _running_env(settings)
     os.execvpe(command[0], list(command), os.environ | env)  # noqa: S606 - no shell
+
+
+def fetch() -> None:
+    """Fetch Neo4j's jars once, before several stacks side by side want them."""
+    jars.ensure(jars.read_lock(), SHARED_LIBRARY, near=[], stop=threading.Event())
 
 
 def say(text: str) -> None:
