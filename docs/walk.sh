@@ -1,14 +1,36 @@
 #!/usr/bin/env bash
 # From nothing to a photo in a follower's feed, with curl alone. docs/api-walk.md goes through it.
 #
-#   docs/walk.sh [PICTURE]            API=http://127.0.0.1:8000 unless API says otherwise
+#   docs/walk.sh [PICTURE]            API=https://… for another one than what `make up` has started here
 #
 # PICTURE is a JPEG, PNG, WebP, HEIC or GIF of up to 15 MB; without one a small PNG is drawn.
 # python3 only reads JSON and makes numbers. Everything is written to a folder that is removed again,
 # the rendition excepted where OUT names a file for it.
 set -euo pipefail
 
+root=$(cd "$(dirname "$0")/.." && pwd)
+note=${STACK_FOLDER:-$root/.local}/run/stack.env # written by `make up`
+if [ -z "${API:-}" ] && [ -r "$note" ]; then
+  API=$(sed -n 's/^API_URL=//p' "$note")
+fi
 API=${API:-http://127.0.0.1:8000}
+
+give_up() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+command -v curl > /dev/null || give_up "The walk needs curl, which is not on PATH: install it"
+python=$(command -v python3 || true)
+python=${python:-$root/.venv/bin/python}
+[ -x "$python" ] || give_up "The walk needs python3, which is neither on PATH nor in .venv: install it, or run make up"
+
+# A machine's proxy has no business with loopback.
+curl() { command curl --noproxy 127.0.0.1,localhost "$@"; }
+
+nothing="Nothing answers at $API: start it with make up"
+curl -sS -o /dev/null --max-time 30 "$API/livez" 2> /dev/null || give_up "$nothing"
+
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -18,7 +40,8 @@ say() { printf '\n== %s\n' "$*"; }
 api() {
   local method=$1 path=$2 answer status
   shift 2
-  answer=$(curl -sS -X "$method" "$API$path" -w '\n%{http_code}' "$@")
+  # errexit does not reach into the $(…) this runs in: what fails here must say so itself.
+  answer=$(curl -sS -X "$method" "$API$path" -w '\n%{http_code}' "$@") || give_up "$nothing"
   status=${answer##*$'\n'}
   if [ "$status" -ge 400 ]; then
     printf '%s %s answered %s: %s\n' "$method" "$path" "$status" "${answer%$'\n'*}" >&2
@@ -29,17 +52,18 @@ api() {
 
 # field PATH: a value out of the JSON on standard input, such as posts.0.id
 field() {
-  python3 -c '
+  "$python" -c '
 import json, sys
-value = json.load(sys.stdin)
+text = sys.stdin.read() or sys.exit(1)  # what should have answered has said why not
+value = json.loads(text)
 for key in sys.argv[1].split("."):
     value = value[int(key)] if isinstance(value, list) else value.get(key, "")
 print(value)' "$1"
 }
 
 json='Content-Type: application/json'
-suffix=$(python3 -c 'import secrets; print(secrets.token_hex(4))')
-password=$(python3 -c 'import secrets; print(secrets.token_urlsafe(12))')
+suffix=$("$python" -c 'import secrets; print(secrets.token_hex(4))')
+password=$("$python" -c 'import secrets; print(secrets.token_urlsafe(12))')
 
 say "1. Two people sign up"
 ana=$(api POST /v1/accounts -H "$json" -d "{\"username\": \"ana_$suffix\", \"password\": \"$password\", \"name\": \"Ana\"}")
@@ -51,13 +75,14 @@ echo "ana_$suffix is $ana_id, ben_$suffix is $(printf '%s' "$ben" | field user.i
 
 say "2. Ben follows Ana"
 api PUT "/v1/me/following/$ana_id" -H "$as_ben"
-echo "He follows $(api GET /v1/me/following -H "$as_ben" | field users.0.username)"
+followed=$(api GET /v1/me/following -H "$as_ben" | field users.0.username)
+echo "He follows $followed"
 
 say "3. Ana has a picture"
 picture=${1:-}
 if [ -z "$picture" ]; then
   picture=$folder/dusk.png
-  python3 - "$picture" <<'PY'
+  "$python" - "$picture" <<'PY'
 import struct, sys, zlib
 width, height = 960, 720
 rows = b"".join(
@@ -78,10 +103,10 @@ case $(printf '%s' "$picture" | tr '[:upper:]' '[:lower:]') in
   *.webp) type=image/webp ;;
   *.heic) type=image/heic ;;
   *.gif) type=image/gif ;;
-  *) echo "$picture: not a name I know the type of" >&2; exit 1 ;;
+  *) give_up "$picture: not a name I know the type of" ;;
 esac
 size=$(wc -c < "$picture" | tr -d ' ')
-checksum=$(python3 -c 'import base64, hashlib, sys
+checksum=$("$python" -c 'import base64, hashlib, sys
 print(base64.b64encode(hashlib.sha256(open(sys.argv[1], "rb").read()).digest()).decode())' "$picture")
 echo "$picture, $type, $size bytes, SHA-256 $checksum"
 
@@ -92,7 +117,7 @@ photo_id=$(printf '%s' "$photo" | field id)
 echo "Photo $photo_id is $(printf '%s' "$photo" | field state)"
 
 say "5. She sends it straight to the store: type, length and checksum are part of the signature"
-printf '%s' "$photo" | python3 -c '
+printf '%s' "$photo" | "$python" -c '
 import json, sys
 for name, value in json.load(sys.stdin)["upload"]["headers"].items():
     print(f"{name}: {value}")' > "$folder/headers"
@@ -129,13 +154,13 @@ for _ in $(seq 180); do
   sleep 0.5
 done
 [ "$(printf '%s' "$feed" | field posts.0.id)" = "$post_id" ]
-printf '%s' "$feed" | python3 -m json.tool
+printf '%s' "$feed" | "$python" -m json.tool
 
 say "9. He looks at the picture"
 rendition=$(printf '%s' "$feed" | field posts.0.photos.0.renditions.1080)
 out=${OUT:-$folder/1080.jpg}
 curl -sS --fail -o "$out" "$rendition"
-python3 - "$out" <<'PY'
+"$python" - "$out" <<'PY'
 import sys
 data = open(sys.argv[1], "rb").read()
 assert data[:3] == b"\xff\xd8\xff", "not a JPEG"
@@ -146,7 +171,8 @@ echo "$rendition"
 
 say "10. He unfollows her, and it is gone"
 api DELETE "/v1/me/following/$ana_id" -H "$as_ben"
-case $(api GET /v1/me/feed -H "$as_ben") in
-  *"\"$post_id\""*) echo "It is still there." >&2; exit 1 ;;
+feed=$(api GET /v1/me/feed -H "$as_ben")
+case $feed in
+  *"\"$post_id\""*) give_up "It is still there." ;;
 esac
 echo "His feed no longer has it"
