@@ -6,10 +6,13 @@ given up.
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from environs import Env, EnvValidationError
 from flask import Flask
@@ -26,6 +29,9 @@ from workers.logs import configure
 
 BLOCKING_THREADS = 4
 """Operators are few; a slow store holds one of these for two seconds at most."""
+
+GRANIAN_LOG = Path(__file__).parent / "granian_log.json"
+"""How the API's granian logs (`--log-config`)."""
 
 
 @contextmanager
@@ -73,7 +79,15 @@ def serve_admin() -> None:
         websockets=False,
         workers_kill_timeout=10,
         respawn_failed_workers=True,
+        log_dictconfig=granian_log("admin"),
     ).serve()
+
+
+def granian_log(service: str) -> dict[str, Any]:
+    """What makes granian's own lines look like those of `service`."""
+    config: dict[str, Any] = json.loads(GRANIAN_LOG.read_text())
+    config["formatters"]["ours"]["service"] = service
+    return config
 
 
 def arguments() -> argparse.Namespace:

@@ -45,7 +45,8 @@ class Api(Program):
             *("--host", HOST, "--port", str(self._port), "--http", "1", "--no-ws"),
             *("--workers", str(self._workers), "--blocking-threads", "4"),
             *("--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "30"),
-            *("--respawn-failed-workers", "--respawn-interval", "0.5", "wsgi:app"),
+            *("--respawn-failed-workers", "--respawn-interval", "0.5"),
+            *("--log-config", "api/granian_log.json", "wsgi:app"),
         ]
 
     def environment(self) -> Mapping[str, str]:

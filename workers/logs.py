@@ -27,7 +27,18 @@ def configure(service: str, *, level: str = "info") -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
     )
-    _take_in_libraries(shared, number)
+    _take_in_libraries(formatter(service), number)
+
+
+def formatter(service: str) -> logging.Formatter:
+    """What makes the lines of libraries look like ours; api/granian_log.json names it."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared(service),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+    )
 
 
 def _shared(service: str) -> list[structlog.typing.Processor]:
@@ -46,18 +57,9 @@ def _shared(service: str) -> list[structlog.typing.Processor]:
     ]
 
 
-def _take_in_libraries(shared: list[structlog.typing.Processor], number: int) -> None:
-    """Lines of the standard library's loggers come out in the same shape."""
+def _take_in_libraries(shape: logging.Formatter, number: int) -> None:
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
-            ],
-        )
-    )
+    handler.setFormatter(shape)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
