@@ -87,6 +87,11 @@ ANSWERS: dict[type[Exception], Answer] = {
     refused.TooBusyError: Answer(
         status=503, detail="Too many sign-ins at once.", retry_after=AGAIN_SECONDS
     ),
+    refused.FeedBusyError: Answer(
+        status=503,
+        detail="Too many feeds are being read from the graph; try again.",
+        retry_after=AGAIN_SECONDS,
+    ),
     graph_errors.ClockOffError: Answer(
         status=503, detail="This server's clock is off; try again.", retry_after=5
     ),

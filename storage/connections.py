@@ -97,6 +97,16 @@ class Server:
         with Circuit(self._part).guard():
             self._ping_client.ping()
 
+    def setting(self, name: str) -> str | None:
+        """A setting of the server, or None where it may not be asked for."""
+        with self._circuit.guard():
+            try:
+                answer = self.client.config_get(name)
+            except redis.ResponseError:  # NOPERM, or a service that hides it
+                return None
+        values = [v.decode() if isinstance(v, bytes) else str(v) for v in answer.values()]
+        return values[0] if values else None
+
     def close(self) -> None:
         """Closes every connection."""
         for pool in (self.client.connection_pool, self._buffer_pool):

@@ -53,6 +53,7 @@ def sign_out() -> Any:
 
 
 @blueprint.delete("/v1/me/sessions/<id:session_id>")
+@forgetting_refused  # it may be the one that asks
 @login_required
 @blueprint.response(204)
 @blueprint.alt_response(404, "NOT_FOUND")

@@ -20,7 +20,9 @@ def block(graph: Graph, storage: Storage, *, blocker_id: int, blocked_id: int) -
     event = drawing(
         lambda: graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id, event_id=new_id())
     )
-    storage.timelines.drop(blocker_id, blocked_id)  # on a repeat too
+    # While a follow is being left each repeat has an event, and drops again; where none was cut
+    # the other's timeline needs no drop, and anybody could have it dropped all day.
+    storage.timelines.drop(*((blocker_id, blocked_id) if event else (blocker_id,)))
     ring(storage, event)
 
 

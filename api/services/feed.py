@@ -5,13 +5,16 @@ the newest entries answer a first page only where lateness cannot have left a ho
 watermark the same cursor goes on in the graph. So a feed ends only where the posts end.
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from api.cursors import Cursor
+from api.services.errors import FeedBusyError
 from graph import Graph
 from storage import Storage
 from storage.errors import StorageUnavailableError
@@ -23,6 +26,14 @@ log = structlog.get_logger()
 
 TOP = 1 << 53
 """Above every id: where a feed read from its top begins."""
+
+GRAPH_PAGES = 3
+"""Pages that one process asks of the graph at once: with all timelines gone, or the graph slow,
+one of its four threads stays for readers whose timelines stand."""
+GRAPH_PAGE_SECONDS = 1.0
+"""How long a page waits for its turn at the graph."""
+
+_turns = threading.BoundedSemaphore(GRAPH_PAGES)  # of the process, as its threads are
 
 
 class Rebuilder(Protocol):
@@ -61,8 +72,9 @@ def page(
 ) -> FeedPage:
     """The feed's page under (`before`), above (`after`) a cursor, or its first.
 
-    Ids strictly fall. A page may hold fewer than `limit` posts, as deleted ones are left out; only
-    an absent `next` is the end. Raises GraphUnavailableError where the graph is needed and away.
+    Ids strictly fall. A page may hold fewer than `limit` posts, as deleted ones are left out: only
+    an absent `next` is the end. Where the graph is needed: raises GraphUnavailableError, and
+    FeedBusyError when too many pages wait for it.
     """
     if cursor and cursor.direction == "after":
         return _page_above(graph, storage, viewer_id=viewer_id, after=cursor.id, limit=limit)
@@ -121,8 +133,9 @@ def _from_whole_list(storage: Storage, viewer_id: int, *, before: int, limit: in
     found = page_below(storage.timelines.whole(viewer_id), before, limit)
     if not found.complete:
         return None
+    known = storage.bodies.many(found.ids)
     TIMELINE_READS.labels(source="list").inc()
-    return _Ids(ids=found.ids, next_id=found.next_id, known=storage.bodies.many(found.ids))
+    return _Ids(ids=found.ids, next_id=found.next_id, known=known)
 
 
 def _from_graph(
@@ -135,7 +148,8 @@ def _from_graph(
     limit: int,
 ) -> _Ids:
     """A page from the graph, which is always right; at the top it also has the timeline built."""
-    pull = graph.posts.feed_page(viewer_id, before=before, limit=limit + 1)
+    with _turn():
+        pull = graph.posts.feed_page(viewer_id, before=before, limit=limit + 1)
     TIMELINE_READS.labels(source="graph").inc()
     if before == TOP and not pull.held:
         rebuilder.ask(viewer_id)
@@ -175,4 +189,21 @@ def _ids_above(
     except StorageUnavailableError as error:
         log.warning("feed answered without the cache", error=str(error))
         found = None
-    return graph.posts.feed_page_up(viewer_id, after=after, limit=limit) if found is None else found
+    if found is not None:
+        TIMELINE_READS.labels(source="list").inc()
+        return found
+    with _turn():
+        rising = graph.posts.feed_page_up(viewer_id, after=after, limit=limit)
+    TIMELINE_READS.labels(source="graph").inc()
+    return rising
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """One of the few turns at the graph. Raises FeedBusyError."""
+    if not _turns.acquire(timeout=GRAPH_PAGE_SECONDS):
+        raise FeedBusyError
+    try:
+        yield
+    finally:
+        _turns.release()

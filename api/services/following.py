@@ -45,7 +45,8 @@ def remove_follower(graph: Graph, storage: Storage, *, follower_id: int, followe
     The dropped timeline is the follower's. Raises StorageUnavailableError as `unfollow`.
     """
     event = _end(graph, follower_id, followee_id)
-    storage.timelines.drop(follower_id)
+    if event:  # else nobody has followed or is leaving: strangers' timelines are not to be dropped
+        storage.timelines.drop(follower_id)
     ring(storage, event)
 
 

@@ -53,6 +53,21 @@ def test_init_says_in_a_sentence_what_is_wrong(
     assert len(done.stderr.splitlines()) <= 2
 
 
+@pytest.mark.parametrize(
+    ("variable", "other", "said"),
+    [
+        ("CACHE_REDIS_URL", "QUEUE_REDIS_URL", "The cache's Redis has timeout 0. Set it to 10"),
+        ("QUEUE_REDIS_URL", "CACHE_REDIS_URL", "maxmemory-policy volatile-lru. Set it to noevict"),
+    ],
+)
+def test_init_refuses_a_redis_that_would_break_a_promise(
+    stack_env: dict[str, str], variable: str, other: str, said: str
+) -> None:
+    done = run(stack_env, "init", **{variable: stack_env[other]})
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
 def test_every_missing_setting_is_named_at_once(stack_env: dict[str, str]) -> None:
     without = {**os.environ, **stack_env}
     del without["NEO4J_URI"], without["S3_BUCKET"]

@@ -1,6 +1,9 @@
+from contextlib import ExitStack
+
 import pytest
 from flask import Flask
 
+from api.services import feed
 from graph import Graph
 from storage import Storage
 from tests.api.people import Builders, Person, assert_problem
@@ -120,3 +123,17 @@ def test_a_feed_needs_a_token(builders: Builders) -> None:
     person = builders.new_user()
     nobody = Person(app=person.app, id=0, username="", token="")
     assert_problem(nobody.get("/v1/me/feed"), 401, "not-signed-in")
+
+
+def test_a_process_asks_the_graph_for_few_pages_at_once_and_says_when_to_come_again(
+    builders: Builders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = builders.new_user()
+    monkeypatch.setattr(feed, "GRAPH_PAGE_SECONDS", 0.05)
+    with ExitStack() as taken:
+        for _ in range(feed.GRAPH_PAGES):
+            taken.enter_context(feed._turn())
+        answer = person.get("/v1/me/feed")
+        assert_problem(answer, 503, "feed-busy")
+        assert answer.headers["Retry-After"] == "1"
+    assert person.get("/v1/me/feed").status_code == 200

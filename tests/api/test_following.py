@@ -6,6 +6,7 @@ from flask import Flask
 from graph import Graph
 from storage import Storage
 from tests.api.people import Builders, assert_problem
+from tests.eventually import eventually
 
 
 def test_following_brings_the_followees_posts_into_the_feed_at_once(builders: Builders) -> None:
@@ -62,6 +63,18 @@ def test_removing_a_follower_takes_ones_posts_out_of_their_feed(builders: Builde
         assert ben.delete(f"/v1/me/followers/{ana.id}").status_code == 204
         assert ana.feed() == []
     assert ben.get("/v1/me/followers").json == {"users": []}
+
+
+def test_a_strangers_timeline_is_not_dropped_by_who_has_no_part_in_it(
+    builders: Builders, storage: Storage
+) -> None:
+    stranger, ana = builders.new_user(), builders.new_user()
+    assert ana.put(f"/v1/me/blocks/{stranger.id}").status_code == 204
+    stranger.feed()
+    eventually(lambda: storage.timelines.whole(stranger.id) == [0])
+    assert ana.delete(f"/v1/me/followers/{stranger.id}").status_code == 204
+    assert ana.put(f"/v1/me/blocks/{stranger.id}").status_code == 204
+    assert storage.timelines.whole(stranger.id) == [0]
 
 
 def test_removing_who_is_no_follower_is_fine(builders: Builders) -> None:
