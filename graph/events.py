@@ -1,5 +1,6 @@
 """The outbox: work that a fact owes, committed with it, claimed by one worker at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,9 +89,11 @@ class Events:
             )
         )
 
-    def due(self, shard: int, limit: int) -> list[Event]:
-        """Events to ring for: due, not rung for a lease, marked as rung by this."""
-        rows = self._connection.write(DUE, shard=shard, lease_ms=LEASE_MS, limit=limit)
+    def due(self, shard: int, kinds: Sequence[str], limit: int) -> list[Event]:
+        """Events to ring for, longest due first: not rung for a lease, marked as rung by this."""
+        rows = self._connection.write(
+            DUE, shard=shard, kinds=list(kinds), lease_ms=LEASE_MS, limit=limit
+        )
         return [Event(**row["event"]) for row in rows]
 
     def oldest_due_seconds(self) -> float:

@@ -6,21 +6,25 @@ It needs no memory and no twin: what is owed stands in the graph, and two sweepe
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
-from graph.events import SHARDS, Event
+from graph.events import SHARDS
 from graph.ids import first_id_at
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.queues import QUEUE_OF_KIND
+from storage.queues import NAMES, QUEUE_OF_KIND
 from workers import metrics
 from workers.watchdog import Watchdog
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -28,7 +32,8 @@ SWEEP_SECONDS = 5.0
 """How often it looks for what is due."""
 
 SHORTEST_PAUSE_SECONDS = 0.5
-"""Between two sweeps, however long the first took."""
+"""Between two sweeps, however long the first took, and after one that filled a queue: a worker may
+be through with it long before the next full sweep."""
 
 CLEAR_SECONDS = 600.0
 """How often it clears what has expired."""
@@ -37,9 +42,8 @@ LONGEST_QUEUE = 2_000
 """Jobs beyond which a queue is not rung: about what a worker does within a lease, so that an
 event is hardly ever in the queue twice."""
 
-PAGE = 500
-PAGES_A_SHARD = 20
-"""Due events read at once, and how many pages of them a sweep looks through."""
+PAGE = LONGEST_QUEUE // SHARDS
+"""Due events read at once for one queue: an empty one takes as many from each shard."""
 
 UPLOAD_KEPT = timedelta(days=1)
 """How long an upload may stay unfinished."""
@@ -62,28 +66,26 @@ class Sweeper:
 
     def run(self, stop: threading.Event, watchdog: Watchdog | None = None) -> None:
         """Sweep every few seconds, and clear now and then, until `stop` is set."""
-        cleared_at = -CLEAR_SECONDS
+        cleared_at = swept_at = -CLEAR_SECONDS
         more = False
+        full: list[str] = []
         while not stop.is_set():
             began = time.monotonic()
+            if began - swept_at >= SWEEP_SECONDS:
+                swept_at, full = began, list(NAMES)
             with watchdog.step() if watchdog else nullcontext():
-                self._guarded("sweep", self.sweep)
+                full = self._guarded("sweep", partial(self.sweep, full), otherwise=[])
                 if more or began - cleared_at >= CLEAR_SECONDS:
                     cleared_at, more = began, self.clear()
-            stop.wait(max(SHORTEST_PAUSE_SECONDS, SWEEP_SECONDS - (time.monotonic() - began)))
+            left = 0.0 if full else swept_at + SWEEP_SECONDS - time.monotonic()
+            stop.wait(max(SHORTEST_PAUSE_SECONDS, left))
 
-    def sweep(self) -> int:
-        """Ring for every event that is due, where its queue has room; how many were rung.
+    def sweep(self, queues: Iterable[str] = NAMES) -> list[str]:
+        """Ring these queues for what is due, as far as they have room; those that are full now.
 
-        Raises GraphUnavailableError, StorageUnavailableError.
+        For a full one there may be more. Raises GraphUnavailableError, StorageUnavailableError.
         """
-        room = self._room()
-        rung = 0
-        for shard in random.sample(range(SHARDS), SHARDS):  # a backlog favours none
-            if not any(left > 0 for left in room.values()):
-                break
-            rung += self._sweep_shard(shard, room)
-        return rung
+        return [queue for queue in queues if self._fill(queue)]
 
     def clear(self) -> bool:
         """Clear a page of each kind of what has expired; whether there may be more.
@@ -99,37 +101,30 @@ class Sweeper:
             "sessions": lambda: self._graph.sessions.delete_expired(CLEAR_PAGE),
             "deleted-posts": lambda: self._graph.posts.clear_deleted(CLEAR_PAGE),
         }
-        cleared = {what: self._guarded(what, step) for what, step in steps.items()}
+        cleared = {what: self._guarded(what, step, otherwise=0) for what, step in steps.items()}
         for what, count in cleared.items():
             metrics.SWEPT.labels(what=what).inc(count)
         return any(count >= CLEAR_PAGE for count in cleared.values())
 
-    def _room(self) -> dict[str, int]:
-        """Jobs that may still be put into each queue."""
-        names = set(QUEUE_OF_KIND.values())
-        return {name: LONGEST_QUEUE - self._storage.queues.depth(name) for name in names}
+    def _fill(self, queue: str) -> bool:
+        """Whether the queue is full after this.
 
-    def _sweep_shard(self, shard: int, room: dict[str, int]) -> int:
-        rung = 0
-        for _ in range(PAGES_A_SHARD):
-            events = self._graph.events.due(shard, PAGE)
-            rung += sum(self._ring(event, room) for event in events)
-            if len(events) < PAGE:
-                break
-        return rung
-
-    def _ring(self, event: Event, room: dict[str, int]) -> bool:
-        """Whether there was room to ring for the event."""
-        queue = QUEUE_OF_KIND.get(event.kind)
-        if queue is None:  # of a newer version of ours: its sweeper knows what to do
-            log.warning("event of an unknown kind", event_id=event.id, kind=event.kind)
-            return False
-        if room[queue] <= 0:
-            return False
-        room[queue] -= 1
-        self._storage.queues.send(event)
-        metrics.SWEEPER_RINGS.labels(kind=event.kind).inc()
-        return True
+        Only as many events are read as are then rung: reading marks them. Shards take turns, so
+        that a backlog in one favours none.
+        """
+        room = LONGEST_QUEUE - self._storage.queues.depth(queue)
+        kinds = [kind for kind, rung in QUEUE_OF_KIND.items() if rung == queue]
+        shards = random.sample(range(SHARDS), SHARDS)
+        while shards and room > 0:
+            shard, limit = shards.pop(0), min(PAGE, room)
+            events = self._graph.events.due(shard, kinds, limit)
+            for event in events:
+                self._storage.queues.send(event)
+                metrics.SWEEPER_RINGS.labels(kind=event.kind).inc()
+            room -= len(events)
+            if len(events) == limit:
+                shards.append(shard)
+        return room <= 0
 
     def _clear_photos(self, before_id: int) -> int:
         """Uploads never completed: the state first, so that none completed meanwhile is touched.
@@ -145,22 +140,22 @@ class Sweeper:
                 self._storage.photos.remove(photo.path)
         return len(photos)
 
-    def _guarded(self, what: str, step: Callable[[], int]) -> int:
-        """What the step returns, 0 if it failed.
+    def _guarded(self, what: str, step: Callable[[], T], *, otherwise: T) -> T:
+        """What the step returns, `otherwise` if it failed.
 
         An outage is said once when it begins and once when it is over.
         """
         try:
-            count = step()
+            result = step()
         except (GraphUnavailableError, StorageUnavailableError) as error:
             if what not in self._away:
                 log.warning("sweeper waits for a store", step=what, error=str(error))
             self._away.add(what)
-            return 0
+            return otherwise
         except Exception:
             log.exception("sweeper's step failed", step=what)
-            return 0
+            return otherwise
         if what in self._away:
             self._away.remove(what)
             log.info("sweeper goes on", step=what)
-        return count
+        return result

@@ -16,7 +16,14 @@ assert schema
 
 QUERIES = {name: query for name, query in LOADED.items() if not name.startswith("schema/")}
 
-_SAMPLES = {"integer": 1, "text": "x", "float": 1.5, "map": {}, "list of integers": [1]}
+_SAMPLES = {
+    "integer": 1,
+    "text": "x",
+    "float": 1.5,
+    "map": {},
+    "list of integers": [1],
+    "list of texts": ["x"],
+}
 _PAIRS = "list of ["
 _INDEXED = re.compile(r"(?:UNIQUE|RANGE INDEX) .*?:(\w+\([\w, ]+\))")
 

@@ -83,6 +83,73 @@ def test_a_full_queue_is_not_rung_and_does_not_hold_up_the_others(
         stage.do(event)
 
 
+def test_what_finds_no_room_is_not_marked_as_rung_and_is_rung_when_there_is_room(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence(stage)
+    monkeypatch.setattr(sweeper, "LONGEST_QUEUE", 3)
+    monkeypatch.setattr(sweeper, "PAGE", 2)
+    author = stage.town.user()
+    posts = [stage.town.event("post-published", new_id(), author) for _ in range(9)]
+    ringing = Sweeper(stage.graph, stage.storage)
+    calls = []
+    for _ in range(3):  # all within one lease
+        assert "fanout" in ringing.sweep()
+        calls += rung(stage, "fanout")
+        empty_queues(stage.storage)
+    assert sorted(calls) == sorted([post.id, 0] for post in posts)
+    assert "fanout" not in ringing.sweep()
+    for event in posts:
+        stage.do(event)
+
+
+def test_what_has_been_due_for_longest_is_rung_first(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence(stage)
+    monkeypatch.setattr(sweeper, "LONGEST_QUEUE", 3)
+    author = stage.town.user()
+    events = [stage.town.event("post-published", new_id(), author) for _ in range(6)]
+    shard, due_at = events[0].id % SHARDS, 1_000_000
+    for place, event in enumerate(reversed(events)):
+        stage.town.ask(
+            "MATCH (e:Event) WHERE e.id = $id SET e.shard = $shard, e.due_at = $due_at",
+            id=event.id,
+            shard=shard,
+            due_at=due_at + place,
+        )
+    Sweeper(stage.graph, stage.storage).sweep()
+    assert rung(stage, "fanout") == [[event.id, 0] for event in reversed(events[3:])]
+    for event in events:
+        stage.do(event)
+
+
+def test_a_queue_that_was_filled_is_filled_again_before_the_next_full_sweep(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence(stage)
+    monkeypatch.setattr(sweeper, "LONGEST_QUEUE", 2)
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 60.0)
+    monkeypatch.setattr(sweeper, "SHORTEST_PAUSE_SECONDS", 0.02)
+    author = stage.town.user()
+    posts = [stage.town.event("post-published", new_id(), author) for _ in range(6)]
+    stop, calls = threading.Event(), set()
+
+    def all_are_rung() -> bool:
+        waiting = {event_id for event_id, _epoch in rung(stage, "fanout")}
+        if len(waiting) == 2:  # as a worker that is through with them
+            calls.update(waiting)
+            empty_queues(stage.storage)
+        return calls == {post.id for post in posts}
+
+    running = stage.begin(Sweeper(stage.graph, stage.storage).run, stop)
+    eventually(all_are_rung, seconds=20)
+    stop.set()
+    running.result(10)
+    for event in posts:
+        stage.do(event)
+
+
 def test_an_event_of_an_unknown_kind_does_not_hold_up_the_others(stage: Stage) -> None:
     silence(stage)
     author = stage.town.user()
