@@ -53,7 +53,14 @@ INCOMING_KEPT = timedelta(days=7)
 quarantine can still be processed when it is requeued."""
 
 CLEAR_PAGE = 200
-"""Expired things of one kind cleared between two sweeps: those must not wait."""
+"""Expired things of one kind cleared at once."""
+
+REMOVING_SECONDS = 20.0
+"""After which no further photo's objects are removed at once: an S3 that is slow over each must not
+look like a process that hangs."""
+
+STOP_SECONDS = 5.0
+"""How long a sweeper that is told to stop waits for its clearing."""
 
 
 class Sweeper:
@@ -65,9 +72,19 @@ class Sweeper:
         self._away: set[str] = set()
 
     def run(self, stop: threading.Event, watchdog: Watchdog | None = None) -> None:
-        """Sweep every few seconds, and clear now and then, until `stop` is set."""
-        cleared_at = swept_at = -CLEAR_SECONDS
-        more = False
+        """Sweep every few seconds, and clear now and then, until `stop` is set.
+
+        Clearing has a thread of its own: an S3 that hangs must not hold up what is due.
+        """
+        clearing = threading.Thread(
+            target=self._keep_clearing, args=(stop, watchdog), name="clearing", daemon=True
+        )
+        clearing.start()
+        self._keep_sweeping(stop, watchdog)
+        clearing.join(STOP_SECONDS)
+
+    def _keep_sweeping(self, stop: threading.Event, watchdog: Watchdog | None) -> None:
+        swept_at = -SWEEP_SECONDS
         full: list[str] = []
         while not stop.is_set():
             began = time.monotonic()
@@ -75,10 +92,13 @@ class Sweeper:
                 swept_at, full = began, list(NAMES)
             with watchdog.step() if watchdog else nullcontext():
                 full = self._guarded("sweep", partial(self.sweep, full), otherwise=[])
-                if more or began - cleared_at >= CLEAR_SECONDS:
-                    cleared_at, more = began, self.clear()
             left = 0.0 if full else swept_at + SWEEP_SECONDS - time.monotonic()
             stop.wait(max(SHORTEST_PAUSE_SECONDS, left))
+
+    def _keep_clearing(self, stop: threading.Event, watchdog: Watchdog | None) -> None:
+        while not stop.is_set():
+            more = self.clear(watchdog)
+            stop.wait(SWEEP_SECONDS if more else CLEAR_SECONDS)
 
     def sweep(self, queues: Iterable[str] = NAMES) -> list[str]:
         """Ring these queues for what is due, as far as they have room; those that are full now.
@@ -87,7 +107,7 @@ class Sweeper:
         """
         return [queue for queue in queues if self._fill(queue)]
 
-    def clear(self) -> bool:
+    def clear(self, watchdog: Watchdog | None = None) -> bool:
         """Clear a page of each kind of what has expired; whether there may be more.
 
         One store being away does not hold up the rest.
@@ -101,10 +121,13 @@ class Sweeper:
             "sessions": lambda: self._graph.sessions.delete_expired(CLEAR_PAGE),
             "deleted-posts": lambda: self._graph.posts.clear_deleted(CLEAR_PAGE),
         }
-        cleared = {what: self._guarded(what, step, otherwise=0) for what, step in steps.items()}
-        for what, count in cleared.items():
+        more = False
+        for what, step in steps.items():
+            with watchdog.step() if watchdog else nullcontext():
+                count = self._guarded(what, step, otherwise=0)
             metrics.SWEPT.labels(what=what).inc(count)
-        return any(count >= CLEAR_PAGE for count in cleared.values())
+            more = more or count >= CLEAR_PAGE
+        return more
 
     def _fill(self, queue: str) -> bool:
         """Whether the queue is full after this.
@@ -129,14 +152,15 @@ class Sweeper:
     def _clear_photos(self, before_id: int) -> int:
         """Uploads never completed: the state first, so that none completed meanwhile is touched.
 
-        Objects left by a death in between go with what lies in the way in.
+        Objects left by a death in between, or for want of time, go with what lies in the way in.
         """
+        end = time.monotonic() + REMOVING_SECONDS
         photos = self._graph.photos.overdue(before_id, CLEAR_PAGE)
         if not photos:
             return 0
         expired = set(self._graph.photos.set_expired([photo.id for photo in photos]))
         for photo in photos:
-            if photo.id in expired:
+            if photo.id in expired and time.monotonic() < end:
                 self._storage.photos.remove(photo.path)
         return len(photos)
 

@@ -20,26 +20,30 @@ HUNG = 70
 
 
 class Watchdog:
-    """Ends the process when a step takes longer than `seconds`; between steps it sleeps."""
+    """Ends the process when a step takes longer than `seconds`; between steps it sleeps.
+
+    Each thread may be in a step of its own.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._since: float | None = None
+        self._began: dict[int, float] = {}
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     @contextmanager
     def step(self) -> Iterator[None]:
         """What is done inside must end in time."""
-        self._since = time.monotonic()
+        thread = threading.get_ident()
+        self._began[thread] = time.monotonic()
         try:
             yield
         finally:
-            self._since = None
+            del self._began[thread]
 
     def _watch(self) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
-            since = self._since
-            if since is not None and time.monotonic() - since > self._seconds:
+            latest = time.monotonic() - self._seconds
+            if any(began < latest for began in list(self._began.values())):
                 log.critical("process hangs, ends itself", seconds=self._seconds)
                 os._exit(HUNG)

@@ -1,5 +1,8 @@
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from rq import Queue
@@ -8,7 +11,10 @@ from structlog.testing import capture_logs
 
 from graph.events import SHARDS
 from graph.ids import new_id
+from storage import Storage
+from storage.photos import Photos
 from tests.eventually import eventually
+from tests.proxy import Hold, Proxy
 from tests.races.stage import Stage, empty_queues
 from workers import sweeper
 from workers.sweeper import Sweeper
@@ -189,6 +195,55 @@ def test_an_upload_never_completed_expires_after_a_day_with_its_objects(stage: S
     Sweeper(stage.graph, stage.storage).clear()
     states = [stage.graph.photos.by_id(photo, owner_id=owner).state for photo in photos]
     assert states == ["expired", "waiting"]
+
+
+@pytest.fixture
+def held_s3(stage: Stage) -> Iterator[tuple[Storage, Hold]]:
+    """The stage's stores with an S3 whose first deletion comes to no end until it is released."""
+    settings = stage._storage_settings
+    upstream = urlsplit(settings.s3_endpoint_url)
+    with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
+        photos = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
+        hold = proxy.hold(b"?delete")
+        yield replace(stage.storage, photos=photos), hold
+        hold.release()
+        photos.close()
+
+
+def test_an_s3_that_hangs_holds_up_no_sweep(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, held_s3: tuple[Storage, Hold]
+) -> None:
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr(sweeper, "SHORTEST_PAUSE_SECONDS", 0.02)
+    silence(stage)
+    storage, hold = held_s3
+    owner = stage.town.user()
+    _waiting(stage, owner, LONG_AGO)
+    stop = threading.Event()
+    running = stage.begin(Sweeper(stage.graph, storage).run, stop)
+    hold.wait()
+    event = stage.town.event("post-published", new_id(), owner)
+    eventually(lambda: [event.id, 0] in rung(stage, "fanout"), seconds=5)
+    hold.release()
+    stop.set()
+    running.result(15)
+    stage.do(event)
+
+
+def test_a_slow_s3_is_left_in_time_and_the_objects_to_what_clears_the_way_in(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed(path: str) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(sweeper, "REMOVING_SECONDS", 0.0)
+    monkeypatch.setattr(stage.storage.photos, "remove", removed)
+    owner = stage.town.user()
+    photo = _waiting(stage, owner, LONG_AGO)
+    with capture_logs() as lines:
+        Sweeper(stage.graph, stage.storage).clear()
+    assert stage.graph.photos.by_id(photo, owner_id=owner).state == "expired"
+    assert "sweeper's step failed" not in [line["event"] for line in lines]
 
 
 def _waiting(stage: Stage, owner_id: int, since: datetime) -> int:
