@@ -18,9 +18,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.scrape import Scrape, registry
 from graph import Graph
+from graph.errors import GraphError
 from graph.ids import time_of
 from storage import Storage
 from storage.connections import Server
+from storage.errors import StorageError
 
 USER = "admin"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -117,13 +119,27 @@ def explain(error: Exception) -> BaseResponse | HTTPException:
         return error
     if isinstance(error, NoSuchJobError):
         return Response("This job is done or gone.\n", HTTPStatus.NOT_FOUND, mimetype="text/plain")
-    log.warning("admin-page-failed", path=request.path, exc_info=error)
+    if not of_a_store(error):
+        log.error("uncaught exception", exc_info=error, method=request.method, path=request.path)
+        return Response(
+            "We made a mistake. It has been written down.\n",
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            mimetype="text/plain",
+        )
+    log.warning("admin page failed", path=request.path, exc_info=error)
     return Response(
         f"A store did not answer: {type(error).__name__}.\n",
         HTTPStatus.SERVICE_UNAVAILABLE,
         {"Retry-After": "5"},
         mimetype="text/plain",
     )
+
+
+def of_a_store(error: Exception) -> bool:
+    """Whether a store refused or is away. rq-dashboard lets the errors of redis itself through."""
+    if isinstance(error, GraphError | StorageError):
+        return True
+    return any(kind.__module__ == "redis.exceptions" for kind in type(error).__mro__)
 
 
 class JSONWorker(rq_dashboard.web.Worker):
