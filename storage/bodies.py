@@ -1,6 +1,6 @@
 """The finished JSON of posts, `p:` and the id in decimal, alike for all viewers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from storage.buffers import pack
 from storage.claims import Claims, unclaimed
@@ -30,13 +30,34 @@ class Bodies:
                 found.update(zip(ids, map(unclaimed, wire.ask(commands)), strict=True))
         return found
 
+    def claim_many(self, post_ids: Sequence[int]) -> dict[int, str]:
+        """Tokens for `fill_many`, to be taken before the graph is read.
+
+        None for a post where something stands: a body, a tombstone, another's claim.
+        """
+        tokens: dict[int, str] = {}
+        for ids in _batches(post_ids):
+            claimed = self._claims.claim_many([body_key(post_id) for post_id in ids])
+            tokens.update({p: claimed[body_key(p)] for p in ids if body_key(p) in claimed})
+        return tokens
+
+    def fill_many(self, bodies: Mapping[int, bytes], tokens: Mapping[int, str]) -> set[int]:
+        """The posts whose claim still stood and whose body was written."""
+        filled: set[int] = set()
+        for ids in _batches(list(bodies)):
+            values = {body_key(post_id): bodies[post_id] for post_id in ids}
+            taken = {body_key(post_id): tokens[post_id] for post_id in ids}
+            written = self._claims.fill_many(values, taken, BODY_TTL_SECONDS)
+            filled.update(post_id for post_id in ids if body_key(post_id) in written)
+        return filled
+
     def claim(self, post_id: int) -> str | None:
-        """A token for `fill`, to be taken before the graph is read; None where something stands."""
-        return self._claims.claim(body_key(post_id))
+        """The same for one post; None where something stands."""
+        return self.claim_many([post_id]).get(post_id)
 
     def fill(self, post_id: int, token: str, body: bytes) -> bool:
         """Whether the claim still stood and the body was written."""
-        return self._claims.fill(body_key(post_id), token, body, BODY_TTL_SECONDS)
+        return bool(self.fill_many({post_id: body}, {post_id: token}))
 
     def tombstone(self, post_ids: Sequence[int]) -> None:
         """Marks posts as deleted, over any body or claim: nothing of theirs is shown any more."""

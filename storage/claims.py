@@ -5,7 +5,9 @@ finds its mark gone. SET NX alone would let it revive what was deleted and then 
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
 
+from storage.buffers import pack
 from storage.connections import Server
 from storage.scripts import source
 
@@ -21,10 +23,11 @@ class Claims:
     def __init__(self, cache: Server) -> None:
         self._cache = cache
         self._fill = cache.client.register_script(source("fill"))
+        self._fill_script = source("fill").encode()
 
     def claim(self, key: str) -> str | None:
         """A token to fill `key` with, taken before reading; None where something stands."""
-        token = CLAIM_MARK.decode() + secrets.token_urlsafe(12)
+        token = _token()
         with self._cache.guard():
             return token if self._cache.client.set(key, token, nx=True, px=CLAIM_MS) else None
 
@@ -32,6 +35,41 @@ class Claims:
         """Whether the claim still stood, and `value` now stands in its place."""
         with self._cache.guard():
             return bool(self._fill(keys=[key], args=[token, value, ttl_seconds]))
+
+    def claim_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """A token for each key where nothing stands, all claimed in one round trip."""
+        tokens = {key: _token() for key in keys}
+        commands = [
+            pack(b"SET", key.encode(), token.encode(), b"NX", b"PX", CLAIM_MS)
+            for key, token in tokens.items()
+        ]
+        with self._cache.wire() as wire:
+            taken = wire.ask(commands)
+        return {key: tokens[key] for key, done in zip(tokens, taken, strict=True) if done}
+
+    def fill_many(
+        self, values: Mapping[str, bytes], tokens: Mapping[str, str], ttl_seconds: int
+    ) -> set[str]:
+        """The keys whose claim still stood and that now hold their value, in one round trip."""
+        commands = [
+            pack(
+                b"EVAL",
+                self._fill_script,
+                1,
+                key.encode(),
+                tokens[key].encode(),
+                value,
+                ttl_seconds,
+            )
+            for key, value in values.items()
+        ]
+        with self._cache.wire() as wire:
+            filled = wire.ask(commands)
+        return {key for key, done in zip(values, filled, strict=True) if done}
+
+
+def _token() -> str:
+    return CLAIM_MARK.decode() + secrets.token_urlsafe(12)
 
 
 def unclaimed(value: bytes | None) -> bytes | None:

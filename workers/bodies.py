@@ -59,21 +59,15 @@ def _fill(graph: Graph, storage: Storage, post_ids: list[int]) -> dict[int, byte
 
 def _claim(storage: Storage, post_ids: list[int]) -> dict[int, str]:
     """A token for each post that nobody else is filling."""
-    tokens: dict[int, str] = {}
     try:
-        for post_id in post_ids:
-            token = storage.bodies.claim(post_id)
-            if token is not None:
-                tokens[post_id] = token
+        return storage.bodies.claim_many(post_ids)
     except StorageUnavailableError:
         return {}
-    return tokens
 
 
 def _write(storage: Storage, bodies: Mapping[int, bytes], tokens: Mapping[int, str]) -> None:
     """Best effort: a body that is not kept is read from the graph again."""
     try:
-        for post_id, body in bodies.items():
-            storage.bodies.fill(post_id, tokens[post_id], body)
+        storage.bodies.fill_many(bodies, tokens)
     except StorageUnavailableError:
         return

@@ -1,7 +1,7 @@
 """Copies of posts and sessions: a mark, then the graph is read, then a write if the mark stands."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -42,6 +42,25 @@ def test_a_body_is_claimed_filled_and_read(storage: Storage, post_id: int) -> No
     assert storage.bodies.claim(post_id) is None
     ttl = storage.cache.client.ttl(body_key(post_id))
     assert BODY_TTL_SECONDS - 60 < ttl <= BODY_TTL_SECONDS
+
+
+def test_of_many_posts_those_free_are_claimed_and_those_still_claimed_are_filled(
+    storage: Storage, new_users: Callable[[int], list[int]]
+) -> None:
+    free, deleted_later, taken = new_users(3)
+    assert storage.bodies.claim(taken)
+    tokens = storage.bodies.claim_many([free, deleted_later, taken])
+    assert set(tokens) == {free, deleted_later}
+    storage.bodies.tombstone([deleted_later])
+
+    bodies = {free: BODY, deleted_later: BODY}
+    assert storage.bodies.fill_many(bodies, tokens) == {free}
+
+    cached = storage.bodies.many([free, deleted_later, taken])
+    assert cached == {free: BODY, deleted_later: b"", taken: None}
+    ttl = storage.cache.client.ttl(body_key(free))
+    assert BODY_TTL_SECONDS - 60 < ttl <= BODY_TTL_SECONDS
+    storage.bodies.discard([free, deleted_later, taken])
 
 
 def test_a_claim_is_gone_soon_by_itself(storage: Storage, post_id: int) -> None:

@@ -1,4 +1,5 @@
 import json
+import time
 
 from graph.ids import new_id
 from graph.posts import Location
@@ -69,6 +70,20 @@ def test_without_the_cache_the_graph_answers_alone(stage: Stage) -> None:
     with cut_off.to_cache.outage():
         found = bodies_of(cut_off.graph, cut_off.storage, [post], {post: None})
     assert json.loads(found[post])["id"] == str(post)
+
+
+def test_a_slow_cache_is_waited_for_three_times_and_not_for_each_post(stage: Stage) -> None:
+    author = stage.town.user()
+    posts = [stage.town.post(author)[0] for _ in range(40)]
+    cut_off = stage.behind_proxies()
+    cut_off.storage.ping_cache()
+    with cut_off.storage.cache.wire():
+        pass  # connected
+    cut_off.to_cache.slow(0.1)
+    began = time.monotonic()
+    found = bodies_of(cut_off.graph, cut_off.storage, posts)
+    assert time.monotonic() - began < 4  # two round trips a post would be eight or more
+    assert stage.storage.bodies.many(posts) == found
 
 
 def test_a_body_that_another_is_filling_is_answered_and_left_to_them(stage: Stage) -> None:
