@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -143,7 +144,12 @@ class LocalStack:
         settings = self.settings
         if settings.neo4j_uri:
             password = settings.neo4j_password or ""
-            login = neo4j.Login(uri=settings.neo4j_uri, user=settings.neo4j_user, password=password)
+            login = neo4j.Login(
+                uri=settings.neo4j_uri,
+                user=settings.neo4j_user,
+                password=password,
+                database=settings.neo4j_database,
+            )
             return neo4j.ExternalNeo4j(login)
         home = self.folder / "neo4j"
         return neo4j.EmbeddedNeo4j(
@@ -196,7 +202,6 @@ class LocalStack:
         """What our processes are told, on top of the environment of the stack itself."""
         settings = self.settings
         env = {
-            "NEO4J_DATABASE": settings.neo4j_database,
             "CURSOR_SECRET": settings.cursor_secret or drawn["CURSOR_SECRET"],
             "ADMIN_PASSWORD": settings.admin_password or drawn["ADMIN_PASSWORD"],
             "LIMITS_SCALE": settings.limits_scale,
@@ -227,6 +232,8 @@ class LocalStack:
 def lock(folder: Path) -> IO[str]:
     """The folder's lock, held until closed (or the process's end). Raises StackError if taken."""
     folder.mkdir(parents=True, exist_ok=True)
+    with suppress(PermissionError):  # a folder that was lent to us
+        folder.chmod(0o700)  # photos, graph and logs are nobody else's business
     file = (folder / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -272,6 +279,7 @@ def _told_by(part: Part, settings: StackSettings) -> dict[str, str]:
             "NEO4J_URI": login.uri,
             "NEO4J_USER": login.user,
             "NEO4J_PASSWORD": login.password,
+            "NEO4J_DATABASE": login.database,
         }
     if isinstance(part, redis.EmbeddedRedis | redis.ExternalRedis):
         return {f"{part.name.upper()}_REDIS_URL": part.url}

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,9 +30,12 @@ LAST_LINES = 20
 def main(arguments: Sequence[str]) -> int:
     """0 when .venv has what the requirements files name; else a sentence has been printed."""
     names = ["requirements.txt"] + (["requirements-dev.txt"] if "--tools" in arguments else [])
-    (ROOT / ".local").mkdir(exist_ok=True)
+    local = ROOT / ".local"
     try:
-        with (ROOT / ".local" / "setup.lock").open("w") as lock:
+        local.mkdir(exist_ok=True)
+        with suppress(PermissionError):  # a folder that was lent to us
+            local.chmod(0o700)  # what the stack keeps there is nobody else's business
+        with (local / "setup.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: one builds, the other waits
             return 0 if _fresh(names) else _build(names)
     except KeyboardInterrupt:

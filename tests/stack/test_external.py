@@ -1,10 +1,11 @@
 """Stores that somebody else runs: what a newcomer reads when their settings are wrong."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from stack import StackError
+from stack import LocalStack, StackError, StackSettings
 from stack.neo4j import ExternalNeo4j, Login
 from stack.redis import ExternalRedis
 from stack.s3 import Bucket, ExternalS3
@@ -86,3 +87,16 @@ def test_a_bucket_that_is_missing_is_no_problem_as_it_will_be_made(bucket: Bucke
 
 def test_an_s3_that_does_not_answer_is_waited_for(bucket: Bucket) -> None:
     assert ExternalS3(replace(bucket, endpoint_url=f"http://{NOBODY}")).problem()
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"), [("bolt://127.0.0.1:9", "another"), (None, "neo4j")], ids=["theirs", "ours"]
+)
+def test_the_database_that_is_named_counts_for_an_external_neo4j_alone(
+    tmp_path: Path, uri: str | None, told: str
+) -> None:
+    settings = StackSettings(folder=tmp_path, neo4j_uri=uri, neo4j_database="another")
+    stack = LocalStack(settings, stores=["neo4j"])
+    stack.supervisor.start = lambda *_, **__: None  # type: ignore[method-assign] # only told
+    stack.start_stores()
+    assert stack.env["NEO4J_DATABASE"] == told

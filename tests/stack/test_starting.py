@@ -67,10 +67,19 @@ def test_the_data_of_a_redis_lies_in_a_folder_named_after_its_server(tmp_path: P
 
 
 def test_secrets_can_be_read_by_their_owner_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
     with redis_stack(tmp_path):
         private = [tmp_path / "secrets.env", *tmp_path.glob("*/*.conf")]
         assert len(private) == 3
         assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("name", ["a b", 'a "b" \\n c'])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    with redis_stack(tmp_path / name) as (stack, _):
+        kept = client(stack.env["QUEUE_REDIS_URL"]).config_get("dir")["dir"]
+    assert Path(str(kept)).parent == tmp_path / name
 
 
 def test_two_stacks_have_different_secrets(tmp_path: Path) -> None:
