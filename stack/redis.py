@@ -77,7 +77,7 @@ class EmbeddedRedis(Program):
         self._data = folder / f"{name}-{server.kind}"
         self._conf_file = self._data / f"{name}.conf"
         self._conf = (
-            f"port {port}\nbind {HOST}\ndir {self._data}\nrequirepass {password}\n"
+            f"port {port}\nbind {HOST}\ndir {_quoted(self._data)}\nrequirepass {password}\n"
             f'maxmemory {memory}\nsave ""\nappenddirname aof\n'
             + (QUEUE_CONF if name == "queue" else CACHE_CONF)
         )
@@ -94,6 +94,12 @@ class EmbeddedRedis(Program):
     def problem(self) -> str | None:
         """Whether it answers PING, password included."""
         return ping_problem(self.url, variable=None)
+
+
+def _quoted(path: Path) -> str:
+    """As one word of a configuration file, whatever the checkout is called."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 class ExternalRedis(External):
