@@ -20,8 +20,9 @@ from demo.ending import show
 from demo.fill import TakenError, arrive, follow, publish
 from demo.pictures import PicturesError, fetch
 from demo.plan import Town, plan
-from demo.state import State, Where
+from demo.state import State, Where, stack_folder
 
+ROOT = Path(__file__).resolve().parents[1]
 PEOPLE = 100
 POSTS = 300
 
@@ -32,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--posts", type=int, default=POSTS)
     parser.add_argument("--seed", type=int, help="draw another town (default: the last one's)")
-    parser.add_argument("--api", help="base URL (default: API_URL, or that of the running stack)")
+    parser.add_argument("--api", help="base URL (default: the running stack's, else API_URL)")
     return parser.parse_args()
 
 
@@ -40,7 +41,7 @@ def main() -> int:
     """Fill the town, or say in one sentence why not; the exit status."""
     asked = arguments()
     console = Console()
-    folder = Path(os.environ.get("STACK_FOLDER") or ".local")
+    folder = stack_folder(ROOT)
     where = Where.find(folder, os.environ, api_url=asked.api)
     try:
         state = State.load(folder / "demo.json", seed=asked.seed)
@@ -52,7 +53,7 @@ def main() -> int:
     except TakenError as error:
         console.print(
             f"[red]{error} exists with another password.[/] {state.path} of the run that made it "
-            "is gone: choose another town with `python -m demo --seed 2`."
+            "is gone: choose another town with `.venv/bin/python -m demo --seed 2`."
         )
     except (ApiError, PicturesError, OSError) as error:
         console.print(f"[red]{error}[/]", highlight=False)

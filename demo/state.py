@@ -8,8 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from environs import Env
+
 API_URL = "http://127.0.0.1:8000"
 SEED = 1
+
+
+def stack_folder(root: Path) -> Path:
+    """Where the stack of this checkout keeps its things; found as the stack itself does.
+
+    The environment goes before `.env`.
+    """
+    env = Env()
+    if (root / ".env").exists():
+        env.read_env(str(root / ".env"), recurse=False)
+    return Path(env.str("STACK_FOLDER", "") or root / ".local")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +66,11 @@ class Where:
 
     @classmethod
     def find(cls, folder: Path, environ: Mapping[str, str], *, api_url: str | None) -> "Where":
-        """What the command line, the environment and the running stack's own note say."""
-        told = {**read_note(folder / "run" / "stack.env"), **environ}
+        """What the command line, the running stack's own note and the environment say.
+
+        The note goes before what is exported, which may be of another day or another stack.
+        """
+        told = {**environ, **read_note(folder / "run" / "stack.env")}
         browser = told.get("NEO4J_BROWSER_URL", "")
         scheme, _, address = told.get("NEO4J_URI", "bolt://127.0.0.1:7687").partition("://")
         login = quote(f"{scheme}://{told.get('NEO4J_USER', 'neo4j')}@{address}", safe=":/@")

@@ -5,11 +5,12 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from demo.pictures import SUBJECTS, develop
 from demo.plan import plan
-from demo.state import State, Where
+from demo.state import State, Where, stack_folder
 from tests.images import jpeg
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,13 +91,25 @@ def test_the_password_is_kept_between_runs_and_from_others(tmp_path: Path) -> No
 
 def test_the_running_stack_is_found_by_its_note(tmp_path: Path) -> None:
     assert Where.find(tmp_path, {}, api_url=None).api_url == "http://127.0.0.1:8000"
+    exported = {"API_URL": "http://b"}
+    assert Where.find(tmp_path, exported, api_url=None).api_url == "http://b"
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "stack.env").write_text(
         "API_URL=http://127.0.0.1:8123\nNEO4J_BROWSER_URL=http://127.0.0.1:7474/browser/\n"
         "NEO4J_URI=bolt://127.0.0.1:7999\nNEO4J_USER=neo4j\n"
     )
-    found = Where.find(tmp_path, {}, api_url=None)
+    found = Where.find(tmp_path, exported, api_url=None)
     assert found.api_url == "http://127.0.0.1:8123"
     assert found.browser_url.endswith("/browser/?connectURL=bolt://neo4j@127.0.0.1:7999")
-    assert Where.find(tmp_path, {"API_URL": "http://b"}, api_url=None).api_url == "http://b"
-    assert Where.find(tmp_path, {"API_URL": "http://b"}, api_url="http://c/").api_url == "http://c"
+    assert Where.find(tmp_path, exported, api_url="http://c/").api_url == "http://c"
+
+
+def test_the_stacks_folder_is_where_the_environment_or_the_checkout_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STACK_FOLDER", "elsewhere")
+    assert stack_folder(tmp_path) == Path("elsewhere")
+    monkeypatch.delenv("STACK_FOLDER")
+    assert stack_folder(tmp_path) == tmp_path / ".local"
+    (tmp_path / ".env").write_text("STACK_FOLDER=/somewhere\n")
+    assert stack_folder(tmp_path) == Path("/somewhere")
