@@ -48,17 +48,23 @@ def process(graph: Graph, storage: Storage, event: Event) -> None:
 
 
 def _settle(graph: Graph, storage: Storage, event: Event, photo: Photo) -> None:
-    """Bring the photo to `ready`, once all its objects exist, or to `failed`."""
+    """Bring the photo to `ready` or `failed`; that a store is away meanwhile is no try."""
+    try:
+        _decide(graph, storage, event, photo)
+    except (StorageUnavailableError, GraphUnavailableError):
+        with contextlib.suppress(GraphUnavailableError):
+            _renew(graph, event, tries=event.cursor)
+        raise
+
+
+def _decide(graph: Graph, storage: Storage, event: Event, photo: Photo) -> None:
+    """`ready` once all the photo's objects exist, `failed` if it is refused."""
     try:
         rendered = _publish(graph, storage, event, photo)
     except ImageRefusedError as refused:
         log.info("photo refused", photo_id=photo.id, code=refused.code)
         graph.photos.set_failed(photo.id, refused.code)
         return
-    except (StorageUnavailableError, GraphUnavailableError):
-        with contextlib.suppress(GraphUnavailableError):
-            _renew(graph, event, tries=event.cursor)  # an outage is no try
-        raise
     log.info("photo ready", photo_id=photo.id, width=rendered.width, height=rendered.height)
     graph.photos.set_ready(
         photo.id, width=rendered.width, height=rendered.height, blurhash=rendered.blurhash

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ import requests
 from environs import Env
 
 from graph import Graph
+from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.ids import new_id
 from graph.photos import Photo
@@ -275,6 +277,20 @@ def test_s3_lost_at_any_step_leaves_it_processing_and_it_goes_on_later(
     photos.process(graph, through, again)
     assert outcome(graph, photo) == ("ready", None)
     assert objects_of(through, photo) == COMPLETE
+
+
+def test_a_graph_lost_at_the_verdict_is_no_try_either(
+    graph: Graph, storage: Storage, uploaded: Uploaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any, **__: Any) -> None:
+        raise GraphUnavailableError
+
+    photo, event = uploaded(images.jpeg())
+    monkeypatch.setattr(graph.photos, "set_ready", lost)
+    with pytest.raises(GraphUnavailableError):
+        photos.process(graph, storage, event)
+    assert outcome(graph, photo) == ("processing", None)
+    assert taken_over(graph, event).cursor == 0
 
 
 def test_s3_lost_while_the_upload_is_read_leaves_it_processing(
