@@ -12,11 +12,14 @@ TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer.
 # Two runs on two sets of servers: one alone leaves half of a small machine idle.
 SIDE_BY_SIDE = --numprocesses 2 --dist loadfile
 
+# Modules of elsewhere must not come before those of .venv.
+unexport PYTHONPATH PYTHONHOME
+
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs test check lint format lock demo packages tools python
 
 help:  ## list these commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: packages  ## start everything and stay; Ctrl-C stops it (DETACH=1: in the background)
 	@$(RUN) -m stack up $(if $(DETACH),--detach)

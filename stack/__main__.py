@@ -1,6 +1,7 @@
 """`python -m stack up|down|status|logs|run|fetch|lock`: what the Makefile calls."""
 
 import argparse
+import io
 import os
 import sys
 
@@ -78,7 +79,15 @@ def _settings() -> StackSettings:
     return settings
 
 
+def _print_what_can_be_printed() -> None:
+    """A terminal that has no `…` gets a `?`: nothing that is said may keep us from stopping."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 if __name__ == "__main__":
+    _print_what_can_be_printed()
     status = main(sys.argv[1:])
     sys.stdout.flush()
     # Not sys.exit: after Ctrl-C a download may still hang in a thread that nobody waits for.

@@ -6,6 +6,7 @@ Run by the machine's own Python, so it needs nothing but the standard library.
 import fcntl
 import hashlib
 import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -20,8 +22,13 @@ PYTHON = VENV / "bin" / "python"
 BUILDING = VENV / "half-built"
 """Exists while .venv is being made or changed: one that was interrupted is made anew."""
 
+VERSION = [str(number) for number in sys.version_info[:2]]
+
 LINE_SECONDS = 5.0
 """Between two lines about how far it is, where there is no terminal."""
+
+NOT_FOR_PIP = ("PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
+"""Variables that would take packages from elsewhere, or put them there."""
 
 LAST_LINES = 20
 """Of what pip said, when it failed."""
@@ -36,8 +43,8 @@ def main(arguments: Sequence[str]) -> int:
         with suppress(PermissionError):  # a folder that was lent to us
             local.chmod(0o700)  # what the stack keeps there is nobody else's business
         with (local / "setup.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: one builds, the other waits
-            return 0 if _fresh(names) else _build(names)
+            _wait_for(lock)
+            return 0 if _fresh(names) else _build(names, lock)
     except KeyboardInterrupt:
         return 130
     except OSError as error:
@@ -51,8 +58,18 @@ def _fresh(names: Sequence[str]) -> bool:
     return built and stamp.read_text() == _digest(names)
 
 
-def _build(names: Sequence[str]) -> int:
-    """Makes or completes .venv."""
+def _wait_for(lock: IO[str]) -> None:
+    """Of two makes at once one builds, the other waits."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Another make is making .venv: waiting until it has ended …", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _build(names: Sequence[str], lock: IO[str]) -> int:
+    """Makes or completes .venv. What it runs holds the lock too, and longer if this is killed."""
+    held = [lock.fileno()]
     if BUILDING.exists() or not _works(PYTHON):
         if importlib.util.find_spec("ensurepip") is None:
             return _complain(
@@ -60,10 +77,10 @@ def _build(names: Sequence[str]) -> int:
                 "Debian and Ubuntu: apt install python3-venv), then run the same command again."
             )
         print("Making .venv …", flush=True)
-        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]):
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)], pass_fds=held):
             return _complain("The virtual environment .venv could not be made: see above.")
     BUILDING.touch()
-    if not _install(names):
+    if not _install(names, held):
         return 1
     for built in (names, names[:1]):  # the tools' file contains what runs, too
         _stamp(built).write_text(_digest(built))
@@ -71,7 +88,7 @@ def _build(names: Sequence[str]) -> int:
     return 0
 
 
-def _install(names: Sequence[str]) -> bool:
+def _install(names: Sequence[str], held: Sequence[int]) -> bool:
     """Fetches and installs the packages, each verified by its hash, saying how far it is."""
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--require-hashes", "--progress-bar", "off"]
@@ -79,7 +96,12 @@ def _install(names: Sequence[str]) -> bool:
         command += ["-r", str(ROOT / name)]
     total = len({line.split("==")[0] for name in names for line in _pins(name)})
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=held,
     ) as pip:
         said = _shown(pip.stdout or [], total)
     if pip.returncode == 0:
@@ -115,12 +137,13 @@ def _shown(lines: Iterable[str], total: int) -> list[str]:
 
 
 def _works(python: Path) -> bool:
-    """Whether this Python runs and has pip: not so in a .venv that was moved or cut short."""
+    """Whether it is this version and has pip: not so in a .venv that was moved or cut short."""
+    script = "import sys, pip; print(*sys.version_info[:2])"
     try:
-        asked = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False)
+        asked = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
     except OSError:
         return False
-    return asked.returncode == 0
+    return asked.stdout.split() == VERSION
 
 
 def _pins(name: str) -> list[str]:
@@ -133,8 +156,8 @@ def _stamp(names: Sequence[str]) -> Path:
 
 
 def _digest(names: Sequence[str]) -> str:
-    """Changes with the requirements files, and with the place: a .venv cannot be moved."""
-    texts = [str(ROOT), *((ROOT / name).read_text() for name in names)]
+    """Changes with the requirements files, the Python, and the place: a .venv cannot be moved."""
+    texts = [str(ROOT), *VERSION, *((ROOT / name).read_text() for name in names)]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
@@ -144,5 +167,9 @@ def _complain(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.pop("PYTHONPATH", None)
+    for name in NOT_FOR_PIP:
+        os.environ.pop(name, None)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may have no `…`
     sys.exit(main(sys.argv[1:]))

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,7 +9,13 @@ INTERNAL = {"help", "packages", "tools", "python"}
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        ["make", *words],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": "elsewhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -22,12 +29,13 @@ def test_make_alone_lists_every_command() -> None:
 
 def test_a_python_that_is_too_old_is_a_sentence(tmp_path: Path) -> None:
     old = tmp_path / "python3.8"
-    old.write_text("#!/bin/sh\nexit 1\n")
+    old.write_text(f"#!/bin/sh\nprintenv PYTHONPATH >> {tmp_path}/path\nexit 1\n")
     old.chmod(0o755)
     refused = make(f"PYTHON={old}", "up")
     assert refused.returncode != 0
     assert "photofeed needs Python 3.11 or newer" in refused.stderr
     assert "make PYTHON=" in refused.stderr
+    assert (tmp_path / "path").read_text() == ""  # modules of elsewhere are not for us
 
 
 def test_the_ci_script_runs_the_checks_and_the_readmes_test_command() -> None:

@@ -1,5 +1,6 @@
 """stack/setup.py in a checkout of the test's own, with requirements that need no network."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -39,10 +40,12 @@ def write_requirements(folder: Path) -> None:
 
 def setup(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    # Latin-1 has no `…`; a person's PIP_USER would be an error in a .venv.
+    env |= {"PIP_NO_INDEX": "1", "PIP_USER": "1", "PYTHONIOENCODING": "latin-1"}
     return subprocess.run(
         [sys.executable, "-P", "stack/setup.py", *words],
         cwd=checkout,
-        env=env | {"PIP_NO_INDEX": "1"},
+        env=env,
         capture_output=True,
         text=True,
         timeout=120,
@@ -82,6 +85,19 @@ def test_a_venv_whose_making_was_interrupted_is_made_anew(checkout: Path) -> Non
     assert runs(checkout)
     assert not (checkout / ".venv" / "remains").exists()
     assert not (checkout / ".venv" / "half-built").exists()
+
+
+def test_a_make_waits_for_what_a_killed_one_has_left_running(checkout: Path) -> None:
+    with (checkout / ".local" / "setup.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = subprocess.Popen(
+            [sys.executable, "-P", "stack/setup.py"], cwd=checkout, stdout=subprocess.PIPE
+        )
+        assert waiting.stdout
+        assert b"Another make is making .venv" in waiting.stdout.readline()
+        assert waiting.poll() is None
+    assert waiting.wait(timeout=60) == 0
+    waiting.stdout.close()
 
 
 def test_the_requirements_name_no_place_but_the_registry_of_the_reader() -> None:
