@@ -6,14 +6,20 @@ from typing import Self
 from storage.bodies import Bodies
 from storage.claims import Claims
 from storage.connections import Server, StorageSettings
-from storage.errors import StorageError, StorageUnavailableError
+from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
 from storage.limits import Limits
 from storage.photos import Photos
 from storage.queues import Queues
 from storage.sessions import SessionCopies
 from storage.timelines import Timelines
 
-__all__ = ["Storage", "StorageError", "StorageSettings", "StorageUnavailableError"]
+__all__ = [
+    "Storage",
+    "StorageError",
+    "StorageRefusedError",
+    "StorageSettings",
+    "StorageUnavailableError",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import redis
 
-from storage.errors import StorageUnavailableError
+from storage.errors import StorageRefusedError, StorageUnavailableError
 
 FAILURES_TO_OPEN = 5
 """Failures without a success between them after which nothing is tried for a moment."""
@@ -29,7 +29,10 @@ class Circuit:
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Runs a call to the store. Raises StorageUnavailableError, whatever goes wrong there."""
+        """Runs a call to the store. Raises StorageUnavailableError, whatever goes wrong there.
+
+        StorageRefusedError where it answered, and would answer the same again.
+        """
         self._admit()
         try:
             yield
@@ -37,7 +40,8 @@ class Circuit:
             self._failed()
             raise StorageUnavailableError(self._part, type(error).__name__) from error
         except redis.RedisError as error:  # it answered: refused, out of memory, no such script
-            raise StorageUnavailableError(self._part, str(error)) from error
+            kind = StorageUnavailableError if _passes(error) else StorageRefusedError
+            raise kind(self._part, str(error)) from error
         else:
             self._succeeded()
 
@@ -65,3 +69,13 @@ class Circuit:
         if self._failures:
             with self._lock:
                 self._failures = 0
+
+
+def _passes(error: redis.RedisError) -> bool:
+    """Whether the same command may be answered otherwise later.
+
+    What passes has a code (OOM, BUSY, MISCONF, READONLY …), which redis-py makes a class of or
+    leaves as the first word; it takes away only the ERR of a command that is wrong for good.
+    """
+    code = str(error).partition(" ")[0]
+    return type(error) is not redis.ResponseError or (code.isupper() and code != "WRONGTYPE")

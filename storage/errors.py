@@ -16,3 +16,10 @@ class StorageUnavailableError(StorageError):
         super().__init__(f"{part} is unavailable" + (f": {reason}" if reason else ""))
         self.part = part
         self.answered = answered
+
+
+class StorageRefusedError(StorageUnavailableError):
+    """A store is there and will not do what was asked: the same again is refused again.
+
+    To a reader and to the API it is as good as away; a worker counts it as an attempt.
+    """

@@ -19,7 +19,7 @@ from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.connections import StorageSettings
-from storage.errors import StorageUnavailableError
+from storage.errors import StorageRefusedError, StorageUnavailableError
 
 RENDITION_SIDES = (1080, 640, 320)
 """Longest sides in pixels, which name the objects. The same as in workers.imaging."""
@@ -29,6 +29,21 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 _GONE = {"404", "NoSuchKey", "NotFound"}
 _ABSENT_BUCKET = {"404", "NoSuchBucket"}
 _MADE_ALREADY = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_REFUSALS = {
+    "AccessDenied",
+    "AllAccessDisabled",
+    "EntityTooLarge",
+    "InvalidArgument",
+    "InvalidBucketName",
+    "InvalidObjectState",
+    "InvalidRequest",
+    "KeyTooLongError",
+    "MalformedXML",
+    "MethodNotAllowed",
+    "NoSuchBucket",
+}
+"""Answers that are the same again until somebody mends something. Wrong credentials are not among
+them: they concern everything at once, as an outage does."""
 _DELETE_BATCH = 1000
 """The most keys that one delete request takes."""
 
@@ -225,8 +240,8 @@ class Photos:
                     Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
                 )
                 if answer.get("Errors"):
-                    first = answer["Errors"][0]
-                    raise StorageUnavailableError("s3", f"{first.get('Code')} at a delete")
+                    code = str(answer["Errors"][0].get("Code"))
+                    raise _unavailable(code, f"{code} at a delete")
 
 
 def _client(settings: StorageSettings, *, read_seconds: float, attempts: int) -> Any:
@@ -261,9 +276,14 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise StorageUnavailableError("s3", _code(error)) from error
+        raise _unavailable(_code(error), _code(error)) from error
     except (BotoCoreError, OSError) as error:
         raise StorageUnavailableError("s3", type(error).__name__) from error
+
+
+def _unavailable(code: str, reason: str) -> StorageUnavailableError:
+    kind = StorageRefusedError if code in _REFUSALS else StorageUnavailableError
+    return kind("s3", reason)
 
 
 def _code(error: ClientError) -> str:

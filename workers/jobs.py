@@ -13,7 +13,7 @@ from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.events import Event
 from storage import Storage
-from storage.errors import StorageUnavailableError
+from storage.errors import StorageRefusedError, StorageUnavailableError
 from workers import fanout, metrics, photos, removal, stores, timelines
 from workers.errors import FencedError, UnfinishedError
 
@@ -46,7 +46,8 @@ def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
 
     done; stale: claimed, finished or not due; fenced: somebody took over; continued: the rest has
     been rung for; outage: a store was away, which counts as no attempt; failed: an attempt is
-    spent, and the sweeper rings again until the event is quarantined.
+    spent, on a mistake or a store's refusal, and the sweeper rings again until the event is
+    quarantined.
     """
     try:
         event = graph.events.claim(event_id, epoch)
@@ -72,6 +73,9 @@ def _handle(graph: Graph, storage: Storage, event: Event) -> str:
         return "fenced"
     except UnfinishedError:
         return _continue(graph, storage, event)
+    except StorageRefusedError as error:  # an attempt: it would be refused for ever
+        log.error("store refuses", error=str(error))  # noqa: TRY400 - no trace needed
+        return "failed"
     except (StorageUnavailableError, GraphUnavailableError) as error:
         log.warning("store away", error=str(error))
         _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS)

@@ -15,7 +15,7 @@ from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.photos import Photo
 from storage import Storage
-from storage.errors import StorageUnavailableError
+from storage.errors import StorageRefusedError, StorageUnavailableError
 from workers.decoding import PROCESSING_FAILED, render_apart
 from workers.errors import FencedError
 from workers.imaging import MAX_BYTES, ImageRefusedError, Rendered
@@ -48,9 +48,14 @@ def process(graph: Graph, storage: Storage, event: Event) -> None:
 
 
 def _settle(graph: Graph, storage: Storage, event: Event, photo: Photo) -> None:
-    """Bring the photo to `ready` or `failed`; that a store is away meanwhile is no try."""
+    """Bring the photo to `ready` or `failed`; that a store is away meanwhile is no try.
+
+    A refusal is one: to renew the lease would forgive it for ever.
+    """
     try:
         _decide(graph, storage, event, photo)
+    except StorageRefusedError:
+        raise
     except (StorageUnavailableError, GraphUnavailableError):
         with contextlib.suppress(GraphUnavailableError):
             _renew(graph, event, tries=event.cursor)

@@ -8,7 +8,7 @@ import pytest
 import redis
 from environs import Env, EnvValidationError
 
-from storage import Storage, StorageSettings, StorageUnavailableError
+from storage import Storage, StorageRefusedError, StorageSettings, StorageUnavailableError
 from storage.circuit import FAILURES_TO_OPEN, OPEN_SECONDS, Circuit
 from storage.connections import Server
 from tests.eventually import eventually
@@ -78,6 +78,26 @@ def test_while_one_call_probes_the_others_are_refused() -> None:
     assert not succeeds(circuit)
     leave.set()
     eventually(lambda: succeeds(circuit))
+
+
+def test_only_what_is_refused_for_good_is_a_refusal(storage: Storage, user: int) -> None:
+    passing = [
+        redis.ResponseError("BUSY Redis is busy running a script."),
+        redis.ResponseError("MISCONF Redis is configured to save RDB snapshots"),
+        redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+        redis.ReadOnlyError("You can't write against a read only replica."),
+        redis.BusyLoadingError("Redis is loading the dataset in memory"),
+        redis.AuthenticationError("Authentication required."),
+    ]
+    for error in passing:
+        with pytest.raises(StorageUnavailableError) as outage:
+            fail(Circuit("cache"), error)
+        assert not isinstance(outage.value, StorageRefusedError)
+    storage.cache.client.set(f"tl:{user:014x}", "no list")
+    with pytest.raises(StorageRefusedError):
+        storage.timelines.whole(user)
+    with pytest.raises(StorageRefusedError), storage.cache.guard():
+        storage.cache.client.execute_command("NOSUCHCOMMAND")  # type: ignore[no-untyped-call]
 
 
 def test_errors_that_the_server_answers_with_do_not_open_the_circuit() -> None:

@@ -15,7 +15,7 @@ import pytest
 import requests
 from environs import Env
 
-from storage import Storage, StorageSettings, StorageUnavailableError
+from storage import Storage, StorageRefusedError, StorageSettings, StorageUnavailableError
 from storage.photos import RENDITION_SIDES, Photos, Upload
 from tests.eventually import eventually
 from tests.proxy import Proxy
@@ -337,6 +337,15 @@ def test_wrong_credentials_are_said_as_unavailable(settings: StorageSettings) ->
         photos.ping()
     with pytest.raises(StorageUnavailableError):
         photos.read_upload("x", limit_bytes=1)
+    photos.close()
+
+
+def test_a_bucket_that_is_not_there_is_a_refusal(settings: StorageSettings) -> None:
+    photos = Photos(replace(settings, s3_bucket="no-such-bucket-here"))
+    with pytest.raises(StorageRefusedError):
+        photos.read_upload("x", limit_bytes=1)
+    with pytest.raises(StorageRefusedError):
+        photos.remove("x")
     photos.close()
 
 

@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from graph import Graph
-from graph.events import Event
+from graph.events import ATTEMPTS, Event
 from storage import Storage
 from storage.queues import NAMES, QUEUE_OF_KIND
 from tests.races.stage import Stage
@@ -57,6 +57,21 @@ def test_a_cache_that_is_away_is_no_attempt_and_the_event_is_soon_due_again(stag
             assert run(cut_off.graph, cut_off.storage, again.id, again.epoch) == "outage"
             stage.town.end_lease(event.id)
     assert stage.do(stage.town.find_event(event.id)) == "done"
+
+
+def test_a_refusal_counts_as_an_attempt_and_ends_in_quarantine(stage: Stage) -> None:
+    author = stage.town.user()
+    _post, event = stage.town.post(author)
+    stage.storage.cache.client.set(f"tl:{author:014x}", "no list")
+    for attempt in range(ATTEMPTS):
+        again = stage.town.find_event(event.id)
+        assert again
+        assert again.attempts == attempt
+        assert stage.do(again) == "failed"
+        stage.town.end_lease(event.id)
+    assert stage.do(stage.town.find_event(event.id)) == "stale"
+    assert event.id in {one.id for one in stage.graph.events.quarantined(10_000)}
+    stage.evict_list(author)
 
 
 def test_a_graph_that_is_away_leaves_the_event_to_the_sweeper(stage: Stage) -> None:
