@@ -22,22 +22,31 @@ def rebuild(graph: Graph, storage: Storage, user_id: int) -> bool:
     is being left: a page of followers read before may still be pushed. Raises
     StorageUnavailableError, GraphUnavailableError.
     """
+    try:
+        outcome = _outcome(graph, storage, user_id)
+    except (StorageUnavailableError, GraphUnavailableError):
+        metrics.TIMELINE_REBUILDS.labels(outcome="failed").inc()
+        raise
+    metrics.TIMELINE_REBUILDS.labels(outcome=outcome).inc()
+    return outcome == "built"
+
+
+def _outcome(graph: Graph, storage: Storage, user_id: int) -> str:
+    """In one word: built, busy (another builds), held (being left) or refused (dropped since)."""
     token = storage.timelines.begin(user_id)
     if token is None:
-        return _counted("busy")
+        return "busy"
     try:
         pull = graph.posts.feed_page(user_id, before=ABOVE_NOTHING, limit=storage.timelines.cap)
     except GraphUnavailableError:
         _abort(storage, user_id, token)
-        metrics.TIMELINE_REBUILDS.labels(outcome="failed").inc()
         raise
     if pull.held:
         storage.timelines.abort(user_id, token)
-        return _counted("held")
+        return "held"
     watermark = pull.post_ids[-1] if len(pull.post_ids) == storage.timelines.cap else 0
-    if storage.timelines.finish(user_id, token, pull.post_ids, watermark=watermark):
-        return _counted("built")
-    return _counted("refused")
+    built = storage.timelines.finish(user_id, token, pull.post_ids, watermark=watermark)
+    return "built" if built else "refused"
 
 
 def _abort(storage: Storage, user_id: int, token: str) -> None:
@@ -46,8 +55,3 @@ def _abort(storage: Storage, user_id: int, token: str) -> None:
         storage.timelines.abort(user_id, token)
     except StorageUnavailableError:
         log.warning("build lock left to run out", user_id=user_id)
-
-
-def _counted(outcome: str) -> bool:
-    metrics.TIMELINE_REBUILDS.labels(outcome=outcome).inc()
-    return outcome == "built"

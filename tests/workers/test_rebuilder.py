@@ -4,11 +4,17 @@ import pytest
 from prometheus_client import REGISTRY
 
 from graph import Graph
-from storage import Storage
+from storage import Storage, StorageUnavailableError
 from tests.eventually import eventually
 from tests.races.stage import Stage
 from workers import rebuilder
+from workers.rebuild import rebuild
 from workers.rebuilder import Rebuilder
+
+
+def counted(outcome: str) -> float:
+    labels = {"outcome": outcome}
+    return REGISTRY.get_sample_value("photofeed_timeline_rebuilds_total", labels) or 0
 
 
 def test_a_timeline_asked_for_is_built_behind_the_answer(stage: Stage) -> None:
@@ -52,24 +58,37 @@ def test_a_user_asked_for_many_times_is_built_once(
 def test_what_is_asked_for_beyond_the_bound_is_dropped_and_counted(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dropped() -> float:
-        labels = {"outcome": "dropped"}
-        return REGISTRY.get_sample_value("photofeed_timeline_rebuilds_total", labels) or 0
-
     gate = Gate()
     monkeypatch.setattr(rebuilder, "rebuild", gate.rebuild)
-    before = dropped()
+    before = counted("dropped")
     background = Rebuilder(stage.graph, stage.storage, threads=1, pending=2)
     background.ask(0)
     eventually(lambda: gate.built == [0])
     for user_id in range(1, 6):
         background.ask(user_id)
-    assert dropped() - before == 3
+    assert counted("dropped") - before == 3
     gate.open.set()
     eventually(lambda: gate.built == [0, 1, 2])
     background.ask(5)
     eventually(lambda: gate.built == [0, 1, 2, 5], seconds=5)
     background.close()
+
+
+def test_a_rebuild_for_which_a_store_was_away_is_counted_as_failed(stage: Stage) -> None:
+    viewer = stage.town.user()
+    cut_off = stage.behind_proxies()
+    before = counted("failed")
+    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+        rebuild(cut_off.graph, cut_off.storage, viewer)
+    assert counted("failed") - before == 1
+    hold = cut_off.at_query("posts/feed_page")
+    running = stage.begin(rebuild, cut_off.graph, cut_off.storage, viewer)
+    hold.wait()
+    with cut_off.to_cache.outage():
+        hold.release()
+        with pytest.raises(StorageUnavailableError):
+            running.result(10)
+    assert counted("failed") - before == 2
 
 
 def test_a_rebuild_that_fails_does_not_end_the_thread(
