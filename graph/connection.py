@@ -80,6 +80,15 @@ class GraphSettings:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ping:
+    """A question that somebody asked: whoever asks before its answer waits for the same one."""
+
+    thread: threading.Thread
+    problems: list[GraphError]
+    until: float
+
+
 class Connection:
     """One driver: made after a fork, never shared with a child; any number of threads."""
 
@@ -95,7 +104,8 @@ class Connection:
             notifications_min_severity="OFF",
             telemetry_disabled=True,
         )
-        self._pinging: threading.Thread | None = None
+        self._pinging: _Ping | None = None
+        self._ping_lock = threading.Lock()
 
     def close(self) -> None:
         """Close all connections."""
@@ -124,15 +134,22 @@ class Connection:
         The driver has no time-out for an answer (a stopped server takes the question), so a
         thread asks; while one still waits, the graph is not asked again.
         """
-        if self._pinging is None or not self._pinging.is_alive():
-            problems: list[GraphError] = []
-            self._pinging = threading.Thread(target=self._ask, args=(problems,), daemon=True)
-            self._pinging.start()
-            self._pinging.join(PING_SECONDS)
-            if problems:
-                raise problems[0]
-        if self._pinging.is_alive():
+        pinging = self._ping_under_way()
+        pinging.thread.join(max(0.0, pinging.until - time.monotonic()))
+        if pinging.thread.is_alive():
             raise GraphUnavailableError(f"no answer in {PING_SECONDS} s")
+        if pinging.problems:
+            raise pinging.problems[0]
+
+    def _ping_under_way(self) -> _Ping:
+        with self._ping_lock:
+            if self._pinging is None or not self._pinging.thread.is_alive():
+                problems: list[GraphError] = []
+                thread = threading.Thread(target=self._ask, args=(problems,), daemon=True)
+                until = time.monotonic() + PING_SECONDS
+                self._pinging = _Ping(thread=thread, problems=problems, until=until)
+                thread.start()
+            return self._pinging
 
     def _ask(self, problems: list[GraphError]) -> None:
         try:

@@ -62,6 +62,11 @@ def test_the_graph_answers_and_the_clocks_agree(graph: Graph) -> None:
     assert abs(graph.clock_offset_seconds()) < 5
 
 
+def test_pings_at_once_all_hear_that_the_graph_answers(graph: Graph) -> None:
+    for _ in range(10):
+        assert together(*[graph.ping] * 4) == [None] * 4
+
+
 def test_a_graph_that_is_down_is_unavailable_within_seconds(far: Graph, proxy: Proxy) -> None:
     calls: list[Callable[[], object]] = [
         far.ping,
