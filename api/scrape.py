@@ -1,11 +1,10 @@
 """What the operators' app learns from the stores at the moment it is asked, in bounded time."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -13,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from api.services.asking import Asking
 from graph import Graph
 from graph.errors import GraphError
 from storage import Storage
@@ -37,7 +37,7 @@ class Scrape:
     """Asks every store at once and waits for none beyond the deadline."""
 
     def __init__(self, graph: Graph, storage: Storage) -> None:
-        self._asks: dict[str, Callable[[], Any]] = {
+        questions: dict[str, Callable[[], Any]] = {
             "neo4j": graph.ping,
             "queue": storage.ping_queue,
             "cache": storage.ping_cache,
@@ -46,19 +46,13 @@ class Scrape:
             "oldest": graph.events.oldest_due_seconds,
             **{f"depth:{name}": partial(storage.queues.depth, name) for name in NAMES},
         }
-        self._threads = ThreadPoolExecutor(len(self._asks), thread_name_prefix="scrape")
-        self._running: dict[str, Future[Any]] = {}
-        self._lock = Lock()
+        self._asking = Asking(questions, threads_name="scrape")
 
     def look(self) -> Seen:
         """What each store says now. A store that is down or slow breaks nothing."""
-        with self._lock:  # one asks, the others read the same answers a moment later
-            for name, ask in self._asks.items():
-                # A question that still hangs is not asked again: threads would pile up.
-                if name not in self._running or self._running[name].done():
-                    self._running[name] = self._threads.submit(ask)
-            wait(self._running.values(), timeout=DEADLINE_SECONDS)
-            answered = {name: asked for name, asked in self._running.items() if succeeded(asked)}
+        asked = self._asking.answers()
+        wait(asked.values(), timeout=DEADLINE_SECONDS)
+        answered = {name: answer for name, answer in asked.items() if succeeded(answer)}
         return Seen(
             up={name: name in answered for name in ("neo4j", "queue", "cache", "s3")},
             depths={

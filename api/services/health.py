@@ -1,11 +1,12 @@
 """Whether this process can do its work, asked of each store at once and within a bound."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from api.services.asking import Asking
 from graph import Graph
 from graph.errors import GraphError
 from storage import Storage
@@ -32,12 +33,21 @@ class Health:
 
 
 class HealthChecks:
-    """Asks the stores side by side; a check that hangs holds a thread of its own and no request."""
+    """Asks the stores side by side; probes at the same time share what is being asked.
+
+    So a check that hangs holds one thread, however many probes come, and no other check.
+    """
 
     def __init__(self, graph: Graph, storage: Storage) -> None:
         self._graph = graph
-        self._storage = storage
-        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
+        questions = {
+            "neo4j": self._neo4j,
+            "queue": storage.ping_queue,
+            "cache": storage.ping_cache,
+            "s3": storage.photos.ping,
+            "oldest": graph.events.oldest_due_seconds,
+        }
+        self._asking = Asking(questions, threads_name="health")
 
     def check(self) -> Health:
         """How things are now.
@@ -46,13 +56,8 @@ class HealthChecks:
         Without the cache or a queue it does: degraded.
         """
         until = monotonic() + _PATIENCE_SECONDS
-        asked: dict[str, Future[Any]] = {
-            "neo4j": self._threads.submit(self._neo4j),
-            "queue": self._threads.submit(self._storage.ping_queue),
-            "cache": self._threads.submit(self._storage.ping_cache),
-            "s3": self._threads.submit(self._storage.photos.ping),
-        }
-        oldest = self._threads.submit(self._graph.events.oldest_due_seconds)
+        asked = self._asking.answers()
+        oldest = asked.pop("oldest")
         said = {part: _said(future, until) for part, future in asked.items()}
         ready = said["neo4j"] == "ok"
         well = all(word == "ok" for word in said.values())

@@ -1,11 +1,15 @@
+import threading
+
 import pytest
 from flask import Flask
 
 from api.app import create_app
+from api.services.health import HealthChecks
 from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
 from tests.api.people import ask
+from tests.graph.making import together
 from workers.rebuilder import Rebuilder
 
 
@@ -47,3 +51,18 @@ def test_a_clock_that_is_off_is_not_ready(
     answer = ask(create_app(SETTINGS, graph, storage, rebuilder), "GET", "/readyz")
     assert answer.status_code == 503
     assert "clock" in answer.json["checks"]["neo4j"]
+
+
+def test_a_graph_that_hangs_makes_no_other_part_look_silent(
+    graph: Graph, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(graph, "ping", lambda: answers.wait(30))
+    monkeypatch.setattr(graph.events, "oldest_due_seconds", lambda: float(answers.wait(30)))
+    monkeypatch.setattr("api.services.health._PATIENCE_SECONDS", 1.5)
+    checks = HealthChecks(graph, storage)
+    for health in together(*[checks.check] * 8):
+        assert not isinstance(health, Exception), health
+        assert (health.neo4j, health.oldest_event_seconds) == ("no answer in time", None)
+        assert (health.queue, health.cache, health.s3) == ("ok", "ok", "ok")
+    answers.set()
