@@ -8,7 +8,7 @@ import sys
 from environs import Env, EnvValidationError
 
 from stack import commands, jars
-from stack.errors import InterruptedStartError, StackError, disk_full
+from stack.errors import InterruptedStartError, StackError, explained
 from stack.settings import ROOT, StackSettings
 
 
@@ -21,10 +21,10 @@ def main(arguments: list[str]) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except OSError as error:
-        full = disk_full(error)
-        if full is None:
+        sentence = explained(error)
+        if sentence is None:
             raise
-        print(f"\n{full}", file=sys.stderr)
+        print(f"\n{sentence}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, InterruptedStartError):
         return 130

@@ -11,8 +11,13 @@ class InterruptedStartError(Exception):
     """The person has asked for the end while things were still being started."""
 
 
-def disk_full(error: OSError) -> StackError | None:
-    """The sentence for a full disk, or None if `error` is another one."""
+def explained(error: OSError) -> StackError | None:
+    """The sentence for a full disk or a file of somebody else's; None for any other error."""
+    if isinstance(error, PermissionError):
+        return StackError(
+            f"{error.filename or 'Something'}: permission denied. If a sudo made it, give it back "
+            "to yourself (sudo chown -R); or name a folder of your own in STACK_FOLDER."
+        )
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
     return StackError(

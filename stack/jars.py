@@ -161,8 +161,9 @@ def _fetch(jar: Jar, context: MavenContext, library: Path, stop: threading.Event
         if not _right(draft, jar):
             raise ConnectionError(f"{jar.coordinate} arrived with other bytes than the lock names")
         place(draft, library / jar.file_name)
+        cached = _cache_path(jar)
         with suppress(OSError):  # a courtesy to the next clone; the cache may be read-only
-            place(draft, _cache_path(jar))
+            place(draft, cached) if cached else None
 
     _retried(download, stop=stop)
 
@@ -218,12 +219,16 @@ def _taken_from(sources: Iterable[Path], jar: Jar, library: Path) -> bool:
 
 
 def _nearby(jar: Jar, near: Sequence[Path]) -> list[Path]:
-    return [*(library / jar.file_name for library in near), _cache_path(jar)]
+    cached = _cache_path(jar)
+    return [*(library / jar.file_name for library in near), *([cached] if cached else [])]
 
 
-def _cache_path(jar: Jar) -> Path:
-    """Where the user's own Maven cache has it, or would have it."""
-    context = MavenContext()
+def _cache_path(jar: Jar) -> Path | None:
+    """Where the user's own Maven cache has it, or would have it; None for one without a home."""
+    try:
+        context = MavenContext()
+    except RuntimeError:
+        return None
     artifact = _artifact(jar, context)
     return context.repo_cache / artifact.component.path_prefix / artifact.cached_filename
 

@@ -28,6 +28,9 @@ FREE_PORTS = range(20_000, 22_500)
 none of those takes it between our look and the part's start, +10,008 included."""
 
 TRIES = 400
+HIGHEST = 65_535
+CALL_SECONDS = 0.5
+TAKEN = "is taken: another program listens there"
 
 
 def choose(
@@ -41,21 +44,15 @@ def choose(
     """A port for each name: the one asked for, else the last one, else the usual, else a free one.
 
     Remembers them in `memory`; says each that is not the usual one. Without `usual` any free port
-    is right and nothing is said. Raises StackError if a port that was asked for is taken.
+    is right and nothing is said. Raises StackError if a port that was asked for cannot be had.
     """
+    names = list(names)
     last = _remembered(memory)
-    chosen: dict[str, int] = {}
+    chosen = _asked_for({name: asked[name] for name in names if name in asked} if asked else {})
     for name in names:
-        taken = _all_of(chosen)
-        wanted = (asked or {}).get(name)
-        if wanted:
-            if not _free(name, wanted, taken):
-                raise StackError(
-                    f"Port {wanted} was asked for {name}, but another program listens there. "
-                    "Stop that program, or ask for another port (see docs/running.md)."
-                )
-            chosen[name] = wanted
+        if name in chosen:
             continue
+        taken = _all_of(chosen)
         candidates = [port for port in (last.get(name), (usual or {}).get(name)) if port]
         port = next((port for port in candidates if _free(name, port, taken)), None)
         chosen[name] = port or _any_free(name, taken)
@@ -68,14 +65,46 @@ def choose(
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on this port of the loopback address."""
+    """Whether we may listen on this port of the loopback address, and nobody else does."""
+    return obstacle(port) is None
+
+
+def obstacle(port: int) -> str | None:
+    """Why we cannot listen on this port, as the end of a sentence; None if we can."""
+    if not 0 < port <= HIGHEST:
+        return f"does not exist: ports go from 1 to {HIGHEST}"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except (OSError, OverflowError):
-            return False
-    return True
+        except PermissionError:
+            return "may not be opened by you: permission denied (mostly so below 1024)"
+        except OSError:
+            return TAKEN
+    return TAKEN if _answers(port) else None
+
+
+def _answers(port: int) -> bool:
+    """Where binding beside a listener of all addresses is allowed, only a call tells of it."""
+    with socket.socket() as caller:
+        caller.settimeout(CALL_SECONDS)
+        return caller.connect_ex((HOST, port)) == 0
+
+
+def _asked_for(asked: Mapping[str, int]) -> dict[str, int]:
+    """The same ports, all of which can be had together. Raises StackError."""
+    chosen: dict[str, int] = {}
+    for name, port in asked.items():
+        for offset in SPANS.get(name, (0,)):
+            needed = port + offset
+            own = f"Port {port} was asked for {name}"
+            also = f"{own}, which also needs {needed}. That port" if offset else f"{own}. It"
+            other = next((one for one in chosen if needed in _all_of({one: chosen[one]})), None)
+            why = f"was asked for {other} too" if other else obstacle(needed)
+            if why:
+                raise StackError(f"{also} {why}. Ask for another port (see docs/running.md).")
+        chosen[name] = port
+    return chosen
 
 
 def _remembered(memory: Path) -> dict[str, int]:

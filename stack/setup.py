@@ -47,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
             return 0 if _fresh(names) else _build(names, lock)
     except KeyboardInterrupt:
         return 130
+    except PermissionError as error:
+        return _complain(f"{error}. If a sudo made it, give it back to yourself (sudo chown -R).")
     except OSError as error:
         return _complain(f"{error}. If the disk is full, free about 2 GB; then run it again.")
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stack.errors import InterruptedStartError, StackError, disk_full
+from stack.errors import InterruptedStartError, StackError, explained
 from stack.part import Part, Process, Program
 
 LOOK_SECONDS = 0.1
@@ -70,8 +70,8 @@ class Supervisor:
                     future.result()
                 except BaseException as error:
                     self._stop.set()  # so that the others are not waited for
-                    full = disk_full(error) if isinstance(error, OSError) else None
-                    raise full or error from error
+                    sentence = explained(error) if isinstance(error, OSError) else None
+                    raise sentence or error from error
 
     def process(self, name: str) -> Process:
         """The process of that name. Raises KeyError."""
@@ -172,7 +172,7 @@ class Supervisor:
         try:
             process.start()
         except OSError as error:
-            raise disk_full(error) or StackError(f"{program.name}: {error}") from error
+            raise explained(error) or StackError(f"{program.name}: {error}") from error
 
 
 def _missing(needs: Sequence[Part]) -> list[str]:

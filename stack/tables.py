@@ -83,11 +83,21 @@ def show_status(known: Iterable[Record], *, launcher: str) -> None:
     """Prints the processes that run: pid, for how long, how much memory with their children."""
     table = Table("part", "pid", "runs for", "memory", box=SIMPLE)
     for record in sorted(known, key=lambda one: one.pid):
-        process = psutil.Process(record.pid)
-        seconds = int(time.time() - process.create_time())
-        children = [] if record.name == launcher else process.children(recursive=True)
-        family = [process, *children]
-        megabytes = sum(one.memory_info().rss for one in family) / 1e6
+        try:
+            process = psutil.Process(record.pid)
+            seconds = int(time.time() - process.create_time())
+            children = [] if record.name == launcher else process.children(recursive=True)
+        except psutil.NoSuchProcess:
+            continue  # it has ended since the record was read
+        megabytes = sum(_memory(one) for one in (process, *children)) / 1e6
         lasts = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
         table.add_row(record.name, str(record.pid), lasts, f"{megabytes:.0f} MB")
     Console().print(table)
+
+
+def _memory(process: psutil.Process) -> int:
+    """Bytes; 0 for one that has ended since it was found."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0

@@ -1,11 +1,13 @@
 """Stores that somebody else runs: what a newcomer reads when their settings are wrong."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stack import LocalStack, StackError, StackSettings
+from stack.errors import explained
 from stack.neo4j import ExternalNeo4j, Login
 from stack.redis import ExternalRedis
 from stack.s3 import Bucket, ExternalS3
@@ -100,3 +102,9 @@ def test_the_database_that_is_named_counts_for_an_external_neo4j_alone(
     stack.supervisor.start = lambda *_, **__: None  # type: ignore[method-assign] # only told
     stack.start_stores()
     assert stack.env["NEO4J_DATABASE"] == told
+
+
+def test_a_folder_of_somebody_elses_is_a_sentence() -> None:
+    said = str(explained(PermissionError(errno.EACCES, "Permission denied", "the/lock")))
+    assert said.startswith("the/lock: permission denied.")
+    assert "STACK_FOLDER" in said

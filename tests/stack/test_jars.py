@@ -201,3 +201,9 @@ def test_the_committed_lock_names_each_jar_once_with_its_hash() -> None:
     locked = jars.read_lock()
     assert len({jar.file_name for jar in locked}) == len(locked) > 200
     assert all(len(jar.sha256) == 64 for jar in locked)
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as for a uid that nobody knows
+    assert jars._cache_path(Jar(coordinate="a:b:1", sha256="")) is None

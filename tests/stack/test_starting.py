@@ -128,8 +128,46 @@ def test_a_remembered_port_that_is_taken_by_now_gives_way(tmp_path: Path) -> Non
 
 
 def test_a_port_that_is_asked_for_and_taken_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with taken() as port, pytest.raises(StackError, match=f"Port {port} was asked for api"):
+    with taken() as port, pytest.raises(StackError, match=f"{port} was asked for api. It is taken"):
         ports.choose(["api"], memory=tmp_path / "p", usual=None, asked={"api": port}, say=print)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"api": 22_600, "admin": 22_600}, r"asked for admin\. It was asked for api too"),
+        (
+            {"api": 22_608, "s3": 22_600},
+            r"s3, which also needs 22608\. That port was asked for api",
+        ),
+        ({"api": 65_536}, "does not exist: ports go from 1 to 65535"),
+        ({"s3": 65_535}, "also needs 65536. That port does not exist"),
+        ({"api": -1}, "does not exist"),
+    ],
+)
+def test_why_a_port_cannot_be_had_is_said(
+    tmp_path: Path, asked: dict[str, int], sentence: str
+) -> None:
+    with pytest.raises(StackError, match=sentence):
+        ports.choose(asked, memory=tmp_path / "p", usual=None, asked=asked, say=print)
+
+
+def test_a_port_that_is_asked_for_is_kept_from_those_before_it(tmp_path: Path) -> None:
+    wanted = ports.choose(["api"], memory=tmp_path / "p", usual=None, asked=None, say=print)["api"]
+    chosen = ports.choose(
+        ["api", "admin"],
+        memory=tmp_path / "p",
+        usual={"api": wanted, "admin": 8001},
+        asked={"admin": wanted},
+        say=print,
+    )
+    assert chosen["admin"] == wanted
+    assert chosen["api"] != wanted
+
+
+def test_a_listener_on_all_addresses_has_taken_the_port_too() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as everywhere:  # noqa: S104 - nobody is answered
+        assert not is_free(everywhere.getsockname()[1])
 
 
 def test_s3_gets_a_base_whose_other_ports_are_free_too(tmp_path: Path) -> None:
