@@ -2,100 +2,26 @@
 
 import base64
 import hashlib
-import secrets
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import requests
-from environs import Env
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.ids import new_id
 from graph.photos import Photo
-from storage import Storage, StorageSettings, StorageUnavailableError
-from storage.photos import Photos
+from storage import Storage, StorageRefusedError, StorageUnavailableError
 from tests import images
 from tests.proxy import Proxy
+from tests.workers.uploads import Uploaded, put
 from workers import jobs, photos
 from workers.decoding import DecodingInterruptedError, Limits, render_apart
 from workers.errors import FencedError
-
-
-@pytest.fixture(scope="module")
-def owner_id(graph: Graph) -> int:
-    user_id = new_id()
-    name = f"p{secrets.token_hex(6)}"
-    graph.users.create(user_id=user_id, username=name, name=name, password_hash="-")
-    return user_id
-
-
-@pytest.fixture
-def proxy(storage: Storage) -> Iterator[Proxy]:
-    assert storage
-    upstream = urlsplit(StorageSettings.from_env(Env()).s3_endpoint_url)
-    with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def through(storage: Storage, proxy: Proxy) -> Storage:
-    """The stores with S3 behind the proxy."""
-    endpoint = f"http://127.0.0.1:{proxy.port}"
-    settings = replace(StorageSettings.from_env(Env()), s3_endpoint_url=endpoint)
-    return replace(storage, photos=Photos(settings))
-
-
-Uploaded = Callable[..., tuple[Photo, Event]]
-
-
-@pytest.fixture
-def uploaded(graph: Graph, storage: Storage, owner_id: int) -> Uploaded:
-    """Makes a photo of these bytes as the API does, and claims its event."""
-
-    def upload(
-        data: bytes | None,
-        content_type: str = "image/jpeg",
-        *,
-        checksum: str | None = None,
-        size_bytes: int | None = None,
-    ) -> tuple[Photo, Event]:
-        photo = graph.photos.create(
-            photo_id=new_id(),
-            owner_id=owner_id,
-            path=secrets.token_urlsafe(16),
-            content_type=content_type,
-            size_bytes=len(data or b"") if size_bytes is None else size_bytes,
-            checksum_sha256=checksum,
-            alt_text=None,
-            expires_at=datetime.now(UTC) + timedelta(hours=1),
-            key=None,
-            fingerprint=None,
-        )
-        if data is not None:
-            put(storage, photo.path, data, content_type)
-        photo, event = graph.photos.complete(photo.id, owner_id=owner_id, event_id=new_id())
-        assert event is not None
-        claimed = graph.events.claim(event.id, event.epoch)
-        assert claimed is not None
-        return photo, claimed
-
-    return upload
-
-
-def put(storage: Storage, path: str, data: bytes, content_type: str = "image/jpeg") -> None:
-    allowed = storage.photos.presign_upload(
-        path, content_type=content_type, size_bytes=len(data), checksum_sha256=None
-    )
-    answer = requests.put(allowed.url, data=data, headers=allowed.headers, timeout=10)
-    assert answer.status_code == 200
 
 
 def now(graph: Graph, photo: Photo) -> Photo:
@@ -291,6 +217,20 @@ def test_a_graph_lost_at_the_verdict_is_no_try_either(
         photos.process(graph, storage, event)
     assert outcome(graph, photo) == ("processing", None)
     assert taken_over(graph, event).cursor == 0
+
+
+def test_a_refusal_of_s3_is_a_try_or_it_would_be_tried_for_ever(
+    graph: Graph, storage: Storage, uploaded: Uploaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise StorageRefusedError("s3", "AccessDenied")
+
+    photo, event = uploaded(images.jpeg())
+    monkeypatch.setattr(storage.photos, "put_rendition", refuse)
+    with pytest.raises(StorageRefusedError):
+        photos.process(graph, storage, event)
+    assert outcome(graph, photo) == ("processing", None)
+    assert taken_over(graph, event).cursor == 1
 
 
 def test_s3_lost_while_the_upload_is_read_leaves_it_processing(
