@@ -95,6 +95,12 @@ ANSWERS: dict[type[Exception], Answer] = {
     graph_errors.ClockOffError: Answer(
         status=503, detail="This server's clock is off; try again.", retry_after=5
     ),
+    graph_errors.ConstraintViolatedError: Answer(
+        status=503,
+        code="graph-unavailable",
+        detail="Others are writing the same. The same request again is safe.",
+        retry_after=AGAIN_SECONDS,
+    ),
     graph_errors.GraphUnavailableError: Answer(
         status=503,
         code="graph-unavailable",

@@ -10,6 +10,7 @@ from graph.errors import ConstraintViolatedError, IdTakenError, KeyTakenError, N
 from graph.events import Event, event_of
 from graph.idempotency_keys import KEY_LIFE_MS, IdempotencyKeys
 from graph.ids import from_ms, to_ms
+from graph.keyed import TRIES, write_keyed
 from graph.owing import write_owing
 from graph.queries import load
 
@@ -72,7 +73,8 @@ class Photos:
     ) -> Photo:
         """A new photo, waiting for its upload, and its idempotency key if one was sent.
 
-        Raises KeyTakenError, NotFoundError (no such active user), IdTakenError.
+        Raises KeyTakenError; KeyInFlightError after 2 s of waiting for another photo with this
+        key; NotFoundError (no such active user); IdTakenError.
         """
         parameters: dict[str, Any] = {
             "photo_id": photo_id,
@@ -87,31 +89,42 @@ class Photos:
             "fingerprint": fingerprint,
             "key_life_ms": KEY_LIFE_MS,
         }
+        for _ in range(TRIES):
+            if photo := self._try(parameters):
+                return photo
+        raise IdTakenError(photo_id)
+
+    def _try(self, parameters: dict[str, Any]) -> Photo | None:
+        """The photo; None if its key had expired and has been freed for another try."""
         try:
-            rows = self._connection.write(CREATE, **parameters)
+            rows = self._write(parameters)
         except ConstraintViolatedError as error:
-            if created := self._created_before(photo_id, owner_id, path):
+            if created := self._created_before(parameters):
                 return created
-            if error.of != "IdempotencyKey" or key is None:
-                raise IdTakenError(photo_id) from error
-            rows = self._create_with_used_key(owner_id, key, parameters)
+            if error.of != "IdempotencyKey":
+                raise IdTakenError(parameters["photo_id"]) from error
+            self._free(parameters["owner_id"], parameters["key"])
+            return None
         if not rows:
             raise NotFoundError
         return _photo_of(rows[0])
 
-    def _created_before(self, photo_id: int, owner_id: int, path: str) -> Photo | None:
-        """The photo of a create() whose own first try had been committed after all."""
-        photo = self.get(photo_id)
-        return photo if photo and (photo.owner_id, photo.path) == (owner_id, path) else None
+    def _write(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        if parameters["key"] is None:
+            return self._connection.write(CREATE, **parameters)
+        return write_keyed(self._connection, CREATE, **parameters)
 
-    def _create_with_used_key(
-        self, owner_id: int, key: str, parameters: dict[str, Any]
-    ) -> list[dict[str, Any]]:
-        """Create once more, now that the key has expired; raises KeyTakenError if it has not."""
+    def _created_before(self, parameters: dict[str, Any]) -> Photo | None:
+        """The photo of a create() whose own first try had been committed after all."""
+        photo = self.get(parameters["photo_id"])
+        own = (parameters["owner_id"], parameters["path"])
+        return photo if photo and (photo.owner_id, photo.path) == own else None
+
+    def _free(self, owner_id: int, key: str) -> None:
+        """Take the key away where it has expired; raises KeyTakenError where it has not."""
         if used := self._keys.by_key(owner_id, key):
             raise KeyTakenError(fingerprint=used.fingerprint, result_id=used.result_id)
         self._keys.free(owner_id, key)
-        return self._connection.write(CREATE, **parameters)
 
     def by_id(self, photo_id: int, *, owner_id: int) -> Photo:
         """A photo of this owner. Raises NotFoundError, also for another's."""

@@ -7,10 +7,8 @@ from graph.connection import Connection
 from graph.errors import (
     ClockOffError,
     ConstraintViolatedError,
-    GraphTimeoutError,
     GraphUnavailableError,
     IdTakenError,
-    KeyInFlightError,
     KeyTakenError,
     NotFoundError,
     PhotoPostedError,
@@ -19,6 +17,7 @@ from graph.errors import (
 from graph.events import Event
 from graph.idempotency_keys import KEY_LIFE_MS, IdempotencyKeys
 from graph.ids import ms_of, new_id
+from graph.keyed import TRIES, write_keyed
 from graph.queries import load
 
 CREATE = load("posts/create")
@@ -26,16 +25,6 @@ REFUSAL = load("posts/refusal")
 
 TOLERANCE_MS = 5_000
 """How far a host's clock may be from the graph's to publish, in milliseconds."""
-
-IN_FLIGHT_SECONDS = (1.2, 0.8)
-"""How long a post waits for another one with its key or its photos, in two tries.
-
-A graph that has just been started may plan the statement for longer than the first; then it is
-ended at its first lock, too. One that is slow without waiting gets the time of any other write.
-"""
-
-DRAWS = 4
-"""How many ids are tried for the event, and how often an expired key is freed."""
 
 
 class Publishing:
@@ -47,7 +36,7 @@ class Publishing:
 
     def create(self, *, photo_ids: Sequence[int], **fields: Any) -> Event:
         """The event of the new post. See Posts.create()."""
-        for _ in range(DRAWS):
+        for _ in range(TRIES):
             event = self._try(photo_ids=list(photo_ids), **fields)
             if event:
                 return event
@@ -57,7 +46,9 @@ class Publishing:
     def _try(self, *, photo_ids: list[int], **fields: Any) -> Event | None:
         """The event; None if another try with another event id may go through."""
         try:
-            rows = self._write(
+            rows = write_keyed(
+                self._connection,
+                CREATE,
                 photo_ids=photo_ids,
                 drawn_at=ms_of(fields["post_id"]),
                 tolerance_ms=TOLERANCE_MS,
@@ -69,18 +60,6 @@ class Publishing:
         if rows:
             return Event(**rows[0]["event"])
         return self._after_nothing(photo_ids, fields)
-
-    def _write(self, **parameters: Any) -> list[dict[str, Any]]:
-        """The rows of the statement. Raises KeyInFlightError after two seconds of waiting."""
-        for seconds in IN_FLIGHT_SECONDS:
-            try:
-                return self._connection.write(CREATE, timeout_seconds=seconds, **parameters)
-            except GraphTimeoutError as error:
-                if not error.for_lock:
-                    break
-        else:
-            raise KeyInFlightError
-        return self._connection.write(CREATE, **parameters)
 
     def _after_violation(
         self, error: ConstraintViolatedError, photo_ids: list[int], fields: dict[str, Any]

@@ -1,10 +1,11 @@
+import threading
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
 from graph import Graph
-from graph.errors import KeyTakenError, NotFoundError
+from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
 from graph.events import Event
 from graph.ids import new_id, to_ms
 from tests.graph.making import Maker, errors, together
@@ -43,6 +44,44 @@ def test_a_key_that_expired_before_the_sweep_can_be_used_again(graph: Graph, mak
     used = graph.idempotency_keys.by_key(owner.id, "k")
     assert used
     assert (used.result_id, used.fingerprint) == (photo_id, "new")
+
+
+def test_of_many_who_want_an_expired_key_one_gets_it(make: Maker) -> None:
+    owner = make.user()
+    keys = [f"k{number}" for number in range(8)]
+    for key in keys:
+        make.waiting_photo(owner.id, key=key, fingerprint="old")
+    make.cypher("MATCH (key:IdempotencyKey {user_id: $id}) SET key.expires_at = 0", id=owner.id)
+    for key in keys:
+        wanted = partial(make.waiting_photo, owner.id, key=key, fingerprint="new")
+        outcomes = together(*[wanted] * 4)
+        (photo_id,) = (outcome for outcome in outcomes if isinstance(outcome, int))
+        refused = [error for error in errors(outcomes) if isinstance(error, KeyTakenError)]
+        assert [error.result_id for error in refused] == [photo_id] * 3, outcomes
+    assert make.cypher(
+        "MATCH (photo:Photo {owner_id: $id}) RETURN count(photo) AS photos", id=owner.id
+    ) == [{"photos": 16}]
+
+
+def test_a_photo_waits_for_another_with_its_key_and_then_gives_up(
+    graph: Graph, make: Maker
+) -> None:
+    owner = make.user()
+    connection = graph.connection
+    with connection._driver.session(database=connection._database) as session:
+        other = session.begin_transaction()
+        other.run(
+            "CREATE (:IdempotencyKey {user_id: $id, key: 'k', fingerprint: 'f', result_id: 7, "
+            "expires_at: timestamp() + 60000})",
+            id=owner.id,
+        ).consume()
+        with pytest.raises(KeyInFlightError):
+            make.waiting_photo(owner.id, key="k", fingerprint="f")
+        timer = threading.Timer(0.3, other.commit)
+        timer.start()
+        with pytest.raises(KeyTakenError):
+            make.waiting_photo(owner.id, key="k", fingerprint="f")
+        timer.join()
 
 
 def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, make: Maker) -> None:
