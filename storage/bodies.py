@@ -51,14 +51,6 @@ class Bodies:
             filled.update(post_id for post_id in ids if body_key(post_id) in written)
         return filled
 
-    def claim(self, post_id: int) -> str | None:
-        """The same for one post; None where something stands."""
-        return self.claim_many([post_id]).get(post_id)
-
-    def fill(self, post_id: int, token: str, body: bytes) -> bool:
-        """Whether the claim still stood and the body was written."""
-        return bool(self.fill_many({post_id: body}, {post_id: token}))
-
     def tombstone(self, post_ids: Sequence[int]) -> None:
         """Marks posts as deleted, over any body or claim: nothing of theirs is shown any more."""
         seconds = b"%d" % BODY_TTL_SECONDS

@@ -63,11 +63,11 @@ def test_a_body_written_late_does_not_revive_a_deleted_post(
     ana = builders.new_user()
     post_id = int(builders.publish(ana)["id"])
     storage.bodies.discard([post_id])  # evicted
-    claim = storage.bodies.claim(post_id)  # a slow request: marks, reads …
+    claim = storage.bodies.claim_many([post_id]).get(post_id)  # a slow request: marks, reads …
     body = render(graph.posts.many([post_id])[post_id], storage)
     assert ana.delete(f"/v1/posts/{post_id}").status_code == 204
     storage.bodies.discard([post_id])  # the tombstone is evicted
     assert claim
-    assert not storage.bodies.fill(post_id, claim, body)  # … and writes too late
+    assert not storage.bodies.fill_many({post_id: body}, {post_id: claim})  # … and writes too late
     assert bodies_of(graph, storage, [post_id]) == {post_id: b""}
     assert ana.feed() == []

@@ -31,15 +31,15 @@ def a_copy(**facts: int) -> SessionCopy:
 
 
 def test_a_body_is_claimed_filled_and_read(storage: Storage, post_id: int) -> None:
-    token = storage.bodies.claim(post_id)
+    token = storage.bodies.claim_many([post_id]).get(post_id)
     assert token
     assert storage.bodies.many([post_id]) == {post_id: None}  # a claim reads as missing
-    assert storage.bodies.claim(post_id) is None  # and keeps others from claiming
+    assert post_id not in storage.bodies.claim_many([post_id])  # and keeps others from claiming
 
-    assert storage.bodies.fill(post_id, token, BODY)
+    assert storage.bodies.fill_many({post_id: BODY}, {post_id: token})
 
     assert storage.bodies.many([post_id]) == {post_id: BODY}
-    assert storage.bodies.claim(post_id) is None
+    assert post_id not in storage.bodies.claim_many([post_id])
     ttl = storage.cache.client.ttl(body_key(post_id))
     assert BODY_TTL_SECONDS - 60 < ttl <= BODY_TTL_SECONDS
 
@@ -48,7 +48,7 @@ def test_of_many_posts_those_free_are_claimed_and_those_still_claimed_are_filled
     storage: Storage, new_users: Callable[[int], list[int]]
 ) -> None:
     free, deleted_later, taken = new_users(3)
-    assert storage.bodies.claim(taken)
+    assert storage.bodies.claim_many([taken]).get(taken)
     tokens = storage.bodies.claim_many([free, deleted_later, taken])
     assert set(tokens) == {free, deleted_later}
     storage.bodies.tombstone([deleted_later])
@@ -64,17 +64,17 @@ def test_of_many_posts_those_free_are_claimed_and_those_still_claimed_are_filled
 
 
 def test_a_claim_is_gone_soon_by_itself(storage: Storage, post_id: int) -> None:
-    storage.bodies.claim(post_id)
+    storage.bodies.claim_many([post_id])
 
     assert 0 < storage.cache.client.pttl(body_key(post_id)) <= 5_000
 
 
 def test_a_slow_fill_is_refused_after_the_post_was_deleted(storage: Storage, post_id: int) -> None:
-    token = storage.bodies.claim(post_id)
+    token = storage.bodies.claim_many([post_id]).get(post_id)
     assert token
     storage.bodies.tombstone([post_id])
 
-    assert not storage.bodies.fill(post_id, token, BODY)
+    assert not storage.bodies.fill_many({post_id: BODY}, {post_id: token})
     assert storage.bodies.many([post_id]) == {post_id: b""}
 
 
@@ -82,51 +82,51 @@ def test_a_slow_fill_is_refused_after_the_tombstone_was_evicted_too(
     storage: Storage, post_id: int
 ) -> None:
     """SET NX alone would revive the deleted post here."""
-    token = storage.bodies.claim(post_id)
+    token = storage.bodies.claim_many([post_id]).get(post_id)
     assert token
     storage.bodies.tombstone([post_id])
     storage.cache.client.delete(body_key(post_id))
 
-    assert not storage.bodies.fill(post_id, token, BODY)
+    assert not storage.bodies.fill_many({post_id: BODY}, {post_id: token})
     assert storage.bodies.many([post_id]) == {post_id: None}
 
 
 def test_a_slow_fill_is_refused_where_another_claimed_in_between(
     storage: Storage, post_id: int
 ) -> None:
-    slow = storage.bodies.claim(post_id)
+    slow = storage.bodies.claim_many([post_id]).get(post_id)
     storage.cache.client.delete(body_key(post_id))
-    quick = storage.bodies.claim(post_id)
+    quick = storage.bodies.claim_many([post_id]).get(post_id)
     assert slow
     assert quick
 
-    assert not storage.bodies.fill(post_id, slow, b"old")
-    assert storage.bodies.fill(post_id, quick, BODY)
+    assert not storage.bodies.fill_many({post_id: b"old"}, {post_id: slow})
+    assert storage.bodies.fill_many({post_id: BODY}, {post_id: quick})
     assert storage.bodies.many([post_id]) == {post_id: BODY}
 
 
 def test_a_tombstone_goes_over_a_body_and_a_discard_takes_body_and_claim(
     storage: Storage, post_id: int
 ) -> None:
-    token = storage.bodies.claim(post_id)
+    token = storage.bodies.claim_many([post_id]).get(post_id)
     assert token
-    storage.bodies.fill(post_id, token, BODY)
+    storage.bodies.fill_many({post_id: BODY}, {post_id: token})
     storage.bodies.tombstone([post_id])
     assert storage.bodies.many([post_id]) == {post_id: b""}
 
     storage.bodies.discard([post_id])
-    claimed = storage.bodies.claim(post_id)
+    claimed = storage.bodies.claim_many([post_id]).get(post_id)
     assert claimed
     storage.bodies.discard([post_id])
-    assert not storage.bodies.fill(post_id, claimed, BODY)
+    assert not storage.bodies.fill_many({post_id: BODY}, {post_id: claimed})
 
 
 def test_bodies_of_many_posts_are_read_in_batches(storage: Storage, user: int) -> None:
     posts = list(range(user, user + 1_201))
     for post in (posts[0], posts[-1]):
-        token = storage.bodies.claim(post)
+        token = storage.bodies.claim_many([post]).get(post)
         assert token
-        storage.bodies.fill(post, token, b"%d" % post)
+        storage.bodies.fill_many({post: b"%d" % post}, {post: token})
 
     found = storage.bodies.many(posts)
 

@@ -212,11 +212,11 @@ def test_a_window_reads_the_newest_with_their_bodies_and_lets_the_list_live_on(
     build(storage.timelines, user, ids)
     storage.cache.client.expire(timeline_key(user), 100)
     written, deleted, claimed = ids[-1], ids[-2], ids[-3]
-    token = storage.bodies.claim(written)
+    token = storage.bodies.claim_many([written]).get(written)
     assert token
-    assert storage.bodies.fill(written, token, b'{"id":"1"}')
+    assert storage.bodies.fill_many({written: b'{"id":"1"}'}, {written: token})
     storage.bodies.tombstone([deleted])
-    assert storage.bodies.claim(claimed)
+    assert storage.bodies.claim_many([claimed]).get(claimed)
 
     window = storage.timelines.window(user, 20)
 

@@ -88,8 +88,8 @@ def test_a_slow_cache_is_waited_for_three_times_and_not_for_each_post(stage: Sta
 
 def test_a_body_that_another_is_filling_is_answered_and_left_to_them(stage: Stage) -> None:
     post, _event = stage.town.post(stage.town.user())
-    token = stage.storage.bodies.claim(post)
+    token = stage.storage.bodies.claim_many([post]).get(post)
     assert token
     assert bodies_of(stage.graph, stage.storage, [post])[post]
     assert stage.storage.bodies.many([post]) == {post: None}
-    assert stage.storage.bodies.fill(post, token, b"theirs")
+    assert stage.storage.bodies.fill_many({post: b"theirs"}, {post: token})
