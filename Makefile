@@ -10,7 +10,7 @@ PIN = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gener
 TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer. Install one, then \
 	run make again; if it is not on PATH, name it: make PYTHON=/path/to/python3.12 up
 # Two runs on two sets of servers: one alone leaves half of a small machine idle.
-SIDE_BY_SIDE = --numprocesses 2 --dist loadfile
+SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Modules of elsewhere must not come before those of .venv.
 unexport PYTHONPATH PYTHONHOME
