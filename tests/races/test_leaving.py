@@ -1,10 +1,9 @@
 """Who has left somebody sees nothing more of them, whatever was on its way (cases 21 and 23)."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
-
-import time
 
 import pytest
 
