@@ -180,16 +180,20 @@ class Users:
             raise NotFoundError
         return user_of(rows[0]), event_of(rows[0])
 
-    def set_password(self, user_id: int, password_hash: str, *, keep_session_id: int) -> list[int]:
+    def set_password(
+        self, user_id: int, password_hash: str, *, checked_hash: str, keep_session_id: int
+    ) -> list[int]:
         """Change the password and end every other session; the ids of those sessions.
 
         They include sessions that ended within the last day, so that a repeated change, after
-        one whose cached copies could not be removed, names them all again.
+        one whose cached copies could not be removed, names them all again. Raises NotFoundError
+        where the password is no longer the one that was checked, or the session has ended.
         """
         rows = self._connection.write(
             SET_PASSWORD,
             user_id=user_id,
             password_hash=password_hash,
+            checked_hash=checked_hash,
             keep_session_id=keep_session_id,
         )
         if not rows:

@@ -1,7 +1,12 @@
 """Signing up, signing in, and changing a password."""
 
 from api.services import sessions
-from api.services.errors import WrongCredentialsError, WrongPasswordError
+from api.services.errors import (
+    NotSignedInError,
+    TooBusyError,
+    WrongCredentialsError,
+    WrongPasswordError,
+)
 from api.services.events import drawing
 from api.services.passwords import Passwords
 from api.services.sessions import SignedIn, Viewer
@@ -10,6 +15,9 @@ from graph.errors import NotFoundError
 from graph.ids import new_id
 from graph.users import User
 from storage import Storage
+
+_CHECKS = 2
+"""How often a password change is checked against the password that is in force by then."""
 
 
 def sign_up(
@@ -62,14 +70,33 @@ def change_password(
     """Change the password and end all other sessions; once this returns nobody accepts those.
 
     The same request again finishes the job where the first could not reach the cache: a password
-    that is in force already counts as changed. Raises WrongPasswordError, TooBusyError,
+    that is in force already counts as changed. One that another request has replaced while it was
+    checked does not: it is checked anew. Raises WrongPasswordError, NotSignedInError, TooBusyError,
     StorageUnavailableError.
     """
-    stored = graph.users.password_hash(viewer.user_id)
-    if not passwords.fits(current_password, stored) and not passwords.fits(password, stored):
-        raise WrongPasswordError
-    ended = graph.users.set_password(
-        viewer.user_id, passwords.hashed(password), keep_session_id=viewer.session_id
-    )
+    for _ in range(_CHECKS):
+        stored = graph.users.password_hash(viewer.user_id)
+        if not passwords.fits(current_password, stored) and not passwords.fits(password, stored):
+            raise WrongPasswordError
+        ended = _changed(graph, viewer, passwords.hashed(password), checked_hash=stored)
+        if ended is not None:
+            break
+    else:
+        raise TooBusyError if graph.sessions.by_id(viewer.session_id) else NotSignedInError
     if ended:
         storage.sessions.drop(ended)
+
+
+def _changed(
+    graph: Graph, viewer: Viewer, password_hash: str, *, checked_hash: str
+) -> list[int] | None:
+    """The sessions that ended; None where the password or the session is no longer the one."""
+    try:
+        return graph.users.set_password(
+            viewer.user_id,
+            password_hash,
+            checked_hash=checked_hash,
+            keep_session_id=viewer.session_id,
+        )
+    except NotFoundError:
+        return None

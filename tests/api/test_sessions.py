@@ -8,12 +8,18 @@ import pytest
 from flask import Flask
 
 from api.services import accounts
-from api.services.errors import TooBusyError, WrongCredentialsError
+from api.services.errors import (
+    NotSignedInError,
+    TooBusyError,
+    WrongCredentialsError,
+    WrongPasswordError,
+)
 from api.services.passwords import Passwords
+from api.services.sessions import Viewer
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
-from tests.api.people import PASSWORD, Answer, Builders, assert_problem, sign_in
+from tests.api.people import PASSWORD, Answer, Builders, Person, assert_problem, sign_in
 from tests.proxy import Proxy
 
 OTHER_PASSWORD = "quite another password"
@@ -218,6 +224,52 @@ def test_a_sign_in_that_a_password_change_overtakes_begins_no_session(
 
     with pytest.raises(WrongCredentialsError):
         accounts.sign_in(graph, Slow(), username=person.username, password=PASSWORD, session_days=1)
+
+
+class Overtaken(Passwords):
+    """Checks once, and then something else happens before the answer is used."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        super().__init__()
+        self._then: Callable[[], object] | None = then
+
+    def fits(self, password: str, password_hash: str | None) -> bool:
+        fits = super().fits(password, password_hash)
+        then, self._then = self._then, None
+        if then:
+            then()
+        return fits
+
+
+def change_late(person: Person, graph: Graph, storage: Storage, then: Callable[[], object]) -> None:
+    [session] = graph.sessions.of_user(person.id)
+    accounts.change_password(
+        graph,
+        storage,
+        Overtaken(then),
+        viewer=Viewer(user_id=person.id, session_id=session.id),
+        current_password=PASSWORD,
+        password="from an older request",
+    )
+
+
+def test_a_password_change_that_another_overtakes_does_not_undo_it(
+    app: Flask, builders: Builders, graph: Graph, storage: Storage
+) -> None:
+    person = builders.new_user()
+    body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
+    with pytest.raises(WrongPasswordError):
+        change_late(person, graph, storage, lambda: person.patch("/v1/me", json=body))
+    assert sign_in(app, person.username, OTHER_PASSWORD).status_code == 201
+
+
+def test_a_session_that_ends_meanwhile_changes_no_password(
+    app: Flask, builders: Builders, graph: Graph, storage: Storage
+) -> None:
+    person = builders.new_user()
+    with pytest.raises(NotSignedInError):
+        change_late(person, graph, storage, lambda: person.delete("/v1/me/sessions/current"))
+    assert sign_in(app, person.username, PASSWORD).status_code == 201
 
 
 def test_hashing_beyond_the_bound_is_refused_and_not_queued_for_ever(

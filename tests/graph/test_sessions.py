@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -6,7 +7,7 @@ from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import new_id
 from graph.sessions import Session
-from tests.graph.making import Maker, together
+from tests.graph.making import Maker, errors, together
 
 
 def session_of(
@@ -62,13 +63,45 @@ def test_a_new_password_ends_every_other_session_and_names_them_again(
 ) -> None:
     user = make.user()
     mine, other, third = (session_of(graph, user.id) for _ in range(3))
-    for _ in range(2):
-        ended = graph.users.set_password(user.id, "new hash", keep_session_id=mine.id)
+    for checked in ("hash of a password", "new hash"):
+        ended = graph.users.set_password(
+            user.id, "new hash", checked_hash=checked, keep_session_id=mine.id
+        )
         assert sorted(ended) == [other.id, third.id]
     assert graph.sessions.of_user(user.id) == [mine]
     assert graph.users.password_hash(user.id) == "new hash"
     with pytest.raises(NotFoundError):
-        graph.users.set_password(new_id(), "new hash", keep_session_id=mine.id)
+        graph.users.set_password(
+            new_id(), "new hash", checked_hash="new hash", keep_session_id=mine.id
+        )
+
+
+def test_of_many_changes_of_one_password_the_first_stands(graph: Graph, make: Maker) -> None:
+    user = make.user()
+    sessions = [session_of(graph, user.id) for _ in range(8)]
+
+    def change(session: Session) -> str:
+        new_hash = f"hash by {session.id}"
+        graph.users.set_password(
+            user.id, new_hash, checked_hash="hash of a password", keep_session_id=session.id
+        )
+        return new_hash
+
+    outcomes = together(*[partial(change, session) for session in sessions])
+    assert len(errors(outcomes)) == 7
+    assert graph.users.password_hash(user.id) in outcomes
+    assert len(graph.sessions.of_user(user.id)) == 1
+
+
+def test_a_session_that_has_ended_changes_no_password(graph: Graph, make: Maker) -> None:
+    user = make.user()
+    mine, other = session_of(graph, user.id), session_of(graph, user.id)
+    graph.sessions.delete(mine.id, user_id=user.id)
+    with pytest.raises(NotFoundError):
+        graph.users.set_password(
+            user.id, "new hash", checked_hash="hash of a password", keep_session_id=mine.id
+        )
+    assert graph.sessions.of_user(user.id) == [other]
 
 
 def test_a_sign_in_that_races_a_password_change_leaves_no_session(
@@ -81,7 +114,9 @@ def test_a_sign_in_that_races_a_password_change_leaves_no_session(
         session_of(graph, user.id, password_hash="hash of a password")
 
     def change() -> None:
-        graph.users.set_password(user.id, "new hash", keep_session_id=keep.id)
+        graph.users.set_password(
+            user.id, "new hash", checked_hash="hash of a password", keep_session_id=keep.id
+        )
 
     together(*[sign_in] * 8, change)
     assert graph.sessions.of_user(user.id) == [keep]
