@@ -204,6 +204,7 @@ def test_the_committed_lock_names_each_jar_once_with_its_hash() -> None:
 
 
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HOME", raising=False)
+    for name in ("HOME", "M2_REPO"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as for a uid that nobody knows
     assert jars._cache_path(Jar(coordinate="a:b:1", sha256="")) is None
