@@ -169,12 +169,6 @@ class Posts:
         rows = self._connection.read(VISIBLE_IDS, post_ids=list(post_ids), viewer_id=viewer_id)
         return set(rows[0]["post_ids"])
 
-    def by_author(self, author_id: int, *, before: int, limit: int) -> list[Post]:
-        """One author's posts older than `before`, newest first."""
-        post_ids = self.ids_by_author(author_id, before=before, limit=limit)
-        posts_by_id = self.many(post_ids)
-        return [posts_by_id[post_id] for post_id in post_ids if post_id in posts_by_id]
-
     def ids_by_author(self, author_id: int, *, before: int, limit: int) -> list[int]:
         """The ids of one author's posts below `before`, falling."""
         rows = self._connection.read(IDS_BY_AUTHOR, author_id=author_id, before=before, limit=limit)

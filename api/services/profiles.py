@@ -16,12 +16,14 @@ def posts_of(
 ) -> tuple[list[bytes], int | None]:
     """One page of an author's posts as finished JSON, newest first, and where the next starts.
 
-    Raises NotFoundError unless the viewer may see the author: hidden is absent.
+    A page may be short, as a post may vanish while it is read: the ids alone tell the end. Raises
+    NotFoundError unless the viewer may see the author: hidden is absent.
     """
     graph.users.require_visible(author_id, viewer_id=viewer_id)
-    posts = graph.posts.by_author(author_id, before=before, limit=limit + 1)
-    next_id = posts[limit - 1].id if len(posts) > limit else None
-    return [render(post, storage) for post in posts[:limit]], next_id
+    post_ids = graph.posts.ids_by_author(author_id, before=before, limit=limit + 1)
+    next_id = post_ids[limit - 1] if len(post_ids) > limit else None
+    posts = graph.posts.many(post_ids[:limit])
+    return [render(posts[post_id], storage) for post_id in post_ids if post_id in posts], next_id
 
 
 def update(

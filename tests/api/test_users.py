@@ -236,3 +236,23 @@ def test_hidden_and_absent_ask_the_graph_alike(
             assert ana.get(path).status_code == 404
             counts.append(list(asked))
         assert counts[0] == counts[1]
+
+
+def test_a_post_that_vanishes_while_a_page_is_read_does_not_end_the_list(
+    builders: Builders, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = builders.new_user()
+    oldest, _, newest = (builders.publish(author)["id"] for _ in range(3))
+    many = graph.posts.many
+
+    def deleted_meanwhile(post_ids: list[int]) -> Any:
+        monkeypatch.setattr(graph.posts, "many", many)
+        assert author.delete(f"/v1/posts/{post_ids[-1]}").status_code == 204
+        return many(post_ids)
+
+    monkeypatch.setattr(graph.posts, "many", deleted_meanwhile)
+    page = author.get(f"/v1/users/{author.id}/posts?limit=2").json
+    assert [post["id"] for post in page["posts"]] == [newest]
+    rest = author.get(f"/v1/users/{author.id}/posts?limit=2&cursor={page['next']}").json
+    assert [post["id"] for post in rest["posts"]] == [oldest]
+    assert "next" not in rest

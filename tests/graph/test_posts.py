@@ -50,9 +50,7 @@ def test_an_authors_posts_fall_by_id_in_pages(graph: Graph, make: Maker) -> None
     post_ids = [make.post(author.id) for _ in range(5)][::-1]
     assert graph.posts.ids_by_author(author.id, before=NEWEST, limit=3) == post_ids[:3]
     assert graph.posts.ids_by_author(author.id, before=post_ids[2], limit=3) == post_ids[3:]
-    page = graph.posts.by_author(author.id, before=post_ids[0], limit=2)
-    assert [post.id for post in page] == post_ids[1:3]
-    assert graph.posts.by_author(new_id(), before=NEWEST, limit=2) == []
+    assert graph.posts.ids_by_author(new_id(), before=NEWEST, limit=2) == []
 
 
 def test_a_feed_is_the_newest_of_all_whom_the_viewer_follows_and_their_own(
