@@ -65,7 +65,7 @@ ANSWERS: dict[type[Exception], Answer] = {
         retry_after=AGAIN_SECONDS,
     ),
     refused.PostDeletedError: Answer(
-        status=410, detail="This key made a post, which has been deleted."
+        status=410, detail="What this key made has been deleted, with its post."
     ),
     refused.PhotoTooLargeError: Answer(
         status=413, detail="A photo has at most 15,000,000 bytes.", field="size_bytes"

@@ -80,7 +80,7 @@ class IdempotencyKeyInFlightError(ServiceError):
 
 
 class PostDeletedError(ServiceError):
-    """The key's post existed and has been deleted."""
+    """The key's post, or the post of its photo, existed and has been deleted."""
 
 
 def _listed(photo_ids: Sequence[int]) -> str:

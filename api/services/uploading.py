@@ -11,11 +11,12 @@ from api.services.errors import (
     IdempotencyKeyReusedError,
     NothingUploadedError,
     PhotoTooLargeError,
+    PostDeletedError,
     UnsupportedPhotoTypeError,
 )
 from api.services.events import drawing, ring
 from graph import Graph
-from graph.errors import KeyInFlightError, KeyTakenError
+from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
 from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage
@@ -52,7 +53,8 @@ def begin(
 ) -> Begun:
     """A new photo, or with a key seen before the one it made, and a presigned PUT for it.
 
-    Raises PhotoTooLargeError, UnsupportedPhotoTypeError, IdempotencyKeyReusedError.
+    Raises PhotoTooLargeError, UnsupportedPhotoTypeError, IdempotencyKeyReusedError,
+    IdempotencyKeyInFlightError, PostDeletedError.
     """
     _require_acceptable(content_type, size_bytes)
     declared: dict[str, Any] = {
@@ -79,9 +81,17 @@ def begin(
     except KeyTakenError as taken:
         if taken.fingerprint != fingerprint:
             raise IdempotencyKeyReusedError from None
-        photo = graph.photos.by_id(taken.result_id, owner_id=owner_id)
+        photo = _made_before(graph, taken.result_id, owner_id)
         return Begun(photo=photo, upload=_upload(storage, photo), replayed=True)
     return Begun(photo=photo, upload=_upload(storage, photo), replayed=False)
+
+
+def _made_before(graph: Graph, photo_id: int, owner_id: int) -> Photo:
+    """The photo that a key made. Only with its post is one ever taken away."""
+    try:
+        return graph.photos.by_id(photo_id, owner_id=owner_id)
+    except NotFoundError:
+        raise PostDeletedError from None
 
 
 def complete(graph: Graph, storage: Storage, photo_id: int, *, owner_id: int) -> Photo:
