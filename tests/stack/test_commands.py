@@ -11,20 +11,24 @@ import pytest
 import requests
 
 from stack import ports, records
-from stack.records import start_of
+from stack.records import record_of, start_of
 from stack.settings import PORT_VARIABLES
 from tests.eventually import eventually
+from tests.folders import TESTS, free_folder
 
 ROOT = Path(__file__).resolve().parents[2]
+OWNER = "owner"
+"""The record of the test run that a folder's stack belongs to."""
 OURS = {"api", "admin", "photos", "fanout", "timelines", "removal", "sweeper", "queue", "cache"}
 
 
 class Stack:
     """A stack with Redis servers of its own, Neo4j and S3 being those of the other tests."""
 
-    def __init__(self, folder: Path, stack_env: dict[str, str]) -> None:
-        self.folder = folder
-        folder.mkdir()
+    def __init__(self, kind: str, stack_env: dict[str, str]) -> None:
+        end_orphans(kind)
+        self.folder = folder = free_folder(kind)
+        record_of(OWNER, os.getpid()).write(folder)
         chosen = ports.choose(
             PORT_VARIABLES, memory=folder / "wanted", usual=None, asked=None, say=print
         )
@@ -60,9 +64,23 @@ class Stack:
         return (self.folder / "run" / "stack.env").exists()
 
 
+def end_orphans(kind: str) -> None:
+    """Stops the stacks whose test run was killed: they hold their folders and would go on."""
+    for folder in TESTS.glob(f"{kind}-*"):
+        owner = records.read(folder, OWNER)
+        if owner and not owner.alive():
+            subprocess.run(
+                [sys.executable, "-m", "stack", "down"],
+                cwd=ROOT,
+                env=os.environ | {"STACK_FOLDER": str(folder)},
+                timeout=200,
+                check=False,
+            )
+
+
 @pytest.fixture
-def stack(tmp_path: Path, stack_env: dict[str, str]) -> Iterator[Stack]:
-    stack = Stack(tmp_path / "stack", stack_env)
+def stack(stack_env: dict[str, str]) -> Iterator[Stack]:
+    stack = Stack("commands", stack_env)
     yield stack
     stack.run("down")
 
@@ -106,6 +124,7 @@ def test_ctrl_c_stops_everything_and_leaves_no_process(stack: Stack) -> None:
 
 
 def test_ctrl_c_during_the_start_leaves_no_process_either(stack: Stack) -> None:
+    stack.env["PYTHONIOENCODING"] = "latin-1"  # has no `…`, and must stop all the same
     launcher = stack.start("up")
     pids = eventually(lambda: stack.pids() if "queue" in stack.pids() else None, seconds=60)
     assert pids
