@@ -14,7 +14,7 @@ from graph.errors import (
     UsernameTakenError,
 )
 from graph.events import Event, event_of
-from graph.ids import from_ms
+from graph.ids import from_ms, to_ms
 from graph.owing import write_owing
 from graph.queries import load
 
@@ -69,6 +69,15 @@ class Credentials:
     password_hash: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstSession:
+    """The session that begins with its user; of its secret only the SHA-256 is kept, in hex."""
+
+    id: int
+    secret_sha256: str
+    expires_at: datetime
+
+
 def user_of(row: dict[str, Any]) -> User:
     """The user of a row."""
     fields = row["user"]
@@ -86,8 +95,19 @@ class Users:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, *, user_id: int, username: str, name: str, password_hash: str) -> User:
-        """The new user. Raises UsernameTakenError, IdTakenError."""
+    def create(
+        self,
+        *,
+        user_id: int,
+        username: str,
+        name: str,
+        password_hash: str,
+        session: FirstSession | None = None,
+    ) -> User:
+        """The new user; the session exists with them or not at all.
+
+        Raises UsernameTakenError, IdTakenError.
+        """
         try:
             rows = self._connection.write(
                 CREATE,
@@ -96,6 +116,9 @@ class Users:
                 username_ci=folded(username),
                 name=name,
                 password_hash=password_hash,
+                session_id=session.id if session else None,
+                secret_sha256=session.secret_sha256 if session else None,
+                expires_at=to_ms(session.expires_at) if session else None,
             )
         except ConstraintViolatedError as error:
             return self._created_before(user_id, username, password_hash, error)
@@ -108,7 +131,7 @@ class Users:
         holder = self.credentials(username)
         if holder and (holder.user_id, holder.password_hash) == (user_id, password_hash):
             return self.by_id(user_id)
-        if holder is None and self._found(user_id):
+        if error.of == "Session" or (holder is None and self._found(user_id)):
             raise IdTakenError(user_id) from error
         raise UsernameTakenError(username) from error
 

@@ -1,5 +1,7 @@
 """Signing up, signing in, and changing a password."""
 
+from datetime import UTC, datetime, timedelta
+
 from api.services import sessions
 from api.services.errors import (
     NotSignedInError,
@@ -10,10 +12,11 @@ from api.services.errors import (
 from api.services.events import drawing
 from api.services.passwords import Passwords
 from api.services.sessions import SignedIn, Viewer
+from api.services.tokens import new_token
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import new_id
-from graph.users import User
+from graph.users import FirstSession, User
 from storage import Storage
 
 _CHECKS = 2
@@ -29,17 +32,27 @@ def sign_up(
     name: str | None,
     session_days: int,
 ) -> tuple[User, SignedIn]:
-    """A new user and their first session. Raises UsernameTakenError, TooBusyError."""
+    """A new user and their first session, both or neither.
+
+    Raises UsernameTakenError, TooBusyError.
+    """
     password_hash = passwords.hashed(password)
-    user = drawing(
-        lambda: graph.users.create(
-            user_id=new_id(),
+    expires_at = datetime.now(UTC) + timedelta(days=session_days)
+
+    def create() -> tuple[User, SignedIn]:
+        token = new_token(user_id=new_id(), session_id=new_id())
+        user = graph.users.create(
+            user_id=token.user_id,
             username=username,
             name=name or username,
             password_hash=password_hash,
+            session=FirstSession(
+                id=token.session_id, secret_sha256=token.secret_sha256, expires_at=expires_at
+            ),
         )
-    )
-    return user, sessions.begin(graph, user.id, days=session_days)
+        return user, SignedIn(token=token, expires_at=expires_at)
+
+    return drawing(create)
 
 
 def sign_in(

@@ -1,13 +1,22 @@
-// cypher/users/create.cypher: adds a user.
+// cypher/users/create.cypher: adds a user, with a first session where one is wanted.
 // $user_id:       integer, new
 // $username:      text, as written
 // $username_ci:   text, as compared
 // $name:          text
 // $password_hash: text, argon2id
+// $session_id:    integer, new, or null
+// $secret_sha256: text, hex, or null
+// $expires_at:    integer, Unix milliseconds, or null
 // returns:        user
 // index:          nothing
 CREATE (user:User {
   id: $user_id, username: $username, username_ci: $username_ci, name: $name, state: 'active',
   password_hash: $password_hash, created_at: timestamp(), read_position: 0, notification_position: 0
 })
+FOREACH (_ IN CASE WHEN $session_id IS NULL THEN [] ELSE [0] END |
+  CREATE (:Session {
+    id: $session_id, user_id: $user_id, secret_sha256: $secret_sha256,
+    created_at: timestamp(), expires_at: $expires_at
+  })
+)
 RETURN user {.id, .username, .name, .bio, .location, .state, .created_at} AS user

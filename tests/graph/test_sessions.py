@@ -1,12 +1,15 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from graph import Graph
-from graph.errors import NotFoundError
+from graph.errors import IdTakenError, NotFoundError
 from graph.ids import new_id
 from graph.sessions import Session
+from graph.users import FirstSession
 from tests.graph.making import Maker, errors, together
 
 
@@ -74,6 +77,21 @@ def test_a_new_password_ends_every_other_session_and_names_them_again(
         graph.users.set_password(
             new_id(), "new hash", checked_hash="new hash", keep_session_id=mine.id
         )
+
+
+def test_a_user_whose_first_session_cannot_begin_does_not_exist(graph: Graph, make: Maker) -> None:
+    taken = session_of(graph, make.user().id)
+    username = f"new{new_id()}"
+    fields: dict[str, Any] = {"username": username, "name": "Ana", "password_hash": "-"}
+    fields["user_id"] = new_id()
+    first = FirstSession(id=taken.id, secret_sha256="a1", expires_at=taken.expires_at)
+    with pytest.raises(IdTakenError):
+        graph.users.create(**fields, session=first)
+    assert graph.users.credentials(username) is None
+    first = replace(first, id=new_id())
+    for _ in range(2):  # the second as after a lost answer
+        user = graph.users.create(**fields, session=first)
+        assert [session.id for session in graph.sessions.of_user(user.id)] == [first.id]
 
 
 def test_of_many_changes_of_one_password_the_first_stands(graph: Graph, make: Maker) -> None:
