@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from graph import Graph
@@ -28,7 +30,11 @@ def test_of_many_who_want_one_name_one_gets_it(make: Maker) -> None:
 
 
 def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph) -> None:
-    fields = {"username": f"lost{new_id()}", "name": "Ana", "password_hash": "salted"}
+    fields: dict[str, Any] = {
+        "username": f"lost{new_id()}",
+        "name": "Ana",
+        "password_hash": "salted",
+    }
     user_id = new_id()
     first = graph.users.create(user_id=user_id, **fields)
     assert graph.users.create(user_id=user_id, **fields) == first
