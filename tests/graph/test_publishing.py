@@ -145,7 +145,9 @@ def test_posts_that_want_the_same_photos_in_opposite_order_end(make: Maker) -> N
         ]
         * 6
     )
-    assert {type(error) for error in errors(outcomes)} <= {PhotoPostedError, KeyInFlightError}
+    # On a machine so busy that one waits for 5 s, its id is older than a right clock would draw it
+    refusals = {PhotoPostedError, KeyInFlightError, ClockOffError}
+    assert {type(error) for error in errors(outcomes)} <= refusals
     assert counted(make, author.id) == {"posts": 1, "shown": 4, "keys": 1, "events": 1}
 
 
