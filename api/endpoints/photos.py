@@ -20,6 +20,7 @@ blueprint = Blueprint("photos", __name__, description="Photos on their way into 
 @blueprint.doc(parameters=[idempotency.parameter(required=False)])
 @blueprint.arguments(NewPhoto, as_kwargs=True)
 @blueprint.response(201, BegunPhotoSchema)
+@blueprint.alt_response(410, "GONE")
 @blueprint.alt_response(200, schema=BegunPhotoSchema, description="The key's first photo again")
 def begin_photo(
     *,
