@@ -9,8 +9,9 @@ PIN = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gener
 	--no-emit-index-url --no-header
 TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer. Install one, then \
 	run make again; if it is not on PATH, name it: make PYTHON=/path/to/python3.12 up
-# Two runs on two sets of servers: one alone leaves half of a small machine idle.
-SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Two runs on two sets of servers: one alone leaves half of a small machine idle. What fails there is
+# run once more, and shown as a rerun: a fault fails twice, a machine too busy for a time-out once.
+SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 1
 
 # Modules of elsewhere must not come before those of .venv.
 unexport PYTHONPATH PYTHONHOME

@@ -120,7 +120,8 @@ def test_the_sweeper_rings_and_ends_on_sigterm(stage: Stage, own_env: dict[str, 
     bell = own_bell(stage, own_env)
     with worker("sweeper", own_env) as process:
         assert first_line(process)["event"] == "sweeper ready"
-        eventually(lambda: bell.queues.depth("timelines") > 0, seconds=20)
+        # A ring that Redis did not take in time is tried again after a lease of 20 s
+        eventually(lambda: bell.queues.depth("timelines") > 0, seconds=45)
         lines = lines_after(process, signal.SIGTERM)
     assert not [line for line in lines if line["level"] == "error"]
     stage.do(event)
