@@ -16,7 +16,7 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
-from graph.events import SHARDS
+from graph.events import SHARDS, Event
 from graph.ids import first_id_at
 from storage import Storage
 from storage.errors import StorageUnavailableError
@@ -70,6 +70,8 @@ class Sweeper:
         self._graph = graph
         self._storage = storage
         self._away: set[str] = set()
+        self._unsent: dict[str, list[Event]] = {}
+        """By queue: marked as rung, and then Redis did not take the ring."""
 
     def run(self, stop: threading.Event, watchdog: Watchdog | None = None) -> None:
         """Sweep every few seconds, and clear now and then, until `stop` is set.
@@ -89,7 +91,8 @@ class Sweeper:
         while not stop.is_set():
             began = time.monotonic()
             if began - swept_at >= SWEEP_SECONDS:
-                swept_at, full = began, list(NAMES)
+                # In any order: one that fails each time must not keep the others from their turn
+                swept_at, full = began, random.sample(NAMES, len(NAMES))
             with watchdog.step() if watchdog else nullcontext():
                 full = self._guarded("sweep", partial(self.sweep, full), otherwise=[])
             left = 0.0 if full else swept_at + SWEEP_SECONDS - time.monotonic()
@@ -136,18 +139,31 @@ class Sweeper:
         that a backlog in one favours none.
         """
         room = LONGEST_QUEUE - self._storage.queues.depth(queue)
+        room -= self._ring(queue, self._unsent.pop(queue, []))
         kinds = [kind for kind, rung in QUEUE_OF_KIND.items() if rung == queue]
         shards = random.sample(range(SHARDS), SHARDS)
         while shards and room > 0:
             shard, limit = shards.pop(0), min(PAGE, room)
             events = self._graph.events.due(shard, kinds, limit)
-            for event in events:
-                self._storage.queues.send(event)
-                metrics.SWEEPER_RINGS.labels(kind=event.kind).inc()
+            self._ring(queue, events)
             room -= len(events)
             if len(events) == limit:
                 shards.append(shard)
         return room <= 0
+
+    def _ring(self, queue: str, events: list[Event]) -> int:
+        """Ring for these; how many. What Redis does not take is rung first the next time.
+
+        It is marked as rung, so that nobody else would ring for it before a lease is over.
+        """
+        for done, event in enumerate(events):
+            try:
+                self._storage.queues.send(event)
+            except StorageUnavailableError:
+                self._unsent[queue] = events[done:]
+                raise
+            metrics.SWEEPER_RINGS.labels(kind=event.kind).inc()
+        return len(events)
 
     def _clear_photos(self, before_id: int) -> int:
         """Uploads never completed: the state first, so that none completed meanwhile is touched.

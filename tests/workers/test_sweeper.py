@@ -12,7 +12,9 @@ from structlog.testing import capture_logs
 from graph.events import SHARDS
 from graph.ids import new_id
 from storage import Storage
+from storage.errors import StorageUnavailableError
 from storage.photos import Photos
+from storage.queues import JOB
 from tests.eventually import eventually
 from tests.proxy import Hold, Proxy
 from tests.races.stage import Stage, empty_queues
@@ -105,6 +107,25 @@ def test_what_finds_no_room_is_not_marked_as_rung_and_is_rung_when_there_is_room
         empty_queues(stage.storage)
     assert sorted(calls) == sorted([post.id, 0] for post in posts)
     assert "fanout" not in ringing.sweep()
+    for event in posts:
+        stage.do(event)
+
+
+def test_what_the_queue_did_not_take_is_rung_in_the_next_sweep_not_a_lease_later(
+    stage: Stage,
+) -> None:
+    silence(stage)
+    held = stage.behind_proxies()
+    author = stage.town.user()
+    posts = [stage.town.event("post-published", new_id(), author) for _ in range(3)]
+    ringing = Sweeper(stage.graph, held.storage)
+    hold = held.to_queue.hold(JOB.encode())
+    with pytest.raises(StorageUnavailableError):
+        ringing.sweep()
+    hold.release()
+    for _ in posts:  # the first one's shard was marked; the others' come now
+        ringing.sweep()
+    assert {(event, epoch) for event, epoch in rung(stage, "fanout")} == {(p.id, 0) for p in posts}
     for event in posts:
         stage.do(event)
 
