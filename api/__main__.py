@@ -1,30 +1,25 @@
-"""`python -m api init | admin | quarantine list | quarantine requeue ID`.
+"""`python -m api init | admin`: what is run beside the web process.
 
-What is run beside the web process. `init` prepares the stores and may be run at every start;
-`admin` serves the operators' pages on loopback; `quarantine` shows and frees events that were
-given up.
+`init` prepares the stores and may be run at every start; `admin` serves the operators' pages on
+loopback. What operators type by hand is in api/commands/.
 """
 
 import argparse
 import json
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from environs import Env, EnvValidationError
+from environs import Env
 from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
 from api.admin import AdminSettings, create_admin_app
-from api.cli import CommandError, list_quarantined, prepare, requeue
+from api.cli import prepare
+from api.commands.opening import CommandError, opened_stores, saying
 from graph import Graph, GraphSettings
-from graph.errors import GraphError
 from storage import Storage, StorageSettings
-from storage.errors import StorageUnavailableError
 from workers.logs import configure
 
 BLOCKING_THREADS = 4
@@ -32,20 +27,6 @@ BLOCKING_THREADS = 4
 
 GRANIAN_LOG = Path(__file__).parent / "granian_log.json"
 """How the API's granian logs (`--log-config`)."""
-
-
-@contextmanager
-def opened_stores() -> Iterator[tuple[Graph, Storage]]:
-    """The graph and the storage that the environment names, closed at the end."""
-    env = Env(eager=False)
-    graph_settings, storage_settings = GraphSettings.from_env(env), StorageSettings.from_env(env)
-    env.seal()
-    with Graph.open(graph_settings) as graph:
-        storage = Storage.open(storage_settings)
-        try:
-            yield graph, storage
-        finally:
-            storage.close()
 
 
 def admin_app() -> Flask:
@@ -96,37 +77,7 @@ def arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("init", help="apply the graph's schema and prepare the bucket")
     commands.add_parser("admin", help="serve the operators' pages on loopback")
-    quarantine = commands.add_parser("quarantine", help="events that were given up")
-    actions = quarantine.add_subparsers(dest="action", required=True)
-    actions.add_parser("list", help="list them, oldest first")
-    actions.add_parser("requeue", help="try one again").add_argument("event_id", type=int)
     return parser.parse_args()
-
-
-def command(asked: argparse.Namespace) -> Callable[[Graph, Storage], Iterator[str]]:
-    """The command that works on the stores and says what it did."""
-    if asked.command == "init":
-        return prepare
-    if asked.action == "list":
-        return lambda graph, _storage: list_quarantined(graph)
-    return lambda graph, storage: requeue(graph, storage, asked.event_id)
-
-
-def missing_settings(error: EnvValidationError) -> Iterator[str]:
-    """A line for each variable that is missing or wrong."""
-    found = error.error_messages
-    if not isinstance(found, Mapping):
-        yield str(error)
-        return
-    for name, messages in found.items():
-        yield f"{name}: {' '.join(messages)}"
-
-
-def first_line(error: Exception) -> str:
-    """The error in one line, without the codes a driver puts around its message."""
-    line = str(error).partition("\n")[0].rstrip(" :")
-    found = re.search(r"\{message: (.*?)\}", line)
-    return found[1] if found else line
 
 
 def main() -> int:
@@ -134,24 +85,16 @@ def main() -> int:
     asked = arguments()
     try:
         if asked.command == "admin":
-            serve_admin()
+            with saying():
+                serve_admin()
             return 0
         with opened_stores() as (graph, storage):
-            for line in command(asked)(graph, storage):
+            for line in prepare(graph, storage):
                 print(line, flush=True)
-    except EnvValidationError as error:
-        for line in missing_settings(error):
-            print(line, file=sys.stderr)
-    except GraphError as error:
-        print(f"Neo4j: {first_line(error)}", file=sys.stderr)
-        print("Is it running, and are NEO4J_URI, _USER and _PASSWORD right?", file=sys.stderr)
-    except StorageUnavailableError as error:
-        print(f"{first_line(error)}. Is it running, and is its URL right?", file=sys.stderr)
     except CommandError as error:
-        print(error, file=sys.stderr)
-    else:
-        return 0
-    return 1
+        error.show()
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,10 +5,8 @@ import neo4j
 import pytest
 from flask.testing import FlaskClient
 
-from api.cli import CommandError, list_quarantined, requeue
 from graph import Graph
 from graph.ids import new_id
-from storage import Storage
 
 
 @pytest.fixture
@@ -43,18 +41,6 @@ def test_its_button_makes_it_due_again(operator: FlaskClient, graph: Graph, give
     assert f"Event {given_up} is due again" in operator.get(answer.headers["Location"]).text
     again = operator.post(f"/quarantine/{given_up}/requeue")
     assert again.status_code == HTTPStatus.NOT_FOUND
-
-
-def test_the_command_lists_and_requeues_it(graph: Graph, storage: Storage, given_up: int) -> None:
-    assert any(str(given_up) in line for line in list_quarantined(graph))
-    assert "due again" in next(iter(requeue(graph, storage, given_up)))
-    assert given_up not in quarantined_ids(graph)
-    assert not any(str(given_up) in line for line in list_quarantined(graph))
-
-
-def test_the_command_says_that_there_is_no_such_event(graph: Graph, storage: Storage) -> None:
-    with pytest.raises(CommandError, match="No event 12 is in quarantine"):
-        list(requeue(graph, storage, 12))
 
 
 def test_text_from_the_address_is_not_markup(operator: FlaskClient) -> None:
