@@ -6,7 +6,6 @@ many short runs against servers that stand already.
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 from environs import Env
@@ -32,7 +31,6 @@ def stack_env() -> Iterator[dict[str, str]]:
     )
     before = dict(os.environ)
     with LocalStack(settings) as stack:
-        Path(stack.env["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
         os.environ.update(stack.env)
         yield stack.env
         os.environ.clear()

@@ -3,7 +3,13 @@
 With PROMETHEUS_MULTIPROC_DIR set before the start, the admin app adds up all processes.
 """
 
+import os
+from pathlib import Path
+
 from prometheus_client import Counter, Histogram
+
+if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    Path(_folder).mkdir(parents=True, exist_ok=True)  # each counter opens its file as it is made
 
 PUBLISH_TO_VISIBLE = Histogram(
     "photofeed_publish_to_visible_seconds",

@@ -65,10 +65,11 @@ def test_a_waiting_job_is_counted(operator: FlaskClient, queue_client: redis.Red
 def test_what_every_process_counts_is_added_up(
     graph: Graph, storage: Storage, stack_env: dict[str, str], tmp_path: Path
 ) -> None:
-    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    folder = tmp_path / "made" / "by the first process"
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
     for _ in range(2):
         subprocess.run([sys.executable, "-c", COUNT], env=environ, check=True, timeout=30)
-    app = create_admin_app(settings(tmp_path), graph, storage, stack_env["QUEUE_REDIS_URL"])
+    app = create_admin_app(settings(folder), graph, storage, stack_env["QUEUE_REDIS_URL"])
     metrics = app.test_client().get("/metrics", auth=("admin", settings().password)).text
     labels = {"kind": "photo-uploaded", "outcome": "done"}
     assert one(metrics, "photofeed_jobs_total", **labels) == 4
