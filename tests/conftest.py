@@ -55,7 +55,10 @@ def storage(stack_env: dict[str, str]) -> Iterator[Storage]:
 
 @pytest.fixture(scope="module")
 def running(stack_env: dict[str, str]) -> Iterator[Running]:
-    """Our own processes on the stores of the other tests, for one module of journeys."""
+    """Our own processes on the stores of the other tests, for one module of journeys.
+
+    No longer than that: their sweeper would take from other tests what those have made due.
+    """
     with Running(stack_env) as running:
         yield running
 

@@ -7,20 +7,13 @@ from tests.journeys.people import Filler, Person
 from tests.running import Running
 
 
-@pytest.fixture(scope="package")
-def running(stack_env: dict[str, str]) -> Iterator[Running]:
-    """Our own processes, started once for all journeys."""
-    with Running(stack_env) as running:
-        yield running
-
-
 @pytest.fixture
 def person(running: Running) -> Callable[[str], Person]:
     """Signs someone up."""
     return lambda name: Person(running.url, name)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def filler(stack_env: dict[str, str]) -> Iterator[Filler]:
     login = (stack_env["NEO4J_USER"], stack_env["NEO4J_PASSWORD"])
     with neo4j.GraphDatabase.driver(stack_env["NEO4J_URI"], auth=login) as driver:
