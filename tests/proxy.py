@@ -1,8 +1,9 @@
 """A small TCP proxy between one process (or one client) of ours and one store.
 
 It forces races and outages without hooks in the product: hold a request or an answer at a byte
-pattern until released, cut connections, be slow, be down, swallow everything. Loopback only;
-everything it waits for has a bound.
+pattern until released, cut connections at once or after so many bytes, be slow, let through only
+so many bytes a second, be down, swallow everything. Loopback only; everything it waits for has a
+bound.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ LONGEST_HOLD_SECONDS = 120.0
 MOST_CONNECTIONS = 64
 CHUNK = 65_536
 QUIET_SECONDS = 0.02
+PIECES_A_SECOND = 20
+"""In how many pieces a second's bytes go through a narrow proxy."""
 
 
 class Hold:
@@ -64,6 +67,25 @@ class Hold:
         self._released.wait(LONGEST_HOLD_SECONDS)
 
 
+class Cut:
+    """The end of a connection in the middle of what it carries; see Proxy.cut_after."""
+
+    def __init__(self, count: int, side: Side) -> None:
+        self.side = side
+        self.done = False
+        self._left = count
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> int | None:
+        """How many of `size` bytes are the last to pass; None if the cut comes after them."""
+        with self._lock:
+            if self.done or size < self._left:
+                self._left -= size
+                return None
+            self.done = True
+            return self._left
+
+
 class _Link:
     """One client's connection and the server's, with a pump for each direction."""
 
@@ -92,7 +114,7 @@ class _Link:
                 if requests:
                     self._requests(chunk)
                 else:
-                    target.sendall(self._answers(chunk))
+                    self._send(target, self._answers(chunk), "answer")
         with contextlib.suppress(OSError):
             if not self._reset:
                 target.shutdown(socket.SHUT_WR)  # what was sent before the end still arrives
@@ -111,11 +133,27 @@ class _Link:
                 self._held_answers = hold
                 continue
             before = max(0, at - len(self._tail))
-            self._server.sendall(chunk[:before])
+            self._send(self._server, chunk[:before], "request")
             hold.stand()
             chunk = chunk[before:]
-        self._server.sendall(chunk)
+        self._send(self._server, chunk, "request")
         self._tail = seen[-self._proxy.longest_pattern() :]
+
+    def _send(self, target: socket.socket, data: bytes, side: Side) -> None:
+        """Pass bytes on as quickly as is allowed, and no further than to a cut."""
+        cut = self._proxy.cut_on(side)
+        last = cut.take(len(data)) if cut else None
+        passing = data if last is None else data[:last]
+        while passing:
+            rate = self._proxy.rate
+            size = max(1, rate // PIECES_A_SECOND) if rate else len(passing)
+            target.sendall(passing[:size])
+            if rate:
+                time.sleep(len(passing[:size]) / rate)
+            passing = passing[size:]
+        if last is not None:
+            self.close(reset=True)
+            raise ConnectionResetError
 
     def _answers(self, chunk: bytes) -> bytes:
         """A chunk of answers; if they are to be held, all of them, after the release."""
@@ -131,7 +169,7 @@ class _Link:
         return chunk
 
     def close(self, *, reset: bool = False) -> None:
-        self._reset = self._reset or reset
+        reset = self._reset = self._reset or reset  # either pump may come here first
         for end in (self._client, self._server):
             with contextlib.suppress(OSError):
                 if reset:  # closing sends an RST; the pump's recv is woken without an orderly end
@@ -156,6 +194,8 @@ class Proxy:
         self.refused = 0
         self._swallowing = threading.Event()
         self._latency = 0.0
+        self._cuts: list[Cut] = []
+        self.rate = 0
         self._closed = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -176,6 +216,17 @@ class Proxy:
         for link in self._open_links():
             link.close(reset=True)
 
+    def cut_after(self, count: int, *, side: Side = "answer") -> Cut:
+        """Let `count` more bytes of that side pass, then reset the connection they came on."""
+        cut = Cut(count, side)
+        with self._lock:
+            self._cuts.append(cut)
+        return cut
+
+    def narrow(self, bytes_a_second: int) -> None:
+        """Each connection carries no more than this, either way, until `resume`."""
+        self.rate = bytes_a_second
+
     def down(self) -> None:
         """Reset every connection and refuse new ones until `up`."""
         self._refusing = True
@@ -189,9 +240,12 @@ class Proxy:
         self._swallowing.set()
 
     def resume(self) -> None:
-        """No swallowing, no latency, not down."""
+        """No swallowing, no latency, not narrow, not down, no cut to come."""
         self._swallowing.clear()
         self._latency = 0.0
+        self.rate = 0
+        with self._lock:
+            self._cuts.clear()
         self._refusing = False
 
     def slow(self, seconds: float) -> None:
@@ -229,6 +283,12 @@ class Proxy:
         """The holds that have stopped nobody yet."""
         with self._lock:
             return [hold for hold in self._holds if not hold.taken]
+
+    def cut_on(self, side: Side) -> Cut | None:
+        """The cut that is next on that side."""
+        with self._lock:
+            self._cuts = [cut for cut in self._cuts if not cut.done]
+            return next((cut for cut in self._cuts if cut.side == side), None)
 
     def longest_pattern(self) -> int:
         with self._lock:

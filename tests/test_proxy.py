@@ -156,6 +156,48 @@ def test_slowness_is_added_in_each_direction(proxy: Proxy) -> None:
         assert time.monotonic() - began >= 0.2
 
 
+def test_a_narrow_proxy_lets_so_many_bytes_through_a_second(proxy: Proxy) -> None:
+    with connect(proxy) as connection:
+        proxy.narrow(1_000)
+        began = time.monotonic()
+        connection.sendall(b"x" * 199 + b"\n")
+        got = b""
+        while len(got) < 200:
+            got += connection.recv(1000)
+        assert time.monotonic() - began >= 0.3, "0.2 s either way, but for the last piece's pause"
+        proxy.resume()
+        began = time.monotonic()
+        assert ask(connection, b"y\n") == b"y\n"
+        assert time.monotonic() - began < 0.1
+
+
+def test_a_cut_comes_after_so_many_bytes_of_an_answer(proxy: Proxy) -> None:
+    with connect(proxy) as connection, connect(proxy) as other:
+        assert ask(other, b"x\n") == b"x\n"
+        cut = proxy.cut_after(5)
+        assert ask(connection, b"ab\n") == b"ab\n", "three bytes may pass"
+        connection.sendall(b"cdef\n")
+        assert connection.recv(2) == b"cd"
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1000)
+        assert cut.done
+        assert ask(other, b"z\n") == b"z\n", "one cut ends one connection"
+
+
+def test_a_cut_comes_after_so_many_bytes_of_a_request() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    with Proxy("127.0.0.1", listener.getsockname()[1]) as proxy, connect(proxy) as connection:
+        proxy.cut_after(3, side="request")
+        connection.sendall(b"abcdef")
+        server, _ = listener.accept()
+        with server:
+            server.settimeout(5)
+            assert server.recv(10) == b"abc"
+            with pytest.raises(ConnectionResetError):
+                server.recv(10)
+    listener.close()
+
+
 def test_closing_lets_go_of_what_is_held_and_leaves_no_thread(echo: int) -> None:
     before = threading.active_count()
     proxy = Proxy("127.0.0.1", echo)
