@@ -5,11 +5,11 @@ Whatever is killed is started again by the stack's own supervisor, however often
 
 import os
 import shutil
-import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from signal import SIGCONT, SIGKILL, Signals
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -158,14 +158,19 @@ class DrillStage:
         except psutil.Error:
             return []
 
-    def signal(self, name: str, number: signal.Signals, *, children: bool = True) -> list[int]:
+    def signal(self, name: str, number: Signals, *, children: bool = True) -> list[int]:
         """Sends the signal to the process and, if asked, to its children; the pids it went to."""
-        reached = []
-        for pid in self.pids(name)[: None if children else 1]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-                reached.append(pid)
-        return reached
+        pids = self.pids(name)[: None if children else 1]
+        return [pid for pid in pids if self.signal_pid(pid, number)]
+
+    @staticmethod
+    def signal_pid(pid: int, number: Signals) -> bool:
+        """Sends the signal to one process of those above, which may be gone by now."""
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
     def move_clock(self, name: str, seconds: float) -> None:
         """Sets the clock of one process of ours off by this much, at once and after a restart."""
@@ -281,7 +286,7 @@ class DrillStage:
         for proxy in self.proxies.values():
             proxy.resume()
         for name in self.processes:
-            self.signal(name, signal.SIGCONT)
+            self.signal(name, SIGCONT)
         for name in self.names:
             self._clock_file(name).unlink(missing_ok=True)
         self._limit_queue()
@@ -317,7 +322,7 @@ class DrillStage:
         for watcher in self._watchers:
             watcher.join()
         for name in self.processes:
-            self.signal(name, signal.SIGCONT)
+            self.signal(name, SIGCONT)
         for proxy in self.proxies.values():
             proxy.resume()
         self._ours.stop(seconds=20)
@@ -327,7 +332,7 @@ class DrillStage:
             self.graph.close()
             self.storage.close()
         if "neo4j" in self.processes:  # its data are thrown away: an orderly stop takes 10 s
-            self.signal("neo4j", signal.SIGKILL)
+            self.signal("neo4j", SIGKILL)
         self._stack.stop()
 
 
