@@ -1,0 +1,120 @@
+"""One drill from the stage's start to the report: people, faults, quiet, check."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from tests.drill.clients import Session
+from tests.drill.ending import DRAIN_SECONDS, drain, read_everything, read_logs
+from tests.drill.history import History
+from tests.drill.reading import Watcher
+from tests.drill.report import Report, report
+from tests.drill.rules import check
+from tests.drill.schedule import Injector, plan
+from tests.drill.stage import DrillStage
+from tests.drill.world import World, populate
+
+WATCHERS = 3
+CAP, SLACK = 60, 20
+"""Short timelines: feeds go on into the graph after few posts."""
+PHOTOS_A_SECOND = 0.7
+"""More than one client posts."""
+CONTROL_DRAIN_SECONDS = 20.0
+"""Without the sweeper what is lost stays so: no use in waiting for it."""
+LONGEST_REQUEST_SECONDS = 30.0
+SABOTAGE = Path(__file__).parent / "sabotage"
+
+COUNTED = {
+    "photofeed_timeline_pushes_total": "pushes",
+    "photofeed_jobs_total": "jobs",
+    "photofeed_sweeper_rings_total": "rings by the sweeper",
+    "photofeed_timeline_rebuilds_total": "rebuilds",
+    "photofeed_timeline_reads_total": "pages",
+    "photofeed_author_pushes_missed_total": "author's pushes missed",
+}
+"""What is reported of the product's own counters: redundant work stands among the jobs."""
+
+Heard = Callable[[str, float], None]
+"""Told of each part of a drill and how far it is, from 0 to 1."""
+
+
+def drill(
+    folder: Path,
+    *,
+    seed: int,
+    seconds: float,
+    control: str = "",
+    clients: int = 12,
+    heard: Heard = lambda _part, _share: None,
+) -> Report:
+    """Runs one drill in the folder; history.jsonl and report.json are left there.
+
+    control: "sweeper" goes without it, "drop" has timelines stand when somebody leaves: both must
+    show violations, or the check cannot be believed.
+    """
+    extra = {"TIMELINE_CAP": str(CAP), "TIMELINE_SLACK": str(SLACK)}
+    if control == "drop":
+        extra["PYTHONPATH"] = str(SABOTAGE)
+    heard("stage", 0.0)
+    history = History()
+    with DrillStage(folder, sweeper=control != "sweeper", extra_env=extra) as stage:
+        world = World(history, stage.api_urls, seed)
+        heard("people", 0.0)
+        populate(world, stage.graph, clients, photos=int(seconds * PHOTOS_A_SECOND) + 20)
+        _run(stage, world, seconds, heard)
+        heard("quiet", 0.0)
+        stage.heal()
+        world.stop = threading.Event()
+        drain(stage, history, seconds=CONTROL_DRAIN_SECONDS if control else DRAIN_SECONDS)
+        heard("reading everything", 0.0)
+        read_everything(stage, world, cap=CAP, slack=SLACK)
+        read_logs(stage, history, _secrets(stage.env))
+        work = _work(stage.env["PROMETHEUS_MULTIPROC_DIR"])
+    history.save(folder / "history.jsonl")
+    heard("check", 0.0)
+    lines = history.lines()
+    made = report(lines, check(lines), seed=seed, seconds=seconds, control=control, work=work)
+    made.save(folder / "report.json")
+    return made
+
+
+def _run(stage: DrillStage, world: World, seconds: float, heard: Heard) -> None:
+    """Clients and faults side by side for so long, then no request is under way any more."""
+    injector = Injector(stage, plan(world.seed, seconds), world.history)
+    clients = [Session(world, citizen) for citizen in world.citizens]
+    watchers = [Watcher(world, number) for number in range(WATCHERS)]
+    for thread in (injector, *clients, *watchers):
+        thread.start()
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        heard("drill", 1 - left / seconds)
+        time.sleep(min(1.0, left))
+    injector.stop()
+    world.stop.set()
+    for thread in (injector, *clients, *watchers):
+        thread.join(LONGEST_REQUEST_SECONDS)
+
+
+def _secrets(env: Mapping[str, str]) -> list[str]:
+    wanted = ("NEO4J_PASSWORD", "CURSOR_SECRET", "ADMIN_PASSWORD", "AWS_SECRET_ACCESS_KEY")
+    urls = [env[name] for name in ("QUEUE_REDIS_URL", "CACHE_REDIS_URL")]
+    return [env[name] for name in wanted] + [
+        url.rpartition("@")[0].rpartition(":")[2] for url in urls
+    ]
+
+
+def _work(folder: str) -> dict[str, float]:
+    """The product's own counters, of all its processes, dead ones too."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+    found: dict[str, float] = {}
+    for metric in registry.collect():
+        for sample in metric.samples:
+            if sample.name in COUNTED and sample.value:
+                told = [sample.labels[name] for name in sorted(sample.labels) if name != "pid"]
+                found[" ".join([COUNTED[sample.name], *told])] = sample.value
+    return dict(sorted(found.items()))
