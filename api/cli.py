@@ -34,6 +34,7 @@ def _checked(storage: Storage) -> Iterator[str]:
             "connection that slept for longer must be closed, or it could still push a post that "
             "its reader has unfollowed."
         )
+    storage.cache.usable()
     policy = storage.queue.setting("maxmemory-policy")
     if policy is None:
         yield "Not readable: the queue's maxmemory-policy; it must be noeviction."

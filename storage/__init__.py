@@ -7,6 +7,7 @@ from storage.bodies import Bodies
 from storage.claims import Claims
 from storage.connections import Server, StorageSettings
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
+from storage.generation import Generation
 from storage.limits import Limits
 from storage.photos import Photos
 from storage.queues import Queues
@@ -38,7 +39,8 @@ class Storage:
     @classmethod
     def open(cls, settings: StorageSettings) -> Self:
         """The stores that the settings name; none of them needs to be up yet."""
-        cache, queue = Server("cache", settings.cache_url), Server("queue", settings.queue_url)
+        cache = Server("cache", settings.cache_url, check=Generation().check)
+        queue = Server("queue", settings.queue_url)
         claims = Claims(cache)
         return cls(
             timelines=Timelines(cache, cap=settings.timeline_cap, slack=settings.timeline_slack),

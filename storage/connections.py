@@ -1,6 +1,6 @@
 """StorageSettings, and how a Redis server is reached: a time-out on every wait, no retries."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Self
@@ -8,6 +8,7 @@ from typing import Self
 import redis
 from environs import Env, validate
 from redis.backoff import NoBackoff
+from redis.connection import Connection
 from redis.retry import Retry
 
 from storage.buffers import Wire
@@ -59,12 +60,15 @@ class Server:
     """One Redis server: a client for single commands, a pool for buffers, one circuit for both.
 
     RESP2, so that nothing but replies ever comes; no CLIENT SETINFO, two round trips a connection.
+    `check` signs in on each new connection and says whether it may be used; a ping needs none.
     """
 
-    def __init__(self, part: str, url: str) -> None:
-        self.client = redis.Redis(connection_pool=_pool(url, TIMEOUT_SECONDS))
+    def __init__(
+        self, part: str, url: str, *, check: Callable[[Connection], None] | None = None
+    ) -> None:
+        self.client = redis.Redis(connection_pool=_pool(url, TIMEOUT_SECONDS, check))
         self._part = part
-        self._buffer_pool = _pool(url, TIMEOUT_SECONDS)
+        self._buffer_pool = _pool(url, TIMEOUT_SECONDS, check)
         self._ping_client = redis.Redis(connection_pool=_pool(url, PING_TIMEOUT_SECONDS))
         self._circuit = Circuit(part)
 
@@ -97,11 +101,19 @@ class Server:
         with Circuit(self._part).guard():
             self._ping_client.ping()
 
+    def usable(self) -> None:
+        """Returns if a checked connection can be had. Raises StorageUnavailableError."""
+        with self._circuit.guard():
+            self.client.ping()
+
     def setting(self, name: str) -> str | None:
-        """A setting of the server, or None where it may not be asked for."""
+        """A setting of the server, or None where it may not be asked for.
+
+        Asked without the check: it may show that this is not the server that was meant.
+        """
         with self._circuit.guard():
             try:
-                answer = self.client.config_get(name)
+                answer = self._ping_client.config_get(name)
             except redis.ResponseError:  # NOPERM, or a service that hides it
                 return None
         values = [v.decode() if isinstance(v, bytes) else str(v) for v in answer.values()]
@@ -114,7 +126,9 @@ class Server:
         self._ping_client.connection_pool.disconnect()
 
 
-def _pool(url: str, timeout_seconds: float) -> redis.ConnectionPool:
+def _pool(
+    url: str, timeout_seconds: float, check: Callable[[Connection], None] | None = None
+) -> redis.ConnectionPool:
     return redis.ConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,
@@ -123,4 +137,5 @@ def _pool(url: str, timeout_seconds: float) -> redis.ConnectionPool:
         retry=Retry(NoBackoff(), 0),
         protocol=2,
         driver_info=None,
+        redis_connect_func=check,
     )

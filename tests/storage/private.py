@@ -31,6 +31,8 @@ class PrivateServer:
     url: str
     client: redis.Redis
     process: subprocess.Popen[bytes]
+    port: int
+    password: str
 
     def stop(self) -> None:
         """It stands still: connections stay open, nothing is answered."""
@@ -38,6 +40,11 @@ class PrivateServer:
 
     def go_on(self) -> None:
         self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """As a machine that loses power: nothing is saved on the way out."""
+        self.process.kill()
+        self.process.wait(timeout=10)
 
     def command(self, *parts: str | int) -> Any:
         """The raw reply to a command that the client has no method for."""
@@ -52,9 +59,12 @@ class PrivateServer:
 
 
 @contextmanager
-def start(folder: Path, *lines: str) -> Iterator[PrivateServer]:
-    """A server with its data in `folder` and these lines in its configuration."""
-    port, password = _free_port(), secrets.token_hex(8)
+def start(folder: Path, *lines: str, port: int = 0, password: str = "") -> Iterator[PrivateServer]:
+    """A server with its data in `folder` and these lines in its configuration.
+
+    With port and password of an earlier one it takes that one's place, with its data.
+    """
+    port, password = port or _free_port(), password or secrets.token_hex(8)
     conf = folder / "server.conf"
     conf.write_text(CONF.format(port=port, folder=folder, password=password) + "\n".join(lines))
     conf.chmod(0o600)
@@ -63,7 +73,7 @@ def start(folder: Path, *lines: str) -> Iterator[PrivateServer]:
     client = redis.Redis.from_url(url)
     try:
         eventually(lambda: _answers(client))
-        yield PrivateServer(url, client, process)
+        yield PrivateServer(url, client, process, port, password)
     finally:
         client.close()
         process.send_signal(signal.SIGCONT)
