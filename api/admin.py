@@ -1,4 +1,4 @@
-"""The operators' app, on loopback and behind a password: rq-dashboard, metrics, quarantine."""
+"""The operators' app, on loopback and behind a password: rq-dashboard, metrics, events."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -9,25 +9,23 @@ from typing import Any
 import rq_dashboard
 import structlog
 from environs import Env, validate
-from flask import Flask, Response, abort, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, render_template, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rq.exceptions import NoSuchJobError
 from rq.serializers import JSONSerializer
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.admin_events import add_event_pages
 from api.scrape import Scrape, registry
 from graph import Graph
 from graph.errors import GraphError
-from graph.ids import time_of
 from storage import Storage
 from storage.connections import Server
 from storage.errors import StorageError
 
 USER = "admin"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LISTED = 200
-"""Quarantined events on one page."""
 
 log = structlog.get_logger(__name__)
 
@@ -161,7 +159,7 @@ def add_dashboard(app: Flask, queue_url: str) -> None:
 
 
 def add_pages(app: Flask, settings: AdminSettings, graph: Graph, storage: Storage) -> None:
-    """The index, the metrics and the quarantine."""
+    """The index, the metrics and the events."""
     scrape = Scrape(graph, storage)
     metrics = registry(scrape, settings.metrics_dir)
 
@@ -173,16 +171,4 @@ def add_pages(app: Flask, settings: AdminSettings, graph: Graph, storage: Storag
     def show_metrics() -> Response:
         return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/quarantine")
-    def quarantine() -> str:
-        events = graph.events.quarantined(LISTED)
-        rows = [(event, time_of(event.id)) for event in events]
-        return render_template("admin/quarantine.html", rows=rows, listed=LISTED)
-
-    @app.post("/quarantine/<int:event_id>/requeue")
-    def requeue(event_id: int) -> BaseResponse:
-        event = graph.events.requeue(event_id)
-        if event is None:
-            abort(HTTPStatus.NOT_FOUND, "This event is not in quarantine.")
-        storage.queues.ring(event, None)
-        return redirect(url_for("quarantine", requeued=event_id), HTTPStatus.SEE_OTHER)
+    add_event_pages(app, graph, storage)

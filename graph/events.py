@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from graph.connection import Connection
 from graph.queries import load
@@ -28,6 +28,15 @@ COUNTS = load("events/counts")
 OLDEST_DUE = load("events/oldest_due")
 QUARANTINED = load("events/quarantined")
 REQUEUE = load("events/requeue")
+LISTED = load("events/listed")
+BY_ID = load("events/by_id")
+QUARANTINE = load("events/quarantine")
+
+_EVER_MS = 2**53
+"""Further from now than any event's time, either way."""
+
+
+State = Literal["due", "waiting", "quarantined"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +57,35 @@ class Event:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An event and where it stands: due since or in, or in quarantine, where it has no time.
+
+    `rung_seconds_ago` is None in lists, and where the sweeper has not rung for it.
+    """
+
+    event: Event
+    quarantined: bool = False
+    due_in_seconds: float | None = None
+    """Below 0, or 0, of one that is due."""
+    rung_seconds_ago: float | None = None
+
+    @property
+    def state(self) -> State:
+        """Whether it is due, waits for its time or a lease's end, or is in quarantine."""
+        if self.quarantined or self.due_in_seconds is None:
+            return "quarantined"
+        return "due" if self.due_in_seconds <= 0 else "waiting"
+
+
 def event_of(row: dict[str, Any]) -> Event | None:
     """The event of a row, if it has one."""
     return Event(**row["event"]) if row["event"] else None
+
+
+def standing_of(row: dict[str, Any]) -> Standing:
+    """The event of a row, with what else the row says of it."""
+    return Standing(**{**row, "event": Event(**row["event"])})
 
 
 class Events:
@@ -104,9 +139,34 @@ class Events:
         """How many events are `due`, `waiting` and `quarantined`."""
         return dict(self._connection.read(COUNTS, shards=SHARDS)[0])
 
-    def quarantined(self, limit: int) -> list[Event]:
-        """Events in quarantine, oldest first."""
-        return [Event(**row["event"]) for row in self._connection.read(QUARANTINED, limit=limit)]
+    def quarantined(self, limit: int, *, kinds: Sequence[str] = (), after: int = 0) -> list[Event]:
+        """Events in quarantine, oldest first; of all kinds if none is named."""
+        rows = self._connection.read(QUARANTINED, kinds=list(kinds), after=after, limit=limit)
+        return [Event(**row["event"]) for row in rows]
+
+    def listed(self, state: State, limit: int, *, kinds: Sequence[str] = ()) -> list[Standing]:
+        """Events in a state, the longest due or earliest first; of all kinds if none is named."""
+        if state == "quarantined":
+            held = self.quarantined(limit, kinds=kinds)
+            return [Standing(event=event, quarantined=True) for event in held]
+        from_ms, to_ms = (-_EVER_MS, 0) if state == "due" else (0, _EVER_MS)
+        rows = self._connection.read(
+            LISTED, shards=SHARDS, from_ms=from_ms, to_ms=to_ms, kinds=list(kinds), limit=limit
+        )
+        return [standing_of(row) for row in rows]
+
+    def by_id(self, event_id: int) -> Standing | None:
+        """An event and where it stands; None if it is done, or never was."""
+        rows = self._connection.read(BY_ID, event_id=event_id)
+        return standing_of(rows[0]) if rows else None
+
+    def quarantine(self, event_id: int) -> Event | None:
+        """Put an event into quarantine by hand; None if it is there already, or gone.
+
+        Whoever works on it stops at the next step: its epoch has gone on.
+        """
+        rows = self._connection.write(QUARANTINE, event_id=event_id)
+        return event_of(rows[0]) if rows else None
 
     def requeue(self, event_id: int) -> Event | None:
         """Let an event out of quarantine, due now; None if it is not there."""

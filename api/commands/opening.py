@@ -13,6 +13,8 @@ from graph.errors import GraphError
 from storage import Storage, StorageSettings
 from storage.errors import StorageError
 
+GRAPH_SCHEMES = ("bolt", "neo4j")
+
 
 class CommandError(click.ClickException):
     """A command could not do what it was asked; the message says why, and what to do.
@@ -33,17 +35,25 @@ def opened_stores() -> Iterator[tuple[Graph, Storage]]:
     """
     with saying():
         env = Env(eager=False)
-        graph_settings, storage_settings = (
-            GraphSettings.from_env(env),
-            StorageSettings.from_env(env),
-        )
+        graph_settings = GraphSettings.from_env(env)
+        storage_settings = StorageSettings.from_env(env)
         env.seal()
+        if not graph_settings.uri.startswith(GRAPH_SCHEMES):
+            raise CommandError("NEO4J_URI must begin with bolt:// or neo4j:// (or +s, +ssc).")
         with Graph.open(graph_settings) as graph:
-            storage = Storage.open(storage_settings)
+            storage = opened(storage_settings)
             try:
                 yield graph, storage
             finally:
                 storage.close()
+
+
+def opened(settings: StorageSettings) -> Storage:
+    """The storage. Raises CommandError where an address is of no use, which its drivers tell so."""
+    try:
+        return Storage.open(settings)
+    except ValueError as error:
+        raise CommandError(f"A store's URL cannot be used: {first_line(error)}.") from error
 
 
 @contextmanager

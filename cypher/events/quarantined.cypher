@@ -1,9 +1,12 @@
 // cypher/events/quarantined.cypher: events in quarantine, oldest first.
+// $kinds:  list of texts; empty for all
+// $after:  integer, an event's id, exclusive
 // $limit:  integer
 // returns: event
 // index:   :Quarantined
 // sorts:   them, as they are few
 MATCH (event:Quarantined)
+WHERE event.id > $after AND (size($kinds) = 0 OR event.kind IN $kinds)
 WITH event
 ORDER BY event.id
 LIMIT $limit

@@ -74,7 +74,7 @@ def test_another_sites_page_cannot_change_anything(
 
 @pytest.mark.parametrize("ours", [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "none"}])
 def test_our_own_pages_and_curl_can(stranger: FlaskClient, ours: dict[str, str]) -> None:
-    answer = stranger.post("/quarantine/1/requeue", headers={**basic(PASSWORD), **ours})
+    answer = stranger.post("/events/1/requeue", headers={**basic(PASSWORD), **ours})
     assert answer.status_code == HTTPStatus.NOT_FOUND
 
 
@@ -85,7 +85,7 @@ def test_requeueing_all_needs_more_than_a_link(operator: FlaskClient, method: st
 
 
 def test_no_page_can_be_framed_or_kept(operator: FlaskClient) -> None:
-    for path in ("/", "/rq/", "/metrics", "/quarantine"):
+    for path in ("/", "/rq/", "/metrics", "/events", "/events?state=quarantined"):
         answer = operator.get(path)
         assert answer.status_code == HTTPStatus.OK
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]

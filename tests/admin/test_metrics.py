@@ -94,7 +94,7 @@ def test_stores_that_are_down_are_said_soon_and_break_nothing(stack_env: dict[st
             assert time.monotonic() - begun < 4
             assert answer.status_code == HTTPStatus.OK
         page = app.test_client().get("/", auth=("admin", settings().password))
-        quarantine = app.test_client().get("/quarantine", auth=("admin", settings().password))
+        events = app.test_client().get("/events", auth=("admin", settings().password))
     dead_storage.close()
     assert one(answer.text, "photofeed_store_up", store="neo4j") == 0
     assert one(answer.text, "photofeed_store_up", store="cache") == 0
@@ -104,4 +104,4 @@ def test_stores_that_are_down_are_said_soon_and_break_nothing(stack_env: dict[st
     assert "photofeed_oldest_due_event_seconds" not in answer.text  # unknown is not 0
     assert page.status_code == HTTPStatus.OK
     assert page.text.count("does not answer") >= 3
-    assert quarantine.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert events.status_code == HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,0 +1,14 @@
+// cypher/events/quarantine.cypher: puts an event into quarantine by hand; the new epoch fences whoever
+// works on it.
+// $event_id: integer
+// returns:   event
+// index:     Event(id)
+MATCH (event:Event)
+WHERE event.id = $event_id
+SET event.locked = true
+REMOVE event.locked
+WITH event
+WHERE NOT event:Quarantined
+SET event:Quarantined, event.epoch = event.epoch + 1
+REMOVE event.due_at
+RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
