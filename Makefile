@@ -17,7 +17,7 @@ SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test check lint format lock demo packages tools python
+.PHONY: help up down status logs test drill check lint format lock demo packages tools python
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ demo: packages  ## fill the running stack with a small town of people and photog
 test: tools  ## run all tests on real servers of their own (TESTS=tests/api: some)
 	@$(RUN) -m stack fetch
 	@$(RUN) -m pytest $(or $(TESTS),$(SIDE_BY_SIDE) tests) $(PYTEST)
+
+drill: tools  ## break everything under load and check that nothing is lost (SECONDS=600 SEED=7)
+	@$(RUN) -m stack fetch
+	@$(RUN) -m tests.drill --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
+		$(if $(CONTROL),--control $(CONTROL))
 
 check: lint  ## the same as lint
 

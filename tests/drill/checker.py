@@ -21,7 +21,13 @@ CACHE_SLACK_SECONDS = 8.0
 """How long after a fault of the cache a process may still leave it alone: time-outs, breaker."""
 
 STORES = ("neo4j", "queue", "cache")
-"""A fault with one of these in its name has that store down or hardly to be reached."""
+OUTAGES = frozenset(
+    {"tear-aof", "queue-full", "cache-from-old-snapshot"}
+    | {name for store in STORES for name in (f"kill-{store}", f"stop-{store}", f"{store}-down")}
+)
+"""Faults that take a store away from everybody: the time of delivery is counted without them."""
+ISOLATED = "isolate-a-process"
+"""The one fault of the cache that does not have it in its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +100,11 @@ class Checker:
         self.ops = ops
         self.model = Model(ops)
         self.findings = Findings()
-        self._outages = _joined(
-            (one.begun, one.ended) for one in injected if any(s in one.name for s in STORES)
-        )
+        self._outages = _joined((one.begun, one.ended) for one in injected if one.name in OUTAGES)
         self._cache_away = _joined(
-            (one.begun, one.ended + CACHE_SLACK_SECONDS) for one in injected if "cache" in one.name
+            (one.begun, one.ended + CACHE_SLACK_SECONDS)
+            for one in injected
+            if "cache" in one.name or one.name == ISOLATED
         )
         self.pages, self.reads = _reads(ops)
         """Every page by itself, for what it shows; first pages and walks, for what they miss."""

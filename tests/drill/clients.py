@@ -53,8 +53,8 @@ class Session(threading.Thread):
         self._blocked: set[int] = set()
         self._count = 0
         self._does: dict[str, Callable[[], object]] = {
-            "read": lambda: self._reader.first_page(self._me.id, self._token, self._name),
-            "walk": lambda: self._reader.walk(self._me.id, self._token, self._name),
+            "read": lambda: self._reader.first_page(self._me.id, self._token, self._label),
+            "walk": lambda: self._reader.walk(self._me.id, self._token, self._label),
             "post": self._post,
             "delete": self._delete,
             "follow": self._follow,
@@ -75,7 +75,7 @@ class Session(threading.Thread):
             door.close()
 
     @property
-    def _name(self) -> str:
+    def _label(self) -> str:
         return f"{self._me.name.split('_')[0]}.{self._me.signed_in}"
 
     @property
@@ -215,7 +215,7 @@ class Session(threading.Thread):
 
     def _sign_out(self) -> None:
         """Ends the session, tries its token everywhere, and begins another one."""
-        old_token, old_name = self._token, self._name
+        old_token, old_name = self._token, self._label
 
         def once(door: Door) -> tuple[Phase, Answer, dict[str, Any]]:
             answer = door.ask("DELETE", "/v1/me/sessions/current", token=old_token)
@@ -233,7 +233,7 @@ class Session(threading.Thread):
     def _sign_in(self) -> None:
         body = {"username": self._me.name, "password": PASSWORD}
         while not self._world.stop.is_set():
-            number = self._world.history.invoke(self._name, "sign-in", viewer=self._me.id)
+            number = self._world.history.invoke(self._label, "sign-in", viewer=self._me.id)
             answer = self._door().ask("POST", "/v1/sessions", body=body)
             self._world.history.end(number, answer.phase, **answer.facts)
             if answer.phase == "ok":
@@ -269,7 +269,7 @@ class Session(threading.Thread):
         """The last try's phase; each try is an operation of its own."""
         phase: Phase = "fail"
         for left in reversed(range(tries)):
-            number = self._world.history.invoke(self._name, op, **({"by": self._name} | facts))
+            number = self._world.history.invoke(self._label, op, **({"by": self._label} | facts))
             phase, answer, told = once(self._door())
             self._world.history.end(number, phase, **answer.facts, **told)
             in_flight = answer.status == 409

@@ -22,7 +22,8 @@ class Script:
         """One operation from beginning to end; its number."""
         self.at += 1.0
         self._number += 1
-        began, ended = dict(facts), {}
+        began: dict[str, Any] = dict(facts)
+        ended: dict[str, Any] = {}
         for fact in ("status", "id", "posts", "next", "replayed", "code", "retry_after", "ids"):
             if fact in began and not (op == "delete" and fact == "id"):
                 ended[fact] = began.pop(fact)
@@ -59,8 +60,8 @@ class Script:
 
     def post(self, author: int, post_id: int, *, phase: Phase = "ok", **facts: Any) -> int:
         """A post whose tag and key are made of its id."""
-        told = {"id": post_id} if phase == "ok" else {}
-        named = {"tag": f"p{post_id}", "key": f"k{post_id}", "replayed": False}
+        told: dict[str, Any] = {"id": post_id} if phase == "ok" else {}
+        named: dict[str, Any] = {"tag": f"p{post_id}", "key": f"k{post_id}", "replayed": False}
         return self.do("post", author=author, phase=phase, **(named | told | facts))
 
     def delete(self, author: int, post_id: int, phase: Phase = "ok") -> int:
