@@ -21,7 +21,7 @@ _log_level = env.str("LOG_LEVEL", "info")
 env.seal()
 
 logs.configure("api", level=_log_level)
-_graph = Graph.open(_graph_settings)
+_graph = Graph.open(_graph_settings, circuit=True)  # others wait behind who waits for it
 _storage = Storage.open(_storage_settings)
 _rebuilder = Rebuilder(_graph, _storage)
 atexit.register(_graph.close)

@@ -35,9 +35,13 @@ class Graph:
         self.events = Events(connection)
 
     @classmethod
-    def open(cls, settings: GraphSettings) -> Self:
-        """The graph at these settings; connections are made when they are needed."""
-        return cls(Connection(settings))
+    def open(cls, settings: GraphSettings, *, circuit: bool = False) -> Self:
+        """The graph at these settings; connections are made when they are needed.
+
+        With `circuit` calls fail at once while the graph is away: for processes that have others
+        waiting. A worker rather waits, as nothing else is its to do.
+        """
+        return cls(Connection(settings, circuit=circuit))
 
     def close(self) -> None:
         """Close the connections."""
@@ -53,6 +57,11 @@ class Graph:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def away(self) -> bool:
+        """Whether the graph is known not to answer; never without a circuit."""
+        return self.connection.away
 
     def ping(self) -> None:
         """Return if the graph answers within two seconds, else raise GraphUnavailableError."""

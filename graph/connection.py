@@ -17,6 +17,8 @@ import neo4j
 from environs import Env
 from neo4j.exceptions import ConstraintError, DriverError, Neo4jError, ServiceUnavailable
 
+from graph.circuit import Circuit
+from graph.driver import open_driver
 from graph.errors import (
     ConstraintViolatedError,
     GraphError,
@@ -40,8 +42,14 @@ READ_REPEAT_SECONDS = 2.0
 Shorter than the time-out of a connection, as a reader may be answered from elsewhere.
 """
 
+ANSWER_SECONDS = WRITE_SECONDS + 3.0
+"""How long a silent server is waited for: one that lives has ended the longest statement by then.
+
+Of our own Neo4j it is 6 s, as that says every 2 s that it lives (stack/neo4j.py).
+"""
+
 PING_SECONDS = 2.0
-"""How long ping() waits for the graph."""
+"""How long ping() waits for the graph, and a probe of the circuit's for each step of its own."""
 
 _PAUSES = (0.01, 0.03, 0.1, 0.2, 0.4)
 """Seconds to wait between tries, each times 0.5 to 1.5 at random; the last goes on."""
@@ -54,6 +62,9 @@ _ENDED = "Neo.ClientError.Transaction."
 
 _FAULTY = "Neo.ClientError.Statement."
 """The statement itself is wrong: no other time will be better."""
+
+_NOT_THERE = ("DatabaseUnavailable", "DatabaseNotFound")
+"""The server is there without the database: it is starting, stopping, or mending itself."""
 
 _VIOLATED = re.compile(r"already exists with (?:label|type) `(\w+)`")
 
@@ -90,26 +101,33 @@ class _Ping:
 
 
 class Connection:
-    """One driver: made after a fork, never shared with a child; any number of threads."""
+    """One driver: made after a fork, never shared with a child; any number of threads.
 
-    def __init__(self, settings: GraphSettings) -> None:
-        self._database = settings.database
-        self._driver = neo4j.GraphDatabase.driver(
+    With `circuit` a graph that is away is left alone: calls fail at once instead of waiting.
+    """
+
+    def __init__(self, settings: GraphSettings, *, circuit: bool = False) -> None:
+        self._settings, self._database = settings, settings.database
+        self._driver, connections = open_driver(
             settings.uri,
-            auth=(settings.user, settings.password),
-            max_connection_pool_size=settings.max_connections,
-            connection_acquisition_timeout=2,
-            connection_timeout=3,
-            liveness_check_timeout=60,
-            notifications_min_severity="OFF",
-            telemetry_disabled=True,
+            (settings.user, settings.password),
+            max_connections=settings.max_connections,
+            answer_seconds=ANSWER_SECONDS,
         )
+        self._circuit = Circuit(self._probe, connections.shut) if circuit else None
         self._pinging: _Ping | None = None
         self._ping_lock = threading.Lock()
 
     def close(self) -> None:
         """Close all connections."""
+        if self._circuit:
+            self._circuit.close()
         self._driver.close()
+
+    @property
+    def away(self) -> bool:
+        """Whether the graph is known not to answer; never without a circuit."""
+        return self._circuit is not None and self._circuit.open
 
     def read(self, query: Query, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a query. Raises GraphUnavailableError."""
@@ -153,7 +171,9 @@ class Connection:
 
     def _ask(self, problems: list[GraphError]) -> None:
         try:
-            self._once("RETURN 1 AS one", PING_SECONDS, {})
+            self._sent("RETURN 1 AS one", PING_SECONDS, {})
+            if self._circuit:
+                self._circuit.answered()
         except GraphError as error:
             problems.append(error)
         except (DriverError, Neo4jError, OSError) as error:
@@ -174,12 +194,53 @@ class Connection:
     def _once(
         self, text: str, timeout_seconds: float, parameters: dict[str, Any]
     ) -> list[dict[str, Any]]:
+        """The rows, and the circuit told what came of it."""
+        if self._circuit is None:
+            return self._sent(text, timeout_seconds, parameters)
+        with self._circuit.waiting():
+            try:
+                rows = self._sent(text, timeout_seconds, parameters)
+            except (DriverError, Neo4jError, OSError) as error:
+                if says_it_lives(error):
+                    self._circuit.answered()
+                else:
+                    self._circuit.doubted()
+                raise
+            self._circuit.answered()
+            return rows
+
+    def _sent(
+        self, text: str, timeout_seconds: float, parameters: dict[str, Any]
+    ) -> list[dict[str, Any]]:
         """Rows of one auto-commit statement, at the leader: an old state would undo a drop."""
-        statement = neo4j.Query(text, timeout=timeout_seconds)
-        with self._driver.session(
-            database=self._database, default_access_mode=neo4j.WRITE_ACCESS
-        ) as session:
-            return session.run(statement, parameters).data()
+        return _run(self._driver, self._database, text, timeout_seconds, parameters)
+
+    def _probe(self) -> bool:
+        """Whether the graph answers a new connection; bounded, whatever the others wait for."""
+        driver, _ = open_driver(
+            self._settings.uri,
+            (self._settings.user, self._settings.password),
+            max_connections=1,
+            answer_seconds=PING_SECONDS,
+        )
+        with driver:
+            try:
+                _run(driver, self._database, "RETURN 1 AS one", PING_SECONDS, {})
+            except (DriverError, Neo4jError, OSError) as error:
+                return says_it_lives(error)
+        return True
+
+
+def _run(
+    driver: neo4j.Driver,
+    database: str,
+    text: str,
+    timeout_seconds: float,
+    parameters: dict[str, Any],
+) -> list[dict[str, Any]]:
+    statement = neo4j.Query(text, timeout=timeout_seconds)
+    with driver.session(database=database, default_access_mode=neo4j.WRITE_ACCESS) as session:
+        return session.run(statement, parameters).data()
 
 
 def repeated(once: Callable[[], list[dict[str, Any]]], *, until: float) -> list[dict[str, Any]]:
@@ -206,6 +267,11 @@ def passes(error: Exception) -> bool:
     if isinstance(error, DriverError):
         return error.is_retryable() or isinstance(error, ServiceUnavailable)
     return isinstance(error, OSError)
+
+
+def says_it_lives(error: Exception) -> bool:
+    """Whether the error is an answer of a database that is there, be it a refusal."""
+    return isinstance(error, Neo4jError) and not (error.code or "").endswith(_NOT_THERE)
 
 
 def translated(error: Exception) -> GraphError:

@@ -18,10 +18,23 @@ ALWAYS_ASK = "private, no-cache"
 """A feed is its viewer's alone, and another one the next time."""
 
 
+DEGRADED = "Photofeed-Degraded"
+"""Names the stores without which a page was answered; absent when all is well."""
+
+_DEGRADED_DOCUMENTED = {
+    DEGRADED: {
+        "description": "The page is right, and was answered while a store was known to be away: "
+        "`graph` (from the cache alone: what is not cached, and writes, are 503 now) or `cache` "
+        "(from the graph, slower). Absent when all is well.",
+        "schema": {"type": "string", "enum": ["graph", "cache"]},
+    }
+}
+
+
 @blueprint.get("/v1/me/feed")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, FeedSchema)
+@blueprint.response(200, FeedSchema, headers=_DEGRADED_DOCUMENTED)
 def read_feed(*, cursor: str | None, limit: int) -> Response:
     """One's feed, strictly newest first: the posts of everyone one follows, and one's own."""
     page = feed.page(
@@ -35,6 +48,8 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
     cursors = signed(next=page.next, prev=page.prev)
     answer = Response(page_body(page.bodies, cursors), content_type=JSON)
     answer.headers.update({"Cache-Control": ALWAYS_ASK, **link_header(cursors, limit)})
+    if page.degraded:
+        answer.headers[DEGRADED] = ", ".join(page.degraded)
     return answer
 
 

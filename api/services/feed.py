@@ -6,6 +6,7 @@ watermark the same cursor goes on in the graph. So a feed ends only where the po
 """
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,10 +31,41 @@ TOP = 1 << 53
 GRAPH_PAGES = 3
 """Pages that one process asks of the graph at once: with all timelines gone, or the graph slow,
 one of its four threads stays for readers whose timelines stand."""
-GRAPH_PAGE_SECONDS = 1.0
-"""How long a page waits for its turn at the graph."""
+GRAPH_PAGE_SECONDS = 0.25
+"""How long a page waits for its turn at the graph: some twenty pages, where the graph is well."""
+BUSY_SECONDS = 1.0
+"""After a page has waited in vain: for so long none waits, or all threads would stand in line."""
 
-_turns = threading.BoundedSemaphore(GRAPH_PAGES)  # of the process, as its threads are
+
+class Turns:
+    """So many callers at a time; who cannot have a turn soon is told so at once."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.BoundedSemaphore(count)
+        self._busy_until = 0.0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A turn. Raises FeedBusyError."""
+        if not self._taken():
+            raise FeedBusyError
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    def _taken(self) -> bool:
+        if self._free.acquire(blocking=False):
+            return True
+        if time.monotonic() < self._busy_until:
+            return False
+        if self._free.acquire(timeout=GRAPH_PAGE_SECONDS):
+            return True
+        self._busy_until = time.monotonic() + BUSY_SECONDS
+        return False
+
+
+turns = Turns(GRAPH_PAGES)  # of the process, as its threads are
 
 
 class Rebuilder(Protocol):
@@ -50,6 +82,8 @@ class FeedPage:
     bodies: list[bytes]
     next: Cursor | None
     prev: Cursor | None
+    degraded: tuple[str, ...] = ()
+    """Stores that are away: the page is right without them, and slower or not to be had soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +113,20 @@ def page(
     if cursor and cursor.direction == "after":
         return _page_above(graph, storage, viewer_id=viewer_id, after=cursor.id, limit=limit)
     before = cursor.id if cursor else TOP
-    found = _from_timeline(storage, viewer_id, before=before, limit=limit)
+    away: set[str] = set()
+    found = _from_timeline(storage, viewer_id, before=before, limit=limit, away=away)
     if found is None:
         found = _from_graph(graph, storage, rebuilder, viewer_id, before=before, limit=limit)
     return FeedPage(
         bodies=_bodies(graph, storage, found),
         next=None if found.next_id is None else Cursor("before", found.next_id),
         prev=_prev(found.ids, cursor),
+        degraded=_degraded(graph, away),
     )
+
+
+def _degraded(graph: Graph, away: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(away | ({"graph"} if graph.away else set())))
 
 
 def _prev(ids: Sequence[int], cursor: Cursor | None) -> Cursor | None:
@@ -102,7 +142,9 @@ def _bodies(graph: Graph, storage: Storage, found: _Ids) -> list[bytes]:
     return [body for post_id in found.ids if (body := bodies.get(post_id))]
 
 
-def _from_timeline(storage: Storage, viewer_id: int, *, before: int, limit: int) -> _Ids | None:
+def _from_timeline(
+    storage: Storage, viewer_id: int, *, before: int, limit: int, away: set[str]
+) -> _Ids | None:
     """The page where the timeline proves it exact; None where the graph must answer."""
     try:
         if before < TOP:
@@ -114,8 +156,13 @@ def _from_timeline(storage: Storage, viewer_id: int, *, before: int, limit: int)
             storage, viewer_id, before=before, limit=limit
         )
     except StorageUnavailableError as error:
-        log.warning("feed answered without the cache", error=str(error))
+        _note_away(error, away)
         return None
+
+
+def _note_away(error: StorageUnavailableError, away: set[str]) -> None:
+    log.warning("feed answered without the cache", error=str(error))
+    away.add(error.part)
 
 
 def _newest(window: Window, limit: int) -> _Ids | None:
@@ -148,7 +195,7 @@ def _from_graph(
     limit: int,
 ) -> _Ids:
     """A page from the graph, which is always right; at the top it also has the timeline built."""
-    with _turn():
+    with turns.one():
         pull = graph.posts.feed_page(viewer_id, before=before, limit=limit + 1)
     TIMELINE_READS.labels(source="graph").inc()
     if before == TOP and not pull.held:
@@ -170,40 +217,31 @@ def _page_above(
     graph: Graph, storage: Storage, *, viewer_id: int, after: int, limit: int
 ) -> FeedPage:
     """The page just above an id: what has come since, the oldest of it, newest first."""
-    rising = _ids_above(graph, storage, viewer_id=viewer_id, after=after, limit=limit)
+    away: set[str] = set()
+    rising = _ids_above(graph, storage, viewer_id=viewer_id, after=after, limit=limit, away=away)
     ids = rising[::-1]
     found = _Ids(ids=ids, next_id=None, known=_known(storage, ids))
     return FeedPage(
         bodies=_bodies(graph, storage, found),
         next=Cursor("before", ids[-1] if ids else after + 1),
         prev=Cursor("after", ids[0] if ids else after),
+        degraded=_degraded(graph, away),
     )
 
 
 def _ids_above(
-    graph: Graph, storage: Storage, *, viewer_id: int, after: int, limit: int
+    graph: Graph, storage: Storage, *, viewer_id: int, after: int, limit: int, away: set[str]
 ) -> list[int]:
     """The oldest `limit` ids above `after`, rising."""
     try:
         found = page_above(storage.timelines.whole(viewer_id), after, limit)
     except StorageUnavailableError as error:
-        log.warning("feed answered without the cache", error=str(error))
+        _note_away(error, away)
         found = None
     if found is not None:
         TIMELINE_READS.labels(source="list").inc()
         return found
-    with _turn():
+    with turns.one():
         rising = graph.posts.feed_page_up(viewer_id, after=after, limit=limit)
     TIMELINE_READS.labels(source="graph").inc()
     return rising
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    """One of the few turns at the graph. Raises FeedBusyError."""
-    if not _turns.acquire(timeout=GRAPH_PAGE_SECONDS):
-        raise FeedBusyError
-    try:
-        yield
-    finally:
-        _turns.release()
