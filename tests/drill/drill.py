@@ -2,19 +2,26 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.drill.clients import Session
-from tests.drill.ending import DRAIN_SECONDS, drain, read_everything, read_logs
+from tests.drill.ending import (
+    DRAIN_SECONDS,
+    drain,
+    find_leftovers,
+    heal,
+    read_everything,
+    read_logs,
+)
 from tests.drill.history import History
 from tests.drill.reading import Watcher
 from tests.drill.report import Report, report
 from tests.drill.rules import check
-from tests.drill.schedule import Injector, plan
+from tests.drill.schedule import Injector, Planned, plan
 from tests.drill.stage import DrillStage
 from tests.drill.world import World, populate
 
@@ -49,10 +56,12 @@ def drill(
     seconds: float,
     control: str = "",
     clients: int = 12,
+    planned: Sequence[Planned] | None = None,
     heard: Heard = lambda _part, _share: None,
 ) -> Report:
     """Runs one drill in the folder; history.jsonl and report.json are left there.
 
+    The faults come from the seed where none are `planned`.
     control: "sweeper" goes without it, "drop" has timelines stand when somebody leaves: both must
     show violations, or the check cannot be believed.
     """
@@ -65,15 +74,17 @@ def drill(
         world = World(history, stage.api_urls, seed)
         heard("people", 0.0)
         populate(world, stage.graph, clients, photos=int(seconds * PHOTOS_A_SECOND) + 20)
-        _run(stage, world, seconds, heard)
+        faults = plan(seed, seconds) if planned is None else planned
+        _run(stage, world, faults, seconds, heard)
         heard("quiet", 0.0)
-        stage.heal()
+        heal(stage, history)
         world.stop = threading.Event()
         drain(stage, history, seconds=CONTROL_DRAIN_SECONDS if control else DRAIN_SECONDS)
         heard("reading everything", 0.0)
         read_everything(stage, world, cap=CAP, slack=SLACK)
         read_logs(stage, history, _secrets(stage.env))
         work = _work(stage.env["PROMETHEUS_MULTIPROC_DIR"])
+    find_leftovers(folder, history)
     history.save(folder / "history.jsonl")
     heard("check", 0.0)
     lines = history.lines()
@@ -82,9 +93,11 @@ def drill(
     return made
 
 
-def _run(stage: DrillStage, world: World, seconds: float, heard: Heard) -> None:
+def _run(
+    stage: DrillStage, world: World, faults: Sequence[Planned], seconds: float, heard: Heard
+) -> None:
     """Clients and faults side by side for so long, then no request is under way any more."""
-    injector = Injector(stage, plan(world.seed, seconds), world.history)
+    injector = Injector(stage, faults, world.history)
     clients = [Session(world, citizen) for citizen in world.citizens]
     watchers = [Watcher(world, number) for number in range(WATCHERS)]
     for thread in (injector, *clients, *watchers):

@@ -3,7 +3,11 @@
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from tests.drill.asking import Door
 from tests.drill.history import History
@@ -23,6 +27,33 @@ OURS = re.compile(r"pf_[A-Za-z0-9_-]{40,}")
 """An auth token."""
 TRACEBACK = "Traceback (most recent call last)"
 EXCERPT = 1_500
+
+
+def heal(stage: "DrillStage", history: History) -> None:
+    """Ends all faults; a process that does not come back by itself is written down."""
+    number = history.invoke(SESSION, "healed")
+    try:
+        stage.heal()
+    except AssertionError as error:
+        history.end(number, "fail", why=str(error))
+    else:
+        history.end(number, "ok")
+
+
+def find_leftovers(folder: Path, history: History) -> None:
+    """Processes of the stage that still run after it was struck."""
+    number = history.invoke(SESSION, "struck")
+    found = []
+    me = psutil.Process()
+    callers = {me.pid, *(parent.pid for parent in me.parents())}
+    for process in psutil.process_iter():
+        if process.pid in callers:
+            continue  # they may have been told the folder
+        with suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            if str(folder) in command + process.environ().get("DRILL_CLOCK", ""):
+                found.append(f"{process.pid} {command}"[:200])
+    history.end(number, "fail" if found else "ok", processes=found)
 
 
 def drain(stage: "DrillStage", history: History, *, seconds: float = DRAIN_SECONDS) -> float:

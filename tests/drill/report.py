@@ -59,7 +59,11 @@ def report(
     work: Mapping[str, float],
 ) -> Report:
     """The report of a history that has been checked."""
-    ops = [one for one in operations(lines) if one.op not in ("walk", "watch", "log", "list")]
+    ops = [
+        one
+        for one in operations(lines)
+        if one.op not in ("walk", "watch", "log", "list", "healed", "struck")
+    ]
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for one in ops:
         counted[one.op][one.phase] += 1

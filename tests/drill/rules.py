@@ -129,6 +129,14 @@ class _Ending:
             for tag in sorted(shown - wanted):
                 self._tell(read.op, "P6", "extra", f"still has {tag}", tag)
 
+    def check_healed(self, one: Operation) -> None:
+        if one.phase != "ok":
+            self._findings.violation("P7", "not-healed", one.facts["why"], one)
+
+    def check_struck(self, one: Operation) -> None:
+        for process in one.facts["processes"]:
+            self._findings.violation("P7", "left-over", f"still runs: {process}", one)
+
     def check_drained(self, one: Operation) -> None:
         if one.phase != "ok":
             text = f"not drained after {one.facts['seconds']} s: {one.facts['why']}"
@@ -229,6 +237,8 @@ class _Ending:
 
 
 ENDINGS: Mapping[str, Callable[[_Ending, Operation], None]] = {
+    "healed": _Ending.check_healed,
+    "struck": _Ending.check_struck,
     "drained": _Ending.check_drained,
     "walk": _Ending.check_walked,
     "list": _Ending.check_list,

@@ -102,6 +102,16 @@ def test_an_event_in_quarantine_is_found(script: Script) -> None:
     assert kinds(script) == ["quarantined"]
 
 
+def test_a_process_that_does_not_come_back_is_found(script: Script) -> None:
+    script.do("healed", phase="fail", why="api-1 does not run")
+    assert kinds(script) == ["not-healed"]
+
+
+def test_a_process_left_over_is_found(script: Script) -> None:
+    script.do("struck", phase="fail", processes=["1 python"])
+    assert kinds(script) == ["left-over"]
+
+
 @pytest.mark.parametrize(
     ("status", "facts", "kind"),
     [
