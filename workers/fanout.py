@@ -18,9 +18,13 @@ log = structlog.get_logger()
 PAGE = 5_000
 """Followers read, pushed to and ticked off at once: what a killed worker may push again."""
 
-SLICE_SECONDS = 30.0
-"""How long one job pushes before it leaves the rest to the next: well under RQ's 60 s, and not
-much longer than a stopping worker is waited for."""
+TURN_SECONDS = 1.0
+"""How long one job pushes before it leaves the rest to the next: a million followers take a few
+turns, and whoever posts meanwhile waits for one of them at most."""
+
+STALL_SECONDS = 30.0
+"""How long one job tries without coming on: well under RQ's 60 s, and not much longer than a
+stopping worker is waited for."""
 
 AUTHOR, FOLLOWERS = -2, -1
 """Cursors: nobody is done yet; the author is, no follower is."""
@@ -60,7 +64,7 @@ class _FanOut:
         self._storage = storage
         self._event = event
         self._cursor = event.cursor
-        self._end = time.monotonic() + SLICE_SECONDS
+        self._began = time.monotonic()
         self._broken = False
 
     def run(self) -> None:
@@ -106,8 +110,9 @@ class _FanOut:
         self._cursor = cursor
 
     def _mind_the_time(self) -> None:
-        if time.monotonic() < self._end:
-            return
-        if self._cursor == self._event.cursor:
+        seconds = time.monotonic() - self._began
+        moved = self._cursor != self._event.cursor
+        if moved and seconds > TURN_SECONDS:
+            raise UnfinishedError(self._event.id)
+        if seconds > STALL_SECONDS:
             raise StalledError(self._event.id)
-        raise UnfinishedError(self._event.id)

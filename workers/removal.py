@@ -6,7 +6,7 @@ from graph import Graph
 from graph.events import Event
 from storage import Storage
 from workers.errors import FencedError, UnfinishedError
-from workers.fanout import SLICE_SECONDS
+from workers.fanout import TURN_SECONDS
 from workers.rebuild import ABOVE_NOTHING
 
 PAGE = 1_000
@@ -34,7 +34,7 @@ def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:
     Raises FencedError, UnfinishedError, StorageUnavailableError, GraphUnavailableError.
     """
     before = event.cursor or ABOVE_NOTHING
-    end = time.monotonic() + SLICE_SECONDS
+    end = time.monotonic() + TURN_SECONDS
     while lowest := _discard_page(graph, storage, event.author_id, before=before, limit=PAGE):
         before = lowest
         if not graph.events.advance(event.id, event.epoch, before):

@@ -12,10 +12,12 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
@@ -38,8 +40,12 @@ QUICKLY = {
     "workers.sweeper.SHORTEST_PAUSE_SECONDS": 0.1,
 }
 """Leases and sweeps of the workers here: a tenth of what they are, and less."""
-PAGE = "workers.fanout.PAGE"
-"""How many followers are read at once: 5,000, or as few as a test says."""
+MANY_A_PAGE: Mapping[str, float] = MappingProxyType({})
+
+
+def page(size: int) -> Mapping[str, float]:
+    """So few followers are read and pushed to at once, not 5,000."""
+    return {"workers.fanout.PAGE": size}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +170,9 @@ class Site:
         own = {name: value for name, value in self.stack.env.items() if "PROMETHEUS" not in name}
         return own | {"TIMELINE_CAP": str(CAP), "TIMELINE_SLACK": str(SLACK)}
 
-    def worker(self, name: str, *, clock_seconds: float = 0.0, **constants: Any) -> Ours:
+    def worker(
+        self, name: str, *, clock_seconds: float = 0.0, constants: Mapping[str, float] = MANY_A_PAGE
+    ) -> Ours:
         """A worker, or the sweeper, that has just been started."""
         assert self._zygote
         assert self._zygote.stdin
@@ -175,7 +183,7 @@ class Site:
             "name": name,
             "env": env,
             "log": str(log),
-            "constants": QUICKLY | {PAGE if k == "page" else k: v for k, v in constants.items()},
+            "constants": {**QUICKLY, **constants},
             "clock_seconds": clock_seconds,
         }
         print(json.dumps(asked), file=self._zygote.stdin, flush=True)
@@ -206,6 +214,13 @@ class Site:
         (self._lasting if lasting else self._started).append(api)
         eventually(lambda: program.problem() is None, seconds=60)
         return api, program.url
+
+    def returned(self, name: str, instead_of: int) -> None:
+        """Wait until the supervisor has put another server into the place of that one."""
+        process = self.stack.process(name)
+        eventually(
+            lambda: process.pid != instead_of and process.program.problem() is None, seconds=30
+        )
 
     def end_all(self) -> None:
         """Kill whatever has been started."""

@@ -9,7 +9,7 @@ import pytest
 from graph.events import ATTEMPTS, Event
 from storage import Storage
 from tests.eventually import eventually
-from tests.faults.site import Proxies, Site
+from tests.faults.site import Proxies, Site, page
 from tests.journeys.people import B_SECONDS
 from tests.proxy import Hold
 from tests.races.stage import Stage
@@ -75,12 +75,12 @@ def test_a_worker_killed_at_any_step_costs_a_chunk_pushed_again_and_no_post(
     stage: Stage, site: Site, reach: Callable[[Proxies], Hold]
 ) -> None:
     author, followers = audience(stage, 2 * PAGE + 1)
-    worker = site.worker("fanout", page=PAGE)
+    worker = site.worker("fanout", constants=page(PAGE))
     site.worker("sweeper")
     post, event = published(stage, author)
     reach(worker.to)
     worker.kill()
-    site.worker("fanout", page=PAGE)
+    site.worker("fanout", constants=page(PAGE))
     eventually(lambda: settled(stage, event), seconds=B_SECONDS)
     pushes = [stage.entries(follower).count(post) for follower in followers]
     assert min(pushes) == 1
@@ -94,14 +94,14 @@ def test_a_worker_stopped_past_its_lease_and_overtaken_is_fenced_when_it_goes_on
     stage: Stage, site: Site, bell: Storage
 ) -> None:
     author, followers = audience(stage, 2 * PAGE)
-    slow = site.worker("fanout", page=PAGE)
+    slow = site.worker("fanout", constants=page(PAGE))
     post, event = stage.town.post(author)
     rung(stage, bell, event)
     hold = slow.to.at_query("follows/followers_page", side="answer")
     hold.wait(B_SECONDS)
     slow.stop()
     hold.release()  # the page lies in its socket: it has been read, as far as the graph knows
-    other = site.worker("fanout", page=PAGE)
+    other = site.worker("fanout", constants=page(PAGE))
     rung(stage, bell, event)
     eventually(lambda: settled(stage, event), seconds=B_SECONDS)
     newer, second = stage.town.post(author)
@@ -127,7 +127,7 @@ def test_jobs_three_times_shuffled_and_stale_leave_every_feed_as_it_must_be(
     random.Random(10).shuffle(jobs)
     for job in jobs:
         bell.queues.send(job)
-    workers = [site.worker("fanout", page=1) for _ in range(2)]
+    workers = [site.worker("fanout", constants=page(1)) for _ in range(2)]
     eventually(lambda: all(settled(stage, event) for event in events), seconds=B_SECONDS)
     eventually(lambda: bell.queues.depth("fanout") == 0, seconds=B_SECONDS)
     for event in events:
@@ -175,7 +175,7 @@ def test_a_fan_out_killed_twenty_times_after_progress_goes_on_from_its_cursor(
     author, followers = audience(stage, KILLS + 2)
     post, event = stage.town.post(author)
     for kill in range(KILLS):
-        worker = site.worker("fanout", page=1)
+        worker = site.worker("fanout", constants=page(1))
         hold = worker.to.at_query("events/advance", side="answer")
         rung(stage, bell, event)
         hold.wait(B_SECONDS)
@@ -183,7 +183,7 @@ def test_a_fan_out_killed_twenty_times_after_progress_goes_on_from_its_cursor(
         eventually(lambda: standing(stage, event).cursor == reached)  # noqa: B023 - called here
         worker.kill()
         assert standing(stage, event).attempts <= 1
-    site.worker("fanout", page=1)
+    site.worker("fanout", constants=page(1))
     rung(stage, bell, event)
     eventually(lambda: settled(stage, event), seconds=B_SECONDS)
     for follower in followers:

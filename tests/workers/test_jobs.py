@@ -109,7 +109,7 @@ def test_a_fan_out_whose_time_is_up_rings_for_the_rest(
     stage.town.followers(author, followers)
     for follower in followers:
         stage.build(follower)
-    monkeypatch.setattr(fanout, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
     monkeypatch.setattr(fanout, "PAGE", 1)
     before = stage.storage.queues.depth("fanout")
     _post, event = stage.town.post(author)
@@ -133,7 +133,7 @@ def test_a_fan_out_without_progress_counts_as_an_attempt(
         return 0
 
     author = stage.town.user()
-    monkeypatch.setattr(fanout, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(fanout, "STALL_SECONDS", 0.0)
     monkeypatch.setattr(type(stage.storage.timelines), "push", answers_nobody)
     _post, event = stage.town.post(author)
     assert stage.do(event) == "failed"

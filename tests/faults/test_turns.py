@@ -1,0 +1,40 @@
+"""Nobody waits behind somebody whom very many follow (case 15)."""
+
+from storage import Storage
+from tests.eventually import eventually
+from tests.faults.site import Site, page
+from tests.journeys.people import B_SECONDS
+from tests.races.stage import Stage
+from tests.races.test_fencing import audience
+
+LARGE = 2_000
+"""Followers, ten a page: 200 pages take longer than everything else here."""
+AUTHORS = 100
+TURNS = 3
+"""The large fan-out may be in one when the others come, gets one among them, and the next."""
+
+
+# Case 15
+def test_a_hundred_small_fan_outs_wait_for_one_turn_of_a_large_one(
+    stage: Stage, site: Site, bell: Storage
+) -> None:
+    star, fans = audience(stage, 3)
+    stage.town.followers(star, stage.town.users(LARGE))
+    viewer, *authors = stage.town.users(AUTHORS + 1)
+    stage.town.follow(viewer, *authors)
+    stage.build(viewer)
+    post, large = stage.town.post(star)
+    small = [stage.town.post(author)[1] for author in authors]
+    for event in (large, *small):
+        bell.queues.ring(event)
+    worker = site.worker("fanout", constants=page(10))
+    eventually(lambda: not stage.town.events_of(*authors), seconds=B_SECONDS)
+    turns = worker.outcomes(large.id)
+    assert len(turns) <= TURNS
+    assert set(turns) == {"continued"}
+    stage.right(viewer)
+    site.worker("fanout")  # with pages of thousands: what is left is soon done
+    eventually(lambda: stage.town.find_event(large.id) is None, seconds=B_SECONDS)
+    for fan in fans:
+        assert stage.entries(fan).count(post) == 1
+        stage.right(fan)
