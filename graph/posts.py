@@ -25,6 +25,7 @@ DELETION = load("posts/deletion")
 DELETED_PHOTOS = load("posts/deleted_photos")
 FORGET_PHOTOS = load("posts/forget_photos")
 CLEAR_DELETED = load("posts/clear_deleted")
+OWED_IDS = load("posts/owed_ids")
 
 DELETED_LIFE_MS = 86_400_000
 """For how long a deletion is remembered: a day, as a DELETE may be repeated."""
@@ -211,6 +212,11 @@ class Posts:
         """The oldest ids above `after` of the same, ascending."""
         rows = self._connection.read(FEED_PAGE_UP, viewer_id=viewer_id, after=after, limit=limit)
         return list(rows[0]["post_ids"])
+
+    def owed_ids(self, post_ids: Sequence[int]) -> set[int]:
+        """Those of the posts that are still on their way into timelines."""
+        rows = self._connection.read(OWED_IDS, post_ids=list(post_ids))
+        return set(rows[0]["post_ids"])
 
     def clear_deleted(self, limit: int) -> int:
         """Forget up to `limit` deletions of over a day ago whose photos are gone; how many."""

@@ -27,6 +27,8 @@ CREDENTIALS = load("users/credentials")
 PASSWORD_HASH = load("users/password_hash")
 UPDATE = load("users/update")
 SET_PASSWORD = load("users/set_password")
+IDS = load("users/ids")
+COUNT_AFTER = load("users/count_after")
 
 NOBODY = 0
 """An id that no user has."""
@@ -146,6 +148,15 @@ class Users:
         if not rows:
             raise NotFoundError
         return str(rows[0]["password_hash"])
+
+    def ids(self, *, after: int, limit: int) -> list[int]:
+        """The ids of users above one, ascending; in any state."""
+        rows = self._connection.read(IDS, after=after, limit=limit)
+        return list(rows[0]["user_ids"])
+
+    def count_after(self, after: int) -> int:
+        """How many users have a higher id."""
+        return int(self._connection.read(COUNT_AFTER, after=after)[0]["count"])
 
     def by_id(self, user_id: int) -> User:
         """A user, for themselves or for our own work: not checked against a viewer.

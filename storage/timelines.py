@@ -6,6 +6,7 @@ Only a build creates a list: begin, read the graph once, finish. A push into no 
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import redis
 
@@ -23,6 +24,17 @@ BUILD_LOCK_SECONDS = 10
 """How long a build holds its lock; the next reader may begin anew then."""
 UNFINISHED_TTL_SECONDS = 60
 """How long the list of a killed build stays, unless somebody reads it."""
+
+NO_EXPIRY = -1
+"""What TTL answers of a key that stays for ever: the cache could never evict it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list as it lies, sentinel first, empty where there is none; and whether it expires."""
+
+    entries: list[int]
+    expires: bool
 
 
 class Timelines:
@@ -117,6 +129,17 @@ class Timelines:
         with self._cache.wire() as wire:
             [entries] = wire.ask([pack(b"LRANGE", timeline_key(user_id), 0, -1)])
         return list(map(int, entries))
+
+    def listings(self, user_ids: Sequence[int]) -> dict[int, Listing]:
+        """Every user's list as it lies, read together without letting it live on."""
+        keys = [timeline_key(user_id) for user_id in user_ids]
+        with self._cache.wire() as wire:
+            replies = wire.ask([pack(b"LRANGE", key, 0, -1) for key in keys])
+            lives = wire.ask([pack(b"TTL", key) for key in keys])
+        return {
+            user_id: Listing(entries=list(map(int, entries)), expires=seconds != NO_EXPIRY)
+            for user_id, entries, seconds in zip(user_ids, replies, lives, strict=True)
+        }
 
 
 def _read_window(wire: Wire, user_id: int, count: int) -> list[tuple[int, bytes | None]]:

@@ -1,0 +1,136 @@
+"""A walk through many users: whom, how fast, how far, and how to go on after a stop."""
+
+import random
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from graph import Graph
+from graph.ids import new_id
+
+PAGE = 50
+"""Users taken at once: what a stop in between does again."""
+LINE_SECONDS = 5.0
+"""Between two lines of progress where there is no terminal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """Whom to walk through: these users, a sample of so many, or everybody above an id."""
+
+    users: tuple[int, ...] = ()
+    sample: int | None = None
+    after: int = 0
+    state: Path | None = None
+
+    @property
+    def everyone(self) -> bool:
+        """Whether it goes through all users, and so can be gone on with."""
+        return not self.users and self.sample is None
+
+    def remember(self, last: int) -> None:
+        """Everybody up to this user is done."""
+        if self.state:
+            draft = self.state.with_name(self.state.name + ".new")
+            draft.write_text(f"{last}\n")
+            draft.replace(self.state)
+
+    def forget(self) -> None:
+        """The walk is over."""
+        if self.state:
+            self.state.unlink(missing_ok=True)
+
+
+def chosen(graph: Graph, walk: Walk) -> tuple[int, Iterator[list[int]]]:
+    """How many users there are to go through, and they, in pages. Raises GraphUnavailableError."""
+    if walk.everyone:
+        return graph.users.count_after(walk.after), _everyone(graph, walk.after)
+    drawn = sorted(set(walk.users) or _sample(graph, walk.sample or 0))
+    return len(drawn), (drawn[start : start + PAGE] for start in range(0, len(drawn), PAGE))
+
+
+def _everyone(graph: Graph, after: int) -> Iterator[list[int]]:
+    while page := graph.users.ids(after=after, limit=PAGE):
+        yield page
+        after = page[-1]
+
+
+def _sample(graph: Graph, count: int) -> set[int]:
+    """So many users, or all where there are fewer: who came next after moments drawn at random.
+
+    So those who signed up after a pause are drawn more often.
+    """
+    if graph.users.count_after(0) <= count:
+        return {user_id for page in _everyone(graph, 0) for user_id in page}
+    [first], end = graph.users.ids(after=0, limit=1), new_id()
+    drawn: set[int] = set()
+    for _ in range(20 * count):
+        drawn.update(graph.users.ids(after=random.randint(first, end) - 1, limit=1))  # noqa: S311
+        if len(drawn) == count:
+            break
+    return drawn
+
+
+class Pace:
+    """Keeps a walk to so many users a second: readers come first."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._next = time.monotonic()
+
+    def keep(self, count: int) -> None:
+        """Waits as long as so many users were to take."""
+        self._next = max(self._next, time.monotonic() - 1) + count / self._rate
+        if (pause := self._next - time.monotonic()) > 0:
+            time.sleep(pause)
+
+
+class Progress:
+    """A bar at a terminal, a line now and then elsewhere; on stderr, the report being stdout's."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title = title
+        self._total = total
+        self._done = 0
+        self._next_line = time.monotonic() + LINE_SECONDS
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("users"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task(title, total=total)
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if sys.stderr.isatty():
+            self._bar.stop()
+
+    def advance(self, count: int) -> None:
+        """So many more users are done."""
+        self._done += count
+        if sys.stderr.isatty():
+            self._bar.update(self._task, completed=self._done)
+        elif time.monotonic() > self._next_line:
+            self._next_line = time.monotonic() + LINE_SECONDS
+            click.echo(f"{self._title}: {self._done} of {self._total} users", err=True)
