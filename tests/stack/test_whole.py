@@ -17,12 +17,18 @@ START_SECONDS = 240
 
 
 def create(url: str, body: dict[str, str]) -> None:
-    """As a client must: 503 of a Neo4j that has just been started means to come again."""
+    """As a client must: 503 of a Neo4j that has just been started means to come again.
+
+    409 then means that the first try had done it.
+    """
+    refused = False
 
     def created() -> bool:
+        nonlocal refused
         answer = requests.post(url, json=body, timeout=20)
-        assert answer.status_code in {201, 503}, answer.text
-        return answer.status_code == 201
+        assert answer.status_code in {201, 503} | ({409} if refused else set()), answer.text
+        refused = answer.status_code == 503
+        return not refused
 
     eventually(created, seconds=60, every=1)
 
