@@ -70,12 +70,45 @@ def drill(
         extra["PYTHONPATH"] = str(SABOTAGE)
     heard("stage", 0.0)
     history = History()
-    with DrillStage(folder, sweeper=control != "sweeper", extra_env=extra) as stage:
+    stage = DrillStage(folder, sweeper=control != "sweeper", extra_env=extra)
+    try:
+        work = _on_stage(
+            stage,
+            history,
+            seed=seed,
+            seconds=seconds,
+            control=control,
+            clients=clients,
+            planned=planned,
+            heard=heard,
+        )
+        find_leftovers(folder, history)
+    finally:
+        history.save(folder / "history.jsonl")
+    heard("check", 0.0)
+    lines = history.lines()
+    made = report(lines, check(lines), seed=seed, seconds=seconds, control=control, work=work)
+    made.save(folder / "report.json")
+    return made
+
+
+def _on_stage(
+    stage: DrillStage,
+    history: History,
+    *,
+    seed: int,
+    seconds: float,
+    control: str,
+    clients: int,
+    planned: Sequence[Planned] | None,
+    heard: Heard,
+) -> dict[str, float]:
+    """All that needs the stage; what the product counted meanwhile."""
+    with stage:
         world = World(history, stage.api_urls, seed)
         heard("people", 0.0)
         populate(world, stage.graph, clients, photos=int(seconds * PHOTOS_A_SECOND) + 20)
-        faults = plan(seed, seconds) if planned is None else planned
-        _run(stage, world, faults, seconds, heard)
+        _run(stage, world, plan(seed, seconds) if planned is None else planned, seconds, heard)
         heard("quiet", 0.0)
         heal(stage, history)
         world.stop = threading.Event()
@@ -83,14 +116,7 @@ def drill(
         heard("reading everything", 0.0)
         read_everything(stage, world, cap=CAP, slack=SLACK)
         read_logs(stage, history, _secrets(stage.env))
-        work = _work(stage.env["PROMETHEUS_MULTIPROC_DIR"])
-    find_leftovers(folder, history)
-    history.save(folder / "history.jsonl")
-    heard("check", 0.0)
-    lines = history.lines()
-    made = report(lines, check(lines), seed=seed, seconds=seconds, control=control, work=work)
-    made.save(folder / "report.json")
-    return made
+        return _work(stage.env["PROMETHEUS_MULTIPROC_DIR"])
 
 
 def _run(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from graph.errors import GraphError
+from storage.errors import StorageError
 from tests.drill.asking import Door
 from tests.drill.history import History
 from tests.drill.reading import LARGEST_LIMIT, Reader
@@ -65,24 +67,32 @@ def drain(stage: "DrillStage", history: History, *, seconds: float = DRAIN_SECON
     began = time.monotonic()
     quiet_since: float | None = None
     while True:
-        owed, jobs = stage.owed(), stage.jobs()
+        left = _left(stage)
         now = time.monotonic()
-        quiet_since = None if owed or jobs else quiet_since or now
+        quiet_since = None if left else quiet_since or now
         if quiet_since and now - quiet_since >= QUIET_SECONDS:
             break
         if now - began > seconds:
             break
         time.sleep(0.25)
     took = round((quiet_since or now) - began, 1)
-    why = "" if quiet_since else f"{owed} events, {jobs} jobs"
     history.end(
         number,
         "ok" if quiet_since else "fail",
         seconds=took,
-        why=why,
+        why=left,
         quarantined=stage.quarantined(),
     )
     return took
+
+
+def _left(stage: "DrillStage") -> str:
+    """What is still to be done; empty: nothing."""
+    try:
+        owed, jobs = stage.owed(), stage.jobs()
+    except (GraphError, StorageError) as error:  # a store that has just come back
+        return f"a store does not tell: {error}"
+    return f"{owed} events, {jobs} jobs" if owed or jobs else ""
 
 
 def read_everything(stage: "DrillStage", world: World, *, cap: int, slack: int) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from graph import Graph
 from tests.drill.asking import Door
@@ -106,41 +107,46 @@ def populate(world: World, graph: Graph, count: int, *, photos: int) -> None:
         world.citizens.append(citizen)
     for citizen in world.citizens:
         for other in rng.sample(world.others(citizen), k=(count - 1) // 2):
-            _follow(world, doors[0], citizen, other)
+            _follow(world, doors, citizen, other)
     for door in doors:
         door.close()
 
 
 def _signed_up(door: Door, name: str, seed: int, *, steady: bool) -> Citizen:
-    username = f"{name}_{seed % 10**9}_{random.SystemRandom().randrange(10**9)}"
-    account = {"username": username, "password": PASSWORD, "name": name}
+    account: dict[str, str] = {}
 
-    def sign_up() -> dict[str, str]:
-        answer = door.ask("POST", "/v1/accounts", body=account)
+    def sign_up() -> dict[str, Any]:
+        # Another name each time: of a try that was not answered the name may be taken.
+        username = f"{name}_{seed % 10**9}_{random.SystemRandom().randrange(10**9)}"
+        account.update(username=username, password=PASSWORD)
+        answer = door.ask("POST", "/v1/accounts", body=account | {"name": name})
         assert answer.status == 201, answer
         return answer.body
 
     def sign_in() -> str:
-        del account["name"]
         answer = door.ask("POST", "/v1/sessions", body=account)
         assert answer.status == 201, answer
         return str(answer.body["auth_token"])
 
     made = eventually(sign_up, seconds=SIGN_UP_SECONDS, every=0.5)
-    account["name"] = name
+    watching_token = eventually(sign_in, seconds=SIGN_UP_SECONDS, every=0.5)
     return Citizen(
-        name=username,
-        id=int(made["user"]["id"]),  # type: ignore[index]
+        name=account["username"],
+        id=int(made["user"]["id"]),
         token=made["auth_token"],
-        watching_token=sign_in(),
+        watching_token=watching_token,
         steady=steady,
         photos=deque(),
     )
 
 
-def _follow(world: World, door: Door, citizen: Citizen, other: Citizen) -> None:
-    number = world.history.invoke("town", "follow", viewer=citizen.id, author=other.id)
-    answer = door.ask("PUT", f"/v1/me/following/{other.id}", token=citizen.token)
-    world.history.end(number, answer.phase, **answer.facts)
-    assert answer.phase == "ok", answer
+def _follow(world: World, doors: list[Door], citizen: Citizen, other: Citizen) -> None:
+    def once() -> bool:
+        number = world.history.invoke("town", "follow", viewer=citizen.id, author=other.id)
+        path = f"/v1/me/following/{other.id}"
+        answer = world.rng(path).choice(doors).ask("PUT", path, token=citizen.token)
+        world.history.end(number, answer.phase, **answer.facts)
+        return answer.phase == "ok"
+
+    eventually(once, seconds=SIGN_UP_SECONDS, every=0.5)
     world.follows[citizen.id].add(other.id)
