@@ -1,9 +1,10 @@
-"""`python -m stack up|down|status|logs|run|fetch|lock`: what the Makefile calls."""
+"""`python -m stack up|down|status|logs|restart|backup|restore|run|fetch|lock`: what make calls."""
 
 import argparse
 import io
 import os
 import sys
+from pathlib import Path
 
 from environs import Env, EnvValidationError
 
@@ -37,18 +38,28 @@ def _do(asked: argparse.Namespace, settings: StackSettings) -> None:
             commands.up_detached(settings)
         case "up":
             commands.up(settings, table=not asked.no_table)
-        case "down":
-            commands.down(settings)
-        case "status":
-            commands.status(settings)
         case "logs":
             commands.logs(settings, asked.part)
+        case "backup":
+            commands.backup(settings, asked.path)
+        case "restore":
+            commands.restore(settings, asked.path)
         case "run":
             commands.run(settings, asked.words)
         case "fetch":
             commands.fetch()
         case "lock":
             print(f"{jars.write_lock()} jars locked in {jars.LOCK}")
+        case _:
+            PLAIN[asked.command](settings)
+
+
+PLAIN = {
+    "down": commands.down,
+    "status": commands.status,
+    "restart": commands.restart,
+}
+"""Commands that take no words of their own."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     add("down", help="stop what runs in the background")
     add("status", help="show the processes")
     add("logs", help="follow the logs").add_argument("part", nargs="?")
+    add("restart", help="replace our processes one after the other, stores staying up")
+    backup = add("backup", help="write the graph into a file, or a new one in a folder")
+    restore = add("restore", help="put the graph of such a file in place")
+    for one in (backup, restore):
+        one.add_argument("path", type=Path)
     run = add("run", help="run a command with the environment of the running stack")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
     add("fetch", help="fetch Neo4j's jars, unless they are there")

@@ -1,4 +1,4 @@
-"""`make up`, `down`, `status` and `logs`."""
+"""`make up`, `down`, `status`, `logs` and `restart`; backups of the graph."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from stack import jars, records
+from stack import backups, jars, records, restarting
 from stack.errors import InterruptedStartError, StackError
 from stack.local import LAUNCHER, SHARED_LIBRARY, LocalStack, end_leftovers, lock
 from stack.secrets import write_private
@@ -113,10 +113,36 @@ def logs(settings: StackSettings, part: str | None) -> None:
     os.execvp("tail", ["tail", "-n", LOG_LINES, "-F", *map(str, paths)])  # noqa: S606 - no shell
 
 
+def restart(settings: StackSettings) -> None:
+    """Replaces our processes one after the other, with nobody noticing."""
+    restarting.restart(settings, _running_env(settings), say)
+    say("Everything of ours is new. The stores were not touched.")
+
+
+def backup(settings: StackSettings, path: Path) -> None:
+    """Writes the graph into a file; Neo4j stands still meanwhile."""
+    backups.backup(settings, path.resolve(), _env_if_running(settings), say)
+
+
+def restore(settings: StackSettings, path: Path) -> None:
+    """Puts the graph of such a file in place of the one that is there."""
+    backups.restore(settings, path.resolve(), _env_if_running(settings), say)
+
+
 def run(settings: StackSettings, command: Sequence[str]) -> None:
-    """Runs a command with the environment of the running stack; does not come back."""
-    env = _running_env(settings)
-    os.execvpe(command[0], list(command), os.environ | env)  # noqa: S606 - no shell
+    """Runs a command with the environment of the running stack; does not come back.
+
+    `python` and `flask` are those of .venv.
+    """
+    if not command:
+        raise StackError("Name the command to run.")
+    tools = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    env = os.environ | _running_env(settings) | {"PATH": tools}
+    os.environ["PATH"] = tools  # where the command itself is looked for
+    try:
+        os.execvpe(command[0], list(command), env)  # noqa: S606 - no shell
+    except FileNotFoundError as error:
+        raise StackError(f"There is no command {command[0]}.") from error
 
 
 def fetch() -> None:
@@ -141,6 +167,10 @@ def _running_env(settings: StackSettings) -> dict[str, str]:
     except FileNotFoundError as error:
         raise StackError("The stack does not run: start it with `make up`.") from error
     return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def _env_if_running(settings: StackSettings) -> dict[str, str] | None:
+    return _running_env(settings) if _env_file(settings).exists() else None
 
 
 def _follow(log: Path, child: subprocess.Popen[bytes], ready: Path) -> None:

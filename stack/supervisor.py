@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack.errors import InterruptedStartError, StackError, explained
+from stack.holding import is_held
 from stack.part import Part, Process, Program
 
 LOOK_SECONDS = 0.1
@@ -145,8 +146,13 @@ class Supervisor:
     def _mourn(self, watched: Watched) -> None:
         process, name = watched.process, watched.process.program.name
         how = _how_it_ended(process.exit_status())
+        as_asked = is_held(process.run_folder, name)
         process.stop(seconds=5.0)  # what it may have left of its own
         now = time.monotonic()
+        if as_asked:
+            watched.restart_at = now
+            self._say(f"{name} was stopped as asked; it is started again when it may be.")
+            return
         if not _missing(watched.needs):  # else it is the store's death, not its own
             watched.deaths.append(now)
         while watched.deaths and watched.deaths[0] < now - DEATH_WINDOW_SECONDS:
@@ -163,8 +169,9 @@ class Supervisor:
 
     def _restart(self, watched: Watched) -> None:
         process, program = watched.process, watched.process.program
-        missing = _missing(watched.needs)
-        if missing:
+        if is_held(process.run_folder, program.name):
+            return
+        if _missing(watched.needs):
             watched.restart_at = time.monotonic() + STORE_LOOK_SECONDS
             return
         watched.restart_at = None

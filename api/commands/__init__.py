@@ -4,6 +4,8 @@
 the API's own secrets.
 """
 
+import logging
+
 from flask import Flask
 
 from api.commands.events import events
@@ -15,6 +17,7 @@ GROUPS = (events, feed, graph)
 
 def create_app() -> Flask:
     """An app of commands alone; it serves nothing."""
+    logging.getLogger("neo4j").addHandler(logging.NullHandler())  # a command says it in its words
     app = Flask("api.commands", static_folder=None)
     for group in GROUPS:
         app.cli.add_command(group)
