@@ -7,6 +7,7 @@ photo that is settled already only has its leftovers removed.
 import base64
 import contextlib
 import hashlib
+import time
 
 import structlog
 
@@ -21,6 +22,10 @@ from workers.errors import FencedError
 from workers.imaging import MAX_BYTES, ImageRefusedError, Rendered
 
 log = structlog.get_logger()
+
+LONGEST_SECONDS = 20.0
+"""After this long no further object is stored: one may take an S3 that is slow 36 s, and a job that
+RQ ends after 60 s would count as a try of a photo that is well."""
 
 MAX_TRIES = 5
 """How often a photo is begun that comes to no end, outages apart, before it has failed.
@@ -79,17 +84,20 @@ def _decide(graph: Graph, storage: Storage, event: Event, photo: Photo) -> None:
 def _publish(graph: Graph, storage: Storage, event: Event, photo: Photo) -> Rendered:
     """The renditions, all of them stored, and the original from the very bytes examined.
 
-    Raises ImageRefusedError with the code to tell.
+    Raises ImageRefusedError with the code to tell, and StorageUnavailableError, also where S3 is so
+    slow that the job would be ended in the middle.
     """
     if event.cursor >= MAX_TRIES:
         raise ImageRefusedError(PROCESSING_FAILED)
-    tries = event.cursor + 1
+    tries, end = event.cursor + 1, time.monotonic() + LONGEST_SECONDS
     data = _uploaded(storage, photo)
     _renew(graph, event, tries)
     rendered = render_apart(data, photo.content_type)
     _renew(graph, event, tries)
     storage.photos.keep_original(photo.path, data, photo.content_type)
     for side, rendition in rendered.renditions.items():
+        if time.monotonic() > end:
+            raise StorageUnavailableError("s3", "too slow to store what is left of a photo")
         _renew(graph, event, tries)
         storage.photos.put_rendition(photo.path, side, rendition)
     _renew(graph, event, tries)
