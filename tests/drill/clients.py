@@ -5,6 +5,7 @@ What ends unknown is tried again under a new number, as the promises invite clie
 
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ LEAVING = {"unfollow", "block"}
 THINKING_SECONDS = 0.25
 """Mean pause between two operations of one client."""
 
+REHEARSAL_SECONDS = 60.0
 TRIES = 4
 PAUSE_SECONDS = 0.4
 
@@ -70,7 +72,19 @@ class Session(threading.Thread):
         weights = [WEIGHTS[op] for op in ops]
         while not self._world.stop.wait(self._rng.expovariate(1 / THINKING_SECONDS)):
             [op] = self._rng.choices(ops, weights)
-            self._does[op]()
+            self.do(op)
+        self.leave()
+
+    def do(self, op: str) -> None:
+        """One operation, and what belongs to it."""
+        self._does[op]()
+
+    def reads(self) -> bool:
+        """Whether one's feed is to be had."""
+        return self._reader.first_page(self._me.id, self._token, self._label).phase == "ok"
+
+    def leave(self) -> None:
+        """Hang up."""
         for door in self._doors:
             door.close()
 
@@ -277,3 +291,18 @@ class Session(threading.Thread):
             if known or not left or self._world.stop.wait(PAUSE_SECONDS * (1 + self._rng.random())):
                 break
         return phase
+
+
+def rehearse(world: World) -> None:
+    """Everything once by one client: a graph just started plans each query for seconds.
+
+    Many clients at once would only hold one another up meanwhile.
+    """
+    citizen = next(one for one in world.citizens if not one.steady)
+    session = Session(world, citizen)
+    for op in ("post", *WEIGHTS):
+        session.do(op)
+    end = time.monotonic() + REHEARSAL_SECONDS
+    while not session.reads() and time.monotonic() < end:
+        world.stop.wait(1.0)
+    session.leave()

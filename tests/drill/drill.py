@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from tests.drill.clients import Session
+from tests.drill.clients import Session, rehearse
 from tests.drill.ending import (
     DRAIN_SECONDS,
     drain,
@@ -16,6 +16,7 @@ from tests.drill.ending import (
     heal,
     read_everything,
     read_logs,
+    wake,
 )
 from tests.drill.history import History
 from tests.drill.reading import Watcher
@@ -108,10 +109,13 @@ def _on_stage(
         world = World(history, stage.api_urls, seed)
         heard("people", 0.0)
         populate(world, stage.graph, clients, photos=int(seconds * PHOTOS_A_SECOND) + 20)
+        heard("rehearsal", 0.0)
+        rehearse(world)
         _run(stage, world, plan(seed, seconds) if planned is None else planned, seconds, heard)
         heard("quiet", 0.0)
         heal(stage, history)
         world.stop = threading.Event()
+        wake(stage)
         drain(stage, history, seconds=CONTROL_DRAIN_SECONDS if control else DRAIN_SECONDS)
         heard("reading everything", 0.0)
         read_everything(stage, world, cap=CAP, slack=SLACK)

@@ -114,7 +114,7 @@ class Injector(threading.Thread):
                 self._history.fault(fault.name, fault.cases, "begin", **facts)
                 self._over.wait(one.seconds)
             self._history.fault(
-                fault.name, fault.cases, "end", seconds=self._history.now() - began, **facts
+                fault.name, fault.cases, "end", lasted=self._history.now() - began, **facts
             )
         except Exception:  # noqa: BLE001 - recorded: it fails the run, not the injector
             trace = traceback.format_exc()
