@@ -4,6 +4,8 @@ A worker serves one queue: of two, a job taken at a kill would be lost for good.
 starts it again when it ends; SIGTERM lets it finish its job first.
 """
 
+import importlib
+import logging
 import signal
 import sys
 import threading
@@ -21,7 +23,7 @@ from rq.serializers import JSONSerializer
 
 from graph import schema
 from graph.errors import GraphError, GraphUnavailableError
-from storage.queues import QUEUE_OF_KIND
+from storage.queues import JOB, QUEUE_OF_KIND
 from workers import logs, stores
 from workers.sweeper import Sweeper
 from workers.watchdog import Watchdog
@@ -53,6 +55,25 @@ class Worker(SimpleWorker):
         request_id = (job.meta or {}).get("request_id")
         with structlog.contextvars.bound_contextvars(request_id=request_id), self.watchdog.step():
             super().execute_job(job, queue)
+
+    def handle_exception(self, job: Any, *exc_info: Any) -> None:
+        """Log what a job raised; where the queue went away after the work, in a line."""
+        if isinstance(exc_info[1], redis.RedisError):
+            log.warning("queue away at a job's end", job_id=job.id, error=str(exc_info[1]))
+            return
+        super().handle_exception(job, *exc_info)
+
+
+class QueueAway(logging.Filter):
+    """Takes the trace off a line that says the queue is away: where RQ met that is of no use."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True: the line itself stays."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, redis.RedisError):
+            record.msg, record.args = f"{record.getMessage()} ({error})", None
+            record.exc_info = None
+        return True
 
 
 def main(arguments: list[str]) -> int:
@@ -94,6 +115,7 @@ def _serve(queue: str, queue_url: str) -> int:
             log_job_description=False,
         )
         worker.watchdog = Watchdog(HANG_SECONDS)
+        worker.log.addFilter(QueueAway())
         _warm_up()
         log.info("worker ready", queue=queue)
         worker.work(with_scheduler=False, logging_level="WARNING")  # a job's line is ours
@@ -104,7 +126,11 @@ def _serve(queue: str, queue_url: str) -> int:
 
 
 def _warm_up() -> None:
-    """Connect now, so that the first job need not; a graph that is away is met there again."""
+    """Connect and import now, so that the first job need not.
+
+    A graph that is away is met there again; a newer version's files, under this process, are not.
+    """
+    importlib.import_module(JOB.rpartition(".")[0])
     try:
         stores.graph().ping()
     except GraphUnavailableError as error:

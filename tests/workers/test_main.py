@@ -13,6 +13,7 @@ import pytest
 
 from storage import Storage
 from tests.eventually import eventually
+from tests.proxy import Proxy
 from tests.races.stage import BELL, Stage, empty_queues
 
 OWN_BELL = str(int(BELL) - 1)
@@ -112,6 +113,30 @@ def test_a_worker_whose_queue_is_away_ends_with_a_sentence(own_env: dict[str, st
     with worker("removal", env) as process:
         assert first_line(process)["event"] == "queue away"
         assert process.wait(10) == 1
+
+
+def test_a_queue_that_goes_away_at_a_jobs_end_is_said_without_a_trace(
+    stage: Stage, own_env: dict[str, str]
+) -> None:
+    """Case 17. The job's work is done; RQ alone cannot note that it is."""
+    bell = own_bell(stage, own_env)
+    queue = urlsplit(own_env["QUEUE_REDIS_URL"])
+    with Proxy("127.0.0.1", queue.port or 0) as proxy:
+        login = queue.netloc.rpartition("@")[0]
+        behind = urlunsplit(queue._replace(netloc=f"{login}@127.0.0.1:{proxy.port}"))
+        with worker("fanout", own_env | {"QUEUE_REDIS_URL": behind}) as process:
+            assert first_line(process)["event"] == "worker ready"
+            _post, event = stage.town.post(stage.town.user())
+            hold = proxy.hold(b"successful_job_count")
+            bell.queues.ring(event)
+            hold.wait()
+            proxy.down()
+            hold.release()
+            assert process.wait(20) == 1
+            assert process.stdout
+            text = process.stdout.read()
+    assert "found an unhandled exception, quitting... (" in text
+    assert "Traceback" not in text
 
 
 def test_the_sweeper_rings_and_ends_on_sigterm(stage: Stage, own_env: dict[str, str]) -> None:
