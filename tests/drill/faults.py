@@ -21,6 +21,13 @@ Apply = Callable[[DrillStage, random.Random], AbstractContextManager[Facts]]
 """Begins on entry and ends on leaving; what it did may be added to until then."""
 
 FANOUTS = ("fanout", "fanout-2")
+USERS = {
+    "neo4j": (*APIS, *FANOUTS, "timelines", "removal", "sweeper"),
+    "queue": (*APIS, *FANOUTS, "timelines", "removal", "sweeper"),
+    "cache": (*APIS, *APIS, *FANOUTS, "timelines", "removal"),
+    "s3": (*APIS, "removal", "photos"),
+}
+"""Who has something to do with each store while people post and read; twice: twice as likely."""
 BOUND_SECONDS = 4.0
 """A clock may be off by 5 s; part of that is for the way to the graph."""
 WRONG_CLOCKS = (-300.0, -30.0, -8.0, 8.0, 30.0, 300.0)
@@ -48,7 +55,10 @@ def _signalled(number: Signals, names: Sequence[str], *, children: bool = True) 
 
     @contextmanager
     def apply(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
-        name = rng.choice([name for name in names if name in stage.processes])
+        if not (there := stage.present(names)):
+            yield {"absent": names}
+            return
+        name = rng.choice(there)
         facts: Facts = {"process": name}
         facts["pids"] = stage.signal(name, number, children=children)
         yield facts
@@ -81,7 +91,10 @@ def _stopped(names: Sequence[str]) -> Apply:
 
     @contextmanager
     def apply(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
-        name = rng.choice([name for name in names if name in stage.processes])
+        if not (there := stage.present(names)):
+            yield {"absent": names}
+            return
+        name = rng.choice(there)
         facts: Facts = {"process": name}
         facts["pids"] = stage.signal(name, SIGSTOP)
         try:
@@ -110,7 +123,7 @@ def _network(
 
     @contextmanager
     def apply(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
-        chosen = stage.names if everybody else [rng.choice(stage.names)]
+        chosen = stage.names if everybody else [rng.choice(stage.present(USERS[store]))]
         proxies = [stage.proxies[name, store] for name in chosen]
         before = sum(proxy.refused for proxy in proxies)
         for proxy in proxies:

@@ -6,7 +6,7 @@ Whatever is killed is started again by the stack's own supervisor, however often
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, Signals
@@ -147,6 +147,10 @@ class DrillStage:
     def env(self) -> dict[str, str]:
         """Where the stores really are."""
         return self._stack.env
+
+    def present(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that are on this stage, which may have no sweeper."""
+        return [name for name in names if name in self.processes]
 
     def pids(self, name: str) -> list[int]:
         """The process of that name as it is now, and what it has started, the parent first."""
