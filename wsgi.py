@@ -8,6 +8,7 @@ import atexit
 from environs import Env
 
 from api.app import ApiSettings, create_app
+from api.overload import Gate
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
 from workers import logs
@@ -29,3 +30,4 @@ atexit.register(_storage.close)
 atexit.register(_rebuilder.close)
 
 app = create_app(_api_settings, _graph, _storage, _rebuilder)
+app.wsgi_app = Gate(app.wsgi_app)  # type: ignore[method-assign]

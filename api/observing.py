@@ -43,7 +43,7 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     route = request.url_rule.rule if request.url_rule else "(none)"
     seconds = time.perf_counter() - g.began
-    method = request.method if request.method in METHODS else "(other)"
+    method = method_named(request.method)
     REQUESTS.labels(method, route, response.status_code).inc()
     REQUEST_SECONDS.labels(method, route).observe(seconds)
     log.info(
@@ -56,3 +56,8 @@ def _end(response: Response) -> Response:
         client=request.remote_addr,
     )
     return response
+
+
+def method_named(method: str) -> str:
+    """The method, or one name for all that a client may make up."""
+    return method if method in METHODS else "(other)"

@@ -39,11 +39,14 @@ class Api(Program):
         self.url = f"http://{HOST}:{port}"
 
     def command(self) -> Sequence[str]:
-        """One process a core, four threads each; kept for 10 minutes with their connections."""
+        """One process a core; its threads are kept for 10 minutes with their connections.
+
+        Four requests are worked on at once; the other threads refuse or wait (api/overload.py).
+        """
         return [
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),
             *("--host", HOST, "--port", str(self._port), "--http", "1", "--no-ws"),
-            *("--workers", str(self._workers), "--blocking-threads", "4"),
+            *("--workers", str(self._workers), "--blocking-threads", "32"),
             *("--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "30"),
             *("--respawn-failed-workers", "--respawn-interval", "0.5"),
             *("--log-config", "api/granian_log.json", "wsgi:app"),

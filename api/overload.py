@@ -1,0 +1,106 @@
+"""What a process does not take on: beyond a few requests at once, and a short wait, it is 503.
+
+The server hands a request to any thread that is free, and keeps the others where nobody can see how
+long they wait. So it is given many threads, of which a few work; the rest stand in line here, or
+say 503 at once when the line has become too long. Else the line would grow until each answer came
+after its client had gone, and nobody were served at all.
+"""
+
+import json
+import queue
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from api.observing import REQUESTS, method_named
+from api.problems import CONTENT_TYPE
+
+AT_ONCE = 4
+"""Requests that a process works on: more would only take the core from one another."""
+
+WAIT_SECONDS = 0.5
+"""How long a request waits for its turn."""
+
+BUSY_SECONDS = 1.0
+"""After one has waited in vain: for so long hardly anybody waits."""
+
+BUSY_LINE = 4
+"""Who waits all the same, so that none of those at work ever waits for work."""
+
+ALWAYS = frozenset({"/livez", "/readyz"})
+"""Asked by who would end a process that does not answer."""
+
+_DETAIL = "Too many requests at once. The same request again is safe."
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Gate:
+    """A WSGI app before another one, which lets so many requests through at a time."""
+
+    def __init__(self, app: WsgiApp, at_once: int = AT_ONCE) -> None:
+        self._app = app
+        self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(at_once):
+            self._turns.put(None)
+        self._waiting: set[object] = set()
+        self._busy_until = 0.0
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """The app's answer, or 503."""
+        if environ.get("PATH_INFO") in ALWAYS:
+            return self._app(environ, start_response)
+        if not self._taken():
+            return _refused(environ, start_response)
+        try:
+            return self._app(environ, start_response)
+        finally:
+            self._turns.put(None)
+
+    def _taken(self) -> bool:
+        """Whether it is this request's turn, now or after a short wait."""
+        try:
+            self._turns.get_nowait()
+        except queue.Empty:
+            return self._waited()
+        return True
+
+    def _waited(self) -> bool:
+        if time.monotonic() < self._busy_until and len(self._waiting) >= BUSY_LINE:
+            return False
+        me = object()
+        self._waiting.add(me)
+        try:
+            self._turns.get(timeout=WAIT_SECONDS)
+        except queue.Empty:
+            self._busy_until = time.monotonic() + BUSY_SECONDS
+            return False
+        finally:
+            self._waiting.discard(me)
+        return True
+
+
+def _refused(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """The problem, made without the app: it has to cost next to nothing."""
+    REQUESTS.labels(method_named(environ.get("REQUEST_METHOD", "")), "(overload)", 503).inc()
+    request_id = uuid.uuid4().hex
+    body = {
+        "type": "urn:photofeed:problem:overloaded",
+        "title": "Overloaded",
+        "status": 503,
+        "detail": _DETAIL,
+        "code": "overloaded",
+        "request_id": request_id,
+    }
+    headers = [
+        ("Content-Type", CONTENT_TYPE),
+        ("Retry-After", "1"),
+        ("X-Request-Id", request_id),
+        ("Cache-Control", "private, no-cache"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    start_response("503 Service Unavailable", headers)
+    return [json.dumps(body).encode()]
