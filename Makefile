@@ -17,7 +17,7 @@ SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test drill check lint format lock demo packages tools python
+.PHONY: help up down status restart backup logs test drill check lint format lock demo packages tools python
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ down: packages  ## stop what DETACH=1 has started
 
 status: packages  ## show which processes run
 	@$(RUN) -m stack status
+
+restart: packages  ## replace our processes one after the other, under load, stores staying up
+	@$(RUN) -m stack restart
+
+backup: packages  ## write the graph into a file (FILE=…); Neo4j stands still meanwhile
+	@$(RUN) -m stack backup $(or $(FILE),.)
 
 logs: packages  ## follow the logs (PART=api: of one part)
 	@$(RUN) -m stack logs $(PART)

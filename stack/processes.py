@@ -21,6 +21,11 @@ ASK_SECONDS = 5.0
 OK = 200
 INITIAL_SECONDS = 60
 INITIAL_TRIES = 3
+HANDOVER_SECONDS = 15
+"""At a reload granian stops an old worker so long after it has started the new one, ready or not:
+one needs 1 to 2 s until it answers, and many times that on a busy machine. Until then connections
+would be refused. (A worker that died is replaced at once.)"""
+
 STEADY_SECONDS = 0.5
 """A worker has no door to knock at: it counts as started when it has lived this long."""
 
@@ -48,7 +53,7 @@ class Api(Program):
             *("--host", HOST, "--port", str(self._port), "--http", "1", "--no-ws"),
             *("--workers", str(self._workers), "--blocking-threads", "32"),
             *("--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "30"),
-            *("--respawn-failed-workers", "--respawn-interval", "0.5"),
+            *("--respawn-failed-workers", "--respawn-interval", str(HANDOVER_SECONDS)),
             *("--log-config", "api/granian_log.json", "wsgi:app"),
         ]
 

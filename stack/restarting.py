@@ -25,7 +25,9 @@ SERVERS = {"api": "API_URL", "admin": "ADMIN_URL"}
 READY = b' ready"'
 """What a worker's log says when it takes work."""
 
-REPLACE_SECONDS = 60.0
+REPLACE_SECONDS = 90.0
+"""For each of a server's workers: the new one starts, the old one finishes what it answers."""
+
 FINISH_SECONDS = 70.0
 """A job under way is finished first; RQ gives it 60 s."""
 
@@ -76,13 +78,14 @@ def _replace_server(record: Record, *, url: str) -> None:
     """Has granian start new workers in place of the old ones, which finish what they answer."""
     old = _children(record.pid)
     os.kill(record.pid, signal.SIGHUP)
-    deadline = time.monotonic() + REPLACE_SECONDS
+    seconds = REPLACE_SECONDS * max(1, len(old))
+    deadline = time.monotonic() + seconds
     while not _replaced(record.pid, old) or not _answers(url):
         if not record.alive():
             raise StackError(f"{record.name} ended instead of being replaced: see its log.")
         if time.monotonic() > deadline:
             raise StackError(
-                f"{record.name} still has old workers after {REPLACE_SECONDS:.0f} s: see its log. "
+                f"{record.name} still has old workers after {seconds:.0f} s: see its log. "
                 "The rest was not restarted."
             )
         time.sleep(LOOK_SECONDS)

@@ -36,8 +36,15 @@ OUTAGE_DELAY_SECONDS = 5
 """After a store was away: when the event may be claimed again (the sweeper rings for it)."""
 
 
-def work(event_id: int, epoch: int) -> None:
-    """The job by which RQ calls us, with this process's stores."""
+_said: set[str] = set()
+"""Kinds of which this process has said that it does not know them."""
+
+
+def work(event_id: int, epoch: int, *_newer: object, **_named: object) -> None:
+    """The job by which RQ calls us, with this process's stores.
+
+    Whatever else a newer version's bell may carry is passed over: the event says all.
+    """
     run(stores.graph(), stores.storage(), event_id, epoch)
 
 
@@ -47,7 +54,7 @@ def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
     done; stale: claimed, finished or not due; fenced: somebody took over; continued: the rest has
     been rung for; outage: a store was away, which counts as no attempt; failed: an attempt is
     spent, on a mistake or a store's refusal, and the sweeper rings again until the event is
-    quarantined.
+    quarantined; left-alone: its kind is of a newer version, whose own sweeper rings for it.
     """
     try:
         event = graph.events.claim(event_id, epoch)
@@ -56,6 +63,8 @@ def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
         return _counted("unknown", "outage")
     if event is None:
         return _counted("unknown", "stale")
+    if event.kind not in HANDLERS:
+        return _left_alone(graph, event)
     began = time.monotonic()
     with structlog.contextvars.bound_contextvars(event_id=event_id, kind=event.kind):
         outcome = _handle(graph, storage, event)
@@ -83,6 +92,18 @@ def _handle(graph: Graph, storage: Storage, event: Event) -> str:
     except Exception:  # RQ's time-out among them: it ends here, as an attempt like any other
         log.exception("job failed", subject_id=event.subject_id, cursor=event.cursor)
         return "failed"
+
+
+def _left_alone(graph: Graph, event: Event) -> str:
+    """Give back an event of a kind that this version does not know: that was no attempt.
+
+    Two versions run side by side while one replaces the other, and serve the same queues.
+    """
+    if event.kind not in _said:
+        _said.add(event.kind)
+        log.warning("kind unknown", kind=event.kind, event_id=event.id)
+    _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS)
+    return _counted("unknown", "left-alone")
 
 
 def _continue(graph: Graph, storage: Storage, event: Event) -> str:

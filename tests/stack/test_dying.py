@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -7,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack import StackError
+from stack import StackError, records
+from stack.holding import ended, held, is_held
 from stack.records import start_of
 from tests.eventually import eventually
 from tests.stack.programs import DIES, SLEEPS, Bench, Script
@@ -140,3 +143,32 @@ signal.signal(signal.SIGTERM, end)
     )
     bench.supervisor.stop()
     assert (tmp_path / "order").read_text().split() == ["-cworker", "-cstore"]
+
+
+def test_a_part_that_is_held_stays_down_and_its_end_counts_as_no_death(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_deaths=1)
+    bench.supervisor.start([Script("one", SLEEPS, folder=tmp_path)])
+    bench.watch()
+    run_folder = tmp_path / "run"
+    for _ in range(3):
+        record = records.read(run_folder, "one")
+        assert record
+        with held(run_folder, "one"):
+            ended(run_folder, record, seconds=10)
+            with pytest.raises(StackError, match="Somebody else is working on one"):
+                held(run_folder, "one").__enter__()
+            assert not bench.supervisor.process("one").alive()
+        eventually(partial(bench.replaced, "one", record.pid))
+    bench.stop()
+    assert bench.error is None
+    assert bench.heard("one was stopped as asked; it is started again when it may be.")
+
+
+def test_a_hold_ends_with_the_process_that_had_it(tmp_path: Path) -> None:
+    text = (
+        "import os, sys; from pathlib import Path; from stack.holding import held\n"
+        "with held(Path(sys.argv[1]), 'one'): os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", text, str(tmp_path)], check=True, timeout=30)
+    assert (tmp_path / "one.hold").exists()
+    assert not is_held(tmp_path, "one")

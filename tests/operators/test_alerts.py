@@ -1,0 +1,74 @@
+"""deploy/alerts.yml: rules that Prometheus can load, over metrics that exist."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from api.services.operating import STATES
+
+ROOT = Path(__file__).resolve().parents[2]
+METRIC = re.compile(r"\bphotofeed_[a-z_]+")
+DURATION = re.compile(r"\d+[smhd]")
+STORES = {"neo4j", "queue", "cache", "s3"}
+
+
+def rules() -> list[dict[str, Any]]:
+    loaded = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())
+    assert list(loaded) == ["groups"]
+    [group] = loaded["groups"]
+    assert set(group) == {"name", "rules"}
+    return list(group["rules"])
+
+
+def declared() -> set[str]:
+    """Every metric that the code declares, and what Prometheus makes of a histogram."""
+    folders = ("api", "workers", "storage", "graph")
+    paths = [path for name in folders for path in (ROOT / name).rglob("*.py")]
+    names = {name for path in paths for name in METRIC.findall(path.read_text())}
+    return names | {f"{name}_bucket" for name in names if name.endswith("_seconds")}
+
+
+def test_every_rule_is_whole() -> None:
+    names = [rule["alert"] for rule in rules()]
+    assert len(names) == len(set(names)) >= 8
+    for rule in rules():
+        assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
+        assert re.fullmatch(r"([A-Z][a-z0-9]*)+", rule["alert"])
+        assert DURATION.fullmatch(rule["for"])
+        assert set(rule["labels"]) == {"severity"}
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+        assert set(rule["annotations"]) == {"summary", "runbook"}
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+        assert rule["expr"].count("{") == rule["expr"].count("}")
+
+
+def test_what_matters_most_comes_first() -> None:
+    first = rules()[0]
+    assert first["expr"] == "photofeed_oldest_due_event_seconds > 90"
+    assert first["labels"]["severity"] == "page"
+
+
+def test_every_metric_of_a_rule_exists() -> None:
+    for rule in rules():
+        found = set(METRIC.findall(rule["expr"]))
+        assert found
+        assert found <= declared(), rule["alert"]
+
+
+def test_every_label_of_a_rule_is_one_that_its_metric_has() -> None:
+    matched = {pair for rule in rules() for pair in re.findall(r'(\w+)=~?"([^"]+)"', rule["expr"])}
+    assert matched == {("state", "quarantined"), ("status", "5.."), ("source", "graph")}
+    assert "quarantined" in STATES
+    assert '"graph"' in (ROOT / "api" / "services" / "feed.py").read_text()
+
+
+def test_every_rule_tells_what_to_do() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    titles = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    for rule in rules():
+        path, _, anchor = rule["annotations"]["runbook"].partition("#")
+        assert path == "docs/operating.md"
+        assert anchor in anchors, anchor
