@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from pathlib import Path
+from typing import Self, TypeVar
 
 import requests
 
-from graph import Graph, GraphSettings
+from graph import Graph, GraphSettings, schema
+from graph.errors import GraphUnavailableError
 from stack import LocalStack, StackSettings
 from storage import Storage, StorageSettings
 from tests.conftest import QUICK_JAVA
@@ -24,6 +26,19 @@ from tests.town import Town
 
 PROCESSES = ("api", "fanout", "timelines", "sweeper")
 DEGRADED = "Photofeed-Degraded"
+TRIES = 8
+
+T = TypeVar("T")
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """What the call returns, soon or late: a Neo4j that has just been started may be slow."""
+    for _ in range(TRIES - 1):
+        try:
+            return call()
+        except GraphUnavailableError:
+            continue
+    return call()
 
 
 class OutageStage:
@@ -84,6 +99,7 @@ class OutageStage:
             )
         )
         self.town = Town(self.graph)
+        patiently(lambda: schema.warm(self.graph.connection))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,6 +112,11 @@ class OutageStage:
     @property
     def url(self) -> str:
         return self._stack.env["API_URL"]
+
+    @property
+    def folder(self) -> Path:
+        """Where its stores keep their data."""
+        return self._stack.folder
 
     def person(self, name: str) -> Person:
         return Person(self.url, name)
@@ -122,11 +143,15 @@ class OutageStage:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    def photos(self, author: Person, count: int) -> list[int]:
+        """Photos that are ready to be posted."""
+        return [patiently(lambda: self.town.photo(author.id)) for _ in range(count)]
+
     def follower_with_a_timeline(self, author: Person) -> Person:
         """Somebody whose feed, bodies and session the cache has."""
         reader = self.person("reader")
-        reader.follow(author)
-        eventually(lambda: reader.feed_ids() and self._in_the_cache(reader), seconds=30)
+        patiently(lambda: self.town.follow(reader.id, author.id))
+        eventually(lambda: reader.feed_ids() and self._in_the_cache(reader), seconds=60)
         return reader
 
     def _in_the_cache(self, reader: Person) -> bool:
