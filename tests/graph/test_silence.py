@@ -4,6 +4,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -117,6 +118,21 @@ def test_cut_connections_are_replaced_and_nobody_is_refused(far: Graph, proxy: P
         proxy.cut()
         assert together(*[lambda: far.connection.read(ONE)] * 4) == [[{"one": 1}]] * 4
     assert not far.away
+
+
+def test_a_connection_cut_under_a_statement_is_replaced_and_nobody_is_refused(
+    far: Graph, proxy: Proxy
+) -> None:
+    for number in range(3):
+        hold = proxy.hold(f"RETURN 4{number}".encode(), side="answer")
+        asked = statement(f"RETURN 4{number} AS number")
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(far.connection.read, asked)
+            hold.wait()
+            proxy.cut()
+            hold.release()
+            assert asking.result(10) == [{"number": 40 + number}]
+        assert not far.away
 
 
 def never_away(far: Graph, busy: threading.Thread) -> None:
