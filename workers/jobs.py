@@ -36,6 +36,10 @@ OUTAGE_DELAY_SECONDS = 5
 """After a store was away: when the event may be claimed again (the sweeper rings for it)."""
 
 
+RELEASE_SECONDS = 20.0
+"""How long a worker tries to give an event back: a lease. Nothing else is its to do meanwhile."""
+RELEASE_PAUSE_SECONDS = 0.5
+
 _said: set[str] = set()
 """Kinds of which this process has said that it does not know them."""
 
@@ -115,11 +119,19 @@ def _continue(graph: Graph, storage: Storage, event: Event) -> str:
 
 
 def _release(graph: Graph, event: Event, *, delay_seconds: int) -> bool:
-    """Whether the event was given back; if the graph is away too, its lease runs out instead."""
-    try:
-        return graph.events.release(event.id, event.epoch, delay_seconds=delay_seconds)
-    except GraphUnavailableError:
-        return False
+    """Whether the event was given back.
+
+    If it is the graph that is away, for as long as a lease lasts: else the outage would count as
+    an attempt. If it is away for longer, the lease has run out instead.
+    """
+    end = time.monotonic() + RELEASE_SECONDS
+    while True:
+        try:
+            return graph.events.release(event.id, event.epoch, delay_seconds=delay_seconds)
+        except GraphUnavailableError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(RELEASE_PAUSE_SECONDS)
 
 
 def _counted(kind: str, outcome: str) -> str:

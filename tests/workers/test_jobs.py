@@ -7,6 +7,7 @@ from graph import Graph
 from graph.events import ATTEMPTS, Event
 from storage import Storage
 from storage.queues import NAMES, QUEUE_OF_KIND
+from tests.eventually import eventually
 from tests.races.stage import Stage
 from workers import fanout, jobs
 from workers.__main__ import QUEUES
@@ -33,6 +34,30 @@ def test_a_job_rung_before_the_last_claim_does_nothing_even_when_that_lease_is_o
     stage.town.end_lease(event.id)
     assert stage.do(event) == "stale"
     assert stage.do(stage.town.find_event(event.id)) == "done"
+
+
+def test_a_graph_that_goes_away_under_a_job_is_no_attempt_either(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case 32, for the workers."""
+    monkeypatch.setattr("graph.connection.WRITE_REPEAT_SECONDS", 0.2)
+    monkeypatch.setattr("graph.connection.READ_REPEAT_SECONDS", 0.2)
+    cut_off = stage.behind_proxies()
+    _post, event = stage.town.post(stage.town.user())
+    hold = cut_off.at_query("events/advance")
+    working = stage.begin(run, cut_off.graph, cut_off.storage, event.id, event.epoch)
+    hold.wait()
+    cut_off.to_graph.down()
+    hold.release()
+    refused = cut_off.to_graph.refused
+    eventually(lambda: cut_off.to_graph.refused > refused + 12)  # several tries to give it back
+    cut_off.to_graph.up()
+    assert working.result(30) == "outage"
+    again = stage.town.find_event(event.id)
+    assert again
+    assert (again.attempts, again.epoch) == (0, 1)
+    stage.town.end_lease(event.id)
+    assert stage.do(again) == "done"
 
 
 def test_a_job_that_comes_before_its_time_does_nothing(stage: Stage) -> None:
