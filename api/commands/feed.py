@@ -148,7 +148,7 @@ def run(
     """Whether all was done. Stopped, or without a store, it says how to go on."""
     total, pages = batches
     pace, last = Pace(rate), walk.after
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Progress(f"feed {name}", total) as progress:
         try:
             for page in pages:
@@ -163,6 +163,8 @@ def run(
             if not isinstance(error, KeyboardInterrupt):
                 raise
             return False
+        finally:
+            signal.signal(signal.SIGTERM, before)
     walk.forget()
     return True
 

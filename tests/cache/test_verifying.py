@@ -195,7 +195,7 @@ def test_no_alarm_is_raised_while_people_post_delete_follow_and_unfollow(stage: 
             with step:
                 return
 
-        for _ in range(60):
+        for _ in range(30):
             report = verified(reader, pause=a_step_later)
             looks += report.timelines
             assert not report.differences
