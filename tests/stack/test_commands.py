@@ -103,6 +103,12 @@ def test_in_the_background_it_is_started_shown_used_and_stopped(stack: Stack) ->
 
     script = "import os; print(os.environ['API_URL'])"
     assert stack.run("run", sys.executable, "-c", script) == (0, f"{api}\n")
+    status, output = stack.run("run", "flask", "events", "list", "--limit", "1")
+    assert status == 0, output
+    assert output.startswith(("event ", "No event is owed."))
+    assert stack.run("run", "no-such-command") == (1, "\nThere is no command no-such-command.\n")
+    status, output = stack.run("run", "flask", "graph", "backup", str(stack.folder / "x.dump"))
+    assert (status, "only its own machine can copy it" in output) == (1, True)
 
     status, output = stack.run("down")
     assert (status, "Everything has stopped" in output) == (0, True)
@@ -165,6 +171,6 @@ def test_a_setting_that_cannot_be_read_is_a_sentence(stack: Stack) -> None:
 
 
 def test_commands_without_a_running_stack_say_how_to_start_it(stack: Stack) -> None:
-    for words in (("status",), ("run", "true")):
+    for words in (("status",), ("restart",), ("run", "true")):
         status, output = stack.run(*words)
         assert (status, "`make up`" in output) == (1, True)
