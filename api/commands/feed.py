@@ -3,7 +3,8 @@
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
@@ -73,9 +74,8 @@ def verify_timelines(
         def verify(user_ids: Sequence[int]) -> None:
             report.add(verifier.verify(user_ids))
 
-        whole = run("verify", walk, chosen(graph, walk), verify, rate)
-    for line in told(report):
-        click.echo(line)
+        with at_last(lambda: told(report)):
+            whole = run("verify", walk, chosen(graph, walk), verify, rate)
     if not whole:
         sys.exit(INTERRUPTED)
     if report.differences:
@@ -109,11 +109,8 @@ def rebuild_timelines(
         def mend(user_ids: Sequence[int]) -> None:
             done.update(map(mender.mend, user_ids))
 
-        whole = run("rebuild", walk, chosen(graph, walk), mend, rate)
-    click.echo(
-        f"{done['built']} timelines built, {done['dropped']} dropped, {done['left']} left to their "
-        f"next reader; {done['none']} users had none."
-    )
+        with at_last(lambda: summed_up(done)):
+            whole = run("rebuild", walk, chosen(graph, walk), mend, rate)
     if not whole:
         sys.exit(INTERRUPTED)
 
@@ -158,6 +155,7 @@ def run(
                 progress.advance(len(page))
                 pace.keep(len(page))
         except (KeyboardInterrupt, GraphError, StorageError) as error:
+            click.echo("Stopped before the end.", err=True)
             if walk.everyone:
                 click.echo(f"Go on with: flask feed {name} --all --after {last}", err=True)
             if not isinstance(error, KeyboardInterrupt):
@@ -167,6 +165,24 @@ def run(
             signal.signal(signal.SIGTERM, before)
     walk.forget()
     return True
+
+
+@contextmanager
+def at_last(lines: Callable[[], Iterable[str]]) -> Iterator[None]:
+    """Says the lines at the end, whichever it is: what a stopped walk has found is not lost."""
+    try:
+        yield
+    finally:
+        for line in lines():
+            click.echo(line)
+
+
+def summed_up(done: Counter[str]) -> Iterator[str]:
+    """What became of the timelines."""
+    yield (
+        f"{done['built']} timelines built, {done['dropped']} dropped, {done['left']} left to their "
+        f"next reader; {done['none']} users had none."
+    )
 
 
 def told(report: Report) -> Iterator[str]:

@@ -113,15 +113,22 @@ def test_a_walk_through_all_that_was_stopped_goes_on_where_it_was(
 
 
 def test_a_store_that_goes_away_in_the_middle_is_said_with_the_way_to_go_on(
-    flask: Flask, readers: list[int], monkeypatch: pytest.MonkeyPatch
+    flask: Flask, readers: list[int], storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: object) -> None:
-        raise GraphUnavailableError("it is gone")
+    verify = Verifier.verify
 
+    def away(verifier: Verifier, user_ids: list[int]) -> object:
+        if user_ids[0] == readers[1]:
+            raise GraphUnavailableError("it is gone")
+        return verify(verifier, user_ids)
+
+    monkeypatch.setattr(walking, "PAGE", 1)
     monkeypatch.setattr(Verifier, "verify", away)
+    break_list(storage, readers[0])
     stopped = flask("feed", "verify", "--all", "--after", readers[0] - 1)
     assert stopped.exit_code == 1
-    assert f"--all --after {readers[0] - 1}" in stopped.stderr
+    assert f"user {readers[0]}: missing" in stopped.stdout, "what was found so far is told"
+    assert f"--all --after {readers[0]}" in stopped.stderr
     assert "Neo4j: it is gone" in stopped.stderr
 
 
