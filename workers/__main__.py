@@ -19,6 +19,7 @@ from environs import Env, EnvValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import SimpleWorker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.serializers import JSONSerializer
 
 from graph import schema
@@ -57,8 +58,8 @@ class Worker(SimpleWorker):
             super().execute_job(job, queue)
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
-        """Log what a job raised; where the queue went away after the work, in a line."""
-        if isinstance(exc_info[1], redis.RedisError):
+        """Log what a job raised; in a line where the queue or the job itself went away."""
+        if isinstance(exc_info[1], redis.RedisError | InvalidJobOperation | NoSuchJobError):
             log.warning("queue away at a job's end", job_id=job.id, error=str(exc_info[1]))
             return
         super().handle_exception(job, *exc_info)

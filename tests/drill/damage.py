@@ -21,7 +21,9 @@ from tests.graph.making import statement
 
 T = TypeVar("T")
 
-INSIST_SECONDS = 40.0
+AWAY = (redis.RedisError, GraphError, StorageError)
+
+INSIST_SECONDS = 20.0
 """For how long a thing is tried that another fault may keep from happening."""
 
 GATHER_SECONDS = 1.5
@@ -40,7 +42,7 @@ def insist(act: Callable[[], T]) -> T:
     while True:
         try:
             return act()
-        except (redis.RedisError, GraphError, StorageError):
+        except AWAY:
             if time.monotonic() > end:
                 raise
         time.sleep(0.2)

@@ -20,7 +20,7 @@ FIRST_SECONDS = 2.0
 PAUSE_SECONDS = (0.3, 1.5)
 """Between two faults of a lane."""
 
-HEAVY_SECONDS = 70.0
+HEAVY_SECONDS = 90.0
 """From the beginning of one fault that stops every write to the next."""
 
 

@@ -139,6 +139,35 @@ def test_a_queue_that_goes_away_at_a_jobs_end_is_said_without_a_trace(
     assert "Traceback" not in text
 
 
+def test_a_job_deleted_under_its_worker_costs_neither_the_worker_nor_a_trace(
+    stage: Stage, own_env: dict[str, str]
+) -> None:
+    """Case 11. The event was done; the worker goes on with the next."""
+    bell = own_bell(stage, own_env)
+    queue = urlsplit(own_env["QUEUE_REDIS_URL"])
+    with Proxy("127.0.0.1", queue.port or 0) as proxy:
+        login = queue.netloc.rpartition("@")[0]
+        behind = urlunsplit(queue._replace(netloc=f"{login}@127.0.0.1:{proxy.port}"))
+        with worker("fanout", own_env | {"QUEUE_REDIS_URL": behind}) as process:
+            assert first_line(process)["event"] == "worker ready"
+            _post, event = stage.town.post(stage.town.user())
+            hold = proxy.hold(b":dependents")  # what RQ asks for first when a job has ended
+            bell.queues.ring(event)
+            hold.wait()
+            client = bell.queue.client
+            assert client.delete(*client.scan_iter("rq:job:*", count=1_000))
+            hold.release()
+            _post, after = stage.town.post(stage.town.user())
+            bell.queues.ring(after)
+            eventually(lambda: stage.town.find_event(after.id) is None, seconds=20)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+            assert process.stdout
+            text = process.stdout.read()
+    assert "queue away at a job's end" in text
+    assert "Traceback" not in text
+
+
 def test_the_sweeper_rings_and_ends_on_sigterm(stage: Stage, own_env: dict[str, str]) -> None:
     stage.town.quiet()
     event = stage.town.event("followed", stage.town.user(), stage.town.user())
