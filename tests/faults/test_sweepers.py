@@ -10,21 +10,25 @@ import pytest
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from graph.events import LEASE_MS
+from graph.events import LEASE_MS, SHARDS
 from graph.ids import new_id
 from storage import Storage
 from tests.eventually import eventually
 from tests.faults.site import Site
 from tests.races.stage import Stage
-from workers.sweeper import LONGEST_QUEUE
 
-DUE = 20_000
-"""Ten times what a queue is filled up to."""
-BATCH = 10_000
+FULL = 500
+"""Up to here a queue is filled here, not up to 2,000."""
+DUE = 20 * FULL
+BATCH = 5_000
 QUEUE = "timelines"
 ROUNDS = 2
 """How often the queue is filled up here, and taken away whole."""
-AS_IN_PRODUCTION = {"graph.events.LEASE_MS": LEASE_MS}
+SWEEPER = {
+    "graph.events.LEASE_MS": LEASE_MS,
+    "workers.sweeper.LONGEST_QUEUE": FULL,
+    "workers.sweeper.PAGE": FULL // SHARDS,
+}
 
 
 @pytest.fixture
@@ -58,14 +62,14 @@ def test_two_sweepers_ring_for_each_of_very_many_once_a_lease_into_a_bounded_que
 ) -> None:
     assert backlog
     began = time.monotonic()
-    site.worker("sweeper", constants=AS_IN_PRODUCTION)
-    partitioned = site.worker("sweeper", constants=AS_IN_PRODUCTION)
+    site.worker("sweeper", constants=SWEEPER)
+    partitioned = site.worker("sweeper", constants=SWEEPER)
     rung: Counter[int] = Counter()
     for _ in range(ROUNDS):
-        eventually(lambda: bell.queues.depth(QUEUE) >= LONGEST_QUEUE, seconds=60)
+        eventually(lambda: bell.queues.depth(QUEUE) >= FULL, seconds=60)
         partitioned.to.queue.down()  # it still reads what is due, and marks it
         events = taken(bell.queue.client)
-        assert len(events) <= 2 * LONGEST_QUEUE, "each fills it up as far as it knows"
+        assert len(events) <= 2 * FULL, "each fills it up as far as it knows"
         rung.update(events)
     leases = 1 + int((time.monotonic() - began) * 1000 / LEASE_MS)
     assert max(rung.values()) <= leases
