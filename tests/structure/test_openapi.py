@@ -122,6 +122,13 @@ def test_calls_that_make_something_once_take_a_key(
         assert [key["required"] for key in keys] == [required]
 
 
+def test_a_feed_may_say_which_store_it_was_answered_without(
+    operations: dict[str, dict[str, Any]],
+) -> None:
+    headers = operations["GET /v1/me/feed"]["responses"]["200"]["headers"]
+    assert set(headers["Photofeed-Degraded"]["schema"]["enum"]) == {"graph", "cache"}
+
+
 def test_the_page_that_shows_it_asks_nobody_else(app: Flask) -> None:
     client = app.test_client()
     page = client.get("/docs")
