@@ -53,7 +53,6 @@ class Session(threading.Thread):
         self._doors = [Door(url) for url in world.api_urls]
         self._reader = Reader(world.history, self._doors, self._rng, world.stop)
         self._blocked: set[int] = set()
-        self._count = 0
         self._does: dict[str, Callable[[], object]] = {
             "read": lambda: self._reader.first_page(self._me.id, self._token, self._label),
             "walk": lambda: self._reader.walk(self._me.id, self._token, self._label),
@@ -101,9 +100,9 @@ class Session(threading.Thread):
     def _post(self) -> None:
         if not self._me.photos:
             return
-        self._count += 1
+        self._me.posted += 1
         photo_id = self._me.photos.popleft()
-        tag = f"{self._me.name.split('_')[0]}-{self._count}"
+        tag = f"{self._me.name.split('_')[0]}-{self._me.posted}"
         posted = self._send_post(tag, secrets.token_hex(12), photo_id, tries=TRIES)
         if posted is None:
             return

@@ -34,6 +34,8 @@ class Citizen:
     photos: deque[int]
     signed_in: int = 0
     """How often, which names the token in the history."""
+    posted: int = 0
+    """How many posts were tried, each under a tag of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
