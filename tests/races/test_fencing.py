@@ -3,6 +3,7 @@
 import random
 
 from graph.events import ATTEMPTS
+from storage.pushing import timeline_key
 from tests.races.stage import Stage
 from tests.races.test_order import DAY, drawn
 from workers.jobs import run
@@ -126,8 +127,9 @@ def test_a_poison_event_is_quarantined_after_eight_attempts_and_holds_up_nobody(
     stage: Stage,
 ) -> None:
     author, followers = audience(stage, 1)
-    poison = stage.town.event("post-published", 1, author)
-    stage.town.ask("MATCH (e:Event {id: $id}) SET e.kind = 'no-such-kind'", id=poison.id)
+    culprit = stage.town.user()
+    _post, poison = stage.town.post(culprit)
+    stage.storage.cache.client.set(timeline_key(culprit), "no list", ex=60)
     for attempt in range(ATTEMPTS):
         stage.town.end_lease(poison.id)
         event = stage.town.find_event(poison.id)
