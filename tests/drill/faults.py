@@ -314,7 +314,7 @@ def _clocks() -> Iterator[Fault]:
         seconds=8,
         apply=_clock(None, (-BOUND_SECONDS, BOUND_SECONDS)),
     )
-    yield Fault(name="start-with-a-wrong-clock", cases=(43,), seconds=6, apply=_begun_wrong)
+    yield Fault(name="start-with-a-wrong-clock", cases=(43,), seconds=14, apply=_begun_wrong)
 
 
 CATALOGUE: tuple[Fault, ...] = (
