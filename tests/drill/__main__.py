@@ -47,7 +47,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, help="drawn, and printed, where it is not given")
-    parser.add_argument("--control", choices=["", "sweeper", "drop"], default="")
+    parser.add_argument("--control", choices=["", "sweeper", "drop", "sweeper,drop"], default="")
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--folder", type=Path)
     return parser

@@ -80,9 +80,20 @@ class Findings:
 
     violations: list[Violation] = field(default_factory=list)
     exceptions: Counter[str] = field(default_factory=Counter)
+    """Posts that a viewer missed for a while, as an exception allows."""
+    longest: dict[str, float] = field(default_factory=dict)
+    """Of each exception, after how many seconds a post was missed at the latest."""
     reads: int = 0
     required: int = 0
     """How often a post had to be in a read, which was checked."""
+    _excused: set[tuple[str, int, str]] = field(default_factory=set)
+
+    def excused(self, name: str, read: Read, post: Post, seconds: float) -> None:
+        """Counts a viewer's missing a post once, however often they looked."""
+        if (name, read.viewer, post.tag) not in self._excused:
+            self._excused.add((name, read.viewer, post.tag))
+            self.exceptions[name] += 1
+        self.longest[name] = max(seconds, self.longest.get(name, 0.0))
 
     def violation(self, promise: str, kind: str, text: str, *ops: Operation) -> None:
         last = ops[-1]
@@ -206,7 +217,8 @@ class Checker:
 
     def _tell_missing(self, post: Post, read: Read, required: Requirement) -> None:
         if required.excuse and read.begun <= required.excuse.until:
-            self.findings.exceptions[f"{required.excuse.promise} {required.kind}"] += 1
+            name = f"{required.excuse.promise} {required.kind}"
+            self.findings.excused(name, read, post, read.begun - required.why.ended)
             return
         text = (
             f"user {read.viewer} was not shown {post.tag} ({post.post_id}) of {post.author} at "

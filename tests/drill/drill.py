@@ -63,15 +63,15 @@ def drill(
     """Runs one drill in the folder; history.jsonl and report.json are left there.
 
     The faults come from the seed where none are `planned`.
-    control: "sweeper" goes without it, "drop" has timelines stand when somebody leaves: both must
-    show violations, or the check cannot be believed.
+    control: "sweeper" goes without it, "drop" has timelines stand when somebody leaves: both (or
+    "sweeper,drop") must show violations, or the check cannot be believed.
     """
     extra = {"TIMELINE_CAP": str(CAP), "TIMELINE_SLACK": str(SLACK)}
-    if control == "drop":
+    if "drop" in control:
         extra["PYTHONPATH"] = str(SABOTAGE)
     heard("stage", 0.0)
     history = History()
-    stage = DrillStage(folder, sweeper=control != "sweeper", extra_env=extra)
+    stage = DrillStage(folder, sweeper="sweeper" not in control, extra_env=extra)
     try:
         work = _on_stage(
             stage,

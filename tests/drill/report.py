@@ -38,6 +38,7 @@ class Report:
     work: dict[str, float]
     reads_checked: int
     exceptions: dict[str, int]
+    exceptions_longest: dict[str, float]
     violations: list[dict[str, Any]]
 
     @property
@@ -88,6 +89,7 @@ def report(
         work=dict(work),
         reads_checked=findings.reads,
         exceptions=dict(findings.exceptions),
+        exceptions_longest={k: round(v, 1) for k, v in findings.longest.items()},
         violations=[_with_slice(one, lines) for one in findings.violations],
     )
 
@@ -155,6 +157,7 @@ def told(report: Report, folder: Path) -> str:
         f"time to drain            {report.drain_seconds:g} s",
         f"reads checked            {report.reads_checked}",
         f"exceptions counted       {report.exceptions or 'none'}",
+        f"  at the latest after, s   {report.exceptions_longest or 'none'}",
         f"violations               {len(report.violations)}",
     ]
     kinds = Counter(f"{one['promise']} {one['kind']}" for one in report.violations)
