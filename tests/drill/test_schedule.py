@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_no_more_than_two_faults_at_once_all_over_before_the_end(seed: int) -> N
     for lane in range(LANES):
         mine = [one for one in planned if one.lane == lane]
         assert mine
-        for one, following in zip(mine, mine[1:], strict=False):
+        for one, following in pairwise(mine):
             assert one.at + one.seconds < following.at
     assert {one.lane for one in planned} == set(range(LANES))
     assert max(one.at + one.seconds for one in planned) <= 120
@@ -46,4 +47,4 @@ def test_no_more_than_two_faults_at_once_all_over_before_the_end(seed: int) -> N
 def test_the_graph_is_left_alone_for_a_while_after_each_of_its_deaths(seed: int) -> None:
     heavy = [one.at for one in plan(seed, 600) if one.fault.heavy]
     assert len(heavy) >= 5
-    assert all(later - at >= HEAVY_SECONDS for at, later in zip(heavy, heavy[1:], strict=False))
+    assert all(later - at >= HEAVY_SECONDS for at, later in pairwise(heavy))
