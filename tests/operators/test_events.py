@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.services import operating
 from api.services.operating import OWES, PARTIES, STATES, owed
 from graph import Graph
 from graph.events import State
@@ -30,8 +31,8 @@ def test_what_every_kind_of_event_owes_can_be_said() -> None:
 
 
 def test_what_is_due_longest_is_listed_first(flask: Flask_, owing: Callable[..., int]) -> None:
-    first, second = (owing(due_in_ms=ago, kind="left") for ago in (-2 * FAR, -FAR))
-    lines = flask("events", "list", "--state", "due", "--kind", "left", "--limit", 2).output
+    first, second = (owing(due_in_ms=ago) for ago in (-2 * FAR, -FAR))
+    lines = flask("events", "list", "--state", "due", "--limit", 2).output
     assert [line.split()[0] for line in lines.splitlines()[:3]] == [
         "event",
         str(first),
@@ -104,8 +105,12 @@ def test_an_event_is_requeued_once(flask: Flask_, graph: Graph, owing: Callable[
 
 
 def test_all_of_one_kind_are_requeued_and_no_other(
-    flask: Flask_, graph: Graph, owing: Callable[..., int]
+    flask: Flask_,
+    graph: Graph,
+    owing: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(operating, "REQUEUE_PAGE", 1)
     mine, others = [owing(kind="blocked") for _ in range(3)], owing(kind="followed")
     done = flask("events", "requeue", "--all", "--kind", "blocked")
     assert "requeued." in done.output
