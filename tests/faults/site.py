@@ -24,6 +24,7 @@ import psutil
 
 from graph.queries import LOADED
 from stack import LocalStack
+from stack.part import Process
 from stack.ports import HOST
 from stack.processes import Api
 from stack.settings import ROOT
@@ -197,22 +198,15 @@ class Site:
         `lasting`: it does not end with the test; who asked for it ends it.
         """
         proxies, env = self._behind_proxies()
-        port = _free_port()
-        program = Api(port=port, workers=1, env=env | {"LIMITS_SCALE": "100000"})
-        log = self.folder / "logs" / f"api-{next(self._count)}.log"
-        with log.open("ab") as file:
-            process = subprocess.Popen(
-                list(program.command()),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                cwd=ROOT,
-                env={**os.environ, **program.environment()},
-                start_new_session=True,
-            )
-        api = Ours(process.pid, log, proxies)
+        program = Api(port=_free_port(), workers=1, env=env | {"LIMITS_SCALE": "100000"})
+        program.name = f"api-{next(self._count)}"
+        process = Process(program, folder=self.folder, working_folder=ROOT)
+        process.start()  # and recorded: the next run ends what a killed one has left
+        assert process.pid
+        api = Ours(process.pid, process.log, proxies)
         (self._lasting if lasting else self._started).append(api)
         eventually(lambda: program.problem() is None, seconds=60)
+        process.note_descendants()
         return api, program.url
 
     def returned(self, name: str, instead_of: int) -> None:

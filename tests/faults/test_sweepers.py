@@ -32,7 +32,7 @@ SWEEPER = {
 
 
 @pytest.fixture
-def backlog(driver: neo4j.Driver, stage: Stage) -> Iterator[int]:
+def backlog(driver: neo4j.Driver, stage: Stage, site: Site) -> Iterator[int]:
     """The author of very many events that have long been due."""
     author = stage.town.user()
     first = new_id() - DUE
@@ -46,6 +46,7 @@ def backlog(driver: neo4j.Driver, stage: Stage) -> Iterator[int]:
             author=author,
         )
     yield author
+    site.end_all()  # nobody else holds what is deleted now
     for start in range(0, DUE, BATCH):
         driver.execute_query(
             "MATCH (event:Event) WHERE event.id >= $first AND event.id < $first + $count"
