@@ -28,6 +28,7 @@ class Author:
         self.id = self._person.id
         self.photo = stage.town.photo(self.id)
         self.follower = stage.town.user()
+        stage.town.post(self.follower)  # the statement is planned by now, however busy the graph
         stage.town.follow(self.follower, self.id)
         stage.build(self.follower)
         self._key = secrets.token_hex(8)
