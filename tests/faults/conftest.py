@@ -11,7 +11,7 @@ from tests.faults.site import Site
 from tests.races.stage import Stage, empty_queues
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def servers(stack_env: dict[str, str]) -> Iterator[Site]:
     with Site(stack_env) as site:
         yield site
@@ -39,7 +39,7 @@ def bell(stage: Stage, servers: Site) -> Iterator[Storage]:
     empty_queues(bell)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def driver(stack_env: dict[str, str]) -> Iterator[neo4j.Driver]:
     login = (stack_env["NEO4J_USER"], stack_env["NEO4J_PASSWORD"])
     with neo4j.GraphDatabase.driver(stack_env["NEO4J_URI"], auth=login) as driver:

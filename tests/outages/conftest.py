@@ -11,7 +11,7 @@ from tests.outages.stage import OutageStage
 from tests.town import Town
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def stage(stack_env: dict[str, str]) -> Iterator[OutageStage]:
     with OutageStage(stack_env) as stage:
         yield stage
