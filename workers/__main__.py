@@ -21,6 +21,7 @@ from redis.retry import Retry
 from rq import SimpleWorker
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.serializers import JSONSerializer
+from rq.timeouts import JobTimeoutException
 
 from graph import schema
 from graph.errors import GraphError, GraphUnavailableError
@@ -58,7 +59,13 @@ class Worker(SimpleWorker):
             super().execute_job(job, queue)
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
-        """Log what a job raised; in a line where the queue or the job itself went away."""
+        """Log what a job raised; in a line where the queue or the job itself went away.
+
+        And where RQ's time-out came while the job gave its event back: the lease runs out instead.
+        """
+        if isinstance(exc_info[1], JobTimeoutException):
+            log.warning("job out of time", job_id=job.id)
+            return
         if isinstance(exc_info[1], redis.RedisError | InvalidJobOperation | NoSuchJobError):
             log.warning("queue away at a job's end", job_id=job.id, error=str(exc_info[1]))
             return
