@@ -10,8 +10,12 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 
+from graph.queries import LOADED
 from storage import Storage
+from storage.queues import JOB
 from tests.eventually import eventually
 from tests.proxy import Proxy
 from tests.races.stage import BELL, Stage, empty_queues
@@ -166,6 +170,30 @@ def test_a_job_deleted_under_its_worker_costs_neither_the_worker_nor_a_trace(
             text = process.stdout.read()
     assert "queue away at a job's end" in text
     assert "Traceback" not in text
+
+
+def test_a_job_out_of_time_while_it_gives_its_event_back_is_said_in_a_line(
+    stage: Stage, own_env: dict[str, str]
+) -> None:
+    """Case 32. The graph goes away under the job, and stays away for longer than RQ waits."""
+    bell = own_bell(stage, own_env)
+    graph = urlsplit(own_env["NEO4J_URI"])
+    with Proxy("127.0.0.1", graph.port or 0) as proxy:
+        behind = urlunsplit(graph._replace(netloc=f"127.0.0.1:{proxy.port}"))
+        with worker("fanout", own_env | {"NEO4J_URI": behind}) as process:
+            assert first_line(process)["event"] == "worker ready"
+            _post, event = stage.town.post(stage.town.user())
+            hold = proxy.hold(LOADED["events/advance"].text.encode())
+            queue = Queue("fanout", connection=bell.queue.client, serializer=JSONSerializer)
+            queue.enqueue(JOB, event.id, event.epoch, job_timeout=12)
+            hold.wait(30)
+            proxy.down()
+            hold.release()
+            told = iter(lambda: first_line(process)["event"], "job out of time")
+            assert "store away" in list(told)
+            lines = json.dumps(lines_after(process, signal.SIGTERM))
+            assert "Traceback" not in lines
+    stage.do_all(event.author_id)
 
 
 def test_the_sweeper_rings_and_ends_on_sigterm(stage: Stage, own_env: dict[str, str]) -> None:
