@@ -11,7 +11,7 @@ from tests.eventually import eventually
 from tests.outages.stage import OutageStage, posts, reads
 from tests.outages.test_graph_away import BACK_SECONDS, delivered, nothing_half_written
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 
 LEFT_BYTES = 4_000
 """Enough for one more post, or for a part of it."""
