@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -75,6 +76,10 @@ def _sample(graph: Graph, count: int) -> set[int]:
     drawn: set[int] = set()
     for _ in range(20 * count):
         drawn.update(graph.users.ids(after=random.randint(first, end) - 1, limit=1))  # noqa: S311
+        if len(drawn) == count:
+            return drawn
+    for user_id in chain.from_iterable(_everyone(graph, 0)):  # too close together to be hit
+        drawn.add(user_id)
         if len(drawn) == count:
             break
     return drawn
