@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Literal, Self
+from urllib.parse import urlsplit, urlunsplit
 
 Side = Literal["request", "answer"]
 
@@ -333,3 +334,15 @@ class Proxy:
         with self._lock:
             self._links.add(link)
         link.start()
+
+
+def proxied(url: str) -> tuple[Proxy, str]:
+    """A proxy to what the URL names, and the same URL by way of the proxy."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    proxy = Proxy(parts.hostname, parts.port)
+    log_in = parts.netloc.rpartition("@")[0]
+    netloc = f"{log_in}@127.0.0.1:{proxy.port}" if log_in else f"127.0.0.1:{proxy.port}"
+    scheme = parts.scheme.replace("neo4j", "bolt")  # routing would go around the proxy
+    return proxy, urlunsplit(parts._replace(scheme=scheme, netloc=netloc))

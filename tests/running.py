@@ -32,7 +32,7 @@ class Running:
     ) -> None:
         self._names = names
         self._stack = LocalStack(
-            _settings(stack_env, folder or free_folder("running")),
+            external_stores(stack_env, folder or free_folder("running")),
             say=self._heard,
             max_deaths=MANY_DEATHS,
         )
@@ -107,7 +107,7 @@ class Running:
         self.said.append(text)
 
 
-def _settings(stack_env: dict[str, str], folder: Path) -> StackSettings:
+def external_stores(stack_env: dict[str, str], folder: Path) -> StackSettings:
     """All stores external: those that run already."""
     return StackSettings(
         folder=folder,

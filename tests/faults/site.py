@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 
@@ -30,9 +29,9 @@ from stack.processes import Api
 from stack.settings import ROOT
 from tests.eventually import eventually
 from tests.folders import free_folder
-from tests.proxy import Hold, Proxy, Side
+from tests.proxy import Hold, Proxy, Side, proxied
 from tests.races.stage import CAP, SLACK
-from tests.running import MANY_DEATHS, _settings
+from tests.running import MANY_DEATHS, external_stores
 
 LEASE_SECONDS = 2.0
 QUICKLY = {
@@ -129,7 +128,7 @@ class Site:
     def __init__(self, stack_env: dict[str, str]) -> None:
         self.folder = free_folder("faults")
         settings = replace(
-            _settings(stack_env, self.folder), queue_redis_url=None, cache_redis_url=None
+            external_stores(stack_env, self.folder), queue_redis_url=None, cache_redis_url=None
         )
         self.stack = LocalStack(settings, say=lambda _: None, max_deaths=MANY_DEATHS)
         self._watcher = threading.Thread(target=self.stack.supervisor.watch, daemon=True)
@@ -229,18 +228,6 @@ class Site:
         for name in ("NEO4J_URI", "QUEUE_REDIS_URL", "CACHE_REDIS_URL"):
             made[name], env[name] = proxied(env[name])
         return Proxies(*made.values()), env
-
-
-def proxied(url: str) -> tuple[Proxy, str]:
-    """A proxy to what the URL names, and the same URL by way of the proxy."""
-    parts = urlsplit(url)
-    assert parts.hostname
-    assert parts.port
-    proxy = Proxy(parts.hostname, parts.port)
-    log_in = parts.netloc.rpartition("@")[0]
-    netloc = f"{log_in}@{HOST}:{proxy.port}" if log_in else f"{HOST}:{proxy.port}"
-    scheme = parts.scheme.replace("neo4j", "bolt")  # routing would go around the proxy
-    return proxy, urlunsplit(parts._replace(scheme=scheme, netloc=netloc))
 
 
 def _free_port() -> int:

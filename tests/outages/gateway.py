@@ -3,7 +3,6 @@
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
 
 from environs import Env
 
@@ -12,7 +11,7 @@ from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
 from tests.api.people import Builders, Person
 from tests.eventually import eventually
-from tests.proxy import Proxy
+from tests.proxy import Proxy, proxied
 from workers.rebuilder import Rebuilder
 
 SETTINGS = ApiSettings(cursor_secret="a secret of the outages", limits_scale=10_000)
@@ -64,8 +63,6 @@ class Gateway:
         return bool(bodies) and all(bodies)
 
     def _proxied(self, url: str) -> tuple[Proxy, str]:
-        parts = urlsplit(url)
-        proxy = self._opened.enter_context(Proxy(parts.hostname or "", parts.port or 0))
-        login = parts.netloc.rpartition("@")[0]
-        netloc = f"{login}@127.0.0.1:{proxy.port}" if login else f"127.0.0.1:{proxy.port}"
-        return proxy, urlunsplit(parts._replace(netloc=netloc))
+        proxy, by_way = proxied(url)
+        self._opened.enter_context(proxy)
+        return proxy, by_way

@@ -23,7 +23,7 @@ from graph import Graph, GraphSettings
 from graph.events import Event
 from graph.queries import LOADED
 from storage import Storage, StorageSettings
-from tests.proxy import Hold, Proxy, Side
+from tests.proxy import Hold, Proxy, Side, proxied
 from tests.town import Town
 from workers.jobs import run
 from workers.rebuild import rebuild
@@ -99,11 +99,11 @@ class Stage:
 
     def behind_proxies(self) -> Held:
         """Stores of one process whose connections can be held, cut and slowed."""
-        to_graph, graph_uri = self._proxied(self._graph_settings.uri)
-        to_cache, cache_url = self._proxied(self._storage_settings.cache_url)
+        to_graph, graph_uri = proxied(self._graph_settings.uri)
+        to_cache, cache_url = proxied(self._storage_settings.cache_url)
         graph = Graph.open(replace(self._graph_settings, uri=graph_uri))
         self._stack.callback(graph.close)
-        to_queue, queue_url = self._proxied(self._storage_settings.queue_url)
+        to_queue, queue_url = proxied(self._storage_settings.queue_url)
         storage = self.open_storage(cache_url=cache_url, queue_url=queue_url)
         for proxy in (to_graph, to_cache, to_queue):
             self._stack.callback(proxy.close)
@@ -202,16 +202,6 @@ class Stage:
             storage = Storage.open(settings)
         self._stack.callback(storage.close)
         return storage
-
-    def _proxied(self, url: str) -> tuple[Proxy, str]:
-        parts = urlsplit(url)
-        assert parts.hostname
-        assert parts.port
-        proxy = Proxy(parts.hostname, parts.port)
-        log_in = parts.netloc.rpartition("@")[0]
-        netloc = f"{log_in}@127.0.0.1:{proxy.port}" if log_in else f"127.0.0.1:{proxy.port}"
-        scheme = parts.scheme.replace("neo4j", "bolt")  # routing would go around the proxy
-        return proxy, urlunsplit(parts._replace(scheme=scheme, netloc=netloc))
 
 
 def empty_queues(storage: Storage) -> None:
