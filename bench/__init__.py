@@ -1,0 +1,1 @@
+"""Measures the running product: each figure is a ratio to a peer or a limit."""
