@@ -1,4 +1,4 @@
-"""The web process: settings from the environment, stores opened, the app. Served by granian.
+"""The web process: settings, stores, the app and the feed's front before it. Served by granian.
 
 Each worker process of the server imports this after its start, so no connection crosses a fork.
 """
@@ -7,7 +7,9 @@ import atexit
 
 from environs import Env
 
+from api import current
 from api.app import ApiSettings, create_app
+from api.front import Front
 from api.overload import Gate
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
@@ -30,4 +32,6 @@ atexit.register(_storage.close)
 atexit.register(_rebuilder.close)
 
 app = create_app(_api_settings, _graph, _storage, _rebuilder)
-app.wsgi_app = Gate(app.wsgi_app)  # type: ignore[method-assign]
+_front = Front(app.wsgi_app, current.parts_of(app))
+atexit.register(_front.close)
+app.wsgi_app = Gate(_front)  # type: ignore[method-assign]

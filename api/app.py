@@ -20,6 +20,7 @@ from api.endpoints import (
     sessions,
     users,
 )
+from api.rendered import SAFE_HEADERS
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.settings import ApiSettings
@@ -30,12 +31,6 @@ from workers.rebuilder import Rebuilder
 __all__ = ["ApiSettings", "create_app"]
 
 BLUEPRINTS = (accounts, sessions, me, users, follows, blocks, photos, feed, posts, health)
-
-_SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 
 
 def create_app(
@@ -87,7 +82,7 @@ def _add_routes(app: Flask) -> None:
 
 
 def _make_safe(response: Response) -> Response:
-    for name, value in _SAFE_HEADERS.items():
+    for name, value in SAFE_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith("/v1/"):
         response.headers.setdefault("Cache-Control", "private, no-cache")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import current_app, g
+from flask import Flask, current_app, g
 
 from api.cursors import Cursors
 from api.services.health import HealthChecks
@@ -36,7 +36,12 @@ def keep(extensions: dict[str, object], parts: Parts) -> None:
 
 def parts() -> Parts:
     """The parts of the app that serves this request."""
-    found = current_app.extensions[_NAME]
+    return parts_of(current_app)
+
+
+def parts_of(app: Flask) -> Parts:
+    """The parts of an app."""
+    found = app.extensions[_NAME]
     assert isinstance(found, Parts)  # noqa: S101 - says so to mypy
     return found
 

@@ -2,7 +2,7 @@
 
 import functools
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
@@ -35,6 +35,9 @@ SIGN_INS_OF_ADDRESS = Policy(name="sign-ins-of-address", quota=100, window_secon
 PASSWORD_CHANGES = Policy(name="password-changes", quota=10, window_seconds=5 * MINUTE)
 """Guesses of a signed-in user's own password."""
 
+HANDED_ON = "photofeed.taken"
+"""Where in the WSGI environ the front puts what it has counted of GENERAL."""
+
 PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
 UPLOADS = Policy(name="uploads", quota=600, window_seconds=HOUR)
 
@@ -49,11 +52,18 @@ class TooManyRequestsError(Exception):
 
 def take(policy: Policy, subject: str) -> None:
     """Use up one of the subject's requests. Raises TooManyRequestsError."""
-    scaled = replace(policy, quota=max(1, int(policy.quota * current.settings().limits_scale)))
-    taken = current.storage().limits.take(scaled, subject)
+    scaled = scaled_by(policy, current.settings().limits_scale)
+    # The front has counted this request, if it had a look at it before it passed it on.
+    handed = request.environ.pop(HANDED_ON, None) if policy is GENERAL else None
+    taken = handed or current.storage().limits.take(scaled, subject)
     g.setdefault("taken", []).append((scaled, taken))
     if not taken.allowed:
         raise TooManyRequestsError(scaled, taken)
+
+
+def scaled_by(policy: Policy, scale: float) -> Policy:
+    """The policy with its quota as the settings want it."""
+    return replace(policy, quota=max(1, int(policy.quota * scale)))
 
 
 def limited(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -95,10 +105,17 @@ def tell(response: Response) -> Response:
     """Say in the answer how much is left of each quota that the request used."""
     used: list[tuple[Policy, Taken]] = g.get("taken", [])
     if used:
-        response.headers["RateLimit-Policy"] = ", ".join(
-            f'"{policy.name}";q={policy.quota};w={policy.window_seconds}' for policy, _ in used
-        )
-        response.headers["RateLimit"] = ", ".join(
-            f'"{policy.name}";r={taken.remaining};t={taken.reset_seconds}' for policy, taken in used
-        )
+        response.headers.update(told(used))
     return response
+
+
+def told(used: Sequence[tuple[Policy, Taken]]) -> dict[str, str]:
+    """The headers that say it."""
+    return {
+        "RateLimit-Policy": ", ".join(
+            f'"{policy.name}";q={policy.quota};w={policy.window_seconds}' for policy, _ in used
+        ),
+        "RateLimit": ", ".join(
+            f'"{policy.name}";r={taken.remaining};t={taken.reset_seconds}' for policy, taken in used
+        ),
+    }

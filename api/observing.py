@@ -1,8 +1,9 @@
 """What operators see of each request: an id, a log line, and counters."""
 
+import itertools
 import re
+import secrets
 import time
-import uuid
 
 import structlog
 from flask import Flask, Response, g, request
@@ -12,6 +13,10 @@ log = structlog.get_logger()
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """A client's or proxy's own id is kept if it looks like one; else a new one is drawn."""
+
+_PROCESS = secrets.token_hex(8)
+_numbers = itertools.count(secrets.randbits(48))
+"""A request's number in its process: drawing 16 random bytes costs a system call."""
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 """Those counted by name: a client may make up any number of others."""
@@ -32,11 +37,17 @@ def register(app: Flask) -> None:
 
 
 def _begin() -> None:
-    sent = request.headers.get("X-Request-Id", "")
-    g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    g.request_id = request_id(request.headers.get("X-Request-Id", ""))
     g.began = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def request_id(sent: str) -> str:
+    """The id that was sent, if it looks like one, or one that no other request has."""
+    if sent and REQUEST_ID.fullmatch(sent):
+        return sent
+    return f"{_PROCESS}{next(_numbers):016x}"
 
 
 def _end(response: Response) -> Response:

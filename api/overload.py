@@ -9,11 +9,11 @@ after its client had gone, and nobody were served at all.
 import json
 import queue
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from api.observing import REQUESTS, method_named
+from api.observing import request_id as new_request_id
 from api.problems import CONTENT_TYPE
 
 AT_ONCE = 4
@@ -86,7 +86,7 @@ class Gate:
 def _refused(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """The problem, made without the app: it has to cost next to nothing."""
     REQUESTS.labels(method_named(environ.get("REQUEST_METHOD", "")), "(overload)", 503).inc()
-    request_id = uuid.uuid4().hex
+    request_id = new_request_id("")
     body = {
         "type": "urn:photofeed:problem:overloaded",
         "title": "Overloaded",

@@ -1,7 +1,6 @@
 """Pages: `limit` and `cursor` in, `next`, `prev` and a Link header out."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import request
 from marshmallow import Schema, fields, validate
@@ -56,11 +55,13 @@ def signed(**cursors: Cursor | None) -> dict[str, str]:
 
 def link_header(cursors: dict[str, str], limit: int) -> dict[str, str]:
     """The RFC 8288 header that says the same as the body."""
-    links = [
-        f'<{request.path}?{urlencode({"limit": limit, "cursor": text})}>; rel="{name}"'
-        for name, text in cursors.items()
-    ]
-    return {"Link": ", ".join(links)} if links else {}
+    return links(request.path, cursors, limit)
+
+
+def links(path: str, cursors: dict[str, str], limit: int) -> dict[str, str]:
+    """The same of any path. Cursors are of letters that need no escaping."""
+    rels = [f'<{path}?limit={limit}&cursor={text}>; rel="{name}"' for name, text in cursors.items()]
+    return {"Link": ", ".join(rels)} if rels else {}
 
 
 def paged(next_id: int | None, limit: int, **items: Any) -> tuple[dict[str, Any], dict[str, str]]:

@@ -41,15 +41,21 @@ class Limits:
     def take(self, policy: Policy, subject: str) -> Taken:
         """One more use of `policy` by `subject`: an account, an address, whatever names it."""
         with self._cache.guard():
-            used, left_ms = self._take(keys=[_key(policy, subject)], args=[policy.window_seconds])
-        return Taken(
-            allowed=used <= policy.quota,
-            remaining=max(policy.quota - used, 0),
-            reset_seconds=-(-left_ms // 1000),
-        )
+            key = limit_key(policy, subject)
+            used, left_ms = self._take(keys=[key], args=[policy.window_seconds])
+        return taken_of(policy, used, left_ms)
 
 
-def _key(policy: Policy, subject: str) -> str:
+def taken_of(policy: Policy, used: int, left_ms: int) -> Taken:
+    """What a script that counts says of a use."""
+    return Taken(
+        allowed=used <= policy.quota,
+        remaining=max(policy.quota - used, 0),
+        reset_seconds=-(-left_ms // 1000),
+    )
+
+
+def limit_key(policy: Policy, subject: str) -> str:
     """Of fixed width, and without names or addresses in it."""
     digest = hashlib.blake2b(subject.encode(), digest_size=16).hexdigest()
     return f"rl:{policy.name}:{digest}"

@@ -24,9 +24,13 @@ RPUSHX = b"*3\r\n$6\r\nRPUSHX\r\n$17\r\ntl:%%014x\r\n$%d\r\n%d\r\n"
 """A plain push of a given post; formatted twice: with the post, then for many users at once."""
 
 
+TIMELINE_KEY = b"tl:%014x"
+"""Of fixed width, so that commands can be packed by formatting alone."""
+
+
 def timeline_key(user_id: int) -> bytes:
-    """Of fixed width, so that pushes can be packed by formatting alone."""
-    return b"tl:%014x" % user_id
+    """Where the user's timeline is."""
+    return TIMELINE_KEY % user_id
 
 
 @dataclass(frozen=True, slots=True)

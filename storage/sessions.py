@@ -22,7 +22,7 @@ class SessionCopy:
 
     def to_bytes(self) -> bytes:
         """The copy as it is stored."""
-        return f"{self.user_id} {self.secret_sha256} {self.expires_at}".encode()
+        return proof(self.user_id, self.secret_sha256) + b"%d" % self.expires_at
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self | None:
@@ -46,13 +46,13 @@ class SessionCopies:
     def read(self, session_id: int) -> SessionCopy | None:
         """The copy, expired or not, or None: then the graph is asked."""
         with self._cache.guard():
-            value = self._cache.client.get(_key(session_id))
+            value = self._cache.client.get(copy_key(session_id))
         copy = unclaimed(cast("bytes | None", value))
         return None if copy is None else SessionCopy.from_bytes(copy)
 
     def claim(self, session_id: int) -> str | None:
         """A token for `fill`, to be taken before the graph is read; None where something stands."""
-        return self._claims.claim(_key(session_id))
+        return self._claims.claim(copy_key(session_id))
 
     def fill(self, session_id: int, token: str, copy: SessionCopy) -> bool:
         """Whether the claim still stood and the copy was written; an expired one never is."""
@@ -60,7 +60,7 @@ class SessionCopies:
         if left <= 0:
             return False
         ttl_seconds = min(left, COPY_TTL_SECONDS)
-        return self._claims.fill(_key(session_id), token, copy.to_bytes(), ttl_seconds)
+        return self._claims.fill(copy_key(session_id), token, copy.to_bytes(), ttl_seconds)
 
     def drop(self, session_ids: Sequence[int]) -> None:
         """Removes copies and claims, in one command: to be done before the 2xx of a sign-out.
@@ -69,8 +69,14 @@ class SessionCopies:
         """
         if session_ids:
             with self._cache.guard():
-                self._cache.client.delete(*map(_key, session_ids))
+                self._cache.client.delete(*map(copy_key, session_ids))
 
 
-def _key(session_id: int) -> str:
+def copy_key(session_id: int) -> str:
+    """Where the copy is."""
     return f"s:{session_id:014x}"
+
+
+def proof(user_id: int, secret_sha256: str) -> bytes:
+    """What the copy of a session begins with, which only its token can tell."""
+    return f"{user_id} {secret_sha256} ".encode()

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import redis
 
+from storage import window_reads
 from storage.buffers import Wire, pack
 from storage.claims import unclaimed
 from storage.connections import Server
 from storage.errors import StorageUnavailableError
 from storage.pushing import Push, timeline_key
-from storage.scripts import source
+from storage.scripts import ask, source
+from storage.window_reads import TIMELINE_TTL_SECONDS
 from storage.windows import ABOVE_NOTHING, EXTRA, Window
 
-TIMELINE_TTL_SECONDS = 30 * 86_400
-"""A list not read for so long goes; the graph answers whoever comes back."""
 BUILD_LOCK_SECONDS = 10
 """How long a build holds its lock; the next reader may begin anew then."""
 UNFINISHED_TTL_SECONDS = 60
@@ -117,12 +117,27 @@ class Timelines:
             self._abort(keys=[_lock_key(user_id), timeline_key(user_id)], args=[token])
 
     def window(self, user_id: int, limit: int) -> Window:
-        """The newest entries for a page of `limit`, with bodies, in one round trip; see first_page.
+        """The newest entries for a page of `limit`, with bodies, in one round trip.
 
         The list lives on from now.
         """
         with self._cache.wire() as wire:
-            return Window(entries=_read_window(wire, user_id, limit + EXTRA))
+            try:
+                return window_reads.read_newest(wire.ask(window_reads.newest(user_id, limit)))
+            except redis.ResponseError:
+                return _newest_in_two(wire, user_id, limit)
+
+    def window_below(self, user_id: int, before: int, limit: int) -> Window:
+        """The entries around a cursor's place, likewise; none where the list does not have its id.
+
+        None either where SORT … GET is refused: the whole list says the same in two round trips.
+        """
+        with self._cache.wire() as wire:
+            try:
+                commands = window_reads.below(user_id, before, limit)
+                return window_reads.read_below(ask(wire, commands, window_reads.BELOW))
+            except redis.ResponseError:
+                return Window(entries=[])
 
     def whole(self, user_id: int) -> list[int]:
         """The whole list as it lies, sentinel first; empty where there is none."""
@@ -142,26 +157,14 @@ class Timelines:
         }
 
 
-def _read_window(wire: Wire, user_id: int, count: int) -> list[tuple[int, bytes | None]]:
-    key = timeline_key(user_id)
-    # DESC with LIMIT starts at the tail of an unsorted list.
-    sort = (b"SORT_RO", key, b"BY", b"nosort", b"LIMIT", 0, count, b"DESC")
-    bodies = (b"GET", b"#", b"GET", b"p:*")
-    try:
-        _, flat = wire.ask([pack(b"EXPIRE", key, TIMELINE_TTL_SECONDS), pack(*sort, *bodies)])
-    except redis.ResponseError:
-        return _read_in_two(wire, key, count)
-    return [(int(flat[i]), unclaimed(flat[i + 1])) for i in range(0, len(flat), 2)]
-
-
-def _read_in_two(wire: Wire, key: bytes, count: int) -> list[tuple[int, bytes | None]]:
+def _newest_in_two(wire: Wire, user_id: int, limit: int) -> Window:
     """The same in two round trips, where SORT … GET is refused: a cluster, a user of few rights."""
-    [entries] = wire.ask([pack(b"LRANGE", key, -count, -1)])
+    [entries] = wire.ask([pack(b"LRANGE", timeline_key(user_id), -limit - EXTRA, -1)])
     entries.reverse()
     if not entries:
-        return []
+        return Window(entries=[])
     bodies = wire.ask([pack(b"GET", b"p:" + entry) for entry in entries])
-    return [(int(e), unclaimed(body)) for e, body in zip(entries, bodies, strict=True)]
+    return Window(entries=[(int(e), unclaimed(b)) for e, b in zip(entries, bodies, strict=True)])
 
 
 def _lock_key(user_id: int) -> bytes:

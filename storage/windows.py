@@ -21,17 +21,18 @@ EXTRA = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The newest entries of a list from the tail, with bodies: b"" deleted, None missing.
+    """Entries of a list that stand together, tail first, with bodies: b"" deleted, None missing.
 
-    Empty: there is no list.
+    They begin with the list's tail if `newest`. Empty: there is no list, or no such place in it.
     """
 
     entries: list[tuple[int, bytes | None]]
+    newest: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FirstPage:
-    """A feed's first page: ids newest first, the body of each (None: missing), the next cursor.
+class WindowPage:
+    """A page out of a window: ids newest first, the body of each (None: missing), the next cursor.
 
     Posts known as deleted are left out. `next_id` is None only at the true end.
     """
@@ -63,26 +64,41 @@ def watermark(entries: Sequence[int]) -> int | None:
     return -first if first <= 0 else first + DISORDER
 
 
-def first_page(window: Window, limit: int) -> FirstPage | None:
-    """The feed's first page, or None where the window does not prove it."""
+def window_page(window: Window, limit: int, before: int = ABOVE_NOTHING) -> WindowPage | None:
+    """The newest posts below `before`, or None where the window does not prove them.
+
+    Nearer to the tail than the window no post is more than T older than any in it, and further from
+    it none is more than T newer: that bounds what stands outside.
+    """
     bodies = {entry: body for entry, body in window.entries if entry > 0}
     sentinels = [entry for entry, _ in window.entries if entry <= 0]
-    if not window.entries:
+    if not bodies and not sentinels:
         return None
+    if not window.newest and max(bodies, default=0) < before + DISORDER:
+        return None  # a newer entry, too far towards the tail, may stand outside the window
     complete_above = -sentinels[0] if sentinels else 0
     live = sorted(
-        (i for i, body in bodies.items() if i >= complete_above and body != b""), reverse=True
+        (i for i, body in bodies.items() if complete_above <= i < before and body != b""),
+        reverse=True,
     )
     if sentinels and complete_above == 0 and len(live) <= limit:
-        return _page(live, bodies, next_id=None)  # the whole feed
+        return _page(live, bodies, next_id=None)  # the whole rest of the feed
     if len(live) < limit:
         return None
     if not sentinels:
-        oldest = min(entry for entry, _ in window.entries)
         short = len(window.entries) < limit + EXTRA
-        if short or live[limit - 1] < oldest + DISORDER:
+        if short or live[limit - 1] < min(bodies) + DISORDER:
             return None  # an older entry may stand outside the window, too far towards the head
     return _page(live[:limit], bodies, next_id=live[limit - 1])
+
+
+def window_above(window: Window, after: int, limit: int) -> list[int] | None:
+    """The oldest ids above `after`, rising; None where the newest entries do not prove them."""
+    ids = {entry for entry, _ in window.entries if entry > 0}
+    sentinels = [entry for entry, _ in window.entries if entry <= 0]
+    complete_above = -sentinels[0] if sentinels else min(ids, default=ABOVE_NOTHING) + DISORDER
+    proved = window.newest and complete_above <= after
+    return sorted(i for i in ids if i > after)[:limit] if proved else None
 
 
 def page_below(entries: Sequence[int], before: int, limit: int) -> PageBelow:
@@ -106,5 +122,5 @@ def page_above(entries: Sequence[int], after: int, limit: int) -> list[int] | No
     return sorted({i for i in entries if i > after})[:limit]
 
 
-def _page(ids: list[int], bodies: Mapping[int, bytes | None], *, next_id: int | None) -> FirstPage:
-    return FirstPage(ids=ids, bodies=[bodies[i] for i in ids], next_id=next_id)
+def _page(ids: list[int], bodies: Mapping[int, bytes | None], *, next_id: int | None) -> WindowPage:
+    return WindowPage(ids=ids, bodies=[bodies[i] for i in ids], next_id=next_id)

@@ -32,6 +32,10 @@ TIMELINE_REBUILDS = Counter(
 TIMELINE_READS = Counter(
     "photofeed_timeline_reads_total", "Feed pages, by what answered them.", ["source"]
 )
+FRONT_PASSED_ON = Counter(
+    "photofeed_front_passed_on_total",
+    "Feed requests that the front left to the view, as unusual or not proved by one reading.",
+)
 AUTHOR_PUSHES_MISSED = Counter(
     "photofeed_author_pushes_missed_total",
     "Posts whose author's own timeline could not be reached at publishing.",

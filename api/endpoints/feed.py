@@ -5,8 +5,8 @@ from flask import Response
 from api import idempotency, limits
 from api.auth import login_required
 from api.current import graph, parts, storage, viewer_id
-from api.paging import PageQuery, link_header, read_cursor, signed
-from api.rendered import JSON, page_body
+from api.paging import PageQuery, read_cursor
+from api.rendered import DEGRADED, JSON, feed_answer
 from api.requests import Blueprint
 from api.schemas.posts import FeedSchema, NewPost, PostSchema
 from api.services import feed
@@ -14,27 +14,25 @@ from api.services.publishing import Draft, publish
 
 blueprint = Blueprint("feed", __name__, description="The feed")
 
-ALWAYS_ASK = "private, no-cache"
-"""A feed is its viewer's alone, and another one the next time."""
-
-
-DEGRADED = "Photofeed-Degraded"
-"""Names the stores without which a page was answered; absent when all is well."""
-
-_DEGRADED_DOCUMENTED = {
+_DOCUMENTED = {
+    "ETag": {
+        "description": "Send it as `If-None-Match`: while the page is the same, 304 and no body.",
+        "schema": {"type": "string"},
+    },
     DEGRADED: {
         "description": "The page is right, and was answered while a store was known to be away: "
         "`graph` (from the cache alone: what is not cached, and writes, are 503 now) or `cache` "
         "(from the graph, slower). Absent when all is well.",
         "schema": {"type": "string", "enum": ["graph", "cache"]},
-    }
+    },
 }
 
 
 @blueprint.get("/v1/me/feed")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, FeedSchema, headers=_DEGRADED_DOCUMENTED)
+@blueprint.response(200, FeedSchema, headers=_DOCUMENTED)
+@blueprint.alt_response(304, description="The page is the one whose ETag was sent")
 def read_feed(*, cursor: str | None, limit: int) -> Response:
     """One's feed, strictly newest first: the posts of everyone one follows, and one's own."""
     page = feed.page(
@@ -45,12 +43,7 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
         cursor=read_cursor(cursor),
         limit=limit,
     )
-    cursors = signed(next=page.next, prev=page.prev)
-    answer = Response(page_body(page.bodies, cursors), content_type=JSON)
-    answer.headers.update({"Cache-Control": ALWAYS_ASK, **link_header(cursors, limit)})
-    if page.degraded:
-        answer.headers[DEGRADED] = ", ".join(page.degraded)
-    return answer
+    return feed_answer(page, limit)
 
 
 @blueprint.post("/v1/me/feed")

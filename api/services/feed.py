@@ -7,26 +7,23 @@ watermark the same cursor goes on in the graph. So a feed ends only where the po
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from api.cursors import Cursor
 from api.services.errors import FeedBusyError
+from api.services.feed_pages import TOP, FeedPage, Found, above, below, in_window
 from graph import Graph
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.windows import Window, first_page, page_above, page_below
+from storage.windows import Window, page_above, page_below
 from workers.bodies import bodies_of
 from workers.metrics import TIMELINE_READS
 
 log = structlog.get_logger()
-
-TOP = 1 << 53
-"""Above every id: where a feed read from its top begins."""
 
 GRAPH_PAGES = 3
 """Pages that one process asks of the graph at once: with all timelines gone, or the graph slow,
@@ -75,26 +72,6 @@ class Rebuilder(Protocol):
         """Have the user's timeline built soon, or not at all when too many wait."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedPage:
-    """Finished post bodies, newest first, and where the neighbouring pages start."""
-
-    bodies: list[bytes]
-    next: Cursor | None
-    prev: Cursor | None
-    degraded: tuple[str, ...] = ()
-    """Stores that are away: the page is right without them, and slower or not to be had soon."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ids:
-    """A page before its bodies: ids newest first, what is known of them, where older ones start."""
-
-    ids: Sequence[int]
-    next_id: int | None
-    known: Mapping[int, bytes | None]
-
-
 def page(
     graph: Graph,
     storage: Storage,
@@ -110,138 +87,86 @@ def page(
     an absent `next` is the end. Where the graph is needed: raises GraphUnavailableError, and
     FeedBusyError when too many pages wait for it.
     """
-    if cursor and cursor.direction == "after":
-        return _page_above(graph, storage, viewer_id=viewer_id, after=cursor.id, limit=limit)
-    before = cursor.id if cursor else TOP
     away: set[str] = set()
-    found = _from_timeline(storage, viewer_id, before=before, limit=limit, away=away)
+    found = _from_timeline(storage, viewer_id, cursor, limit, away)
     if found is None:
-        found = _from_graph(graph, storage, rebuilder, viewer_id, before=before, limit=limit)
-    return FeedPage(
-        bodies=_bodies(graph, storage, found),
-        next=None if found.next_id is None else Cursor("before", found.next_id),
-        prev=_prev(found.ids, cursor),
-        degraded=_degraded(graph, away),
-    )
-
-
-def _degraded(graph: Graph, away: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(away | ({"graph"} if graph.away else set())))
-
-
-def _prev(ids: Sequence[int], cursor: Cursor | None) -> Cursor | None:
-    """Where what is newer than this page starts; absent on an empty feed's first page."""
-    if ids:
-        return Cursor("after", ids[0])
-    return Cursor("after", cursor.id - 1) if cursor else None
-
-
-def _bodies(graph: Graph, storage: Storage, found: _Ids) -> list[bytes]:
-    """The bodies of the page's posts, without those of deleted ones."""
+        found = _from_graph(graph, rebuilder, viewer_id, cursor, limit)
     bodies = bodies_of(graph, storage, found.ids, known=found.known)
-    return [body for post_id in found.ids if (body := bodies.get(post_id))]
+    degraded = tuple(sorted(away | ({"graph"} if graph.away else set())))
+    return found.page(bodies, degraded=degraded)
+
+
+def page_at_once(
+    graph: Graph, window: Window, cursor: Cursor | None, limit: int
+) -> FeedPage | None:
+    """The same page where the window that has been read says it all; else None."""
+    found = in_window(window, cursor, limit)
+    if found is None or None in found.known.values():
+        return None
+    TIMELINE_READS.labels(source="window").inc()
+    return found.page(found.known, degraded=("graph",) if graph.away else ())
 
 
 def _from_timeline(
-    storage: Storage, viewer_id: int, *, before: int, limit: int, away: set[str]
-) -> _Ids | None:
+    storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int, away: set[str]
+) -> Found | None:
     """The page where the timeline proves it exact; None where the graph must answer."""
     try:
-        if before < TOP:
-            return _from_whole_list(storage, viewer_id, before=before, limit=limit)
-        window = storage.timelines.window(viewer_id, limit)
-        if not window.entries:
-            return None
-        return _newest(window, limit) or _from_whole_list(
-            storage, viewer_id, before=before, limit=limit
-        )
+        window = _window(storage, viewer_id, cursor, limit)
+        found = in_window(window, cursor, limit)
+        if found is not None:
+            TIMELINE_READS.labels(source="window").inc()
+            return found
+        if not window.entries and cursor is None:
+            return None  # there is no list
+        return _from_whole_list(storage, viewer_id, cursor, limit)
     except StorageUnavailableError as error:
-        _note_away(error, away)
+        log.warning("feed answered without the cache", error=str(error))
+        away.add(error.part)
         return None
 
 
-def _note_away(error: StorageUnavailableError, away: set[str]) -> None:
-    log.warning("feed answered without the cache", error=str(error))
-    away.add(error.part)
+def _window(storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int) -> Window:
+    """Entries that may prove the page, in one round trip."""
+    if cursor and cursor.direction == "before":
+        return storage.timelines.window_below(viewer_id, cursor.id, limit)
+    return storage.timelines.window(viewer_id, limit)
 
 
-def _newest(window: Window, limit: int) -> _Ids | None:
-    """The first page from the newest entries alone, which took one round trip."""
-    found = first_page(window, limit)
-    if found is None:
-        return None
-    TIMELINE_READS.labels(source="window").inc()
-    known = dict(zip(found.ids, found.bodies, strict=True))
-    return _Ids(ids=found.ids, next_id=found.next_id, known=known)
-
-
-def _from_whole_list(storage: Storage, viewer_id: int, *, before: int, limit: int) -> _Ids | None:
+def _from_whole_list(
+    storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int
+) -> Found | None:
     """A page from all entries; None without a list, or where it goes below the watermark."""
-    found = page_below(storage.timelines.whole(viewer_id), before, limit)
-    if not found.complete:
-        return None
-    known = storage.bodies.many(found.ids)
-    TIMELINE_READS.labels(source="list").inc()
-    return _Ids(ids=found.ids, next_id=found.next_id, known=known)
+    entries = storage.timelines.whole(viewer_id)
+    if cursor and cursor.direction == "after":
+        rising = page_above(entries, cursor.id, limit)
+        found = None if rising is None else above(rising, cursor.id, {})
+    else:
+        page = page_below(entries, cursor.id if cursor else TOP, limit)
+        found = below(page.ids, page.next_id, cursor, {}) if page.complete else None
+    if found is not None:
+        TIMELINE_READS.labels(source="list").inc()
+    return found
 
 
 def _from_graph(
-    graph: Graph,
-    storage: Storage,
-    rebuilder: Rebuilder,
-    viewer_id: int,
-    *,
-    before: int,
-    limit: int,
-) -> _Ids:
-    """A page from the graph, which is always right; at the top it also has the timeline built."""
+    graph: Graph, rebuilder: Rebuilder, viewer_id: int, cursor: Cursor | None, limit: int
+) -> Found:
+    """A page from the graph, which is always right; at the top it also has the timeline built.
+
+    No two requests share a reading: one begun after a write of somebody's must show it.
+    """
+    if cursor and cursor.direction == "after":
+        with turns.one():
+            rising = graph.posts.feed_page_up(viewer_id, after=cursor.id, limit=limit)
+        TIMELINE_READS.labels(source="graph").inc()
+        return above(rising, cursor.id, {})
     with turns.one():
-        pull = graph.posts.feed_page(viewer_id, before=before, limit=limit + 1)
+        pull = graph.posts.feed_page(
+            viewer_id, before=cursor.id if cursor else TOP, limit=limit + 1
+        )
     TIMELINE_READS.labels(source="graph").inc()
-    if before == TOP and not pull.held:
+    if cursor is None and not pull.held:
         rebuilder.ask(viewer_id)
     ids = pull.post_ids[:limit]
-    next_id = ids[-1] if len(pull.post_ids) > limit else None
-    return _Ids(ids=ids, next_id=next_id, known=_known(storage, ids))
-
-
-def _known(storage: Storage, post_ids: Sequence[int]) -> Mapping[int, bytes | None]:
-    """What the cache has of these bodies; nothing while it is away, which was logged before."""
-    try:
-        return storage.bodies.many(post_ids)
-    except StorageUnavailableError:
-        return {}
-
-
-def _page_above(
-    graph: Graph, storage: Storage, *, viewer_id: int, after: int, limit: int
-) -> FeedPage:
-    """The page just above an id: what has come since, the oldest of it, newest first."""
-    away: set[str] = set()
-    rising = _ids_above(graph, storage, viewer_id=viewer_id, after=after, limit=limit, away=away)
-    ids = rising[::-1]
-    found = _Ids(ids=ids, next_id=None, known=_known(storage, ids))
-    return FeedPage(
-        bodies=_bodies(graph, storage, found),
-        next=Cursor("before", ids[-1] if ids else after + 1),
-        prev=Cursor("after", ids[0] if ids else after),
-        degraded=_degraded(graph, away),
-    )
-
-
-def _ids_above(
-    graph: Graph, storage: Storage, *, viewer_id: int, after: int, limit: int, away: set[str]
-) -> list[int]:
-    """The oldest `limit` ids above `after`, rising."""
-    try:
-        found = page_above(storage.timelines.whole(viewer_id), after, limit)
-    except StorageUnavailableError as error:
-        _note_away(error, away)
-        found = None
-    if found is not None:
-        TIMELINE_READS.labels(source="list").inc()
-        return found
-    with turns.one():
-        rising = graph.posts.feed_page_up(viewer_id, after=after, limit=limit)
-    TIMELINE_READS.labels(source="graph").inc()
-    return rising
+    return below(ids, ids[-1] if len(pull.post_ids) > limit else None, cursor, {})

@@ -54,7 +54,7 @@ def authenticate(graph: Graph, storage: Storage, text: str) -> Viewer:
     if token is None:
         raise NotSignedInError
     copy = _cached(storage, token.session_id) or _filled(graph, storage, token.session_id)
-    if copy is None or not _proves(token, copy):
+    if copy is None or not proves(token, copy):
         raise NotSignedInError
     return Viewer(user_id=token.user_id, session_id=token.session_id)
 
@@ -128,7 +128,7 @@ def _fill(storage: Storage, session_id: int, claim: str, copy: SessionCopy) -> N
         return  # the next request asks the graph again
 
 
-def _proves(token: Token, copy: SessionCopy) -> bool:
+def proves(token: Token, copy: SessionCopy) -> bool:
     """Compares in constant time before it looks at anything that a client could vary."""
     knows = hmac.compare_digest(token.secret_sha256, copy.secret_sha256)
     return knows and token.user_id == copy.user_id and copy.expires_at > time.time()

@@ -1,8 +1,40 @@
 """The Lua scripts, one a file beside this one, each with a header that says what it is given."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from storage.buffers import Wire, pack
 
 
 def source(name: str) -> str:
     """The text of a script."""
     return (Path(__file__).parent / f"{name}.lua").read_text(encoding="utf-8")
+
+
+class Script:
+    """A script to be called in a packed buffer, by its digest."""
+
+    def __init__(self, name: str) -> None:
+        self._text = source(name).encode()
+        self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest().encode()
+
+    def call(self, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> bytes:
+        """The packed command. Raised for, where the server does not know it: see ask()."""
+        return pack(b"EVALSHA", self._digest, len(keys), *keys, *arguments)
+
+    def load(self) -> bytes:
+        """The packed command that makes it known to the server until that restarts."""
+        return pack(b"SCRIPT", b"LOAD", self._text)
+
+
+def ask(wire: Wire, commands: Sequence[bytes], *scripts: Script) -> list[Any]:
+    """The replies to commands that may be repeated; scripts that the server lacks are loaded."""
+    try:
+        return wire.ask(commands)
+    except NoScriptError:
+        wire.ask([script.load() for script in scripts])
+        return wire.ask(commands)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from storage.timelines import TIMELINE_TTL_SECONDS
+from storage.window_reads import TIMELINE_TTL_SECONDS
 from storage.windows import ABOVE_NOTHING, DISORDER, watermark
 from tests.drill.checker import Checker, Findings
 from tests.drill.history import Line

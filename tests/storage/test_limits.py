@@ -5,7 +5,7 @@ import pytest
 from storage import Storage
 from storage.connections import Server
 from storage.failing import FAIL_OPEN_TOTAL
-from storage.limits import Limits, Policy, _key
+from storage.limits import Limits, Policy, limit_key
 from tests.eventually import eventually
 from tests.storage.private import PrivateServer
 
@@ -15,7 +15,7 @@ POLICY = Policy(name="tests", quota=3, window_seconds=60)
 @pytest.fixture
 def subject(storage: Storage, user: int) -> Iterator[str]:
     yield str(user)
-    storage.cache.client.delete(_key(POLICY, str(user)))
+    storage.cache.client.delete(limit_key(POLICY, str(user)))
 
 
 def test_a_limit_allows_its_quota_and_no_more(storage: Storage, subject: str) -> None:
@@ -41,14 +41,14 @@ def test_subjects_and_policies_are_counted_apart(storage: Storage, subject: str)
 
     assert storage.limits.take(other, subject).allowed
     assert storage.limits.take(once, f"{subject}x").allowed
-    storage.cache.client.delete(_key(other, subject), _key(once, f"{subject}x"))
+    storage.cache.client.delete(limit_key(other, subject), limit_key(once, f"{subject}x"))
 
 
 def test_a_count_that_lost_its_expiry_gets_one(storage: Storage, subject: str) -> None:
-    storage.cache.client.set(_key(POLICY, subject), 7)
+    storage.cache.client.set(limit_key(POLICY, subject), 7)
 
     assert not storage.limits.take(POLICY, subject).allowed
-    assert storage.cache.client.ttl(_key(POLICY, subject)) > 0
+    assert storage.cache.client.ttl(limit_key(POLICY, subject)) > 0
 
 
 def test_a_cache_that_is_away_limits_nobody_and_is_counted(private_server: PrivateServer) -> None:

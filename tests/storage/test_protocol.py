@@ -14,7 +14,7 @@ import pytest
 from storage import Storage
 from storage.pushing import timeline_key
 from storage.timelines import Timelines, _lock_key
-from storage.windows import ABOVE_NOTHING, first_page, page_above, page_below
+from storage.windows import ABOVE_NOTHING, page_above, page_below, window_page
 from tests.storage.ids import id_ago
 
 CAP, SLACK, LIMIT = 8, 3, 4
@@ -87,7 +87,7 @@ class World:
 
     def read(self) -> None:
         entries = self.timelines.whole(self.user)
-        page = first_page(self.timelines.window(self.user, LIMIT), LIMIT)
+        page = window_page(self.timelines.window(self.user, LIMIT), LIMIT)
         if page:
             self.check(page.ids, page.next_id, NEVER)
         before: int | None = NEVER

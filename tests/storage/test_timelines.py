@@ -7,8 +7,9 @@ import pytest
 
 from storage import Storage
 from storage.pushing import timeline_key
-from storage.timelines import TIMELINE_TTL_SECONDS, Timelines, _lock_key
-from storage.windows import ABOVE_NOTHING, DISORDER, first_page, page_below, watermark
+from storage.timelines import Timelines, _lock_key
+from storage.window_reads import TIMELINE_TTL_SECONDS
+from storage.windows import ABOVE_NOTHING, DISORDER, page_below, watermark, window_page
 from tests.storage.ids import SECOND, id_ago
 
 NewUsers = Callable[[int], list[int]]
@@ -48,7 +49,7 @@ def test_a_built_list_holds_the_pulled_ids_and_what_was_pushed_meanwhile(
     assert storage.timelines.whole(user) == [-ABOVE_NOTHING]
 
     push(storage.timelines, user, new)
-    assert not first_page(storage.timelines.window(user, 20), 20)  # no part shown as the whole
+    assert not window_page(storage.timelines.window(user, 20), 20)  # no part shown as the whole
     assert storage.timelines.finish(user, token, old[::-1], watermark=old[0])
 
     assert storage.timelines.whole(user) == [-old[0], *old, new]
@@ -198,7 +199,7 @@ def test_a_user_without_followees_has_a_list_and_no_rebuild_at_each_read(
 ) -> None:
     build(storage.timelines, user, [])
 
-    page = first_page(storage.timelines.window(user, 20), 20)
+    page = window_page(storage.timelines.window(user, 20), 20)
 
     assert page
     assert page.ids == []
@@ -319,7 +320,7 @@ def test_pushes_out_of_order_within_the_bound_give_an_exact_first_page(
         push(storage.timelines, user, post_id)
     everything = sorted({*old, *spread}, reverse=True)
 
-    window = first_page(storage.timelines.window(user, 20), 20)
+    window = window_page(storage.timelines.window(user, 20), 20)
     whole = page_below(storage.timelines.whole(user), 1 << 53, 20)
 
     assert window is None or window.ids == everything[:20]

@@ -9,12 +9,12 @@ from storage.windows import (
     ABOVE_NOTHING,
     DISORDER,
     EXTRA,
-    FirstPage,
     Window,
-    first_page,
+    WindowPage,
     page_above,
     page_below,
     watermark,
+    window_page,
 )
 
 HOUR = DISORDER * 60
@@ -74,7 +74,7 @@ def cases(draw: st.DrawFn) -> Case:
 @settings(max_examples=200, deadline=None)
 @given(cases(), st.integers(1, 12))
 def test_a_first_page_is_the_newest_of_all_posts_or_none(case: Case, limit: int) -> None:
-    page = first_page(case.window(limit), limit)
+    page = window_page(case.window(limit), limit)
 
     if page is None:
         return
@@ -122,9 +122,9 @@ def hourly(count: int) -> list[int]:
     return [HOUR * (n + 1) for n in range(count)]
 
 
-def page_of(entries: list[int], limit: int = 20) -> FirstPage | None:
+def page_of(entries: list[int], limit: int = 20) -> WindowPage | None:
     newest = entries[::-1][: limit + EXTRA]
-    return first_page(Window(entries=[(i, b"%d" % i) for i in newest]), limit)
+    return window_page(Window(entries=[(i, b"%d" % i) for i in newest]), limit)
 
 
 def test_lists_around_a_page_in_length_answer_their_first_page() -> None:
@@ -192,7 +192,7 @@ def test_known_deleted_posts_are_left_out_of_a_first_page() -> None:
     ids = hourly(23)
     entries = [(i, b"" if i in ids[-3:] else b"body") for i in ids[::-1]]
 
-    page = first_page(Window(entries=[*entries, (0, None)]), 20)
+    page = window_page(Window(entries=[*entries, (0, None)]), 20)
 
     assert page
     assert page.ids == ids[:20][::-1]
