@@ -14,6 +14,7 @@ from storage.windows import (
     page_above,
     page_below,
     watermark,
+    window_above,
     window_page,
 )
 
@@ -37,6 +38,15 @@ class Case:
     def window(self, limit: int) -> Window:
         newest = self.entries[::-1][: limit + EXTRA]
         return Window(entries=[(i, None if i <= 0 else self.body(i)) for i in newest])
+
+    def window_below(self, before: int, newer: int, limit: int) -> Window:
+        """The entries around the last place of `before`, so many of them on the tail's side."""
+        newest = self.entries[::-1]
+        first = max(0, newest.index(before) - newer)
+        part = newest[first : first + newer + 1 + limit + EXTRA]
+        return Window(
+            entries=[(i, None if i <= 0 else self.body(i)) for i in part], newest=first == 0
+        )
 
     def body(self, post_id: int) -> bytes:
         return b"" if post_id in self.deleted else b"%d" % post_id
@@ -85,6 +95,39 @@ def test_a_first_page_is_the_newest_of_all_posts_or_none(case: Case, limit: int)
     else:
         assert page.next_id == page.ids[-1]
         assert len(page.ids) == limit
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases(), st.integers(1, 8), st.integers(0, 6), st.data())
+def test_a_page_out_of_the_middle_is_the_next_of_all_posts_or_none(
+    case: Case, limit: int, newer: int, data: st.DataObject
+) -> None:
+    posts = [entry for entry in case.entries if entry > 0]
+    if not posts:
+        return
+    before = data.draw(st.sampled_from(posts))
+
+    page = window_page(case.window_below(before, newer, limit), limit, before)
+
+    if page is None:
+        return
+    below = [post for post in case.truth if post < before]
+    assert page.ids == below[:limit]
+    assert page.next_id == (below[limit - 1] if len(below) > limit else page.next_id)
+    if page.next_id is None:
+        assert len(below) <= limit
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases(), st.integers(1, 8), st.data())
+def test_the_newest_entries_show_the_oldest_of_what_is_newer_or_nothing(
+    case: Case, limit: int, data: st.DataObject
+) -> None:
+    after = data.draw(st.sampled_from([0, HOUR, *case.posts]))
+
+    page = window_above(case.window(limit), after, limit)
+
+    assert page is None or page == sorted(i for i in case.posts if i > after)[:limit]
 
 
 @settings(max_examples=200, deadline=None)
