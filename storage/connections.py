@@ -1,7 +1,5 @@
 """StorageSettings, and how a Redis server is reached: a time-out on every wait, no retries."""
 
-import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -15,13 +13,12 @@ from redis.retry import Retry
 
 from storage.buffers import Wire
 from storage.circuit import Circuit
+from storage.kept import KeptConnections
 
 TIMEOUT_SECONDS = 0.5
 """For connecting, and for each wait for bytes."""
 PING_TIMEOUT_SECONDS = 0.25
 """A ping connects and asks: half a second together."""
-KEPT_SECONDS = 1.0
-"""A connection kept at hand that was idle for so long is looked at before it is used again."""
 CONNECTIONS = 64
 """The most connections a process opens to one server, for single commands and for buffers each."""
 
@@ -73,9 +70,14 @@ class Server:
         self.client = redis.Redis(connection_pool=_pool(url, TIMEOUT_SECONDS, check))
         self._part = part
         self._buffer_pool = _pool(url, TIMEOUT_SECONDS, check)
-        self._kept: deque[tuple[Connection, float]] = deque()
         self._ping_client = redis.Redis(connection_pool=_pool(url, PING_TIMEOUT_SECONDS))
         self._circuit = Circuit(part)
+        self.kept = KeptConnections(
+            self._circuit,
+            take=self._buffer_pool.get_connection,
+            give=self._buffer_pool.release,
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
 
     def guard(self) -> AbstractContextManager[None]:
         """Runs calls of `client`. Raises StorageUnavailableError."""
@@ -100,46 +102,6 @@ class Server:
                     connection.disconnect()  # type: ignore[no-untyped-call]
             finally:
                 self._buffer_pool.release(connection)
-
-    @contextmanager
-    def kept_wire(self) -> Iterator[Wire]:
-        """The same for a caller who comes thousands of times a second and can ask elsewhere.
-
-        One used a moment ago is not looked at first, which costs more than a small buffer does: so
-        a server that has just restarted fails a caller. Raises StorageUnavailableError.
-        """
-        with self._circuit.guard():
-            connection = self._kept_connection()
-            wire = Wire(connection)
-            try:
-                yield wire
-            except BaseException:
-                connection.disconnect()  # type: ignore[no-untyped-call]
-                self._kept.append((connection, 0.0))
-                self._doubt_kept()
-                raise
-            if wire.unread:
-                connection.disconnect()  # type: ignore[no-untyped-call]
-            self._kept.append((connection, time.monotonic()))
-
-    def _doubt_kept(self) -> None:
-        """After a failure of one: the others may be as dead, so the pool has a look at them."""
-        while True:
-            try:
-                connection, _ = self._kept.pop()
-            except IndexError:
-                return
-            self._buffer_pool.release(connection)
-
-    def _kept_connection(self) -> Connection:
-        try:
-            connection, used_at = self._kept.pop()  # the last one used
-        except IndexError:
-            return self._buffer_pool.get_connection()
-        if time.monotonic() - used_at < KEPT_SECONDS:
-            return connection
-        self._buffer_pool.release(connection)  # the pool looks at what it gives
-        return self._buffer_pool.get_connection()
 
     def ping(self) -> None:
         """Returns if the server answers now, whatever the circuit thinks; else raises as others."""

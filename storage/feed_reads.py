@@ -1,71 +1,89 @@
 """All that a feed request needs of the cache in one round trip: who asks, how often, the page."""
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from redis.exceptions import NoScriptError
 
 from storage import window_reads
-from storage.buffers import Wire
+from storage.buffers import pack
 from storage.connections import Server
+from storage.errors import StorageError
 from storage.limits import Policy, Taken, limit_key, taken_of
-from storage.scripts import Script, ask
-from storage.sessions import SessionCopy, copy_key, proof
+from storage.pushing import TIMELINE_KEY
+from storage.scripts import Script
+from storage.sessions import COPY_KEY, proof
+from storage.window_reads import BELOW, TIMELINE_TTL_SECONDS
 from storage.windows import Window
 
 ADMIT = Script("admit")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """A feed request as far as the cache is concerned, not yet believed."""
 
     user_id: int
     session_id: int
     secret_sha256: str
-    policy: Policy
     before: int | None
     """The cursor's id, exclusive; None: the newest."""
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedRead:
-    """What the cache says to it. Without a `copy` nothing was counted, and nobody is signed in."""
+class FeedRead(NamedTuple):
+    """What the cache says to it."""
 
-    copy: SessionCopy | None
+    expires_at: int | None
+    """When the session ends, in Unix seconds; None where the copy is missing or of another token:
+    then nothing was counted, and nobody is signed in."""
     taken: Taken
     window: Window
 
 
 class FeedReads:
-    """Reads for the feed's front, over connections kept at hand for it."""
+    """Reads for the feed's front, each counted under a policy. Raises StorageUnavailableError."""
 
-    def __init__(self, cache: Server) -> None:
+    def __init__(self, cache: Server, policy: Policy) -> None:
+        self._kept = cache.kept
         self._cache = cache
+        self._policy = policy
+        self._admit = _template(policy)
 
     def read(self, asked: Asked) -> FeedRead:
-        """Session copy, quota and window together. Raises StorageUnavailableError.
+        """Session, quota and window together.
 
-        Of whoever the token says: what is shown before the copy has proved it is up to the caller.
+        Of whoever the token says: without `expires_at` nothing of it may be shown.
         """
-        with self._cache.kept_wire() as wire:
-            return _read(wire, asked)
+        user_id, before = asked.user_id, asked.before
+        known = proof(user_id, asked.secret_sha256)
+        limit = limit_key(self._policy, str(user_id)).encode()
+        admit = self._admit % (asked.session_id, limit, user_id, len(known), known)
+        if before is None:
+            counted, found = self._ask(admit + window_reads.newest(user_id, asked.limit))
+            window = window_reads.read_newest(found)
+        else:
+            counted, found = self._ask(admit + window_reads.below(user_id, before, asked.limit))
+            window = window_reads.read_below(found)
+        expires_at, used, left_ms = counted
+        taken = taken_of(self._policy, used, left_ms)
+        return FeedRead(int(expires_at) if expires_at else None, taken, window)
+
+    def _ask(self, buffer: bytes) -> list[Any]:
+        """Two replies; a server that does not know the scripts yet is told them."""
+        try:
+            return self._kept.ask(buffer, 2)
+        except StorageError as error:
+            if not isinstance(error.__cause__, NoScriptError):
+                raise
+        with self._cache.wire() as wire:
+            wire.ask([ADMIT.load(), BELOW.load()])
+        return self._kept.ask(buffer, 2)
 
 
-def _read(wire: Wire, asked: Asked) -> FeedRead:
-    keys = (copy_key(asked.session_id), limit_key(asked.policy, str(asked.user_id)))
-    admit = ADMIT.call(
-        [key.encode() for key in keys],
-        [proof(asked.user_id, asked.secret_sha256), asked.policy.window_seconds],
-    )
-    if asked.before is None:
-        page = window_reads.newest(asked.user_id, asked.limit)
-        (copy, used, left_ms), *replies = ask(wire, [admit, *page], ADMIT)
-        window = window_reads.read_newest(replies)
-    else:
-        page = window_reads.below(asked.user_id, asked.before, asked.limit)
-        (copy, used, left_ms), *replies = ask(wire, [admit, *page], ADMIT, window_reads.BELOW)
-        window = window_reads.read_below(replies)
-    return FeedRead(
-        copy=SessionCopy.from_bytes(copy) if copy else None,
-        taken=taken_of(asked.policy, used, left_ms),
-        window=window,
-    )
+def _template(policy: Policy) -> bytes:
+    """ADMIT's packed call: session id, limit's key, user id, and the proof with its length."""
+    session, timeline = COPY_KEY % 0, TIMELINE_KEY % 0
+    limit = limit_key(policy, "").encode()
+    keys = [session.encode(), limit, timeline]
+    packed = ADMIT.call(keys, [policy.window_seconds, TIMELINE_TTL_SECONDS, b"?"])
+    packed = packed.replace(session.encode(), COPY_KEY.encode()).replace(limit, b"%b")
+    return packed.replace(timeline, TIMELINE_KEY).removesuffix(pack(b"?")[4:]) + b"$%d\r\n%b\r\n"

@@ -72,9 +72,13 @@ class SessionCopies:
                 self._cache.client.delete(*map(copy_key, session_ids))
 
 
+COPY_KEY = "s:%014x"
+"""Of fixed width, so that commands can be packed by formatting alone."""
+
+
 def copy_key(session_id: int) -> str:
     """Where the copy is."""
-    return f"s:{session_id:014x}"
+    return COPY_KEY % session_id
 
 
 def proof(user_id: int, secret_sha256: str) -> bytes:

@@ -123,7 +123,8 @@ class Timelines:
         """
         with self._cache.wire() as wire:
             try:
-                return window_reads.read_newest(wire.ask(window_reads.newest(user_id, limit)))
+                asked = [window_reads.lives_on(user_id), window_reads.newest(user_id, limit)]
+                return window_reads.read_newest(wire.ask(asked)[1])
             except redis.ResponseError:
                 return _newest_in_two(wire, user_id, limit)
 
@@ -134,10 +135,13 @@ class Timelines:
         """
         with self._cache.wire() as wire:
             try:
-                commands = window_reads.below(user_id, before, limit)
-                return window_reads.read_below(ask(wire, commands, window_reads.BELOW))
+                asked = [
+                    window_reads.lives_on(user_id),
+                    window_reads.below(user_id, before, limit),
+                ]
+                return window_reads.read_below(ask(wire, asked, window_reads.BELOW)[1])
             except redis.ResponseError:
-                return Window(entries=[])
+                return Window([], [])
 
     def whole(self, user_id: int) -> list[int]:
         """The whole list as it lies, sentinel first; empty where there is none."""
@@ -162,9 +166,9 @@ def _newest_in_two(wire: Wire, user_id: int, limit: int) -> Window:
     [entries] = wire.ask([pack(b"LRANGE", timeline_key(user_id), -limit - EXTRA, -1)])
     entries.reverse()
     if not entries:
-        return Window(entries=[])
+        return Window([], [])
     bodies = wire.ask([pack(b"GET", b"p:" + entry) for entry in entries])
-    return Window(entries=[(int(e), unclaimed(b)) for e, b in zip(entries, bodies, strict=True)])
+    return Window(list(map(int, entries)), [unclaimed(body) for body in bodies])
 
 
 def _lock_key(user_id: int) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage.buffers import pack
-from storage.claims import unclaimed
+from storage.claims import CLAIM_MARK
 from storage.pushing import TIMELINE_KEY, timeline_key
 from storage.scripts import Script
 from storage.windows import EXTRA, Window
@@ -19,43 +19,43 @@ BELOW = Script("below")
 _SOMEBODY = timeline_key(0)
 
 
-def newest(user_id: int, limit: int) -> list[bytes]:
-    """The packed commands for the newest entries with bodies; the list lives on from now."""
-    lives_on, entries = _newest(limit + EXTRA)
-    return [lives_on % user_id, entries % user_id]
+def newest(user_id: int, limit: int) -> bytes:
+    """The packed command for the newest entries with bodies."""
+    return _newest(limit + EXTRA) % user_id
 
 
-def read_newest(replies: Sequence[Any]) -> Window:
+def read_newest(reply: Sequence[Any]) -> Window:
     """What `newest` was answered."""
-    return Window(entries=_entries(replies[1]))
+    return _window(reply)
 
 
-def below(user_id: int, before: int, limit: int) -> list[bytes]:
+def below(user_id: int, before: int, limit: int) -> bytes:
     """The same for the entries around a cursor's place. BELOW has to be known to the server."""
-    key = timeline_key(user_id)
-    call = BELOW.call([key], [before, NEWER, NEWER + 1 + limit + EXTRA])
-    return [pack(b"EXPIRE", key, TIMELINE_TTL_SECONDS), call]
+    return BELOW.call([timeline_key(user_id)], [before, NEWER, NEWER + 1 + limit + EXTRA])
 
 
-def read_below(replies: Sequence[Any]) -> Window:
+def read_below(reply: Sequence[Any]) -> Window:
     """What `below` was answered."""
-    found = replies[1]
-    if not found:
-        return Window(entries=[])
-    return Window(entries=_entries(found[1]), newest=bool(found[0]))
+    return _window(reply[1], newest=bool(reply[0])) if reply else Window([], [])
+
+
+def lives_on(user_id: int) -> bytes:
+    """The packed command for a list that is being read."""
+    return pack(b"EXPIRE", timeline_key(user_id), TIMELINE_TTL_SECONDS)
 
 
 @functools.lru_cache(maxsize=128)
-def _newest(count: int) -> tuple[bytes, bytes]:
-    """Templates: the key is of fixed width, so formatting is all that is left for each user.
+def _newest(count: int) -> bytes:
+    """A template: the key is of fixed width, so formatting is all that is left for each user.
 
     DESC with LIMIT starts at the tail of an unsorted list.
     """
     sort = (b"SORT_RO", _SOMEBODY, b"BY", b"nosort", b"LIMIT", 0, count, b"DESC")
-    bodies = (b"GET", b"#", b"GET", b"p:*")
-    lives_on, entries = pack(b"EXPIRE", _SOMEBODY, TIMELINE_TTL_SECONDS), pack(*sort, *bodies)
-    return lives_on.replace(_SOMEBODY, TIMELINE_KEY), entries.replace(_SOMEBODY, TIMELINE_KEY)
+    packed = pack(*sort, b"GET", b"#", b"GET", b"p:*")
+    return packed.replace(_SOMEBODY, TIMELINE_KEY)
 
 
-def _entries(flat: Sequence[bytes | None]) -> list[tuple[int, bytes | None]]:
-    return list(zip(map(int, flat[::2]), map(unclaimed, flat[1::2]), strict=True))  # type: ignore[arg-type]
+def _window(flat: Sequence[Any], *, newest: bool = True) -> Window:
+    """Of entry, body, entry, body …: a claim reads as missing."""
+    bodies = [b if b is None or b[:1] != CLAIM_MARK else None for b in flat[1::2]]
+    return Window(list(map(int, flat[::2])), bodies, newest)

@@ -6,8 +6,8 @@ its oldest entry + T. Entries may be out of order by up to T, and may come twice
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from operator import gt
+from typing import NamedTuple, Self
 
 ABOVE_NOTHING = 1 << 53
 """The W of a list being built; -W is the sentinel."""
@@ -19,26 +19,35 @@ EXTRA = 4
 """Entries read beyond a page's limit: for tombstones, duplicates, and proof of order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(NamedTuple):
     """Entries of a list that stand together, tail first, with bodies: b"" deleted, None missing.
 
     They begin with the list's tail if `newest`. Empty: there is no list, or no such place in it.
     """
 
-    entries: list[tuple[int, bytes | None]]
+    ids: Sequence[int]
+    bodies: Sequence[bytes | None]
     newest: bool = True
 
+    @classmethod
+    def of(cls, entries: Sequence[tuple[int, bytes | None]], *, newest: bool = True) -> Self:
+        """The window of these entries, each an id (or the sentinel) and a body."""
+        return cls([i for i, _ in entries], [body for _, body in entries], newest)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowPage:
+    @property
+    def entries(self) -> list[tuple[int, bytes | None]]:
+        """Each entry and its body."""
+        return list(zip(self.ids, self.bodies, strict=True))
+
+
+class WindowPage(NamedTuple):
     """A page out of a window: ids newest first, the body of each (None: missing), the next cursor.
 
     Posts known as deleted are left out. `next_id` is None only at the true end.
     """
 
-    ids: list[int]
-    bodies: list[bytes | None]
+    ids: Sequence[int]
+    bodies: Sequence[bytes | None]
     next_id: int | None
 
 
@@ -70,8 +79,35 @@ def window_page(window: Window, limit: int, before: int = ABOVE_NOTHING) -> Wind
     Nearer to the tail than the window no post is more than T older than any in it, and further from
     it none is more than T newer: that bounds what stands outside.
     """
+    return _plain_page(window, limit, before) or _any_page(window, limit, before)
+
+
+def _plain_page(window: Window, limit: int, before: int) -> WindowPage | None:
+    """The page as nearly all are: in order, nothing deleted, both ends proved; or None.
+
+    It says what _any_page says, at a third of the price.
+    """
+    ids = window.ids
+    if before == ABOVE_NOTHING:
+        start = 0
+    elif before in ids:
+        start = ids.index(before) + 1
+    else:
+        return None
+    end = start + limit
+    if len(ids) < max(end, limit + EXTRA) or not all(map(gt, ids, ids[1:])):
+        return None
+    whole_above = window.newest or ids[0] >= before + DISORDER
+    whole_below = ids[end - 1] >= ids[-1] + DISORDER and ids[-1] > 0
+    bodies = window.bodies[start:end]
+    if not (whole_above and whole_below) or b"" in bodies:
+        return None
+    return WindowPage(ids[start:end], bodies, ids[end - 1])
+
+
+def _any_page(window: Window, limit: int, before: int) -> WindowPage | None:
     bodies = {entry: body for entry, body in window.entries if entry > 0}
-    sentinels = [entry for entry, _ in window.entries if entry <= 0]
+    sentinels = [entry for entry in window.ids if entry <= 0]
     if not bodies and not sentinels:
         return None
     if not window.newest and max(bodies, default=0) < before + DISORDER:
@@ -86,7 +122,7 @@ def window_page(window: Window, limit: int, before: int = ABOVE_NOTHING) -> Wind
     if len(live) < limit:
         return None
     if not sentinels:
-        short = len(window.entries) < limit + EXTRA
+        short = len(window.ids) < limit + EXTRA
         if short or live[limit - 1] < min(bodies) + DISORDER:
             return None  # an older entry may stand outside the window, too far towards the head
     return _page(live[:limit], bodies, next_id=live[limit - 1])
@@ -94,8 +130,8 @@ def window_page(window: Window, limit: int, before: int = ABOVE_NOTHING) -> Wind
 
 def window_above(window: Window, after: int, limit: int) -> list[int] | None:
     """The oldest ids above `after`, rising; None where the newest entries do not prove them."""
-    ids = {entry for entry, _ in window.entries if entry > 0}
-    sentinels = [entry for entry, _ in window.entries if entry <= 0]
+    ids = {entry for entry in window.ids if entry > 0}
+    sentinels = [entry for entry in window.ids if entry <= 0]
     complete_above = -sentinels[0] if sentinels else min(ids, default=ABOVE_NOTHING) + DISORDER
     proved = window.newest and complete_above <= after
     return sorted(i for i in ids if i > after)[:limit] if proved else None
@@ -123,4 +159,4 @@ def page_above(entries: Sequence[int], after: int, limit: int) -> list[int] | No
 
 
 def _page(ids: list[int], bodies: Mapping[int, bytes | None], *, next_id: int | None) -> WindowPage:
-    return WindowPage(ids=ids, bodies=[bodies[i] for i in ids], next_id=next_id)
+    return WindowPage(ids, [bodies[i] for i in ids], next_id)

@@ -93,7 +93,7 @@ def page(
         found = _from_graph(graph, rebuilder, viewer_id, cursor, limit)
     bodies = bodies_of(graph, storage, found.ids, known=found.known)
     degraded = tuple(sorted(away | ({"graph"} if graph.away else set())))
-    return found.page(bodies, degraded=degraded)
+    return found.page([bodies[post_id] for post_id in found.ids], degraded=degraded)
 
 
 def page_at_once(
@@ -101,10 +101,9 @@ def page_at_once(
 ) -> FeedPage | None:
     """The same page where the window that has been read says it all; else None."""
     found = in_window(window, cursor, limit)
-    if found is None or None in found.known.values():
+    if found is None or None in found.bodies:
         return None
-    TIMELINE_READS.labels(source="window").inc()
-    return found.page(found.known, degraded=("graph",) if graph.away else ())
+    return found.page(found.bodies, degraded=("graph",) if graph.away else ())
 
 
 def _from_timeline(
@@ -117,7 +116,7 @@ def _from_timeline(
         if found is not None:
             TIMELINE_READS.labels(source="window").inc()
             return found
-        if not window.entries and cursor is None:
+        if not window.ids and cursor is None:
             return None  # there is no list
         return _from_whole_list(storage, viewer_id, cursor, limit)
     except StorageUnavailableError as error:
@@ -140,10 +139,10 @@ def _from_whole_list(
     entries = storage.timelines.whole(viewer_id)
     if cursor and cursor.direction == "after":
         rising = page_above(entries, cursor.id, limit)
-        found = None if rising is None else above(rising, cursor.id, {})
+        found = None if rising is None else above(rising, cursor.id)
     else:
         page = page_below(entries, cursor.id if cursor else TOP, limit)
-        found = below(page.ids, page.next_id, cursor, {}) if page.complete else None
+        found = below(page.ids, page.next_id, cursor) if page.complete else None
     if found is not None:
         TIMELINE_READS.labels(source="list").inc()
     return found
@@ -160,7 +159,7 @@ def _from_graph(
         with turns.one():
             rising = graph.posts.feed_page_up(viewer_id, after=cursor.id, limit=limit)
         TIMELINE_READS.labels(source="graph").inc()
-        return above(rising, cursor.id, {})
+        return above(rising, cursor.id)
     with turns.one():
         pull = graph.posts.feed_page(
             viewer_id, before=cursor.id if cursor else TOP, limit=limit + 1
@@ -169,4 +168,4 @@ def _from_graph(
     if cursor is None and not pull.held:
         rebuilder.ask(viewer_id)
     ids = pull.post_ids[:limit]
-    return below(ids, ids[-1] if len(pull.post_ids) > limit else None, cursor, {})
+    return below(ids, ids[-1] if len(pull.post_ids) > limit else None, cursor)

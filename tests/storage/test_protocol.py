@@ -89,7 +89,7 @@ class World:
         entries = self.timelines.whole(self.user)
         page = window_page(self.timelines.window(self.user, LIMIT), LIMIT)
         if page:
-            self.check(page.ids, page.next_id, NEVER)
+            self.check(list(page.ids), page.next_id, NEVER)
         before: int | None = NEVER
         while before is not None:
             below = page_below(entries, before, LIMIT)

@@ -37,16 +37,14 @@ class Case:
 
     def window(self, limit: int) -> Window:
         newest = self.entries[::-1][: limit + EXTRA]
-        return Window(entries=[(i, None if i <= 0 else self.body(i)) for i in newest])
+        return Window.of([(i, None if i <= 0 else self.body(i)) for i in newest])
 
     def window_below(self, before: int, newer: int, limit: int) -> Window:
         """The entries around the last place of `before`, so many of them on the tail's side."""
         newest = self.entries[::-1]
         first = max(0, newest.index(before) - newer)
         part = newest[first : first + newer + 1 + limit + EXTRA]
-        return Window(
-            entries=[(i, None if i <= 0 else self.body(i)) for i in part], newest=first == 0
-        )
+        return Window.of([(i, None if i <= 0 else self.body(i)) for i in part], newest=first == 0)
 
     def body(self, post_id: int) -> bytes:
         return b"" if post_id in self.deleted else b"%d" % post_id
@@ -167,7 +165,7 @@ def hourly(count: int) -> list[int]:
 
 def page_of(entries: list[int], limit: int = 20) -> WindowPage | None:
     newest = entries[::-1][: limit + EXTRA]
-    return window_page(Window(entries=[(i, b"%d" % i) for i in newest]), limit)
+    return window_page(Window.of([(i, b"%d" % i) for i in newest]), limit)
 
 
 def test_lists_around_a_page_in_length_answer_their_first_page() -> None:
@@ -235,7 +233,7 @@ def test_known_deleted_posts_are_left_out_of_a_first_page() -> None:
     ids = hourly(23)
     entries = [(i, b"" if i in ids[-3:] else b"body") for i in ids[::-1]]
 
-    page = window_page(Window(entries=[*entries, (0, None)]), 20)
+    page = window_page(Window.of([*entries, (0, None)]), 20)
 
     assert page
     assert page.ids == ids[:20][::-1]
