@@ -12,6 +12,7 @@ from api.endpoints import (
     blocks,
     docs,
     feed,
+    feed_position,
     follows,
     health,
     me,
@@ -30,7 +31,19 @@ from workers.rebuilder import Rebuilder
 
 __all__ = ["ApiSettings", "create_app"]
 
-BLUEPRINTS = (accounts, sessions, me, users, follows, blocks, photos, feed, posts, health)
+BLUEPRINTS = (
+    accounts,
+    sessions,
+    me,
+    users,
+    follows,
+    blocks,
+    photos,
+    feed,
+    feed_position,
+    posts,
+    health,
+)
 
 
 def create_app(

@@ -10,6 +10,7 @@ from storage.errors import StorageError, StorageRefusedError, StorageUnavailable
 from storage.generation import Generation
 from storage.limits import Limits
 from storage.photos import Photos
+from storage.positions import Positions
 from storage.queues import Queues
 from storage.sessions import SessionCopies
 from storage.timelines import Timelines
@@ -30,6 +31,7 @@ class Storage:
     timelines: Timelines
     bodies: Bodies
     sessions: SessionCopies
+    positions: Positions
     queues: Queues
     limits: Limits
     photos: Photos
@@ -46,6 +48,7 @@ class Storage:
             timelines=Timelines(cache, cap=settings.timeline_cap, slack=settings.timeline_slack),
             bodies=Bodies(cache, claims),
             sessions=SessionCopies(cache, claims),
+            positions=Positions(cache, claims),
             queues=Queues(queue),
             limits=Limits(cache),
             photos=Photos(settings),

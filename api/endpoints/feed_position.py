@@ -1,0 +1,31 @@
+"""How far one has read one's feed."""
+
+from typing import Any
+
+from api.auth import login_required
+from api.current import graph, parts, storage, viewer_id
+from api.endpoints.feed import _DEGRADED_DOCUMENTED, DEGRADED
+from api.requests import Blueprint
+from api.schemas.reading import NewPosition, UnreadSchema
+from api.services import reading
+
+blueprint = Blueprint("feed-position", __name__, description="How far one has read one's feed")
+
+
+@blueprint.get("/v1/me/feed/unread")
+@login_required
+@blueprint.response(200, UnreadSchema, headers=_DEGRADED_DOCUMENTED)
+def count_unread() -> Any:
+    """How much is newer than what one has read; everything, until a position is set."""
+    answer = reading.count(graph(), storage(), parts().rebuilder, viewer_id=viewer_id())
+    headers = {DEGRADED: ", ".join(answer.degraded)} if answer.degraded else {}
+    return answer.unread, 200, headers
+
+
+@blueprint.put("/v1/me/feed/position")
+@login_required
+@blueprint.arguments(NewPosition)
+@blueprint.response(204)
+def set_position(body: dict[str, int]) -> Any:
+    """Say how far one has read. It only moves forward: a lower one is 204 and changes nothing."""
+    reading.move(graph(), storage(), user_id=viewer_id(), post_id=body["post_id"])

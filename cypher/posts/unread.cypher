@@ -1,0 +1,25 @@
+// cypher/posts/unread.cypher: how many posts above an id those have made whom the viewer follows, counted
+// as far as the limit.
+// $viewer_id: integer
+// $after:     integer, exclusive
+// $limit:     integer, 1 to 1000
+// returns:    count
+// index:      User(id); Post(author_id, id)
+// expands:    whom the viewer follows
+MATCH (viewer:User)
+WHERE viewer.id = $viewer_id
+CALL (viewer) {
+  MATCH (viewer)-[:FOLLOWS]->(author:User)
+  WHERE author.state = 'active'
+  CALL (author) {
+    MATCH (post:Post)
+    USING INDEX post:Post(author_id, id)
+    WHERE post.author_id = author.id AND post.id > $after
+    RETURN post.id AS post_id
+    LIMIT $limit
+  }
+  WITH post_id
+  LIMIT $limit
+  RETURN count(post_id) AS count
+}
+RETURN count

@@ -1,0 +1,117 @@
+"""Copies of reading positions, `rp:` and the user's id, and what a list says above one.
+
+A copy goes by the rule of claims.py, also where a position only rises: a script that raised it
+would have to create it where it is missing, where a claim may just be under way.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+
+from storage.claims import Claims
+from storage.connections import Server
+from storage.pushing import timeline_key
+from storage.scripts import source
+from storage.windows import DISORDER
+
+COPY_TTL_SECONDS = 30 * 86_400
+"""As long as a timeline lives on: whoever comes back later is answered by the graph."""
+
+DELETED, UNKNOWN, NOT_ASKED = b"", b"?", b"-"
+"""In an author's place, as scripts/unread.lua gives them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """The newest entries of a list with their authors; `position` None: no copy stands."""
+
+    position: int | None
+    authors: Mapping[int, bytes]
+    """By entry, a sentinel too; empty: there is no list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """How many posts of others are above a position, and the feed's newest post."""
+
+    count: int
+    capped: bool
+    newest_id: int | None
+
+
+class Positions:
+    """Positions in the cache. Every method raises StorageUnavailableError."""
+
+    def __init__(self, cache: Server, claims: Claims) -> None:
+        self._cache = cache
+        self._claims = claims
+        self._unread = cache.client.register_script(source("unread"))
+
+    def tail(self, user_id: int, *, most: int, position: int | None = None) -> Tail:
+        """What the list says above `position`, or above the copy's, in one round trip.
+
+        Nothing where the server refuses a script to read what it does not declare: a cluster.
+        """
+        arguments: list[str | int] = ["" if position is None else position, DISORDER, most, user_id]
+        try:
+            with self._cache.guard():
+                flat = self._unread(keys=[_key(user_id), timeline_key(user_id)], args=arguments)
+        except redis.ResponseError:
+            return Tail(position=position, authors={})
+        return _tail(cast("list[bytes]", flat))
+
+    def claim(self, user_id: int) -> str | None:
+        """A token for `fill`, to be taken before the graph is read; None where something stands."""
+        return self._claims.claim(_key(user_id))
+
+    def fill(self, user_id: int, token: str, position: int) -> bool:
+        """Whether the claim still stood and the copy was written."""
+        return self._claims.fill(_key(user_id), token, b"%d" % position, COPY_TTL_SECONDS)
+
+    def drop(self, user_id: int) -> None:
+        """Removes copy and claim: to be done before the 2xx of a new position."""
+        with self._cache.guard():
+            self._cache.client.delete(_key(user_id))
+
+
+def _tail(flat: Sequence[bytes]) -> Tail:
+    pairs = zip(flat[1::2], flat[2::2], strict=True)
+    authors = {int(entry): author for entry, author in pairs}
+    return Tail(position=int(flat[0]) if flat[0] else None, authors=authors)
+
+
+def unread(tail: Tail, viewer_id: int, most: int) -> Unread | None:
+    """What the tail proves, or None where the graph must answer. Pure.
+
+    What is not in it is below its oldest entry + T, or at most the sentinel's W.
+    """
+    if tail.position is None or not tail.authors:
+        return None
+    whole_above = _whole_above(tail.authors)
+    trusted = {i: a for i, a in tail.authors.items() if i > 0 and (i >= whole_above or _cut(tail))}
+    live = [i for i, a in trusted.items() if a not in {DELETED, UNKNOWN, NOT_ASKED}]
+    newest = max(live, default=0)
+    if any(a == UNKNOWN for i, a in trusted.items() if i > min(tail.position, newest)):
+        return None
+    if newest < whole_above:
+        return None
+    me = b"%d" % viewer_id
+    count = sum(i > tail.position and trusted[i] != me for i in live)
+    if count <= most and tail.position < whole_above:
+        return None
+    return Unread(count=min(count, most), capped=count > most, newest_id=newest or None)
+
+
+def _cut(tail: Tail) -> bool:
+    return all(entry > 0 for entry in tail.authors)
+
+
+def _whole_above(authors: Mapping[int, bytes]) -> int:
+    oldest = min(authors)
+    return oldest + DISORDER if oldest > 0 else -oldest
+
+
+def _key(user_id: int) -> str:
+    return f"rp:{user_id:014x}"

@@ -1,0 +1,115 @@
+"""Over HTTP: how far one has read, and how much is unread."""
+
+import random
+
+import pytest
+
+from graph import Graph
+from graph.ids import new_id
+from storage import Storage
+from storage import positions as proving
+from storage.windows import DISORDER
+from tests.api.people import Builders, Person, assert_problem
+from tests.eventually import eventually
+
+POSITION, UNREAD = "/v1/me/feed/position", "/v1/me/feed/unread"
+
+
+def unread(person: Person) -> tuple[int, bool, str | None]:
+    answer = person.get(UNREAD)
+    assert answer.status_code == 200, answer.text
+    return answer.json["count"], answer.json["capped"], answer.json["newest_id"]
+
+
+def move(person: Person, post_id: int | str) -> None:
+    assert person.put(POSITION, json={"post_id": str(post_id)}).status_code == 204
+
+
+def test_an_empty_feed_has_nothing_unread(builders: Builders) -> None:
+    assert unread(builders.new_user()) == (0, False, None)
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_list_and_graph_count_the_same(builders: Builders, storage: Storage, dropped: bool) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    posts = [builders.publish(ben)["id"] for _ in range(3)]
+    own = builders.publish(ana)["id"]
+    storage.timelines.drop(ana.id)
+    if not dropped:
+        ana.feed()  # has it built
+        eventually(lambda: len(storage.timelines.whole(ana.id)) == 5)
+    assert unread(ana) == (3, False, own)
+    move(ana, posts[1])
+    assert unread(ana) == (1, False, own)
+    move(ana, posts[0])
+    assert unread(ana) == (1, False, own)
+    assert ben.delete(f"/v1/posts/{posts[2]}").status_code == 204
+    assert unread(ana) == (0, False, own)
+    storage.positions.drop(ana.id)
+    assert unread(ana) == (0, False, own)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"post_id": 1}, {"post_id": "x"}, {"post_id": str(2**53 + 1)}, {"post_id": "1", "x": 1}],
+)
+def test_a_wrong_position_is_422(builders: Builders, body: dict[str, object]) -> None:
+    assert_problem(builders.new_user().put(POSITION, json=body), 422, "invalid-fields")
+
+
+def test_an_id_of_the_future_is_422(builders: Builders, graph: Graph) -> None:
+    ana = builders.new_user()
+    answer = ana.put(POSITION, json={"post_id": str(new_id() + (60_000 << 12))})
+    assert_problem(answer, 422, "invalid-fields")
+    assert graph.reading.position(ana.id) == 0
+
+
+def test_whatever_a_list_proves_is_what_the_model_counts(storage: Storage) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    dice, client, proved = random.Random(seed), storage.cache.client, 0
+    for viewer in range(1, 151):
+        base, step = new_id() - (1 << 40), dice.choice([DISORDER // 50, DISORDER // 3, DISORDER])
+        ids = [base + n * step + dice.randrange(step) for n in range(dice.randrange(160))]
+        authors = {i: dice.choice([viewer, 7_000, 7_001, 0]) for i in ids}
+        ordered = sorted(ids, key=lambda i: i + dice.randrange(DISORDER))
+        entries = [0, *ordered, *dice.sample(ordered[-3:], min(len(ordered), 1))]
+        if dice.random() < 0.4:
+            entries = entries[dice.randrange(len(entries)) :]
+        client.rpush(f"tl:{viewer:014x}", *entries)
+        for i, author in authors.items():
+            body = f'{{"id":"{i}","author":{{"id":"{author}"}}}}' if author else ""
+            client.set(f"p:{i}", body, ex=60)
+        position = dice.choice([0, base, *ids])
+        tail = storage.positions.tail(viewer, most=100, position=position)
+        storage.timelines.drop(viewer)
+        found = proving.unread(tail, viewer, 100)
+        if found:
+            proved += 1
+            others = [i for i in ids if i > position and authors[i] not in {0, viewer}]
+            newest = max((i for i in ids if authors[i]), default=None)
+            count = min(len(others), 100)
+            assert (found.count, found.newest_id) == (count, newest)
+            assert found.capped == (len(others) > 100)
+    assert proved > 50
+
+
+def test_with_all_in_the_cache_it_is_one_round_trip_after_the_sessions(
+    builders: Builders, storage: Storage
+) -> None:
+    ana = builders.new_user()
+    ana.feed()
+    eventually(lambda: storage.timelines.whole(ana.id) == [0])
+    unread(ana)
+    with storage.cache.client.monitor() as monitor:
+        unread(ana)
+        storage.cache.client.echo("the end")
+        seen = []
+        while not seen or not seen[-1].startswith("ECHO"):
+            command = monitor.next_command()
+            if command["client_type"] != "lua":
+                seen.append(command["command"])
+    print(seen)
+    assert [one.split()[0] for one in seen if "rp:" in one] == ["EVALSHA"]
+    assert not any("tl:" in one or " p:" in one for one in seen if "rp:" not in one)
