@@ -102,10 +102,10 @@ def test_with_all_in_the_cache_it_is_one_round_trip_after_the_sessions(
     ana.feed()
     eventually(lambda: storage.timelines.whole(ana.id) == [0])
     unread(ana)
-    with storage.cache.client.monitor() as monitor:
+    with storage.cache.client.monitor() as monitor:  # type: ignore[no-untyped-call]
         unread(ana)
         storage.cache.client.echo("the end")
-        seen = []
+        seen: list[str] = []
         while not seen or not seen[-1].startswith("ECHO"):
             command = monitor.next_command()
             if command["client_type"] != "lua":
