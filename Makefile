@@ -17,10 +17,11 @@ SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status restart backup logs test drill check lint format lock demo packages tools python
+.PHONY: help up down status restart backup logs test drill bench bench-quick bench-compare check \
+	lint format lock demo packages tools python
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: packages  ## start everything and stay; Ctrl-C stops it (DETACH=1: in the background)
 	@$(RUN) -m stack up $(if $(DETACH),--detach)
@@ -51,6 +52,18 @@ drill: tools  ## break everything under load and check that nothing is lost (SEC
 	@$(RUN) -m stack fetch
 	@$(RUN) -m tests.drill --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CONTROL),--control $(CONTROL))
+
+bench: tools  ## measure against peers and limits (ROWS=F1,R1 SEED=7 GROWTH=1)
+	@$(RUN) -m stack fetch
+	@$(RUN) -m bench $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(GROWTH),--growth) $(BENCH)
+
+bench-quick: tools  ## prove each row's result at small sizes, judging no time
+	@$(RUN) -m stack fetch
+	@$(RUN) -m bench --quick $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED))
+
+bench-compare: tools  ## two result files side by side (A=… B=…)
+	@$(RUN) -m bench compare $(A) $(B)
 
 check: lint  ## the same as lint
 

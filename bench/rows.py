@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bench.shared import Shared
+
 Better = Literal["higher", "lower"]
 
 
@@ -38,6 +40,8 @@ class Sides:
     check: Callable[[], Check]
     void: Callable[[], str | None] = lambda: None
     context: Callable[[], Mapping[str, float | str]] = dict
+    sizes: Mapping[str, float | str] = field(default_factory=dict)
+    """How much of what this run used, as `lists` or `entries`: written into the result file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +70,7 @@ class Sizes:
     seed: int
     seconds: float
     """Of one side of one round, where a row is measured by time."""
+    shared: Shared = field(default_factory=Shared)
+    """What several rows stand on: opened by the first that asks, closed when the run ends."""
+    say: Callable[[str], None] = print
+    """Tells what a long preparation is at: seen at the bar, or in the next line."""

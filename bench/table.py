@@ -1,0 +1,29 @@
+"""All rows, in the order in which they are run and printed; and what a whole run adds to them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bench.results import Cost, Growth
+from bench.rows import Row, Sizes
+
+ROWS: tuple[Row, ...] = ()
+
+GROWTH: Callable[[Sizes], Sequence[Growth]] | None = None
+"""Measures some of the rows at three sizes of graph: `--growth`."""
+
+COSTS: Callable[[Sequence[Mapping[str, Any]]], Sequence[Cost]] | None = None
+"""Computes the cost sheet from the rows of a run, as they stand in the result file."""
+
+
+def chosen(names: str) -> list[Row]:
+    """The rows of these ids, parted by commas; `F3` takes F3@25k too. Raises LookupError."""
+    wanted = [name for name in names.replace(" ", "").split(",") if name]
+    known = {row.id for row in ROWS} | {row.id.partition("@")[0] for row in ROWS}
+    if unknown := [name for name in wanted if name not in known]:
+        raise LookupError(f"There is no row {', '.join(unknown)}; there are {' '.join(ids())}.")
+    return [row for row in ROWS if not wanted or {row.id, row.id.partition("@")[0]} & set(wanted)]
+
+
+def ids() -> list[str]:
+    """The ids of all rows."""
+    return [row.id for row in ROWS]
