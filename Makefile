@@ -77,8 +77,10 @@ format: tools  ## put the code into shape
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-lock: tools  ## pin requirements*.in and Neo4j's jars anew
+lock: tools  ## pin requirements*.in, the bench's peers and Neo4j's jars anew
 	for name in requirements requirements-dev; do $(PIN) $$name.in -o $$name.txt || exit 1; done
+	for name in stream textbook; do \
+		$(PIN) bench/peers/$$name.in -o bench/peers/$$name.txt || exit 1; done
 	$(PIN) --no-deps requirements-demo.in -o requirements-demo.txt
 	$(RUN) -m stack lock
 

@@ -1,0 +1,81 @@
+"""The feed of a textbook: LRANGE and MGET, parsed, dumped by marshmallow; nobody signs in.
+
+`GET /feed/<user id>`: the newest posts of a timeline as the product keeps it, as the product has
+them in its answer. CACHE_REDIS_URL says where they are. Served by gunicorn in its own environment.
+"""
+
+import json
+import os
+from typing import Any
+
+import redis
+from flask import Flask
+from flask_smorest import Api, Blueprint
+from marshmallow import Schema, fields
+
+PAGE = 20
+
+
+class Person(Schema):
+    """Who has posted."""
+
+    id = fields.String()
+    username = fields.String()
+    name = fields.String()
+
+
+class Location(Schema):
+    """Where."""
+
+    name = fields.String()
+    latitude = fields.Float()
+    longitude = fields.Float()
+
+
+class Photo(Schema):
+    """One of a post's photos."""
+
+    id = fields.String()
+    width = fields.Integer()
+    height = fields.Integer()
+    blurhash = fields.String()
+    alt_text = fields.String()
+    renditions = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class Post(Schema):
+    """A post."""
+
+    id = fields.String()
+    author = fields.Nested(Person)
+    caption = fields.String()
+    location = fields.Nested(Location)
+    photos = fields.List(fields.Nested(Photo))
+    created_at = fields.String()
+
+
+class Page(Schema):
+    """A page of posts."""
+
+    posts = fields.List(fields.Nested(Post))
+    next = fields.String()
+
+
+app = Flask(__name__)
+app.config |= {"API_TITLE": "Textbook", "API_VERSION": "1", "OPENAPI_VERSION": "3.1.0"}
+api = Api(app)
+blueprint = Blueprint("feed", "feed")
+cache = redis.Redis.from_url(os.environ["CACHE_REDIS_URL"], socket_timeout=5)
+
+
+@blueprint.get("/feed/<int:user_id>")
+@blueprint.response(200, Page)
+def feed(user_id: int) -> dict[str, Any]:
+    """The newest posts of a timeline."""
+    ids = [int(i) for i in cache.lrange(f"tl:{user_id:014x}", -PAGE, -1)][::-1]
+    bodies = cache.mget([f"p:{i}" for i in ids])
+    posts = [json.loads(body) for body in bodies if body]
+    return {"posts": posts, "next": str(ids[-1])}
+
+
+api.register_blueprint(blueprint)
