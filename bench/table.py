@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bench import stream_rows, timeline_rows
+from bench import photo_rows, stream_rows, timeline_rows
 from bench.results import Cost, Growth
 from bench.rows import Row, Sizes
 
-ROWS: tuple[Row, ...] = (*timeline_rows.ROWS, *stream_rows.ROWS)
+ROWS: tuple[Row, ...] = (*timeline_rows.ROWS, *stream_rows.ROWS, *photo_rows.ROWS)
 
 GROWTH: Callable[[Sizes], Sequence[Growth]] | None = None
 """Measures some of the rows at three sizes of graph: `--growth`."""
