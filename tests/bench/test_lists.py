@@ -1,0 +1,75 @@
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from bench import lists
+from bench.caches import CAP, SLACK, Cache, running_cache
+from bench.lists import Lists
+from bench.pushes import pushed
+from graph.ids import EPOCH_MS, RANDOM_BITS, ms_of, new_id
+from storage.pushing import timeline_key
+
+USERS = 2 * SLACK + 1
+
+
+@pytest.fixture(scope="module")
+def cache() -> Iterator[Cache]:
+    with running_cache() as cache:
+        yield cache
+
+
+@pytest.fixture
+def full(cache: Cache) -> Iterator[Lists]:
+    full = lists.filled(cache, USERS, random.Random(5))
+    yield full
+    cache.storage.timelines.drop(*full.user_ids)
+
+
+def test_lists_are_full_of_staggered_length_and_expire(cache: Cache, full: Lists) -> None:
+    lengths = list(cache.ask(("LLEN", timeline_key(user)) for user in full.user_ids))
+    assert lengths == [1 + CAP + number % SLACK for number in range(USERS)]
+    assert min(cache.ask(("TTL", timeline_key(user)) for user in full.user_ids)) > 0
+    assert not cache.bare.exists("template:0")
+
+
+def test_pushes_keep_every_list_right_through_all_its_trims(cache: Cache, full: Lists) -> None:
+    for _ in range(3):
+        turn = pushed(cache, full, [new_id() for _ in range(SLACK // 2)])
+        assert lists.wrong(cache, full) == 0
+        assert turn.created == 0
+        assert turn.inserts == USERS * SLACK // 2
+
+
+def test_a_backlog_goes_to_the_tail_too(cache: Cache, full: Lists) -> None:
+    began = ms_of(new_id()) - EPOCH_MS - 3_600_000
+    pushed(cache, full, [began + 1_000 * number << RANDOM_BITS for number in range(3)])
+    assert lists.wrong(cache, full) == 0
+
+
+def test_a_push_to_users_without_lists_creates_none(cache: Cache, full: Lists) -> None:
+    absent = lists.user_ids(50, random.Random(6))
+    turn = pushed(cache, full, [new_id()], among=[*absent, *full.user_ids])
+    assert turn.created == 0
+    assert lists.wrong(cache, full) == 0
+
+
+@pytest.mark.parametrize("damage", ["twice", "lost", "stranger", "short", "long", "sentinel"])
+def test_every_kind_of_wrong_list_is_found(cache: Cache, full: Lists, damage: str) -> None:
+    pushed(cache, full, [new_id(), new_id()])
+    key = timeline_key(full.user_ids[17])
+    newest = full.pushed[-1]
+    match damage:
+        case "twice":
+            cache.bare.rpush(key, newest)
+        case "lost":
+            cache.bare.lrem(key, 0, str(newest))
+        case "stranger":
+            cache.bare.lset(key, 200, str(new_id()))
+        case "short":
+            cache.bare.ltrim(key, -CAP + 1, -1)
+        case "long":
+            cache.bare.lpush(key, *range(1, SLACK))
+        case "sentinel":
+            cache.bare.lset(key, 0, "0")
+    assert lists.wrong(cache, full) == 1
