@@ -1,6 +1,7 @@
 """`python -m bench [--rows F1,R1]`, `bench compare A.json B.json`, `bench report A.json`."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -90,4 +91,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers stop with it
     sys.exit(main(sys.argv[1:]))
