@@ -26,6 +26,16 @@ ALWAYS_ASK = "private, no-cache"
 DEGRADED = "Photofeed-Degraded"
 """Names the stores without which a page was answered; absent when all is well."""
 
+DEGRADED_DOCUMENTED = {
+    DEGRADED: {
+        "description": "The page is right, and was answered while a store was known to be away: "
+        "`graph` (from the cache alone: what is not cached, and writes, are 503 now) or `cache` "
+        "(from the graph, slower). Absent when all is well.",
+        "schema": {"type": "string", "enum": ["graph", "cache"]},
+    },
+}
+"""How the API document tells of it."""
+
 ETAG_BYTES = 12
 """Of a SHA-256: nobody gains by two pages of theirs looking alike."""
 

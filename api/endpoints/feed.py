@@ -6,7 +6,7 @@ from api import idempotency, limits
 from api.auth import login_required
 from api.current import graph, parts, storage, viewer_id
 from api.paging import PageQuery, read_cursor
-from api.rendered import DEGRADED, JSON, feed_answer
+from api.rendered import DEGRADED_DOCUMENTED, JSON, feed_answer
 from api.requests import Blueprint
 from api.schemas.posts import FeedSchema, NewPost, PostSchema
 from api.services import feed
@@ -19,12 +19,7 @@ _DOCUMENTED = {
         "description": "Send it as `If-None-Match`: while the page is the same, 304 and no body.",
         "schema": {"type": "string"},
     },
-    DEGRADED: {
-        "description": "The page is right, and was answered while a store was known to be away: "
-        "`graph` (from the cache alone: what is not cached, and writes, are 503 now) or `cache` "
-        "(from the graph, slower). Absent when all is well.",
-        "schema": {"type": "string", "enum": ["graph", "cache"]},
-    },
+    **DEGRADED_DOCUMENTED,
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from api.auth import login_required
 from api.current import graph, parts, storage, viewer_id
-from api.endpoints.feed import _DEGRADED_DOCUMENTED, DEGRADED
+from api.rendered import DEGRADED, DEGRADED_DOCUMENTED
 from api.requests import Blueprint
 from api.schemas.reading import NewPosition, UnreadSchema
 from api.services import reading
@@ -14,7 +14,7 @@ blueprint = Blueprint("feed-position", __name__, description="How far one has re
 
 @blueprint.get("/v1/me/feed/unread")
 @login_required
-@blueprint.response(200, UnreadSchema, headers=_DEGRADED_DOCUMENTED)
+@blueprint.response(200, UnreadSchema, headers=DEGRADED_DOCUMENTED)
 def count_unread() -> Any:
     """How much is newer than what one has read; everything, until a position is set."""
     answer = reading.count(graph(), storage(), parts().rebuilder, viewer_id=viewer_id())
