@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bench.caches import CAP, SLACK, Cache
 from graph.ids import EPOCH_MS, RANDOM_BITS
 from storage.pushing import timeline_key
-from storage.timelines import TIMELINE_TTL_SECONDS
+from storage.window_reads import TIMELINE_TTL_SECONDS
 
 DAY_MS = 86_400_000
 OLDEST_DAYS, NEWEST_DAYS = 30, 1

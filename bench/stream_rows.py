@@ -154,7 +154,7 @@ class _Reading:
             cursor=None,
             limit=LIMIT,
         )
-        return found.bodies
+        return list(found.bodies)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from api.services.feed import TOP, Rebuilder, turns
+from api.services.feed import Rebuilder, turns
+from api.services.feed_pages import TOP
 from graph import Graph
 from storage import Storage
 from storage.errors import StorageUnavailableError
