@@ -6,6 +6,7 @@ starts it again when it ends; SIGTERM lets it finish its job first.
 
 import importlib
 import logging
+import re
 import signal
 import sys
 import threading
@@ -66,10 +67,17 @@ class Worker(SimpleWorker):
         if isinstance(exc_info[1], JobTimeoutException):
             log.warning("job out of time", job_id=job.id)
             return
-        if isinstance(exc_info[1], redis.RedisError | InvalidJobOperation | NoSuchJobError):
+        if _is_lost(exc_info[1]):
             log.warning("queue away at a job's end", job_id=job.id, error=str(exc_info[1]))
             return
         super().handle_exception(job, *exc_info)
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether RQ met a queue, a job or its record of the job's run that had gone away."""
+    if isinstance(error, ValueError):  # its own word for the record; a job of ours raises none
+        return bool(re.fullmatch(r"Execution \S+ not found in Redis", str(error)))
+    return isinstance(error, redis.RedisError | InvalidJobOperation | NoSuchJobError)
 
 
 class QueueAway(logging.Filter):

@@ -143,8 +143,9 @@ def test_a_queue_that_goes_away_at_a_jobs_end_is_said_without_a_trace(
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize("record", ["rq:job:*", "rq:execution:*"])
 def test_a_job_deleted_under_its_worker_costs_neither_the_worker_nor_a_trace(
-    stage: Stage, own_env: dict[str, str]
+    stage: Stage, own_env: dict[str, str], record: str
 ) -> None:
     """Case 11. The event was done; the worker goes on with the next."""
     bell = own_bell(stage, own_env)
@@ -159,7 +160,7 @@ def test_a_job_deleted_under_its_worker_costs_neither_the_worker_nor_a_trace(
             bell.queues.ring(event)
             hold.wait()
             client = bell.queue.client
-            assert client.delete(*client.scan_iter("rq:job:*", count=1_000))
+            assert client.delete(*client.scan_iter(record, count=1_000))
             hold.release()
             _post, after = stage.town.post(stage.town.user())
             bell.queues.ring(after)
