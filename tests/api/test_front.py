@@ -40,6 +40,7 @@ def reader(builders: Builders, storage: Storage) -> Person:
     return person
 
 
+# Case 42
 def test_the_front_and_the_view_answer_thousands_of_states_alike(
     unbuilding: Fronted, builders: Builders, storage: Storage
 ) -> None:
