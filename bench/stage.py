@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -164,13 +164,14 @@ class Ours:
 
 
 def town_of(sizes: Sizes) -> Town:
-    """The town on which the rows of a run stand."""
-    return Town(QUICK_USERS if sizes.quick else USERS, sizes.seed)
+    """The town on which the rows of a run stand; another one where growth has put one there."""
+    usual = Town(QUICK_USERS if sizes.quick else USERS, sizes.seed)
+    return sizes.shared.once("town", lambda: nullcontext(usual))
 
 
-def stage_of(sizes: Sizes, town: Town | None = None) -> Stage:
-    """The run's stage of that town, opened by the first row that asks."""
-    town = town or town_of(sizes)
+def stage_of(sizes: Sizes) -> Stage:
+    """The run's stage of its town, opened by the first row that asks."""
+    town = town_of(sizes)
     return sizes.shared.once(("stage", town), lambda: opened(town, sizes))
 
 
