@@ -1,0 +1,53 @@
+"""The plan of each of the product's statements, made anew: what the planner would do now."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from graph import Graph
+from graph.queries import LOADED, Query
+
+SAMPLES = {
+    "integer": 1,
+    "text": "x",
+    "float": 1.5,
+    "map": {},
+    "list of integers": [1],
+    "list of texts": ["x"],
+}
+PAIRS = "list of ["
+
+
+def sample(meaning: str) -> Any:
+    """A value of the type with which a parameter's meaning begins. Raises StopIteration."""
+    if meaning.startswith(PAIRS):
+        return [[1, 2]]
+    return next(value for kind, value in SAMPLES.items() if meaning.startswith(kind))
+
+
+def explained(graph: Graph, query: Query) -> tuple[list[str], list[dict[str, Any]]]:
+    """The column names and the operators of a plan made anew, its starts first."""
+    parameters = {name: sample(meaning) for name, meaning in query.parameters.items()}
+    connection = graph.connection
+    with connection._driver.session(database=connection._database) as session:  # noqa: SLF001
+        result = session.run(f"CYPHER replan=force EXPLAIN {query.text}", parameters)
+        keys = result.keys()
+        plan = result.consume().plan
+    if not plan:
+        raise RuntimeError(f"{query.name} has no plan")
+    return list(keys), list(operators(plan))
+
+
+def operators(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A plan's operators, those first that the others stand on."""
+    for child in plan.get("children", []):
+        yield from operators(child)
+    yield plan
+
+
+def shapes(graph: Graph) -> dict[str, list[str]]:
+    """The operators of every statement's plan, by the statement's name, the schema's left out."""
+    return {
+        name: [one["operatorType"].partition("@")[0] for one in explained(graph, query)[1]]
+        for name, query in sorted(LOADED.items())
+        if not name.startswith("schema/")
+    }
