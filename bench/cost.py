@@ -29,7 +29,7 @@ ORIGINAL_BYTES = 5_000_000
 RENDITION_SHARE = 0.12
 """Of an original, all three renditions together."""
 PAGE_BYTES = 12_000
-GRAPH_BYTES = {"a user": 350, "a follow": 85, "a post with photo, key and indexes": 700}
+GRAPH_BYTES = {"a user": 350, "a follow": 153, "a post with photo and indexes": 850}
 """Store and indexes, as the import of a hundred thousand users left them."""
 FOLLOWS_PER_USER = 150
 GRAPH_CACHE = 0.3
@@ -102,7 +102,7 @@ def _graph() -> list[Cost]:
     counts = {
         "a user": USERS,
         "a follow": USERS * FOLLOWS_PER_USER,
-        "a post with photo, key and indexes": POSTS_PER_SECOND * DAY * YEAR,
+        "a post with photo and indexes": POSTS_PER_SECOND * DAY * YEAR,
     }
     lines = [
         Cost(

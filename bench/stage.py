@@ -34,8 +34,10 @@ LIMITS_SCALE = "1000000"
 CACHE_MEMORY = "6gb"
 QUEUE_MEMORY = "512mb"
 
-QUICK_USERS, USERS = 400, 100_000
-"""Of the town on which all rows but those of growth stand."""
+QUICK_USERS, USERS = 400, int(os.environ.get("BENCH_USERS", "100000"))
+"""Of the town on which all rows but those of growth stand. BENCH_USERS=1000000: of a large one."""
+LARGE = 1_000_000
+"""Users from which on the rows of the largest audience say something."""
 
 SIGN_INS = 4
 """Sessions made at once."""

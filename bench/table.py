@@ -1,18 +1,44 @@
 """All rows, in the order in which they are run and printed; and what a whole run adds to them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from bench import photo_rows, stream_rows, timeline_rows
+from bench import (
+    cost,
+    fanout_rows,
+    graph_page_rows,
+    growth,
+    lag_rows,
+    page_rows,
+    photo_rows,
+    stage,
+    stream_rows,
+    timeline_rows,
+    write_rows,
+)
 from bench.results import Cost, Growth
 from bench.rows import Row, Sizes
 
-ROWS: tuple[Row, ...] = (*timeline_rows.ROWS, *stream_rows.ROWS, *photo_rows.ROWS)
+LARGEST: tuple[Row, ...] = (fanout_rows.LARGEST, *lag_rows.LARGEST)
+"""Rows of a million followers, where the town has them."""
 
-GROWTH: Callable[[Sizes], Sequence[Growth]] | None = None
+ROWS: tuple[Row, ...] = (
+    *timeline_rows.ROWS,
+    *stream_rows.ROWS,
+    *photo_rows.ROWS,
+    *page_rows.ROWS,
+    *graph_page_rows.ROWS,
+    *write_rows.ROWS,
+    *fanout_rows.ROWS,
+    *lag_rows.ROWS,
+    *(LARGEST if stage.USERS >= stage.LARGE else ()),
+)
+
+GROWTH: Callable[[Sizes], Sequence[Growth]] | None = partial(growth.measure, ROWS)
 """Measures some of the rows at three sizes of graph: `--growth`."""
 
-COSTS: Callable[[Sequence[Mapping[str, Any]]], Sequence[Cost]] | None = None
+COSTS: Callable[[Sequence[Mapping[str, Any]]], Sequence[Cost]] | None = cost.sheet
 """Computes the cost sheet from the rows of a run, as they stand in the result file."""
 
 
