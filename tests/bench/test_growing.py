@@ -1,6 +1,7 @@
 """Exponents with their intervals, costs, wrk's words, and lists judged by the model."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_a_load_with_a_wrong_answer_says_no_rate() -> None:
 
 
 def test_costs_name_the_row_or_the_assumption_that_they_follow_from() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": "M1", "median": 10.0, "cpu_us": {}},
         {"id": "R1", "median": 2.0, "cpu_us": {"ours": 50.0, "redis": 30.0}},
         {"id": "W1", "median": None, "cpu_us": {}},
