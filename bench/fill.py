@@ -12,7 +12,7 @@ from storage import Storage
 from storage.bodies import BODY_TTL_SECONDS, body_key
 from storage.buffers import checked, pack
 from storage.pushing import timeline_key
-from storage.timelines import TIMELINE_TTL_SECONDS
+from storage.window_reads import TIMELINE_TTL_SECONDS
 from workers.rendering import render
 
 Say = Callable[[str], None]
