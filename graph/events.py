@@ -44,8 +44,8 @@ class Event:
     """Work owed. `epoch` fences: it rises with each claim, and only its holder goes on.
 
     `subject_id` and `author_id` by kind: photo, owner (photo-uploaded); post, author
-    (post-published, post-deleted); user, user (profile-changed); follower, followee (followed,
-    left); blocker, blocked (blocked). `cursor` says how far the work has come.
+    (post-published, post-published-widely, post-deleted); user, user (profile-changed); follower,
+    followee (followed, left); blocker, blocked (blocked). `cursor` says how far the work has come.
     """
 
     id: int

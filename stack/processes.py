@@ -14,7 +14,7 @@ from stack.errors import InterruptedStartError, StackError
 from stack.part import Program
 from stack.ports import HOST
 
-WORKERS = ("photos", "fanout", "timelines", "removal", "sweeper")
+WORKERS = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper")
 """What `python -m workers` can be: a queue each, and the sweeper."""
 
 ASK_SECONDS = 5.0

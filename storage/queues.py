@@ -10,12 +10,14 @@ from storage.connections import Server
 from storage.errors import StorageUnavailableError
 from storage.failing import failing_open
 
-PHOTOS, FANOUT, TIMELINES, REMOVAL = "photos", "fanout", "timelines", "removal"
-NAMES = (PHOTOS, FANOUT, TIMELINES, REMOVAL)
+PHOTOS, TIMELINES, REMOVAL = "photos", "timelines", "removal"
+FANOUT, FANOUT_LARGE = "fanout", "fanout-large"
+NAMES = (PHOTOS, FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL)
 """Every queue; one worker process serves one."""
 QUEUE_OF_KIND = {
     "photo-uploaded": PHOTOS,
     "post-published": FANOUT,
+    "post-published-widely": FANOUT_LARGE,
     "post-deleted": REMOVAL,
     "profile-changed": REMOVAL,
     "followed": TIMELINES,

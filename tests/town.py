@@ -132,7 +132,7 @@ class Town:
             kind=kind,
             subject=subject_id,
             author=author_id,
-            cursor=-2 if kind == "post-published" else 0,
+            cursor=-2 if kind.startswith("post-published") else 0,
             attempts=attempts,
         )
         return Event(**row["event"])

@@ -1,4 +1,4 @@
-"""`python -m workers photos|fanout|timelines|removal|sweeper`: one process, one duty.
+"""`python -m workers photos|fanout|fanout-large|timelines|removal|sweeper`: one process, one duty.
 
 A worker serves one queue: of two, a job taken at a kill would be lost for good. Whoever started it
 starts it again when it ends; SIGTERM lets it finish its job first.

@@ -24,6 +24,7 @@ Handler = Callable[[Graph, Storage, Event], None]
 HANDLERS: dict[str, Handler] = {
     "photo-uploaded": photos.process,
     "post-published": fanout.fan_out,
+    "post-published-widely": fanout.fan_out,
     "post-deleted": removal.remove_post,
     "profile-changed": removal.refresh_author,
     "followed": timelines.followed,

@@ -17,6 +17,7 @@ REQUEUE_PAGE = 200
 OWES = {
     "photo-uploaded": "examine the photo, make its renditions",
     "post-published": "put the post's body into the cache, and its id into timelines",
+    "post-published-widely": "the same as post-published, for very many followers",
     "post-deleted": "remove the deleted post's objects",
     "profile-changed": "discard bodies that show the old profile",
     "followed": "drop the follower's timeline, so that it is built with the new followee",
@@ -31,6 +32,7 @@ UNKNOWN = "nothing that this version knows; a newer one made it, and will take i
 PARTIES = {
     "photo-uploaded": ("photo", "owner"),
     "post-published": ("post", "author"),
+    "post-published-widely": ("post", "author"),
     "post-deleted": ("post", "author"),
     "profile-changed": ("user", "user"),
     "followed": ("follower", "followee"),

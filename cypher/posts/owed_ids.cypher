@@ -4,5 +4,6 @@
 // returns:   post_ids
 // index:     :Event
 MATCH (event:Event)
-WHERE event.kind = 'post-published' AND event.subject_id IN $post_ids
+WHERE event.kind IN ['post-published', 'post-published-widely']
+  AND event.subject_id IN $post_ids
 RETURN collect(event.subject_id) AS post_ids

@@ -111,7 +111,7 @@ def test_everything_is_restarted_under_load_without_a_5xx_and_without_a_lost_job
     running: Running, town: Town
 ) -> None:
     load = Load(running, town)
-    names = ("photos", "fanout", "timelines", "removal", "sweeper")
+    names = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper")
     before = {name: running.pid(name) for name in names}
     servers = {name: running.pid(name) for name in ("api", "admin")}
     said: list[str] = []

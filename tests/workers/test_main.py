@@ -82,7 +82,7 @@ def own_bell(stage: Stage, own_env: Mapping[str, str]) -> Storage:
 def test_a_worker_of_no_or_an_unknown_name_is_refused_with_the_known_ones(
     own_env: dict[str, str],
 ) -> None:
-    known = "It is one of: fanout, photos, removal, timelines, sweeper.\n"
+    known = "It is one of: fanout, fanout-large, photos, removal, timelines, sweeper.\n"
     assert refused(env=own_env) == f"Name the worker to run. {known}"
     assert refused("lunch", env=own_env) == f"There is no worker 'lunch'. {known}"
 
