@@ -240,7 +240,9 @@ def _run(
 ) -> list[dict[str, Any]]:
     statement = neo4j.Query(text, timeout=timeout_seconds)
     with driver.session(database=database, default_access_mode=neo4j.WRITE_ACCESS) as session:
-        return session.run(statement, parameters).data()
+        # Statements return values and maps, never nodes: Result.data() would look at each id of a
+        # page of followers for one, at three times the price of pushing to it.
+        return [dict(record.items()) for record in session.run(statement, parameters)]
 
 
 def repeated(once: Callable[[], list[dict[str, Any]]], *, until: float) -> list[dict[str, Any]]:
