@@ -13,7 +13,8 @@ if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
 
 PUBLISH_TO_VISIBLE = Histogram(
     "photofeed_publish_to_visible_seconds",
-    "From a post's id being drawn to its last follower's timeline.",
+    "From a post's id being drawn to its last follower's timeline, by the audience's size.",
+    ["audience"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 300, 900),
 )
 JOBS = Counter("photofeed_jobs_total", "Jobs run, by what came of them.", ["kind", "outcome"])
@@ -24,7 +25,14 @@ JOB_SECONDS = Histogram(
     buckets=(0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 TIMELINE_PUSHES = Counter(
-    "photofeed_timeline_pushes_total", "Users to whose timelines, if any, a post was sent."
+    "photofeed_timeline_pushes_total",
+    "Users to whose timelines, if any, a post was sent.",
+    ["audience"],
+)
+TIMELINE_PUSH_SECONDS = Counter(
+    "photofeed_timeline_push_seconds_total",
+    "How long that took, without the reading of followers.",
+    ["audience"],
 )
 TIMELINE_REBUILDS = Counter(
     "photofeed_timeline_rebuilds_total", "Timelines built from the graph.", ["outcome"]

@@ -23,7 +23,7 @@ NOWHERE = "127.0.0.1:1"
 COUNT = """
 from workers.metrics import JOBS, PUBLISH_TO_VISIBLE
 JOBS.labels("photo-uploaded", "done").inc(2)
-PUBLISH_TO_VISIBLE.observe(0.3)
+PUBLISH_TO_VISIBLE.labels(audience="small").observe(0.3)
 """
 
 
@@ -73,7 +73,7 @@ def test_what_every_process_counts_is_added_up(
     metrics = app.test_client().get("/metrics", auth=("admin", settings().password)).text
     labels = {"kind": "photo-uploaded", "outcome": "done"}
     assert one(metrics, "photofeed_jobs_total", **labels) == 4
-    assert one(metrics, "photofeed_publish_to_visible_seconds_count") == 2
+    assert one(metrics, "photofeed_publish_to_visible_seconds_count", audience="small") == 2
     assert one(metrics, "photofeed_store_up", store="neo4j") == 1
 
 

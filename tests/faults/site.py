@@ -44,7 +44,7 @@ MANY_A_PAGE: Mapping[str, float] = MappingProxyType({})
 
 
 def page(size: int) -> Mapping[str, float]:
-    """So few followers are read and pushed to at once, not 5,000."""
+    """So few followers are read and pushed to at once, not thousands."""
     return {"workers.fanout.PAGE": size}
 
 

@@ -14,10 +14,11 @@ from tests.journeys.people import B_SECONDS
 from tests.proxy import Hold
 from tests.races.stage import Stage
 from tests.races.test_fencing import audience
-from workers.fanout import FOLLOWERS
 
 PAGE = 3
-"""Followers a page here, so that a few of them are several chunks."""
+"""Followers a page here, so that a few of them are several pages."""
+CHUNK = 2 * PAGE
+"""What a killed worker may push again: the page pushed, and the one being ticked off meanwhile."""
 KILLS = 20
 
 
@@ -28,12 +29,9 @@ def before_the_first_page(to: Proxies) -> Hold:
 
 
 def between_push_and_advance(to: Proxies) -> Hold:
-    of_the_author = to.at_query("events/advance")
-    of_the_author.wait(B_SECONDS)
-    of_a_page = to.at_query("events/advance")
-    of_the_author.release()
-    of_a_page.wait()
-    return of_a_page
+    hold = to.at_query("events/advance")
+    hold.wait(B_SECONDS)
+    return hold
 
 
 def before_the_finish(to: Proxies) -> Hold:
@@ -74,7 +72,7 @@ def published(stage: Stage, author: int) -> tuple[int, Event]:
 def test_a_worker_killed_at_any_step_costs_a_chunk_pushed_again_and_no_post(
     stage: Stage, site: Site, reach: Callable[[Proxies], Hold]
 ) -> None:
-    author, followers = audience(stage, 2 * PAGE + 1)
+    author, followers = audience(stage, 3 * PAGE + 1)
     worker = site.worker("fanout", constants=page(PAGE))
     site.worker("sweeper")
     post, event = published(stage, author)
@@ -84,7 +82,7 @@ def test_a_worker_killed_at_any_step_costs_a_chunk_pushed_again_and_no_post(
     eventually(lambda: settled(stage, event), seconds=B_SECONDS)
     pushes = [stage.entries(follower).count(post) for follower in followers]
     assert min(pushes) == 1
-    assert sum(pushes) - len(pushes) <= PAGE
+    assert sum(pushes) - len(pushes) <= CHUNK
     for follower in followers:
         stage.right(follower)
 
@@ -179,7 +177,7 @@ def test_a_fan_out_killed_twenty_times_after_progress_goes_on_from_its_cursor(
         hold = worker.to.at_query("events/advance", side="answer")
         rung(stage, bell, event)
         hold.wait(B_SECONDS)
-        reached = followers[kill - 1] if kill else FOLLOWERS
+        reached = followers[kill]
         eventually(lambda: standing(stage, event).cursor == reached)  # noqa: B023 - called here
         worker.kill()
         assert standing(stage, event).attempts <= 1
@@ -187,7 +185,7 @@ def test_a_fan_out_killed_twenty_times_after_progress_goes_on_from_its_cursor(
     rung(stage, bell, event)
     eventually(lambda: settled(stage, event), seconds=B_SECONDS)
     for follower in followers:
-        assert stage.entries(follower).count(post) == 1
+        assert stage.entries(follower).count(post) <= CHUNK // PAGE
         stage.right(follower)
 
 

@@ -59,8 +59,14 @@ def test_every_metric_of_a_rule_exists() -> None:
 
 def test_every_label_of_a_rule_is_one_that_its_metric_has() -> None:
     matched = {pair for rule in rules() for pair in re.findall(r'(\w+)=~?"([^"]+)"', rule["expr"])}
-    assert matched == {("state", "quarantined"), ("status", "5.."), ("source", "graph")}
+    assert matched == {
+        ("state", "quarantined"),
+        ("status", "5.."),
+        ("source", "graph"),
+        ("audience", "large"),
+    }
     assert "quarantined" in STATES
+    assert 'return "large"' in (ROOT / "workers" / "fanout.py").read_text()
     assert '"graph"' in (ROOT / "api" / "services" / "feed.py").read_text()
 
 

@@ -1,11 +1,16 @@
 import json
-import time
+import threading
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
+from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.ids import new_id
+from storage.pushing import MAX_AGE_SECONDS
+from storage.timelines import Timelines
 from tests.races.stage import CAP, SLACK, Stage
 from workers import fanout
 from workers.fanout import push_to_author
@@ -104,12 +109,113 @@ def test_a_list_longer_than_it_may_be_is_trimmed_and_the_feed_goes_on_in_the_gra
     stage.right(follower)
 
 
-def test_the_lag_of_a_post_is_measured_when_its_last_follower_has_it(stage: Stage) -> None:
-    def seen() -> float:
-        return REGISTRY.get_sample_value("photofeed_publish_to_visible_seconds_count") or 0
+@pytest.mark.parametrize(
+    ("kind", "size"), [("post-published", "small"), ("post-published-widely", "large")]
+)
+def test_lag_and_pushes_are_measured_by_the_audiences_size(
+    stage: Stage, kind: str, size: str
+) -> None:
+    def counted() -> list[float]:
+        return [
+            REGISTRY.get_sample_value(f"photofeed_{name}", {"audience": size}) or 0
+            for name in (
+                "publish_to_visible_seconds_count",
+                "timeline_pushes_total",
+                "timeline_push_seconds_total",
+            )
+        ]
 
-    before = seen()
-    began = time.time()
-    stage.do(stage.town.post(stage.town.user())[1])
-    assert seen() == before + 1
-    assert time.time() - began < 60
+    author, followers = audience(stage, 2)
+    post, _event = stage.town.post(author)
+    before = counted()
+    stage.do(stage.town.event(kind, post, author))
+    lags, pushes, seconds = (now - then for now, then in zip(counted(), before, strict=True))
+    assert (lags, pushes) == (1, 1 + len(followers))
+    assert 0 < seconds < 60
+
+
+def test_an_audience_is_small_unless_a_page_or_the_events_kind_says_otherwise() -> None:
+    fresh = Event(
+        id=1, kind="post-published", subject_id=2, author_id=3, epoch=1, cursor=-2, attempts=1
+    )
+    assert fanout.audience_of(fresh, 999) == "small"
+    assert fanout.audience_of(fresh, 1_000) == "medium"
+    assert fanout.audience_of(replace(fresh, cursor=77), 5) == "medium"
+    assert fanout.audience_of(replace(fresh, kind="post-published-widely"), 5) == "large"
+
+
+@pytest.mark.parametrize("count", [0, 2, 3, 4, 6, 7])
+def test_no_more_is_asked_of_the_graph_than_the_audience_needs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Three a page: up to two in one, without a thread; a full one may not be the last."""
+    monkeypatch.setattr(fanout, "PAGE", 3)
+    author, followers = audience(stage, count)
+    post, event = stage.town.post(author)
+    asked: list[str] = []
+    events, follows = type(stage.graph.events), type(stage.graph.follows)
+    advance, read = events.advance, follows.followers_page
+
+    def noted(*given: Any) -> bool:
+        asked.append("advance")
+        return advance(*given)
+
+    def followers_page(*given: Any, **named: Any) -> list[int]:
+        beside = threading.current_thread() is not threading.main_thread()
+        asked.append("ahead" if beside else "read")
+        return read(*given, **named)
+
+    monkeypatch.setattr(events, "advance", noted)
+    monkeypatch.setattr(follows, "followers_page", followers_page)
+    assert stage.do(event) == "done"
+    assert asked.count("read") == 1
+    assert asked.count("ahead") == count // 3
+    assert asked.count("advance") == max(0, count // 3 - 1)
+    assert not [t for t in threading.enumerate() if t.name.startswith("followers")]
+    for user in (author, *followers):
+        assert stage.entries(user).count(post) == 1
+
+
+def test_a_graph_that_goes_away_while_a_page_is_pushed_puts_the_rest_off(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "PAGE", 1)
+    author, followers = audience(stage, 3)
+    post, event = stage.town.post(author)
+    follows = type(stage.graph.follows)
+    read = follows.followers_page
+
+    def away_beside(*given: Any, **named: Any) -> list[int]:
+        if threading.current_thread() is threading.main_thread():
+            return read(*given, **named)
+        raise GraphUnavailableError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(follows, "followers_page", away_beside)
+        assert stage.do(event) == "outage"
+    assert not [t for t in threading.enumerate() if t.name.startswith("followers")]
+    owed = stage.town.find_event(event.id)
+    assert owed
+    assert owed.attempts == 0
+    stage.town.end_lease(event.id)
+    assert stage.do(owed) == "done"
+    for follower in followers:
+        assert post in stage.entries(follower)
+        stage.right(follower)
+
+
+def test_a_page_read_ahead_that_grew_old_is_read_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second page is read before a follower leaves, and pushed only after its time."""
+    monkeypatch.setattr(fanout, "PAGE", 1)
+    author, followers = audience(stage, 3)
+    post, event = stage.town.post(author)
+    push, ages = type(stage.storage.timelines).push, iter([0.0, MAX_AGE_SECONDS + 1, 0.0, 0.0, 0.0])
+
+    def aged(timelines: Timelines, users: list[int], post_id: int, *, read_at: float) -> int:
+        return push(timelines, users, post_id, read_at=read_at - next(ages))
+
+    monkeypatch.setattr(type(stage.storage.timelines), "push", aged)
+    assert stage.do(event) == "done"
+    assert [stage.entries(follower).count(post) for follower in followers] == [1] * 3

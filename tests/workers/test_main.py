@@ -184,7 +184,7 @@ def test_a_job_out_of_time_while_it_gives_its_event_back_is_said_in_a_line(
         with worker("fanout", own_env | {"NEO4J_URI": behind}) as process:
             assert first_line(process)["event"] == "worker ready"
             _post, event = stage.town.post(stage.town.user())
-            hold = proxy.hold(LOADED["events/advance"].text.encode())
+            hold = proxy.hold(LOADED["follows/followers_page"].text.encode())
             queue = Queue("fanout", connection=bell.queue.client, serializer=JSONSerializer)
             queue.enqueue(JOB, event.id, event.epoch, job_timeout=12)
             hold.wait(30)
