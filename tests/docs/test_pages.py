@@ -72,7 +72,7 @@ def test_every_queue_and_event_kind_is_explained() -> None:
     from storage.queues import QUEUE_OF_KIND  # noqa: PLC0415 - the pages need no store
 
     rows = re.findall(
-        r"^\| `(\w+)` \| ((?:`[\w-]+`(?:, )?)+) \|",
+        r"^\| `([\w-]+)` \| ((?:`[\w-]+`(?:, )?)+) \|",
         (ROOT / "docs" / "operating.md").read_text(),
         re.MULTILINE,
     )
