@@ -242,7 +242,8 @@ def _run(
     with driver.session(database=database, default_access_mode=neo4j.WRITE_ACCESS) as session:
         # Statements return values and maps, never nodes: Result.data() would look at each id of a
         # page of followers for one, at three times the price of pushing to it.
-        return [dict(record.items()) for record in session.run(statement, parameters)]
+        records = session.run(statement, parameters)
+        return [dict(record.items()) for record in records]  # type: ignore[no-untyped-call]
 
 
 def repeated(once: Callable[[], list[dict[str, Any]]], *, until: float) -> list[dict[str, Any]]:
