@@ -31,6 +31,7 @@ SETTLE_SECONDS = 1.0
 """What was in flight when a turn ended is done by then: a request waits half of that at most."""
 KEY_LIFE_MS = 86_400_000
 TOLERANCE_MS = 5_000
+LARGE_AUDIENCE = 100_000
 CAPTION = "Measured"
 BARE_CAPTION = "Bare"
 
@@ -168,6 +169,7 @@ def _publish(author_id: int, photo_id: int, ask: Ask) -> None:
         event_id=new_id(),
         drawn_at=ms_of(post_id),
         tolerance_ms=TOLERANCE_MS,
+        large_audience=LARGE_AUDIENCE,
     )
     if not rows:
         raise RuntimeError("nothing was published")

@@ -23,6 +23,9 @@ from graph.queries import load
 CREATE = load("posts/create")
 REFUSAL = load("posts/refusal")
 
+LARGE_AUDIENCE = 100_000
+"""Followers above which a post's fan-out has a queue of its own: nobody waits behind it."""
+
 TOLERANCE_MS = 5_000
 """How far a host's clock may be from the graph's to publish, in milliseconds."""
 
@@ -52,6 +55,7 @@ class Publishing:
                 photo_ids=photo_ids,
                 drawn_at=ms_of(fields["post_id"]),
                 tolerance_ms=TOLERANCE_MS,
+                large_audience=LARGE_AUDIENCE,
                 key_life_ms=KEY_LIFE_MS,
                 **fields,
             )
@@ -83,8 +87,9 @@ class Publishing:
         raise refusal(rows[0], photo_ids, drawn_at=ms_of(fields["post_id"]))
 
     def _created_before(self, fields: dict[str, Any]) -> Event | None:
-        """The event of a first try that had been committed after all.
+        """The event of a first try that had been committed after all, to be rung for.
 
+        Its kind is taken for the usual one: whoever is rung does what the event itself says.
         Raises KeyTakenError where the key belongs to another post.
         """
         used = self._keys.by_key(fields["author_id"], fields["key"])

@@ -14,6 +14,7 @@
 // $event_id:      integer, new
 // $drawn_at:      integer, Unix milliseconds at which the post's id was drawn
 // $tolerance_ms:  integer, how far that may be from the graph's clock
+// $large_audience: integer, followers above which the event is of the kind that has its own queue
 // returns:        event
 // index:          User(id); Photo(id)
 // expands:        what shows or showed each photo
@@ -41,7 +42,12 @@ CREATE (author)-[:POSTED]->(post:Post {
   coordinates: point({latitude: $latitude, longitude: $longitude}), created_at: timestamp()
 })
 CREATE (event:Event {
-  id: $event_id, kind: 'post-published', shard: $event_id % 16, subject_id: $post_id,
+  id: $event_id,
+  kind: CASE
+    WHEN COUNT { (author)<-[:FOLLOWS]-() } > $large_audience THEN 'post-published-widely'
+    ELSE 'post-published'
+  END,
+  shard: $event_id % 16, subject_id: $post_id,
   author_id: $author_id, cursor: -2, epoch: 0, attempts: 0,
   due_at: timestamp(), rung_at: timestamp()
 })

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graph import Graph
+from graph import Graph, publishing
 from graph.errors import (
     ClockOffError,
     KeyInFlightError,
@@ -59,6 +59,17 @@ def test_a_post_exists_with_its_photos_in_order_its_key_and_its_event(
     assert (used.result_id, used.fingerprint) == (post.id, "f")
     assert counted(make, author.id) == {"posts": 1, "shown": 3, "keys": 1, "events": 1}
     assert graph.events.claim(event.id, 0)
+
+
+def test_a_post_that_very_many_follow_owes_a_fan_out_of_its_own_kind(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "LARGE_AUDIENCE", 1)
+    author, *followers = make.users(3)
+    make.follow(followers[0].id, author.id)
+    assert make.post_and_event(author.id).kind == "post-published"
+    make.follow(followers[1].id, author.id)
+    assert make.post_and_event(author.id).kind == "post-published-widely"
 
 
 def test_a_place_may_have_no_coordinates_and_a_post_no_place(graph: Graph, make: Maker) -> None:
