@@ -54,6 +54,16 @@ class Kept:
         self.used_at = time.monotonic()
         return replies
 
+    def quiet(self) -> bool:
+        """Whether the server has neither hung up nor sent what nobody asked for."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def _receive(self) -> None:
         count = self._socket.recv_into(self._buffer)
         if not count:
@@ -100,7 +110,7 @@ class KeptConnections:
                 kept = self._idle.pop()  # the last one used
             except IndexError:
                 break
-            if time.monotonic() - kept.used_at < LOOK_SECONDS:
+            if time.monotonic() - kept.used_at < LOOK_SECONDS or kept.quiet():
                 return kept
             self._drop(kept)
         return Kept(self._take(), self._timeout_seconds)
