@@ -1,5 +1,5 @@
 // cypher/events/due.cypher: a shard's events of some kinds that are due and have not been rung for a lease,
-// longest due first, marked as rung now. Two sweepers may both get one: a claim decides.
+// longest due first, marked as rung now: of several sweepers one gets it.
 // $shard:    integer, 0 to 15
 // $kinds:    list of texts
 // $lease_ms: integer, milliseconds
@@ -15,5 +15,9 @@ WHERE event.shard = $shard
 WITH event
 ORDER BY event.shard, event.due_at
 LIMIT $limit
+SET event.locked = true
+REMOVE event.locked
+WITH event
+WHERE event.rung_at <= timestamp() - $lease_ms
 SET event.rung_at = timestamp()
 RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

@@ -152,3 +152,14 @@ def test_an_event_that_waits_is_counted_apart(graph: Graph, make: Maker) -> None
     assert graph.events.counts()["waiting"] >= 1
     assert before >= 0
     assert not rung(graph, event)
+
+
+def test_of_eight_sweepers_at_once_one_is_given_an_event(graph: Graph, make: Maker) -> None:
+    for _ in range(10):
+        ana, ben = make.users(2)
+        event = make.follow(ana.id, ben.id)
+        assert event
+        make.due_now(event.id)
+        outcomes = together(*[partial(rung, graph, event)] * 8)
+        assert not errors(outcomes)
+        assert sum(map(bool, outcomes)) == 1
