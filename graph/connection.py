@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import neo4j
-from environs import Env
+from environs import Env, validate
 from neo4j.exceptions import ConstraintError, DriverError, Neo4jError, ServiceUnavailable
 
 from graph.circuit import Circuit
@@ -78,16 +78,19 @@ class GraphSettings:
     password: str = field(repr=False)
     database: str
     max_connections: int = 32
+    large_audience: int = 100_000
+    """Followers above which a post's fan-out has a queue of its own: nobody waits behind it."""
 
     @classmethod
     def from_env(cls, env: Env) -> Self:
-        """The settings from NEO4J_*."""
+        """The settings from NEO4J_* and LARGE_AUDIENCE."""
         return cls(
             uri=env.str("NEO4J_URI"),
             user=env.str("NEO4J_USER", "neo4j"),
             password=env.str("NEO4J_PASSWORD"),
             database=env.str("NEO4J_DATABASE", "neo4j"),
             max_connections=env.int("NEO4J_MAX_CONNECTIONS", 32),
+            large_audience=env.int("LARGE_AUDIENCE", 100_000, validate=validate.Range(1)),
         )
 
 
@@ -107,7 +110,8 @@ class Connection:
     """
 
     def __init__(self, settings: GraphSettings, *, circuit: bool = False) -> None:
-        self._settings, self._database = settings, settings.database
+        self.settings = settings
+        self._database = settings.database
         self._driver, connections = open_driver(
             settings.uri,
             (settings.user, settings.password),
@@ -218,8 +222,8 @@ class Connection:
     def _probe(self) -> bool:
         """Whether the graph answers a new connection; bounded, whatever the others wait for."""
         driver, _ = open_driver(
-            self._settings.uri,
-            (self._settings.user, self._settings.password),
+            self.settings.uri,
+            (self.settings.user, self.settings.password),
             max_connections=1,
             answer_seconds=PING_SECONDS,
         )

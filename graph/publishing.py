@@ -23,9 +23,6 @@ from graph.queries import load
 CREATE = load("posts/create")
 REFUSAL = load("posts/refusal")
 
-LARGE_AUDIENCE = 100_000
-"""Followers above which a post's fan-out has a queue of its own: nobody waits behind it."""
-
 TOLERANCE_MS = 5_000
 """How far a host's clock may be from the graph's to publish, in milliseconds."""
 
@@ -55,7 +52,7 @@ class Publishing:
                 photo_ids=photo_ids,
                 drawn_at=ms_of(fields["post_id"]),
                 tolerance_ms=TOLERANCE_MS,
-                large_audience=LARGE_AUDIENCE,
+                large_audience=self._connection.settings.large_audience,
                 key_life_ms=KEY_LIFE_MS,
                 **fields,
             )

@@ -29,6 +29,8 @@ from tests.drill.world import World, populate
 WATCHERS = 3
 CAP, SLACK = 60, 20
 """Short timelines: feeds go on into the graph after few posts."""
+LARGE_AUDIENCE = 7
+"""Some posts take the way of those that very many follow."""
 PHOTOS_A_SECOND = 0.7
 """More than one client posts."""
 CONTROL_DRAIN_SECONDS = 20.0
@@ -66,7 +68,11 @@ def drill(
     control: "sweeper" goes without it, "drop" has timelines stand when somebody leaves: both (or
     "sweeper,drop") must show violations, or the check cannot be believed.
     """
-    extra = {"TIMELINE_CAP": str(CAP), "TIMELINE_SLACK": str(SLACK)}
+    extra = {
+        "TIMELINE_CAP": str(CAP),
+        "TIMELINE_SLACK": str(SLACK),
+        "LARGE_AUDIENCE": str(LARGE_AUDIENCE),
+    }
     if "drop" in control:
         extra["PYTHONPATH"] = str(SABOTAGE)
     heard("stage", 0.0)

@@ -20,7 +20,7 @@ Facts = dict[str, Any]
 Apply = Callable[[DrillStage, random.Random], AbstractContextManager[Facts]]
 """Begins on entry and ends on leaving; what it did may be added to until then."""
 
-FANOUTS = ("fanout", "fanout-2")
+FANOUTS = ("fanout", "fanout-2", "fanout-large")
 USERS = {
     "neo4j": (*APIS, *FANOUTS, "timelines", "removal", "sweeper"),
     "queue": (*APIS, *FANOUTS, "timelines", "removal", "sweeper"),

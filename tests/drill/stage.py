@@ -38,6 +38,7 @@ APIS = ("api-1", "api-2")
 WORKERS = {
     "fanout": "fanout",
     "fanout-2": "fanout",
+    "fanout-large": "fanout-large",
     "timelines": "timelines",
     "removal": "removal",
     "photos": "photos",

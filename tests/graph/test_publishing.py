@@ -1,10 +1,11 @@
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from graph import Graph, publishing
+from graph import Graph
 from graph.errors import (
     ClockOffError,
     KeyInFlightError,
@@ -62,9 +63,10 @@ def test_a_post_exists_with_its_photos_in_order_its_key_and_its_event(
 
 
 def test_a_post_that_very_many_follow_owes_a_fan_out_of_its_own_kind(
-    make: Maker, monkeypatch: pytest.MonkeyPatch
+    graph: Graph, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "LARGE_AUDIENCE", 1)
+    few = replace(graph.connection.settings, large_audience=1)
+    monkeypatch.setattr(graph.connection, "settings", few)
     author, *followers = make.users(3)
     make.follow(followers[0].id, author.id)
     assert make.post_and_event(author.id).kind == "post-published"
