@@ -72,6 +72,11 @@ class Parser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}  # noqa: RUF012 - webargs's own
 
+    def use_args(self, argmap: Any, *args: Any, **kwargs: Any) -> Any:
+        """As webargs has it; but a schema is made once a view: each costs a copy of its fields."""
+        made = argmap() if isinstance(argmap, type) else argmap
+        return super().use_args(made, *args, **kwargs)
+
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - webargs's signature
         """The body. Raises MalformedJsonError."""
         data = req.get_data()

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from storage.buffers import pack
 from storage.connections import Server
-from storage.scripts import source
+from storage.scripts import Script
+
+FILL = Script("fill")
 
 CLAIM_MS = 5_000
 """How long a reader has before another may claim too."""
@@ -22,29 +24,23 @@ class Claims:
 
     def __init__(self, cache: Server) -> None:
         self._cache = cache
-        self._fill = cache.client.register_script(source("fill"))
-        self._fill_script = source("fill").encode()
 
     def claim(self, key: str) -> str | None:
         """A token to fill `key` with, taken before reading; None where something stands."""
-        token = _token()
-        with self._cache.guard():
-            return token if self._cache.client.set(key, token, nx=True, px=CLAIM_MS) else None
+        return self.claim_many([key]).get(key)
 
     def fill(self, key: str, token: str, value: bytes, ttl_seconds: int) -> bool:
         """Whether the claim still stood, and `value` now stands in its place."""
-        with self._cache.guard():
-            return bool(self._fill(keys=[key], args=[token, value, ttl_seconds]))
+        return bool(self.fill_many({key: value}, {key: token}, ttl_seconds))
 
     def claim_many(self, keys: Sequence[str]) -> dict[str, str]:
         """A token for each key where nothing stands, all claimed in one round trip."""
-        tokens = {key: _token() for key in keys}
+        tokens = {key: claim_token() for key in keys}
         commands = [
             pack(b"SET", key.encode(), token.encode(), b"NX", b"PX", CLAIM_MS)
             for key, token in tokens.items()
         ]
-        with self._cache.wire() as wire:
-            taken = wire.ask(commands)
+        taken = self._cache.ask(commands)
         return {key: tokens[key] for key, done in zip(tokens, taken, strict=True) if done}
 
     def fill_many(
@@ -52,23 +48,15 @@ class Claims:
     ) -> set[str]:
         """The keys whose claim still stood and that now hold their value, in one round trip."""
         commands = [
-            pack(
-                b"EVAL",
-                self._fill_script,
-                1,
-                key.encode(),
-                tokens[key].encode(),
-                value,
-                ttl_seconds,
-            )
+            FILL.call([key.encode()], [tokens[key].encode(), value, ttl_seconds])
             for key, value in values.items()
         ]
-        with self._cache.wire() as wire:
-            filled = wire.ask(commands)
+        filled = self._cache.ask(commands, FILL)
         return {key for key, done in zip(values, filled, strict=True) if done}
 
 
-def _token() -> str:
+def claim_token() -> str:
+    """A new token, never given before."""
     return CLAIM_MARK.decode() + secrets.token_urlsafe(12)
 
 

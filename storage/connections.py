@@ -1,19 +1,22 @@
 """StorageSettings, and how a Redis server is reached: a time-out on every wait, no retries."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import redis
 from environs import Env, validate
 from redis.backoff import NoBackoff
 from redis.connection import Connection
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 from storage.buffers import Wire
 from storage.circuit import Circuit
+from storage.errors import StorageUnavailableError
 from storage.kept import KeptConnections
+from storage.scripts import Script
 
 TIMEOUT_SECONDS = 0.5
 """For connecting, and for each wait for bytes."""
@@ -102,6 +105,22 @@ class Server:
                     connection.disconnect()  # type: ignore[no-untyped-call]
             finally:
                 self._buffer_pool.release(connection)
+
+    def ask(self, commands: Sequence[bytes], *scripts: Script) -> list[Any]:
+        """The replies to packed commands, sent together; raises the first error among them.
+
+        For what may fail or be repeated: a connection that was cut within the last moment fails its
+        caller. Scripts that the server lacks are loaded. Raises StorageUnavailableError,
+        StorageRefusedError.
+        """
+        buffer = b"".join(commands)
+        try:
+            return self.kept.ask(buffer, len(commands))
+        except StorageUnavailableError as error:
+            if not scripts or not isinstance(error.__cause__, NoScriptError):
+                raise
+        self.kept.ask(b"".join([script.load() for script in scripts]), len(scripts))
+        return self.kept.ask(buffer, len(commands))
 
     def ping(self) -> None:
         """Returns if the server answers now, whatever the circuit thinks; else raises as others."""

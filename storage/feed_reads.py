@@ -1,13 +1,10 @@
 """All that a feed request needs of the cache in one round trip: who asks, how often, the page."""
 
-from typing import Any, NamedTuple
-
-from redis.exceptions import NoScriptError
+from typing import NamedTuple
 
 from storage import window_reads
 from storage.buffers import pack
 from storage.connections import Server
-from storage.errors import StorageError
 from storage.limits import Policy, Taken, limit_key, taken_of
 from storage.pushing import TIMELINE_KEY
 from storage.scripts import Script
@@ -43,7 +40,6 @@ class FeedReads:
     """Reads for the feed's front, each counted under a policy. Raises StorageUnavailableError."""
 
     def __init__(self, cache: Server, policy: Policy) -> None:
-        self._kept = cache.kept
         self._cache = cache
         self._policy = policy
         self._admit = _template(policy)
@@ -58,25 +54,16 @@ class FeedReads:
         limit = limit_key(self._policy, str(user_id)).encode()
         admit = self._admit % (asked.session_id, limit, user_id, len(known), known)
         if before is None:
-            counted, found = self._ask(admit + window_reads.newest(user_id, asked.limit))
+            commands = [admit, window_reads.newest(user_id, asked.limit)]
+            counted, found = self._cache.ask(commands, ADMIT)
             window = window_reads.read_newest(found)
         else:
-            counted, found = self._ask(admit + window_reads.below(user_id, before, asked.limit))
+            commands = [admit, window_reads.below(user_id, before, asked.limit)]
+            counted, found = self._cache.ask(commands, ADMIT, BELOW)
             window = window_reads.read_below(found)
         expires_at, used, left_ms = counted
         taken = taken_of(self._policy, used, left_ms)
         return FeedRead(int(expires_at) if expires_at else None, taken, window)
-
-    def _ask(self, buffer: bytes) -> list[Any]:
-        """Two replies; a server that does not know the scripts yet is told them."""
-        try:
-            return self._kept.ask(buffer, 2)
-        except StorageError as error:
-            if not isinstance(error.__cause__, NoScriptError):
-                raise
-        with self._cache.wire() as wire:
-            wire.ask([ADMIT.load(), BELOW.load()])
-        return self._kept.ask(buffer, 2)
 
 
 def _template(policy: Policy) -> bytes:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from storage.connections import Server
 from storage.failing import failing_open
-from storage.scripts import source
+from storage.scripts import Script
+
+TAKE = Script("take")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +37,12 @@ class Limits:
 
     def __init__(self, cache: Server) -> None:
         self._cache = cache
-        self._take = cache.client.register_script(source("take"))
 
     @failing_open("limit", _allowed)
     def take(self, policy: Policy, subject: str) -> Taken:
         """One more use of `policy` by `subject`: an account, an address, whatever names it."""
-        with self._cache.guard():
-            key = limit_key(policy, subject)
-            used, left_ms = self._take(keys=[key], args=[policy.window_seconds])
+        key = limit_key(policy, subject).encode()
+        [(used, left_ms)] = self._cache.ask([TAKE.call([key], [policy.window_seconds])], TAKE)
         return taken_of(policy, used, left_ms)
 
 

@@ -6,15 +6,15 @@ would have to create it where it is missing, where a claim may just be under way
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
-
-import redis
 
 from storage.claims import Claims
 from storage.connections import Server
 from storage.pushing import timeline_key
-from storage.scripts import source
+from storage.scripts import Script
+from storage.window_reads import TIMELINE_TTL_SECONDS
 from storage.windows import DISORDER
+
+UNREAD = Script("unread")
 
 COPY_TTL_SECONDS = 30 * 86_400
 """As long as a timeline lives on: whoever comes back later is answered by the graph."""
@@ -47,20 +47,17 @@ class Positions:
     def __init__(self, cache: Server, claims: Claims) -> None:
         self._cache = cache
         self._claims = claims
-        self._unread = cache.client.register_script(source("unread"))
 
     def tail(self, user_id: int, *, most: int, position: int | None = None) -> Tail:
         """What the list says above `position`, or above the copy's, in one round trip.
 
-        Nothing where the server refuses a script to read what it does not declare: a cluster.
+        A list that is asked for lives on, as one whose pages are read.
         """
-        arguments: list[str | int] = ["" if position is None else position, DISORDER, most, user_id]
-        try:
-            with self._cache.guard():
-                flat = self._unread(keys=[_key(user_id), timeline_key(user_id)], args=arguments)
-        except redis.ResponseError:
-            return Tail(position=position, authors={})
-        return _tail(cast("list[bytes]", flat))
+        keys = [_key(user_id).encode(), timeline_key(user_id)]
+        above = b"" if position is None else position
+        arguments = [above, DISORDER, most, user_id, TIMELINE_TTL_SECONDS]
+        [flat] = self._cache.ask([UNREAD.call(keys, arguments)], UNREAD)
+        return _tail(flat)
 
     def claim(self, user_id: int) -> str | None:
         """A token for `fill`, to be taken before the graph is read; None where something stands."""

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import Self
 
+from storage.buffers import pack
 from storage.claims import Claims, unclaimed
 from storage.connections import Server
 
@@ -45,9 +46,8 @@ class SessionCopies:
 
     def read(self, session_id: int) -> SessionCopy | None:
         """The copy, expired or not, or None: then the graph is asked."""
-        with self._cache.guard():
-            value = self._cache.client.get(copy_key(session_id))
-        copy = unclaimed(cast("bytes | None", value))
+        [value] = self._cache.ask([pack(b"GET", copy_key(session_id).encode())])
+        copy = unclaimed(value)
         return None if copy is None else SessionCopy.from_bytes(copy)
 
     def claim(self, session_id: int) -> str | None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import redis
 
 from storage import window_reads
-from storage.buffers import Wire, pack
+from storage.buffers import pack
 from storage.claims import unclaimed
 from storage.connections import Server
-from storage.errors import StorageUnavailableError
+from storage.errors import StorageError, StorageUnavailableError
 from storage.pushing import Push, timeline_key
-from storage.scripts import ask, source
+from storage.scripts import source
 from storage.window_reads import TIMELINE_TTL_SECONDS
 from storage.windows import ABOVE_NOTHING, EXTRA, Window
 
@@ -121,54 +121,50 @@ class Timelines:
 
         The list lives on from now.
         """
-        with self._cache.wire() as wire:
-            try:
-                asked = [window_reads.lives_on(user_id), window_reads.newest(user_id, limit)]
-                return window_reads.read_newest(wire.ask(asked)[1])
-            except redis.ResponseError:
-                return _newest_in_two(wire, user_id, limit)
+        asked = [window_reads.lives_on(user_id), window_reads.newest(user_id, limit)]
+        try:
+            return window_reads.read_newest(self._cache.ask(asked)[1])
+        except StorageError as error:
+            if not isinstance(error.__cause__, redis.ResponseError):
+                raise
+            return self._newest_in_two(user_id, limit)
 
     def window_below(self, user_id: int, before: int, limit: int) -> Window:
         """The entries around a cursor's place, likewise; none where the list does not have its id.
 
         None either where SORT … GET is refused: the whole list says the same in two round trips.
         """
-        with self._cache.wire() as wire:
-            try:
-                asked = [
-                    window_reads.lives_on(user_id),
-                    window_reads.below(user_id, before, limit),
-                ]
-                return window_reads.read_below(ask(wire, asked, window_reads.BELOW)[1])
-            except redis.ResponseError:
-                return Window([], [])
+        asked = [window_reads.lives_on(user_id), window_reads.below(user_id, before, limit)]
+        try:
+            return window_reads.read_below(self._cache.ask(asked, window_reads.BELOW)[1])
+        except StorageError as error:
+            if not isinstance(error.__cause__, redis.ResponseError):
+                raise
+            return Window([], [])
 
     def whole(self, user_id: int) -> list[int]:
         """The whole list as it lies, sentinel first; empty where there is none."""
-        with self._cache.wire() as wire:
-            [entries] = wire.ask([pack(b"LRANGE", timeline_key(user_id), 0, -1)])
+        [entries] = self._cache.ask([pack(b"LRANGE", timeline_key(user_id), 0, -1)])
         return list(map(int, entries))
 
     def listings(self, user_ids: Sequence[int]) -> dict[int, Listing]:
         """Every user's list as it lies, read together without letting it live on."""
         keys = [timeline_key(user_id) for user_id in user_ids]
-        with self._cache.wire() as wire:
-            replies = wire.ask([pack(b"LRANGE", key, 0, -1) for key in keys])
-            lives = wire.ask([pack(b"TTL", key) for key in keys])
+        replies = self._cache.ask([pack(b"LRANGE", key, 0, -1) for key in keys])
+        lives = self._cache.ask([pack(b"TTL", key) for key in keys])
         return {
             user_id: Listing(entries=list(map(int, entries)), expires=seconds != NO_EXPIRY)
             for user_id, entries, seconds in zip(user_ids, replies, lives, strict=True)
         }
 
-
-def _newest_in_two(wire: Wire, user_id: int, limit: int) -> Window:
-    """The same in two round trips, where SORT … GET is refused: a cluster, a user of few rights."""
-    [entries] = wire.ask([pack(b"LRANGE", timeline_key(user_id), -limit - EXTRA, -1)])
-    entries.reverse()
-    if not entries:
-        return Window([], [])
-    bodies = wire.ask([pack(b"GET", b"p:" + entry) for entry in entries])
-    return Window(list(map(int, entries)), [unclaimed(body) for body in bodies])
+    def _newest_in_two(self, user_id: int, limit: int) -> Window:
+        """The window in two round trips, where SORT … GET is refused: in a cluster, say."""
+        [entries] = self._cache.ask([pack(b"LRANGE", timeline_key(user_id), -limit - EXTRA, -1)])
+        entries.reverse()
+        if not entries:
+            return Window([], [])
+        bodies = self._cache.ask([pack(b"GET", b"p:" + entry) for entry in entries])
+        return Window(list(map(int, entries)), [unclaimed(body) for body in bodies])
 
 
 def _lock_key(user_id: int) -> bytes:

@@ -3,11 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from redis.exceptions import NoScriptError
-
-from storage.buffers import Wire, pack
+from storage.buffers import pack
 
 
 def source(name: str) -> str:
@@ -23,18 +20,9 @@ class Script:
         self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest().encode()
 
     def call(self, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> bytes:
-        """The packed command. Raised for, where the server does not know it: see ask()."""
+        """The packed command. See Server.ask() for a server that does not know it."""
         return pack(b"EVALSHA", self._digest, len(keys), *keys, *arguments)
 
     def load(self) -> bytes:
         """The packed command that makes it known to the server until that restarts."""
         return pack(b"SCRIPT", b"LOAD", self._text)
-
-
-def ask(wire: Wire, commands: Sequence[bytes], *scripts: Script) -> list[Any]:
-    """The replies to commands that may be repeated; scripts that the server lacks are loaded."""
-    try:
-        return wire.ask(commands)
-    except NoScriptError:
-        wire.ask([script.load() for script in scripts])
-        return wire.ask(commands)

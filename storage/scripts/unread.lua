@@ -1,7 +1,14 @@
--- What a list says of the posts above a position, read from its tail until no more can matter.
--- KEYS: the position's copy, the list. ARGV: a position or "" to read the copy, T, the most to
--- count, the viewer's id. Returns: position ("" is not known), then entry and author by turns; an
--- author "" is deleted, "?" is unknown, "-" was not looked for. Reads bodies, p:, it does not declare.
+-- unread.lua: what a list says of the posts above a position, read from its tail until no more can
+-- matter, with their authors out of the bodies (p:), which it does not declare.
+-- KEYS[1]: copy of the position (rp:)
+-- KEYS[2]: timeline (tl:)
+-- ARGV[1]: position, or '' to read the copy
+-- ARGV[2]: T, the disorder a list may have, as ids
+-- ARGV[3]: most to count
+-- ARGV[4]: viewer's id
+-- ARGV[5]: seconds the timeline lives
+-- returns: position ('' where it is not known), then entry, author, entry, author …; an author '' is
+--          deleted, '?' unknown, '-' not looked for
 local CHUNK = 32
 local position = ARGV[1]
 if position == '' then
@@ -12,6 +19,7 @@ if not string.match(position, '^%d+$') then
 end
 local above, disorder, most = tonumber(position), tonumber(ARGV[2]), tonumber(ARGV[3])
 local found, seen, unread, newest, oldest = {position}, {}, 0, 0, math.huge
+redis.call('EXPIRE', KEYS[2], ARGV[5])
 
 local function author_of(entry)
   local head = redis.call('GETRANGE', 'p:' .. entry, 0, 80)

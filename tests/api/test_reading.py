@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from flask import Flask
 
 from graph import Graph
 from graph.ids import new_id
@@ -11,6 +12,7 @@ from storage import positions as proving
 from storage.windows import DISORDER
 from tests.api.people import Builders, Person, assert_problem
 from tests.eventually import eventually
+from tests.town import Town
 
 POSITION, UNREAD = "/v1/me/feed/position", "/v1/me/feed/unread"
 
@@ -113,3 +115,71 @@ def test_with_all_in_the_cache_it_is_one_round_trip_after_the_sessions(
     print(seen)
     assert [one.split()[0] for one in seen if "rp:" in one] == ["EVALSHA"]
     assert not any("tl:" in one or " p:" in one for one in seen if "rp:" not in one)
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_over_a_hundred_are_said_to_be_a_hundred_and_more(
+    builders: Builders, storage: Storage, graph: Graph, built: bool
+) -> None:
+    ana, town = builders.new_user(), Town(graph)
+    ben = town.user()
+    town.follow(ana.id, ben)
+    posts = town.old_posts(ben, [new_id() - n * (1 << 24) for n in range(102)])
+    if built:
+        ana.feed()
+        eventually(lambda: len(storage.timelines.whole(ana.id)) == 103)
+        ana.get("/v1/me/feed?limit=100")  # their bodies too
+    assert unread(ana) == (100, True, str(posts[0]))
+    move(ana, posts[-1])
+    assert unread(ana) == (100, True, str(posts[0]))
+    move(ana, posts[-2])
+    assert unread(ana) == (100, False, str(posts[0]))
+    storage.timelines.drop(ana.id)
+    assert unread(ana) == (100, False, str(posts[0]))
+
+
+def test_a_list_being_built_is_not_taken_for_the_feed(builders: Builders, storage: Storage) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    posts = [builders.publish(ben)["id"] for _ in range(2)]
+    ana.feed()
+    eventually(lambda: len(storage.timelines.whole(ana.id)) == 3)
+    storage.timelines.drop(ana.id)
+    assert storage.timelines.begin(ana.id)
+    storage.timelines.push([ana.id], int(posts[1]), read_at=0)
+    assert unread(ana) == (2, False, posts[1])
+
+
+def test_who_only_counts_keeps_their_list(builders: Builders, storage: Storage) -> None:
+    ana = builders.new_user()
+    ana.feed()
+    eventually(lambda: storage.timelines.whole(ana.id) == [0])
+    key = f"tl:{ana.id:014x}"
+    storage.cache.client.expire(key, 100)
+    unread(ana)
+    assert storage.cache.client.ttl(key) > 100
+
+
+def test_without_the_cache_the_graph_counts_and_the_answer_says_so(
+    builders: Builders, app_without_cache: Flask
+) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    post = builders.publish(ben)["id"]
+    answer = ana.on(app_without_cache).get(UNREAD)
+    assert answer.status_code == 200
+    assert answer.headers["Photofeed-Degraded"] == "cache"
+    assert answer.json == {"count": 1, "capped": False, "newest_id": post}
+
+
+def test_a_position_refused_for_want_of_the_cache_is_set_by_the_same_request(
+    builders: Builders, app_without_cache: Flask
+) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    post = builders.publish(ben)["id"]
+    assert unread(ana) == (1, False, post)
+    answer = ana.on(app_without_cache).put(POSITION, json={"post_id": post})
+    assert_problem(answer, 503, "cache-unavailable")
+    move(ana, post)
+    assert unread(ana) == (0, False, post)
