@@ -36,7 +36,7 @@ def publish(stage: Stage, bare: Bare, author: int) -> Event:
     author_id = stage.town.user_id(author)
     [photo_id] = ready_photos(bare, [author_id])
     post_id = new_id()
-    event = stage.graph.posts.create(
+    created = stage.graph.posts.create(
         post_id=post_id,
         author_id=author_id,
         photo_ids=[photo_id],
@@ -47,7 +47,7 @@ def publish(stage: Stage, bare: Bare, author: int) -> Event:
         event_id=new_id(),
     )
     stage.note(author, [post_id])
-    return event
+    return created.event
 
 
 def fan_out(stage: Stage, event: Event) -> float:

@@ -67,6 +67,14 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedPost:
+    """A new post and its event; `post` None where an earlier try had committed it after all."""
+
+    event: Event
+    post: Post | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPull:
     """Ids of a feed, newest first; `held` while the viewer is leaving somebody."""
 
@@ -123,14 +131,14 @@ class Posts:
         key: str,
         fingerprint: str,
         event_id: int,
-    ) -> Event:
-        """The event of a new post: key, post, photos and event exist together, or none of them.
+    ) -> CreatedPost:
+        """A new post and its event: key, post, photos and event exist together, or none of them.
 
         Raises KeyTakenError; KeyInFlightError after 2 s of waiting for another post with this key
         or these photos; PhotoPostedError; PhotosNotPostableError; ClockOffError when the id was
         drawn more than 5 s from the graph's clock; NotFoundError (no such active user).
         """
-        return self._publishing.create(
+        event, row = self._publishing.create(
             post_id=post_id,
             author_id=author_id,
             photo_ids=photo_ids,
@@ -142,6 +150,7 @@ class Posts:
             fingerprint=fingerprint,
             event_id=event_id,
         )
+        return CreatedPost(event=event, post=_post_of(row) if row else None)
 
     def by_id(self, post_id: int, *, viewer_id: int) -> Post:
         """A post of an author whom the viewer may see. Raises NotFoundError.

@@ -20,6 +20,9 @@ from graph.ids import ms_of, new_id
 from graph.keyed import TRIES, write_keyed
 from graph.queries import load
 
+Row = dict[str, Any]
+"""A post as posts/many gives it."""
+
 CREATE = load("posts/create")
 REFUSAL = load("posts/refusal")
 
@@ -34,17 +37,19 @@ class Publishing:
         self._connection = connection
         self._keys = keys
 
-    def create(self, *, photo_ids: Sequence[int], **fields: Any) -> Event:
-        """The event of the new post. See Posts.create()."""
+    def create(self, *, photo_ids: Sequence[int], **fields: Any) -> tuple[Event, Row | None]:
+        """The event of the new post, and the post where this very try made it.
+
+        See Posts.create().
+        """
         for _ in range(TRIES):
-            event = self._try(photo_ids=list(photo_ids), **fields)
-            if event:
-                return event
+            if made := self._try(photo_ids=list(photo_ids), **fields):
+                return made
             fields["event_id"] = new_id()
         raise IdTakenError(fields["post_id"])
 
-    def _try(self, *, photo_ids: list[int], **fields: Any) -> Event | None:
-        """The event; None if another try with another event id may go through."""
+    def _try(self, *, photo_ids: list[int], **fields: Any) -> tuple[Event, Row | None] | None:
+        """What was made; None if another try with another event id may go through."""
         try:
             rows = write_keyed(
                 self._connection,
@@ -59,14 +64,14 @@ class Publishing:
         except ConstraintViolatedError as error:
             return self._after_violation(error, photo_ids, fields)
         if rows:
-            return Event(**rows[0]["event"])
+            return Event(**rows[0]["event"]), rows[0]
         return self._after_nothing(photo_ids, fields)
 
     def _after_violation(
         self, error: ConstraintViolatedError, photo_ids: list[int], fields: dict[str, Any]
-    ) -> Event | None:
+    ) -> tuple[Event, None] | None:
         if event := self._created_before(fields):
-            return event
+            return event, None
         if error.of == "IdempotencyKey":
             self._keys.free(fields["author_id"], fields["key"])
             return None
@@ -76,10 +81,10 @@ class Publishing:
             return self._after_nothing(photo_ids, fields)
         raise IdTakenError(fields["post_id"]) from error
 
-    def _after_nothing(self, photo_ids: list[int], fields: dict[str, Any]) -> Event:
+    def _after_nothing(self, photo_ids: list[int], fields: dict[str, Any]) -> tuple[Event, None]:
         """Raise why nothing was created; or return the event, if an earlier try had done it."""
         if event := self._created_before(fields):
-            return event
+            return event, None
         rows = self._connection.read(REFUSAL, author_id=fields["author_id"], photo_ids=photo_ids)
         raise refusal(rows[0], photo_ids, drawn_at=ms_of(fields["post_id"]))
 

@@ -95,7 +95,7 @@ class Town:
     def post(self, author_id: int, *, post_id: int | None = None) -> tuple[int, Event]:
         """A post with one photo, committed with its event; nobody has been told of it."""
         post_id = post_id or new_id()
-        event = self.graph.posts.create(
+        created = self.graph.posts.create(
             post_id=post_id,
             author_id=author_id,
             photo_ids=[self.photo(author_id)],
@@ -105,7 +105,7 @@ class Town:
             fingerprint="",
             event_id=new_id(),
         )
-        return post_id, event
+        return post_id, created.event
 
     def old_posts(self, author_id: int, post_ids: Sequence[int]) -> list[int]:
         """Posts of any age by their ids, each with a photo, their events long done."""

@@ -1,15 +1,24 @@
 """The bodies of posts, from the cache or from the graph.
 
 A missing body is claimed, read from the graph and written only if the claim still stands: a post
-deleted in between has taken the claim away, so it is not revived.
+deleted in between has taken the claim away, so it is not revived. Who finds it claimed by another
+waits a moment for what that one writes: however many want a body, the graph is asked once. They
+look into the cache again and do not share the other's reading, which may have begun before they
+did.
 """
 
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from graph import Graph
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from workers.rendering import render
+
+LOOK_AGAIN_SECONDS = (0.005, 0.01, 0.02, 0.04)
+"""How long a body that another is filling is waited for, look by look: some 5 ms are usual. Whoever
+has claimed it may have died, so then the graph is asked."""
 
 
 def bodies_of(
@@ -47,27 +56,46 @@ def _look_up(
 
 
 def _fill(graph: Graph, storage: Storage, post_ids: list[int]) -> dict[int, bytes]:
-    tokens = _claim(storage, post_ids)  # first the marks, then the reading
+    try:
+        tokens = storage.bodies.claim_many(post_ids)  # first the marks, then the reading
+    except StorageUnavailableError:
+        return _made(graph, storage, post_ids, {})
+    bodies = _made(graph, storage, list(tokens), tokens) if tokens else {}
+    claimed = [post_id for post_id in post_ids if post_id not in tokens]
+    bodies.update(_filled_by_others(storage, claimed))
+    if left := [post_id for post_id in claimed if post_id not in bodies]:
+        bodies.update(_made(graph, storage, left, {}))
+    return bodies
+
+
+def _filled_by_others(storage: Storage, post_ids: list[int]) -> dict[int, bytes]:
+    """Those of the bodies that come to stand in the cache within a moment."""
+    bodies: dict[int, bytes] = {}
+    for seconds in LOOK_AGAIN_SECONDS if post_ids else ():
+        time.sleep(seconds)
+        left = [post_id for post_id in post_ids if post_id not in bodies]
+        looked = _look_up(storage, left, {})
+        bodies.update({post_id: body for post_id, body in looked.items() if body is not None})
+        if len(bodies) == len(post_ids):
+            break
+    return bodies
+
+
+def _made(
+    graph: Graph, storage: Storage, post_ids: list[int], tokens: Mapping[int, str]
+) -> dict[int, bytes]:
+    """Bodies as the graph has them now, written where a token still stands."""
     posts = graph.posts.many(post_ids)
     bodies = {
         post_id: render(posts[post_id], storage) if post_id in posts else b""
         for post_id in post_ids
     }
-    _write(storage, {post_id: bodies[post_id] for post_id in tokens}, tokens)
+    if tokens:
+        _write(storage, bodies, tokens)
     return bodies
-
-
-def _claim(storage: Storage, post_ids: list[int]) -> dict[int, str]:
-    """A token for each post that nobody else is filling."""
-    try:
-        return storage.bodies.claim_many(post_ids)
-    except StorageUnavailableError:
-        return {}
 
 
 def _write(storage: Storage, bodies: Mapping[int, bytes], tokens: Mapping[int, str]) -> None:
     """Best effort: a body that is not kept is read from the graph again."""
-    try:
+    with suppress(StorageUnavailableError):
         storage.bodies.fill_many(bodies, tokens)
-    except StorageUnavailableError:
-        return

@@ -13,7 +13,7 @@ from api.services.errors import (
     PostDeletedError,
 )
 from api.services.events import drawing, ring
-from api.services.mending import drop_timeline
+from api.services.mending import drop_timeline, expect_body, fill_body
 from graph import Graph
 from graph.errors import (
     KeyInFlightError,
@@ -22,12 +22,13 @@ from graph.errors import (
     PhotoPostedError,
     PhotosNotPostableError,
 )
-from graph.events import Event
 from graph.ids import new_id
-from graph.posts import Location
+from graph.posts import CreatedPost, Location
 from storage import Storage
+from storage.bodies import Expected
 from workers.bodies import bodies_of
 from workers.fanout import push_to_author
+from workers.rendering import render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,29 +54,41 @@ class Published:
     replayed: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Committed:
+    """A post that the graph has, and whose body the cache may have been told to expect."""
+
+    post_id: int
+    expected: Expected | None
+    created: CreatedPost
+
+
 def publish(graph: Graph, storage: Storage, draft: Draft, *, author_id: int, key: str) -> Published:
     """The author's new post, or the one that the key made before.
 
-    After the commit nothing can undo it: the push and the ring fail open, as the event does both
-    again. Raises PhotosNotReadyError, PhotoFailedError, PhotoAlreadyPostedError, NotFoundError,
-    IdempotencyKeyReusedError, IdempotencyKeyInFlightError, PostDeletedError, ClockOffError.
+    After the commit nothing can undo it: body, push and ring fail open, as readers and the event
+    do them again. Raises PhotosNotReadyError, PhotoFailedError, PhotoAlreadyPostedError,
+    NotFoundError, IdempotencyKeyReusedError, IdempotencyKeyInFlightError, PostDeletedError,
+    ClockOffError.
     """
     try:
-        post_id, event = drawing(lambda: _commit(graph, draft, author_id, key))
+        committed = drawing(lambda: _commit(graph, storage, draft, author_id, key))
     except KeyInFlightError:
         raise IdempotencyKeyInFlightError from None
     except KeyTakenError as taken:
         return _replayed(graph, storage, draft, author_id=author_id, taken=taken)
     except (PhotosNotPostableError, PhotoPostedError) as refusal:
         raise _why_not(draft.photo_ids, refusal) from None
-    push_to_author(storage, author_id, post_id)
-    ring(storage, event)
-    return Published(post_id=post_id, body=_body(graph, storage, post_id), replayed=False)
+    body = _written_through(graph, storage, committed)
+    push_to_author(storage, author_id, committed.post_id)
+    ring(storage, committed.created.event)
+    return Published(post_id=committed.post_id, body=body, replayed=False)
 
 
-def _commit(graph: Graph, draft: Draft, author_id: int, key: str) -> tuple[int, Event]:
+def _commit(graph: Graph, storage: Storage, draft: Draft, author_id: int, key: str) -> _Committed:
     post_id = new_id()
-    event = graph.posts.create(
+    expected = expect_body(storage, post_id, author_id)
+    created = graph.posts.create(
         post_id=post_id,
         author_id=author_id,
         photo_ids=draft.photo_ids,
@@ -85,7 +98,21 @@ def _commit(graph: Graph, draft: Draft, author_id: int, key: str) -> tuple[int, 
         fingerprint=draft.fingerprint,
         event_id=new_id(),
     )
-    return post_id, event
+    return _Committed(post_id=post_id, expected=expected, created=created)
+
+
+def _written_through(graph: Graph, storage: Storage, committed: _Committed) -> bytes:
+    """The new post's body, in the cache before anybody can ask for it.
+
+    Made of what the commit gave back: no second question to the graph.
+    """
+    post = committed.created.post
+    if post is None:
+        return _body(graph, storage, committed.post_id)
+    body = render(post, storage)
+    if committed.expected:
+        fill_body(storage, committed.expected, body)
+    return body
 
 
 def _replayed(

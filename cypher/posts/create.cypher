@@ -1,6 +1,6 @@
 // cypher/posts/create.cypher: a post with its photos, its idempotency key and its event, or nothing.
 // The photos are locked before they are read. No row where the author is not active, the clock is
-// off, or a photo is not the author's, not ready or used.
+// off, or a photo is not the author's, not ready or used. The post comes as posts/many gives it.
 // $post_id:       integer, new
 // $author_id:     integer
 // $photo_ids:     list of integers, 1 to 10
@@ -15,7 +15,7 @@
 // $drawn_at:      integer, Unix milliseconds at which the post's id was drawn
 // $tolerance_ms:  integer, how far that may be from the graph's clock
 // $large_audience: integer, followers above which the event is of the kind that has its own queue
-// returns:        event
+// returns:        event, post, author, photos
 // index:          User(id); Photo(id)
 // expands:        what shows or showed each photo
 MATCH (author:User)
@@ -51,9 +51,17 @@ CREATE (event:Event {
   author_id: $author_id, cursor: -2, epoch: 0, attempts: 0,
   due_at: timestamp(), rung_at: timestamp()
 })
-WITH post, event, shown
+WITH author, post, event, shown
 UNWIND shown AS one
-WITH post, event, one.photo AS photo, one.position AS position
+WITH author, post, event, one.photo AS photo, one.position AS position
 CREATE (post)-[:SHOWS {position: position, photo_id: photo.id}]->(photo)
-WITH DISTINCT event
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+WITH author, post, event, collect(photo {
+    .id, .path, .width, .height, .blurhash, .alt_text, position: position
+  }) AS photos
+RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event,
+  post {
+    .id, .author_id, .caption, .location_name, .created_at,
+    latitude: post.coordinates.latitude, longitude: post.coordinates.longitude
+  } AS post,
+  author {.username, .name} AS author,
+  photos

@@ -236,7 +236,7 @@ def test_a_first_try_that_died_after_its_commit_is_read_at_once_after_the_replay
         caption="",
         location=None,
     )
-    post_id, _ = publishing._commit(graph, committed, ana.id, key)
+    post_id = publishing._commit(graph, storage, committed, ana.id, key).post_id
     assert send_post(ana, draft, key).status_code == 200
     assert ana.feed()[0] == post_id
 

@@ -76,7 +76,7 @@ class Maker:
         } | changes
         if "photo_ids" not in fields:
             fields["photo_ids"] = [self.photo(author_id)]
-        return self._graph.posts.create(author_id=author_id, **fields)
+        return self._graph.posts.create(author_id=author_id, **fields).event
 
     def follow(self, follower_id: int, followee_id: int) -> Event | None:
         return self._graph.follows.create(

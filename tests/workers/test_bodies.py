@@ -1,9 +1,13 @@
 import json
 import time
 
+import pytest
+
+from api.services.deleting import delete_post
 from graph.ids import new_id
 from graph.posts import Location
 from tests.races.stage import Stage
+from workers import bodies
 from workers.bodies import bodies_of
 from workers.rendering import render
 
@@ -93,3 +97,36 @@ def test_a_body_that_another_is_filling_is_answered_and_left_to_them(stage: Stag
     assert bodies_of(stage.graph, stage.storage, [post])[post]
     assert stage.storage.bodies.many([post]) == {post: None}
     assert stage.storage.bodies.fill_many({post: b"theirs"}, {post: token})
+
+
+def test_a_body_that_many_want_at_once_is_asked_of_the_graph_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, _event = stage.town.post(stage.town.user())
+    held = stage.behind_proxies()
+    hold = held.at_query("posts/many", side="answer")
+    first = stage.begin(bodies_of, held.graph, held.storage, [post])
+    hold.wait()
+    asked: list[list[int]] = []
+    monkeypatch.setattr(bodies, "LOOK_AGAIN_SECONDS", (0.01,) * 500)
+    monkeypatch.setattr(stage.graph.posts, "many", asked.append)
+    others = [stage.begin(bodies_of, stage.graph, stage.storage, [post]) for _ in range(6)]
+    hold.release()
+    found = [reading.result(10) for reading in (first, *others)]
+    assert asked == []
+    assert all(one == found[0] and one[post] for one in found)
+
+
+def test_who_waits_for_a_body_gets_no_reading_that_began_before_a_deletion(stage: Stage) -> None:
+    author = stage.town.user()
+    post, _event = stage.town.post(author)
+    held = stage.behind_proxies()
+    hold = held.at_query("posts/many", side="answer")
+    first = stage.begin(bodies_of, held.graph, held.storage, [post])
+    hold.wait()
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    second = stage.begin(bodies_of, stage.graph, stage.storage, [post])
+    assert second.result(10) == {post: b""}
+    hold.release()
+    assert first.result(10)[post], "that reader began before the deletion"
+    assert bodies_of(stage.graph, stage.storage, [post]) == {post: b""}

@@ -57,6 +57,22 @@ def test_a_new_name_shows_on_every_post_of_the_author(
     assert all(b'"Ana"' in body for body in after.values())
 
 
+def test_the_newest_bodies_are_there_again_with_the_new_name_and_the_rest_when_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "RECENT", 2)
+    author = stage.town.user("Old Name")
+    posts = stage.town.old_posts(author, sorted(new_id() for _ in range(4)))
+    bodies_of(stage.graph, stage.storage, posts)
+    _user, event = stage.graph.users.update(author, changes={"name": "Ana"}, event_id=new_id())
+    assert stage.do(event) == "done"
+    cached = stage.storage.bodies.many(posts)
+    assert [cached[post] for post in posts[:2]] == [None, None]
+    for post in posts[2:]:
+        assert b'"name":"Ana"' in (cached[post] or b"")
+    assert all(b"Ana" in body for body in bodies_of(stage.graph, stage.storage, posts).values())
+
+
 def test_a_refresh_that_died_goes_on_below_its_cursor(stage: Stage) -> None:
     author = stage.town.user("Old Name")
     posts = stage.town.old_posts(author, sorted(new_id() for _ in range(4)))
