@@ -46,7 +46,7 @@ class Api(Program):
     def command(self) -> Sequence[str]:
         """One process a core; its threads are kept for 10 minutes with their connections.
 
-        Four requests are worked on at once; the other threads refuse or wait (api/overload.py).
+        Eight requests are worked on at once; the other threads refuse or wait (api/overload.py).
         """
         return [
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),

@@ -76,7 +76,7 @@ class Queues:
         name = QUEUE_OF_KIND[event.kind]
         if self._length(name) >= QUEUE_LIMIT:
             raise StorageUnavailableError("queue", f"{name} is full")
-        with self._server.guard():
+        with self._server.guard(), self._server.client.pipeline() as together:
             self._queues[name].enqueue(
                 JOB,
                 event.id,
@@ -85,7 +85,9 @@ class Queues:
                 failure_ttl=FAILURE_TTL_SECONDS,
                 job_timeout=JOB_TIMEOUT_SECONDS,
                 meta={"request_id": request_id},
+                pipeline=together,  # of its own RQ sends two
             )
+            together.execute()
 
     def depth(self, name: str) -> int:
         """How many jobs wait in a queue. Raises StorageUnavailableError."""

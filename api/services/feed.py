@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 GRAPH_PAGES = 3
 """Pages that one process asks of the graph at once: with all timelines gone, or the graph slow,
-one of its four threads stays for readers whose timelines stand."""
+most of its eight threads stay for readers whose timelines stand."""
 GRAPH_PAGE_SECONDS = 0.5
 """How long a page waits for its turn at the graph: some forty pages where the graph is well, and a
 first one where its plans are being made."""
