@@ -17,8 +17,8 @@ from api.observing import request_id as new_request_id
 from api.problems import CONTENT_TYPE
 
 AT_ONCE = 8
-"""Requests that a process works on: most of their time they wait for a store. With four the feed's pages
-came at four fifths of the rate, and more would only take the core from one another."""
+"""Requests that a process works on: most of their time they wait for a store. With four, pages of
+the feed came at four fifths of the rate; more would only take the core from one another."""
 
 WAIT_SECONDS = 0.5
 """How long a request waits for its turn."""

@@ -22,9 +22,8 @@ from bench.rows import Check, Measured, Row, Sides, Sizes
 from bench.stage import WORKERS, Ours, Stage, stage_of
 from bench.town import Name
 from bench.write_rows import CAPTION
-from storage.queues import JOB, QUEUE_OF_KIND
+from storage.queues import FANOUT, FANOUT_LARGE, JOB
 
-QUEUE = QUEUE_OF_KIND["post-published"]
 NOBODYS_EVENT = 1
 """An id that no event has: its job finds nothing to do."""
 
@@ -53,8 +52,11 @@ class Lags:
         self._client.trust_env = False
         [self._author_token] = self.stage.tokens([self.author])
         [self._last_token] = self.stage.tokens([self.followers[-1]])
+        large = len(self.followers) > stage.graph.connection.settings.large_audience
         self._jobs = Queue(
-            QUEUE, connection=self.stage.storage.queue.client, serializer=JSONSerializer
+            FANOUT_LARGE if large else FANOUT,
+            connection=self.stage.storage.queue.client,
+            serializer=JSONSerializer,
         )
 
     def lag(self) -> float:

@@ -42,7 +42,7 @@ LARGE = 1_000_000
 SIGN_INS = 4
 """Sessions made at once."""
 
-WORKERS = ("fanout", "timelines", "removal", "sweeper")
+WORKERS = ("fanout", "fanout-large", "timelines", "removal", "sweeper")
 """Of ours, those that what is measured rings."""
 
 
