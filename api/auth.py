@@ -10,6 +10,7 @@ from flask import g, request
 from werkzeug.exceptions import BadRequest
 
 from api import current, limits
+from api.handed import handed_on
 from api.services import sessions
 from api.services.errors import NotSignedInError
 
@@ -40,10 +41,13 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(view)
     def authenticated(*args: P.args, **kwargs: P.kwargs) -> R:
-        viewer = sessions.authenticate(current.graph(), current.storage(), _bearer_token())
-        g.viewer = viewer
-        structlog.contextvars.bind_contextvars(viewer_id=viewer.user_id)
-        limits.take(limits.GENERAL, str(viewer.user_id))
+        handed = handed_on(request.environ)
+        g.viewer = handed.viewer if handed else _signed_in()
+        structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
+        if handed:
+            limits.note(limits.scaled(limits.GENERAL), handed.taken)
+        else:
+            limits.take(limits.GENERAL, str(g.viewer.user_id))
         return view(*args, **kwargs)
 
     authenticated.login_required = True  # type: ignore[attr-defined]
@@ -67,6 +71,10 @@ def forgetting_refused(view: Callable[P, R]) -> Callable[P, R]:
             raise
 
     return forgetting
+
+
+def _signed_in() -> sessions.Viewer:
+    return sessions.authenticate(current.graph(), current.storage(), _bearer_token())
 
 
 def _bearer_token() -> str:

@@ -16,10 +16,12 @@ from api import limits
 from api.auth import SCHEME
 from api.current import Parts
 from api.cursors import Cursor, InvalidCursorError
+from api.handed import Handed, hand_on
 from api.observing import request_id
 from api.rendered import JSON, SAFE_HEADERS, Rendered, feed_page
 from api.requests import MAX_HEADER_BYTES
 from api.services.feed import page_at_once
+from api.services.sessions import Viewer
 from api.services.tokens import Token, read_token
 from api.tally import Tally
 from storage.errors import StorageError
@@ -94,7 +96,8 @@ class Front:
             return None
         page = page_at_once(self._graph, read.window, cursor, limit)
         if page is None:
-            environ[limits.HANDED_ON] = read.taken
+            viewer = Viewer(user_id=token.user_id, session_id=token.session_id)
+            hand_on(environ, Handed(viewer, read.taken, read.window))
             return None
         rendered = feed_page(page, self._cursors, path=PATH, viewer_id=token.user_id, limit=limit)
         status, headers, body = _response(rendered, environ.get("HTTP_IF_NONE_MATCH"))

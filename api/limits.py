@@ -35,9 +35,6 @@ SIGN_INS_OF_ADDRESS = Policy(name="sign-ins-of-address", quota=100, window_secon
 PASSWORD_CHANGES = Policy(name="password-changes", quota=10, window_seconds=5 * MINUTE)
 """Guesses of a signed-in user's own password."""
 
-HANDED_ON = "photofeed.taken"
-"""Where in the WSGI environ the front puts what it has counted of GENERAL."""
-
 PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
 UPLOADS = Policy(name="uploads", quota=600, window_seconds=HOUR)
 
@@ -52,13 +49,20 @@ class TooManyRequestsError(Exception):
 
 def take(policy: Policy, subject: str) -> None:
     """Use up one of the subject's requests. Raises TooManyRequestsError."""
-    scaled = scaled_by(policy, current.settings().limits_scale)
-    # The front has counted this request, if it had a look at it before it passed it on.
-    handed = request.environ.pop(HANDED_ON, None) if policy is GENERAL else None
-    taken = handed or current.storage().limits.take(scaled, subject)
-    g.setdefault("taken", []).append((scaled, taken))
+    allowed = scaled(policy)
+    note(allowed, current.storage().limits.take(allowed, subject))
+
+
+def note(policy: Policy, taken: Taken) -> None:
+    """Have the answer tell of a use that was counted. Raises TooManyRequestsError."""
+    g.setdefault("taken", []).append((policy, taken))
     if not taken.allowed:
-        raise TooManyRequestsError(scaled, taken)
+        raise TooManyRequestsError(policy, taken)
+
+
+def scaled(policy: Policy) -> Policy:
+    """The policy as this app's settings want it."""
+    return scaled_by(policy, current.settings().limits_scale)
 
 
 def scaled_by(policy: Policy, scale: float) -> Policy:

@@ -147,6 +147,11 @@ class Timelines:
         [entries] = self._cache.ask([pack(b"LRANGE", timeline_key(user_id), 0, -1)])
         return list(map(int, entries))
 
+    def head(self, user_id: int) -> list[int]:
+        """The list's first entry alone, its sentinel while it has one; nothing of no list."""
+        [entries] = self._cache.ask([pack(b"LRANGE", timeline_key(user_id), 0, 0)])
+        return list(map(int, entries))
+
     def listings(self, user_ids: Sequence[int]) -> dict[int, Listing]:
         """Every user's list as it lies, read together without letting it live on."""
         keys = [timeline_key(user_id) for user_id in user_ids]

@@ -1,10 +1,11 @@
 """The feed: read it, and post into it."""
 
-from flask import Response
+from flask import Response, request
 
 from api import idempotency, limits
 from api.auth import login_required
 from api.current import graph, parts, storage, viewer_id
+from api.handed import handed_on
 from api.paging import PageQuery, read_cursor
 from api.rendered import DEGRADED_DOCUMENTED, JSON, feed_answer
 from api.requests import Blueprint
@@ -30,6 +31,7 @@ _DOCUMENTED = {
 @blueprint.alt_response(304, description="The page is the one whose ETag was sent")
 def read_feed(*, cursor: str | None, limit: int) -> Response:
     """One's feed, strictly newest first: the posts of everyone one follows, and one's own."""
+    handed = handed_on(request.environ)
     page = feed.page(
         graph(),
         storage(),
@@ -37,6 +39,7 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
         viewer_id=viewer_id(),
         cursor=read_cursor(cursor),
         limit=limit,
+        window=handed.window if handed else None,
     )
     return feed_answer(page, limit)
 

@@ -19,7 +19,7 @@ from api.services.feed_pages import TOP, FeedPage, Found, above, below, in_windo
 from graph import Graph
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.windows import Window, page_above, page_below
+from storage.windows import Window, page_above, page_below, watermark
 from workers.bodies import bodies_of
 from workers.metrics import TIMELINE_READS
 
@@ -81,15 +81,17 @@ def page(
     viewer_id: int,
     cursor: Cursor | None,
     limit: int,
+    window: Window | None = None,
 ) -> FeedPage:
     """The feed's page under (`before`), above (`after`) a cursor, or its first.
 
+    `window`: what this request has read already, of the same cursor and limit.
     Ids strictly fall. A page may hold fewer than `limit` posts, as deleted ones are left out: only
     an absent `next` is the end. Where the graph is needed: raises GraphUnavailableError, and
     FeedBusyError when too many pages wait for it.
     """
     away: set[str] = set()
-    found = _from_timeline(storage, viewer_id, cursor, limit, away)
+    found = _from_timeline(storage, viewer_id, cursor, limit, window=window, away=away)
     if found is None:
         found = _from_graph(graph, rebuilder, viewer_id, cursor, limit)
     bodies = bodies_of(graph, storage, found.ids, known=found.known)
@@ -108,11 +110,18 @@ def page_at_once(
 
 
 def _from_timeline(
-    storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int, away: set[str]
+    storage: Storage,
+    viewer_id: int,
+    cursor: Cursor | None,
+    limit: int,
+    *,
+    window: Window | None,
+    away: set[str],
 ) -> Found | None:
     """The page where the timeline proves it exact; None where the graph must answer."""
     try:
-        window = _window(storage, viewer_id, cursor, limit)
+        if window is None:
+            window = _window(storage, viewer_id, cursor, limit)
         found = in_window(window, cursor, limit)
         if found is not None:
             TIMELINE_READS.labels(source="window").inc()
@@ -137,6 +146,8 @@ def _from_whole_list(
     storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int
 ) -> Found | None:
     """A page from all entries; None without a list, or where it goes below the watermark."""
+    if cursor and cursor.direction == "before" and _lies_below(storage, viewer_id, cursor):
+        return None  # as most that a window does not show: all entries would say no more
     entries = storage.timelines.whole(viewer_id)
     if cursor and cursor.direction == "after":
         rising = page_above(entries, cursor.id, limit)
@@ -147,6 +158,12 @@ def _from_whole_list(
     if found is not None:
         TIMELINE_READS.labels(source="list").inc()
     return found
+
+
+def _lies_below(storage: Storage, viewer_id: int, cursor: Cursor) -> bool:
+    """Whether the page lies below all that the list is complete above, or there is no list."""
+    complete_above = watermark(storage.timelines.head(viewer_id))
+    return complete_above is None or 0 < cursor.id <= complete_above
 
 
 def _from_graph(

@@ -10,6 +10,8 @@ from api.app import create_app
 from api.tally import client_of
 from graph import Graph
 from storage import Storage
+from storage.sessions import SessionCopies
+from storage.timelines import Timelines
 from tests.api.conftest import SETTINGS
 from tests.api.fronting import Fronted, differences, some_state
 from tests.api.people import Builders, Person, assert_problem
@@ -142,6 +144,18 @@ def test_a_request_that_the_front_passes_on_is_counted_once(
     answer = fronted.get(reader, "/v1/me/feed")
     assert fronted.passed_on
     assert _left(answer.headers["RateLimit"]) == left - 1
+
+
+def test_what_the_front_has_read_the_view_does_not_ask_for_again(
+    fronted: Fronted, reader: Person, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.timelines.drop(reader.id)
+    asked: list[object] = []
+    monkeypatch.setattr(SessionCopies, "read", lambda *given: asked.append(given))
+    monkeypatch.setattr(Timelines, "window", lambda *given: asked.append(given))
+    assert fronted.get(reader, "/v1/me/feed").status_code == 200
+    assert fronted.passed_on
+    assert asked == []
 
 
 def test_who_asks_too_often_is_429_by_the_view(strict_app: Flask, builders: Builders) -> None:

@@ -1,0 +1,33 @@
+"""What the front has read for a request that it then passes on: the view does not ask again.
+
+In the request's WSGI environ, where no client can put anything under this name.
+"""
+
+from typing import Any, NamedTuple
+
+from api.services.sessions import Viewer
+from storage.limits import Taken
+from storage.windows import Window
+
+_NAME = "photofeed.handed"
+
+
+class Handed(NamedTuple):
+    """What the cache said of one request, whose token its session's copy has proved."""
+
+    viewer: Viewer
+    taken: Taken
+    """Of the general limit."""
+    window: Window
+    """Of the page that is asked for."""
+
+
+def hand_on(environ: dict[str, Any], handed: Handed) -> None:
+    """Leave it for the view."""
+    environ[_NAME] = handed
+
+
+def handed_on(environ: dict[str, Any]) -> Handed | None:
+    """What the front has left, if it had a look at this request."""
+    handed = environ.get(_NAME)
+    return handed if isinstance(handed, Handed) else None
