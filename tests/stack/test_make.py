@@ -38,12 +38,13 @@ def test_a_python_that_is_too_old_is_a_sentence(tmp_path: Path) -> None:
     assert (tmp_path / "path").read_text() == ""  # modules of elsewhere are not for us
 
 
-def test_the_ci_script_runs_the_checks_and_the_readmes_test_command() -> None:
+def test_the_ci_script_runs_the_checks_the_readmes_test_command_and_the_benchs_proofs() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
     assert "set -euo pipefail" in script
     assert [line for line in script.splitlines() if line.startswith("make")] == [
         "make check",
         "make test",
+        "make bench-quick",
     ]
     assert re.search(r"^make test\b", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
