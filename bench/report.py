@@ -6,9 +6,8 @@ from typing import Any
 
 from bench.results import Result
 
-BEGIN = "<!-- bench:begin -->"
-END = "<!-- bench:end -->"
-"""Between these marks a page holds the tables of a result file."""
+MARKS = {name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->") for name in ("bench", "growth")}
+"""Between these a page holds the rows of a result file, and its growth."""
 
 Cells = Sequence[str]
 
@@ -32,26 +31,42 @@ def terminal(result: Result) -> str:
 
 def markdown(result: Result) -> str:
     """The same as Markdown tables."""
-    rows = [(*_row(one), *_beside(one)) for one in result["rows"]]
-    parts = [_where(result), _table((*HEAD, *MORE), rows)]
-    reasons = [f"- **{one['id']}**: {one['reason']}" for one in result["rows"] if one["reason"]]
-    if reasons:
-        parts.append("\n".join(reasons))
-    if result["growth"]:
-        parts.append(_table(GROWTH_HEAD, map(_growth, result["growth"])))
-    if result["cost"]:
-        parts.append(_table(COST_HEAD, map(_cost, result["cost"])))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([_where(result), *_rows_of(result), *_growth_of(result)]) + "\n"
 
 
 def write_into(page: Path, result: Result) -> None:
-    """Puts the tables between the page's marks. Raises ValueError where it has none."""
-    text = page.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no {BEGIN} … {END}.")
-    page.write_text(f"{before}{BEGIN}\n{markdown(result)}{END}{after}")
+    """Puts what the result has of rows and of growth between the page's marks for it.
+
+    Raises ValueError where it has none.
+    """
+    for name, tables in (("bench", _rows_of(result)), ("growth", _growth_of(result))):
+        if tables:
+            _write_between(page, *MARKS[name], "\n\n".join([_where(result), *tables]))
+
+
+def _write_between(page: Path, begin: str, end: str, text: str) -> None:
+    before, found, rest = page.read_text().partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"{page} has no {begin} … {end}.")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+
+
+def _rows_of(result: Result) -> list[str]:
+    parts = []
+    if result["rows"]:
+        rows = [(*_row(one), *_beside(one)) for one in result["rows"]]
+        parts.append(_table((*HEAD, *MORE), rows))
+    reasons = [f"- **{one['id']}**: {one['reason']}" for one in result["rows"] if one["reason"]]
+    if reasons:
+        parts.append("\n".join(reasons))
+    if result["cost"]:
+        parts.append(_table(COST_HEAD, map(_cost, result["cost"])))
+    return parts
+
+
+def _growth_of(result: Result) -> list[str]:
+    return [_table(GROWTH_HEAD, map(_growth, result["growth"]))] if result["growth"] else []
 
 
 def line(row: Mapping[str, Any]) -> str:

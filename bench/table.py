@@ -43,7 +43,12 @@ COSTS: Callable[[Sequence[Mapping[str, Any]]], Sequence[Cost]] | None = cost.she
 
 
 def chosen(names: str) -> list[Row]:
-    """The rows of these ids, parted by commas; `F3` takes F3@25k too. Raises LookupError."""
+    """The rows of these ids, parted by commas; `F3` takes F3@25k too, `none` no row.
+
+    Raises LookupError.
+    """
+    if names == "none":
+        return []
     wanted = [name for name in names.replace(" ", "").split(",") if name]
     known = {row.id for row in ROWS} | {row.id.partition("@")[0] for row in ROWS}
     if unknown := [name for name in wanted if name not in known]:

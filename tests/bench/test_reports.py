@@ -83,16 +83,21 @@ def test_growth_and_costs_stand_in_both_tables() -> None:
 
 def test_a_page_gets_the_tables_between_its_marks_and_keeps_the_rest(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    (begin, end), (grown, _) = report.MARKS.values()
+    marks = [mark for pair in report.MARKS.values() for mark in pair]
+    page.write_text("\nold\n".join(["before", *marks, "after"]))
     for _ in range(2):
         report.write_into(page, result_of(row([1.0], "met")))
         text = page.read_text()
-        assert text.startswith(f"before\n{report.BEGIN}\n2026-01-02")
-        assert text.endswith(f"{report.END}\nafter\n")
-        assert "old" not in text
+        assert text.startswith(f"before\nold\n{begin}\n2026-01-02")
+        assert f"{end}\nold\n{grown}\nold\n" in text
+        assert text.endswith("\nafter")
+    report.write_into(page, result_of(growth=[GROWTH]))
+    assert page.read_text().startswith(text.partition(grown)[0])
+    assert f"{grown}\n2026-01-02" in page.read_text()
     page.write_text("no marks")
     with pytest.raises(ValueError, match="has no"):
-        report.write_into(page, result_of())
+        report.write_into(page, result_of(row([1.0], "met")))
 
 
 def test_a_result_file_is_named_by_its_time_and_commit_and_read_back(tmp_path: Path) -> None:
