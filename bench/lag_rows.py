@@ -51,7 +51,10 @@ class Lags:
         self._client = requests.Session()
         self._client.trust_env = False
         [self._author_token] = self.stage.tokens([self.author])
+        self._last_id = stage.town.user_id(self.followers[-1])
         [self._last_token] = self.stage.tokens([self.followers[-1]])
+        if not self._last_list():
+            raise RuntimeError("whoever is last in the fan-out has no list to wait for")
         large = len(self.followers) > stage.graph.connection.settings.large_audience
         self._jobs = Queue(
             FANOUT_LARGE if large else FANOUT,
@@ -60,10 +63,13 @@ class Lags:
         )
 
     def lag(self) -> float:
-        """Seconds from a 201 to the post at the top of the last follower's feed."""
+        """Seconds from a 201 to the post at the top of the last follower's feed, and in their list.
+
+        A page that the list does not prove comes from the graph, which has the post at once.
+        """
         post_id = self.posted()
         began = time.perf_counter()
-        while self._newest() < post_id:
+        while self._newest() < post_id or post_id not in self._last_list():
             if time.perf_counter() - began > LAG_SECONDS:
                 raise RuntimeError(f"post {post_id} has not arrived after {LAG_SECONDS} s")
             time.sleep(LOOK_SECONDS)
@@ -94,6 +100,9 @@ class Lags:
         )
         answer.raise_for_status()
         return int(answer.json()["posts"][0]["id"])
+
+    def _last_list(self) -> list[int]:
+        return self.stage.storage.timelines.whole(self._last_id)
 
     def nothing(self) -> float:
         """Seconds from the bell of a job that does nothing to its end."""
