@@ -53,10 +53,9 @@ def _write_between(page: Path, begin: str, end: str, text: str) -> None:
 
 
 def _rows_of(result: Result) -> list[str]:
-    parts = []
-    if result["rows"]:
-        rows = [(*_row(one), *_beside(one)) for one in result["rows"]]
-        parts.append(_table((*HEAD, *MORE), rows))
+    if not result["rows"]:
+        return []
+    parts = [_table((*HEAD, *MORE), [(*_row(one), *_beside(one)) for one in result["rows"]])]
     reasons = [f"- **{one['id']}**: {one['reason']}" for one in result["rows"] if one["reason"]]
     if reasons:
         parts.append("\n".join(reasons))

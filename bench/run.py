@@ -57,7 +57,7 @@ def run(rows: Sequence[Row], asked: Asked) -> Result:
         )
         result["rows"] = [_one(row, sizes, progress) for row in rows]
         result["growth"] = _growth(sizes, progress) if asked.growth else []
-    result["cost"] = _costs(result["rows"]) if not asked.quick else []
+    result["cost"] = _costs(result["rows"]) if rows and not asked.quick else []
     result["machine"]["steal"] = machine.steal(ticks, machine.ticks())
     result["seconds"] = round(time.monotonic() - began, 1)
     return result
