@@ -13,7 +13,14 @@ from bench.proof import existing, wrong_lists
 from bench.rows import Check, Measured, Row, Sides, Sizes
 from bench.stage import WORKERS, Ours, Stage, stage_of
 from bench.town import Name
-from bench.write_rows import API_WORKERS, CAPTION, IN_FLIGHT
+from bench.write_rows import (
+    API_WORKERS,
+    CAPTION,
+    IN_FLIGHT,
+    WARM_CONNECTIONS,
+    WARM_SECONDS,
+    WARM_WRITES,
+)
 from bench.wrk import Request, load, write_requests
 from graph.events import Event
 from graph.ids import new_id
@@ -154,9 +161,18 @@ class Deliveries:
         self.followers = [one for author in self.authors for one in stage.town.followers(author)]
         self.oldest: list[float] = []
 
+    def warmed(self, ours: Ours) -> None:
+        """A few posts, so that processes just started have their connections and plans."""
+        self._published(ours, WARM_SECONDS, count=WARM_WRITES, connections=WARM_CONNECTIONS)
+
     def published(self, ours: Ours, seconds: float) -> tuple[int, float]:
         """How many posts were answered, and a second how many, with no worker or with all."""
         count = int(MOST_POSTS * max(1.0, seconds))
+        return self._published(ours, seconds, count=count, connections=IN_FLIGHT)
+
+    def _published(
+        self, ours: Ours, seconds: float, *, count: int, connections: int
+    ) -> tuple[int, float]:
         authors = [self.authors[number % len(self.authors)] for number in range(count)]
         photos = ready_photos(self._bare, [self.stage.town.user_id(one) for one in authors])
         requests = [
@@ -171,7 +187,7 @@ class Deliveries:
         ]
         file = write_requests(self.stage.stack.folder / "posts.tsv", requests)
         found = load(
-            ours.url, file, seconds=seconds, connections=IN_FLIGHT, once=True, core=None
+            ours.url, file, seconds=seconds, connections=connections, once=True, core=None
         ).clean()
         return found.requests, found.rate
 
@@ -204,7 +220,9 @@ def _delivered(sizes: Sizes) -> Iterator[Sides]:
         ours = stage.ours("api", *WORKERS, api_workers=API_WORKERS)
         posts = Deliveries(stage, bare)
         since = new_id()
-        made: list[int] = []
+        posts.warmed(ours)
+        posts.drained()
+        made = [posts.note(since)]
 
         def delivered() -> Measured:
             began = time.perf_counter()

@@ -25,7 +25,7 @@ API_WORKERS = 2
 
 MOST = 1_500
 """Writes a second for which a turn is prepared: more than any is done."""
-WARM_CONNECTIONS, WARM_WRITES = 4, 40
+WARM_CONNECTIONS, WARM_WRITES, WARM_SECONDS = 4, 40, 10.0
 """Before anything is measured: statements are planned at their first use, for a second or two."""
 SETTLE_SECONDS = 1.0
 """What was in flight when a turn ended is done by then: a request waits half of that at most."""
@@ -202,7 +202,7 @@ def _posts_check(writes: Writes) -> Check:
 def _publishing(sizes: Sizes) -> Iterator[Sides]:
     with _writing(sizes) as writes:
         ours = writes.stage.ours("api", api_workers=API_WORKERS)
-        _over_http(writes, ours, post_requests(writes, WARM_WRITES), 10.0, WARM_CONNECTIONS)
+        _over_http(writes, ours, post_requests(writes, WARM_WRITES), WARM_SECONDS, WARM_CONNECTIONS)
         yield Sides(
             ours=lambda: _over_http(
                 writes, ours, post_requests(writes, _turn(sizes)), sizes.seconds
