@@ -45,6 +45,6 @@ def test_the_ci_script_runs_the_checks_the_readmes_test_command_and_the_benchs_p
     assert [line for line in script.splitlines() if line.startswith("make")] == [
         "make check",
         "make test",
-        "make bench-quick",
+        "make bench-quick || make bench-quick",
     ]
     assert re.search(r"^make test\b", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
