@@ -7,6 +7,7 @@ Only a build creates a list: begin, read the graph once, finish. A push into no 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 
@@ -16,7 +17,7 @@ from storage.claims import unclaimed
 from storage.connections import Server
 from storage.errors import StorageError, StorageUnavailableError
 from storage.pushing import Push, timeline_key
-from storage.scripts import source
+from storage.scripts import Script, source
 from storage.window_reads import TIMELINE_TTL_SECONDS
 from storage.windows import ABOVE_NOTHING, EXTRA, Window
 
@@ -122,12 +123,10 @@ class Timelines:
         The list lives on from now.
         """
         asked = [window_reads.lives_on(user_id), window_reads.newest(user_id, limit)]
-        try:
-            return window_reads.read_newest(self._cache.ask(asked)[1])
-        except StorageError as error:
-            if not isinstance(error.__cause__, redis.ResponseError):
-                raise
-            return self._newest_in_two(user_id, limit)
+        replies = self._unless_refused(asked)
+        return (
+            window_reads.read_newest(replies[1]) if replies else self._newest_in_two(user_id, limit)
+        )
 
     def window_below(self, user_id: int, before: int, limit: int) -> Window:
         """The entries around a cursor's place, likewise; none where the list does not have its id.
@@ -135,12 +134,8 @@ class Timelines:
         None either where SORT … GET is refused: the whole list says the same in two round trips.
         """
         asked = [window_reads.lives_on(user_id), window_reads.below(user_id, before, limit)]
-        try:
-            return window_reads.read_below(self._cache.ask(asked, window_reads.BELOW)[1])
-        except StorageError as error:
-            if not isinstance(error.__cause__, redis.ResponseError):
-                raise
-            return Window([], [])
+        replies = self._unless_refused(asked, window_reads.BELOW)
+        return window_reads.read_below(replies[1]) if replies else Window([], [])
 
     def whole(self, user_id: int) -> list[int]:
         """The whole list as it lies, sentinel first; empty where there is none."""
@@ -161,6 +156,15 @@ class Timelines:
             user_id: Listing(entries=list(map(int, entries)), expires=seconds != NO_EXPIRY)
             for user_id, entries, seconds in zip(user_ids, replies, lives, strict=True)
         }
+
+    def _unless_refused(self, commands: Sequence[bytes], *scripts: Script) -> list[Any]:
+        """The replies; none where the server refuses a command, as a cluster does SORT … GET."""
+        try:
+            return self._cache.ask(commands, *scripts)
+        except StorageError as error:
+            if not isinstance(error.__cause__, redis.ResponseError):
+                raise
+            return []
 
     def _newest_in_two(self, user_id: int, limit: int) -> Window:
         """The window in two round trips, where SORT … GET is refused: in a cluster, say."""

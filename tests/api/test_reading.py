@@ -27,6 +27,13 @@ def move(person: Person, post_id: int | str) -> None:
     assert person.put(POSITION, json={"post_id": str(post_id)}).status_code == 204
 
 
+def one_unread(builders: Builders) -> tuple[Person, str]:
+    """Somebody who follows the author of one post, and its id."""
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    return ana, builders.publish(ben)["id"]
+
+
 def test_an_empty_feed_has_nothing_unread(builders: Builders) -> None:
     assert unread(builders.new_user()) == (0, False, None)
 
@@ -163,9 +170,7 @@ def test_who_only_counts_keeps_their_list(builders: Builders, storage: Storage) 
 def test_without_the_cache_the_graph_counts_and_the_answer_says_so(
     builders: Builders, app_without_cache: Flask
 ) -> None:
-    ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ana, ben)
-    post = builders.publish(ben)["id"]
+    ana, post = one_unread(builders)
     answer = ana.on(app_without_cache).get(UNREAD)
     assert answer.status_code == 200
     assert answer.headers["Photofeed-Degraded"] == "cache"
@@ -175,9 +180,7 @@ def test_without_the_cache_the_graph_counts_and_the_answer_says_so(
 def test_a_position_refused_for_want_of_the_cache_is_set_by_the_same_request(
     builders: Builders, app_without_cache: Flask
 ) -> None:
-    ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ana, ben)
-    post = builders.publish(ben)["id"]
+    ana, post = one_unread(builders)
     assert unread(ana) == (1, False, post)
     answer = ana.on(app_without_cache).put(POSITION, json={"post_id": post})
     assert_problem(answer, 503, "cache-unavailable")
