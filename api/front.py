@@ -1,7 +1,8 @@
-"""GET /v1/me/feed ahead of Flask: the pages that one reading of the cache proves.
+"""GET /v1/me/feed ahead of Flask: session, quota and most pages by one question to the cache.
 
-By the same service function and rendering as the view in endpoints/feed.py, which stays as the
-document of the route and for all that is unusual: whatever is not plain here is passed on to it.
+By the same service functions and rendering as the view in endpoints/feed.py, which stays as the
+document of the route and for all that is unusual: whatever is not plain here, and whatever cannot
+be answered now, is passed on to it.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Any
 from wsgiref.types import StartResponse
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from api import limits
 from api.auth import SCHEME
@@ -20,12 +22,17 @@ from api.handed import Handed, hand_on
 from api.observing import request_id
 from api.rendered import JSON, SAFE_HEADERS, Rendered, feed_page
 from api.requests import MAX_HEADER_BYTES
+from api.services.errors import FeedBusyError
+from api.services.feed import page as page_of_stores
 from api.services.feed import page_at_once
+from api.services.feed_pages import FeedPage
 from api.services.sessions import Viewer
 from api.services.tokens import Token, read_token
 from api.tally import Tally
+from graph.errors import GraphError
 from storage.errors import StorageError
 from storage.feed_reads import Asked, FeedReads
+from storage.windows import Window
 from workers.metrics import FRONT_PASSED_ON
 
 log = structlog.get_logger()
@@ -54,7 +61,7 @@ class Front:
 
     def __init__(self, app: WsgiApp, parts: Parts) -> None:
         self._app = app
-        self._graph = parts.graph
+        self._parts = parts
         self._cursors = parts.cursors
         self._policy = limits.scaled_by(limits.GENERAL, parts.settings.limits_scale)
         self._reads = FeedReads(parts.storage.cache, self._policy)
@@ -94,18 +101,40 @@ class Front:
             return None
         if (read.expires_at or 0) <= time.time() or not read.taken.allowed:
             return None
-        page = page_at_once(self._graph, read.window, cursor, limit)
+        asked_as = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        page = page_at_once(self._parts.graph, read.window, cursor, limit)
+        at_once = page is not None
         if page is None:
             viewer = Viewer(user_id=token.user_id, session_id=token.session_id)
             hand_on(environ, Handed(viewer, read.taken, read.window))
+            with bound_contextvars(request_id=asked_as, viewer_id=viewer.user_id):
+                page = self._page(viewer.user_id, read.window, cursor, limit)
+        if page is None:
             return None
         rendered = feed_page(page, self._cursors, path=PATH, viewer_id=token.user_id, limit=limit)
         status, headers, body = _response(rendered, environ.get("HTTP_IF_NONE_MATCH"))
-        asked_as = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         headers += limits.told([(self._policy, read.taken)]).items()
         headers.append(("X-Request-Id", asked_as))
-        self._tally.add(environ, began, status[:3], asked_as, token.user_id)
+        self._tally.add(environ, began, status[:3], asked_as, token.user_id, at_once=at_once)
         return status, headers, body
+
+    def _page(
+        self, viewer_id: int, window: Window, cursor: Cursor | None, limit: int
+    ) -> FeedPage | None:
+        """The page that the window does not prove; None where it cannot be had now."""
+        parts = self._parts
+        try:
+            return page_of_stores(
+                parts.graph,
+                parts.storage,
+                parts.rebuilder,
+                viewer_id=viewer_id,
+                cursor=cursor,
+                limit=limit,
+                window=window,
+            )
+        except (GraphError, StorageError, FeedBusyError):
+            return None
 
 
 def _asked(token: Token, cursor: Cursor | None, limit: int) -> Asked:

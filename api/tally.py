@@ -29,12 +29,13 @@ AT_ONCE = 32
 FLUSH_SECONDS = 0.5
 """The longest that one waits."""
 
-_Put = tuple[float, float, str, str, int, str]
-"""Unix time, seconds it took, status, request id, viewer's id, client's address."""
+_Put = tuple[float, float, str, str, int, str, bool]
+"""Unix time, seconds it took, status, request id, viewer's id, client's address, and whether one
+window was all of it: other pages count themselves as what they came from."""
 
 
 class Tally:
-    """What was answered on the feed's route, each out of one window."""
+    """What was answered on the feed's route."""
 
     def __init__(self, route: str, *, trusted_proxies: int = 0) -> None:
         self._route = route
@@ -44,12 +45,19 @@ class Tally:
         threading.Thread(target=self._keep_flushing, name="tally", daemon=True).start()
 
     def add(
-        self, environ: Mapping[str, Any], began: float, status: str, request_id: str, viewer_id: int
+        self,
+        environ: Mapping[str, Any],
+        began: float,
+        status: str,
+        request_id: str,
+        viewer_id: int,
+        *,
+        at_once: bool,
     ) -> None:
         """Puts down an answer to a request that came at `began` (perf_counter)."""
         seconds = time.perf_counter() - began
         client = client_of(environ, self._proxies)
-        self._put.append((time.time(), seconds, status, request_id, viewer_id, client))
+        self._put.append((time.time(), seconds, status, request_id, viewer_id, client, at_once))
         if len(self._put) >= AT_ONCE:
             self.flush()
 
@@ -67,7 +75,7 @@ class Tally:
     def _write(self, answers: list[_Put]) -> None:
         for status, count in Counter(answer[2] for answer in answers).items():
             REQUESTS.labels("GET", self._route, int(status)).inc(count)
-        TIMELINE_READS.labels(source="window").inc(len(answers))
+        TIMELINE_READS.labels(source="window").inc(sum([answer[6] for answer in answers]))
         for answer in answers:
             self._seconds.observe(answer[1])
         if log.is_enabled_for(logging.INFO):
@@ -76,7 +84,7 @@ class Tally:
 
     def _line(self, answer: _Put) -> str:
         """The line that api/observing.py writes of a request, made by hand."""
-        at, seconds, status, request_id, viewer_id, client = answer
+        at, seconds, status, request_id, viewer_id, client, _ = answer
         when = f"{_second(int(at))}.{int(at % 1 * 1_000_000):06d}"
         return (
             f'{{"method": "GET", "route": "{self._route}", "path": "{self._route}", '

@@ -15,6 +15,8 @@ TIMELINE_TTL_SECONDS = 30 * 86_400
 NEWER = 4
 """Entries read on the tail's side of a cursor: for proof that nothing older stands beyond them."""
 BELOW = Script("below")
+WITH_ENTRIES = 2
+"""Parts of its reply where it has found the place."""
 
 _SOMEBODY = timeline_key(0)
 
@@ -36,7 +38,9 @@ def below(user_id: int, before: int, limit: int) -> bytes:
 
 def read_below(reply: Sequence[Any]) -> Window:
     """What `below` was answered."""
-    return _window(reply[1], newest=bool(reply[0])) if reply else Window([], [])
+    if len(reply) < WITH_ENTRIES:
+        return Window([], [], head=list(map(int, reply)))
+    return _window(reply[1], newest=bool(reply[0]))
 
 
 def lives_on(user_id: int) -> bytes:

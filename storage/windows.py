@@ -28,6 +28,8 @@ class Window(NamedTuple):
     ids: Sequence[int]
     bodies: Sequence[bytes | None]
     newest: bool = True
+    head: Sequence[int] | None = None
+    """The list's first entry, or nothing of no list; None where the window does not say."""
 
     @classmethod
     def of(cls, entries: Sequence[tuple[int, bytes | None]], *, newest: bool = True) -> Self:

@@ -42,7 +42,7 @@ TIMELINE_READS = Counter(
 )
 FRONT_PASSED_ON = Counter(
     "photofeed_front_passed_on_total",
-    "Feed requests that the front left to the view, as unusual or not proved by one reading.",
+    "Feed requests that the front left to the view, as unusual or not to be answered now.",
 )
 AUTHOR_PUSHES_MISSED = Counter(
     "photofeed_author_pushes_missed_total",

@@ -7,7 +7,7 @@ watermark the same cursor goes on in the graph. So a feed ends only where the po
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -128,7 +128,7 @@ def _from_timeline(
             return found
         if not window.ids and cursor is None:
             return None  # there is no list
-        return _from_whole_list(storage, viewer_id, cursor, limit)
+        return _from_whole_list(storage, viewer_id, cursor, limit, window)
     except StorageUnavailableError as error:
         log.warning("feed answered without the cache", error=str(error))
         away.add(error.part)
@@ -143,10 +143,14 @@ def _window(storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int)
 
 
 def _from_whole_list(
-    storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int
+    storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int, window: Window
 ) -> Found | None:
     """A page from all entries; None without a list, or where it goes below the watermark."""
-    if cursor and cursor.direction == "before" and _lies_below(storage, viewer_id, cursor):
+    if (
+        cursor
+        and cursor.direction == "before"
+        and _lies_below(cursor, _head(storage, viewer_id, window))
+    ):
         return None  # as most that a window does not show: all entries would say no more
     entries = storage.timelines.whole(viewer_id)
     if cursor and cursor.direction == "after":
@@ -160,9 +164,16 @@ def _from_whole_list(
     return found
 
 
-def _lies_below(storage: Storage, viewer_id: int, cursor: Cursor) -> bool:
+def _head(storage: Storage, viewer_id: int, window: Window) -> Sequence[int]:
+    """The list's first entry alone, from the window where that shows it; nothing of no list."""
+    if window.ids and window.ids[-1] <= 0:  # the sentinel, which is the first
+        return window.ids[-1:]
+    return storage.timelines.head(viewer_id) if window.head is None else window.head
+
+
+def _lies_below(cursor: Cursor, head: Sequence[int]) -> bool:
     """Whether the page lies below all that the list is complete above, or there is no list."""
-    complete_above = watermark(storage.timelines.head(viewer_id))
+    complete_above = watermark(head)
     return complete_above is None or 0 < cursor.id <= complete_above
 
 

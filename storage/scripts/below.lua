@@ -3,12 +3,12 @@
 -- ARGV[1]: id that the cursor names
 -- ARGV[2]: entries wanted on the tail's side of it
 -- ARGV[3]: entries wanted in all
--- returns: 1 where they begin with the tail, else 0; entry, body, entry, body …; nothing where the id
---          is not in the list
+-- returns: 1 where they begin with the tail, else 0; entry, body, entry, body …; where the id is not in
+--          the list, its first entry alone, or nothing of no list
 local call = redis.call
 local at = call('LPOS', KEYS[1], ARGV[1], 'RANK', -1)
 if not at then
-  return {}
+  return call('LRANGE', KEYS[1], 0, 0)
 end
 local first = math.max(0, call('LLEN', KEYS[1]) - 1 - at - ARGV[2])
 return {

@@ -47,8 +47,11 @@ def differences(one: Answer, other: Answer) -> dict[str, Any]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def some_state(chance: random.Random, storage: Storage, user_id: int) -> None:
-    """A timeline as pushes, builds, trims, deletions and evictions may have left it."""
+def some_state(chance: random.Random, storage: Storage, user_id: int) -> list[str]:
+    """A timeline as pushes, builds, trims, deletions and evictions may have left it.
+
+    Returns the keys of bodies that are missing: deleted once more they are missing again.
+    """
     storage.timelines.drop(user_id)
     posts = _posts(chance, chance.choice([0, 1, 3, 19, 20, 21, 24, 25, 40, 90]))
     arrivals = [(post + chance.randrange(DISORDER), post) for post in posts]
@@ -65,13 +68,16 @@ def some_state(chance: random.Random, storage: Storage, user_id: int) -> None:
     client = storage.cache.client
     if entries:
         client.rpush(timeline_key(user_id), *entries)
-    holes = chance.random() < 0.2
+    holes, missing = chance.random() < 0.2, []
     for post in posts:
         body = b'{"id":"%d","caption":"%s"}' % (post, b"x" * chance.randrange(300))
         if _rare(chance):
             body = b""
-        if not (holes and _rare(chance)):
+        if holes and _rare(chance):
+            missing.append(body_key(post))
+        else:
             client.set(body_key(post), body, ex=600)
+    return missing
 
 
 def _posts(chance: random.Random, count: int) -> list[int]:

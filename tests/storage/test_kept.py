@@ -89,8 +89,8 @@ def test_one_that_was_cut_while_it_lay_idle_is_not_used(
     server, proxy = through
     private_server.client.set("yours", "2")
     assert get(server, b"yours") == [b"2"]
-    time.sleep(LOOK_SECONDS)
     proxy.cut()
+    time.sleep(LOOK_SECONDS)
     assert get(server, b"yours") == [b"2"]
 
 
