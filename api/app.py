@@ -27,6 +27,7 @@ from api.services.passwords import Passwords
 from api.settings import ApiSettings
 from graph import Graph
 from storage import Storage
+from storage.admissions import Admissions
 from workers.rebuilder import Rebuilder
 
 __all__ = ["ApiSettings", "create_app"]
@@ -63,6 +64,9 @@ def create_app(
             graph=graph,
             storage=storage,
             rebuilder=rebuilder,
+            admissions=Admissions(
+                storage.cache, limits.scaled_by(limits.GENERAL, settings.limits_scale)
+            ),
             cursors=Cursors(settings.cursor_secret),
             passwords=Passwords(),
             health=HealthChecks(graph, storage),

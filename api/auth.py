@@ -41,11 +41,11 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(view)
     def authenticated(*args: P.args, **kwargs: P.kwargs) -> R:
-        handed = handed_on(request.environ)
-        g.viewer = handed.viewer if handed else _signed_in()
+        admitted = _admitted()
+        g.viewer = admitted.viewer if admitted else _signed_in()
         structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
-        if handed:
-            limits.note(limits.scaled(limits.GENERAL), handed.taken)
+        if admitted:
+            limits.note(current.parts().admissions.policy, admitted.taken)
         else:
             limits.take(limits.GENERAL, str(g.viewer.user_id))
         return view(*args, **kwargs)
@@ -71,6 +71,13 @@ def forgetting_refused(view: Callable[P, R]) -> Callable[P, R]:
             raise
 
     return forgetting
+
+
+def _admitted() -> sessions.Admitted | None:
+    handed = handed_on(request.environ)
+    if handed:
+        return handed.admitted
+    return sessions.admitted(current.parts().admissions, _bearer_token())
 
 
 def _signed_in() -> sessions.Viewer:

@@ -11,6 +11,7 @@ from api.services.sessions import Viewer
 from api.settings import ApiSettings
 from graph import Graph
 from storage import Storage
+from storage.admissions import Admissions
 from workers.rebuilder import Rebuilder
 
 _NAME = "photofeed"
@@ -24,6 +25,8 @@ class Parts:
     graph: Graph
     storage: Storage
     rebuilder: Rebuilder
+    admissions: Admissions
+    """Under the general limit."""
     cursors: Cursors
     passwords: Passwords
     health: HealthChecks

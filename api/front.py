@@ -26,12 +26,12 @@ from api.services.errors import FeedBusyError
 from api.services.feed import page as page_of_stores
 from api.services.feed import page_at_once
 from api.services.feed_pages import FeedPage
-from api.services.sessions import Viewer
+from api.services.sessions import Admitted, claimant, viewer
 from api.services.tokens import Token, read_token
 from api.tally import Tally
 from graph.errors import GraphError
 from storage.errors import StorageError
-from storage.feed_reads import Asked, FeedReads
+from storage.feed_reads import FeedReads
 from storage.windows import Window
 from workers.metrics import FRONT_PASSED_ON
 
@@ -63,8 +63,7 @@ class Front:
         self._app = app
         self._parts = parts
         self._cursors = parts.cursors
-        self._policy = limits.scaled_by(limits.GENERAL, parts.settings.limits_scale)
-        self._reads = FeedReads(parts.storage.cache, self._policy)
+        self._reads = FeedReads(parts.storage.cache, parts.admissions)
         self._tally = Tally(PATH, trusted_proxies=parts.settings.trusted_proxies)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -96,24 +95,25 @@ class Front:
         limit, text = query
         try:
             cursor = self._cursors.read(PATH, token.user_id, text) if text else None
-            read = self._reads.read(_asked(token, cursor, limit))
+            before = cursor.id if cursor and cursor.direction == "before" else None
+            read = self._reads.read(claimant(token), before, limit)
         except (InvalidCursorError, StorageError):
             return None
-        if (read.expires_at or 0) <= time.time() or not read.taken.allowed:
+        taken = read.admission.taken
+        if not (read.admission.proved and taken.allowed):
             return None
         asked_as = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         page = page_at_once(self._parts.graph, read.window, cursor, limit)
         at_once = page is not None
         if page is None:
-            viewer = Viewer(user_id=token.user_id, session_id=token.session_id)
-            hand_on(environ, Handed(viewer, read.taken, read.window))
-            with bound_contextvars(request_id=asked_as, viewer_id=viewer.user_id):
-                page = self._page(viewer.user_id, read.window, cursor, limit)
+            hand_on(environ, Handed(Admitted(viewer(token), taken), read.window))
+            with bound_contextvars(request_id=asked_as, viewer_id=token.user_id):
+                page = self._page(token.user_id, read.window, cursor, limit)
         if page is None:
             return None
         rendered = feed_page(page, self._cursors, path=PATH, viewer_id=token.user_id, limit=limit)
         status, headers, body = _response(rendered, environ.get("HTTP_IF_NONE_MATCH"))
-        headers += limits.told([(self._policy, read.taken)]).items()
+        headers += limits.told([(self._parts.admissions.policy, taken)]).items()
         headers.append(("X-Request-Id", asked_as))
         self._tally.add(environ, began, status[:3], asked_as, token.user_id, at_once=at_once)
         return status, headers, body
@@ -135,11 +135,6 @@ class Front:
             )
         except (GraphError, StorageError, FeedBusyError):
             return None
-
-
-def _asked(token: Token, cursor: Cursor | None, limit: int) -> Asked:
-    before = cursor.id if cursor and cursor.direction == "before" else None
-    return Asked(token.user_id, token.session_id, token.secret_sha256, before, limit)
 
 
 def _token(environ: Mapping[str, Any]) -> Token | None:

@@ -5,8 +5,7 @@ In the request's WSGI environ, where no client can put anything under this name.
 
 from typing import Any, NamedTuple
 
-from api.services.sessions import Viewer
-from storage.limits import Taken
+from api.services.sessions import Admitted
 from storage.windows import Window
 
 _NAME = "photofeed.handed"
@@ -15,9 +14,7 @@ _NAME = "photofeed.handed"
 class Handed(NamedTuple):
     """What the cache said of one request, whose token its session's copy has proved."""
 
-    viewer: Viewer
-    taken: Taken
-    """Of the general limit."""
+    admitted: Admitted
     window: Window
     """Of the page that is asked for."""
 

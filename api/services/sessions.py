@@ -4,6 +4,7 @@ import hmac
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from api.services.errors import NotSignedInError
 from api.services.events import drawing
@@ -12,7 +13,9 @@ from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import new_id
 from storage import Storage
+from storage.admissions import Admissions, Claimant
 from storage.errors import StorageUnavailableError
+from storage.limits import Taken
 from storage.sessions import SessionCopy
 
 
@@ -32,6 +35,13 @@ class Viewer:
     session_id: int
 
 
+class Admitted(NamedTuple):
+    """Who asks, and a use of theirs that has been counted."""
+
+    viewer: Viewer
+    taken: Taken
+
+
 def begin(graph: Graph, user_id: int, *, days: int, password_hash: str | None = None) -> SignedIn:
     """A new session of the user; nothing but its secret's hash is kept.
 
@@ -45,6 +55,28 @@ def begin(graph: Graph, user_id: int, *, days: int, password_hash: str | None = 
     )
 
 
+def admitted(admissions: Admissions, text: str) -> Admitted | None:
+    """Whose token it is, counted, by one question to the cache; None where that cannot tell."""
+    token = read_token(text)
+    if token is None:
+        return None
+    try:
+        admission = admissions.admit(claimant(token))
+    except StorageUnavailableError:
+        return None
+    return Admitted(viewer(token), admission.taken) if admission.proved else None
+
+
+def claimant(token: Token) -> Claimant:
+    """Who the token says it is of."""
+    return Claimant(token.user_id, token.session_id, token.secret_sha256)
+
+
+def viewer(token: Token) -> Viewer:
+    """Who asks by a token that has been proved."""
+    return Viewer(user_id=token.user_id, session_id=token.session_id)
+
+
 def authenticate(graph: Graph, storage: Storage, text: str) -> Viewer:
     """Whose token it is. Raises NotSignedInError, GraphUnavailableError.
 
@@ -56,7 +88,7 @@ def authenticate(graph: Graph, storage: Storage, text: str) -> Viewer:
     copy = _cached(storage, token.session_id) or _filled(graph, storage, token.session_id)
     if copy is None or not proves(token, copy):
         raise NotSignedInError
-    return Viewer(user_id=token.user_id, session_id=token.session_id)
+    return viewer(token)
 
 
 def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> None:

@@ -1,8 +1,8 @@
 -- admit.lua: a session's copy and, where it is the one that the token proves, one more use of a limit
--- and a timeline that lives on.
+-- and, of who reads it, a timeline that lives on.
 -- KEYS[1]: session copy (s:)
 -- KEYS[2]: the limit of its user (rl:)
--- KEYS[3]: the timeline of its user (tl:)
+-- KEYS[3]: the timeline of its user (tl:), of who reads it
 -- ARGV[1]: seconds of a window
 -- ARGV[2]: seconds the timeline lives
 -- ARGV[3]: what the copy begins with, if the token is right: user id and hash of the secret
@@ -22,5 +22,7 @@ if left < 0 then -- new, or without an expiry for whatever reason: it must have 
   left = ARGV[1] * 1000
   call('PEXPIRE', KEYS[2], left)
 end
-call('EXPIRE', KEYS[3], ARGV[2])
+if KEYS[3] then
+  call('EXPIRE', KEYS[3], ARGV[2])
+end
 return {string.sub(copy, #known + 1), used, left}

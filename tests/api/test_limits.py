@@ -5,7 +5,8 @@ import pytest
 from flask import Flask
 
 from api import limits
-from storage.limits import Policy
+from storage.limits import Limits, Policy
+from storage.sessions import SessionCopies
 from tests.api.people import PASSWORD, Answer, Builders, Person, ask, assert_problem, sign_in
 
 
@@ -107,6 +108,19 @@ def test_what_a_user_does_is_limited(
     answer = person.call(method, path, **body)
     assert used_up
     assert_problem(answer, 429, "too-many-requests")
+
+
+def test_session_and_quota_are_one_question_to_the_cache(
+    builders: Builders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = builders.new_user()
+    assert person.get("/v1/me").status_code == 200  # its session is copied
+    asked: list[object] = []
+    monkeypatch.setattr(SessionCopies, "read", lambda *given: asked.append(given))
+    monkeypatch.setattr(Limits, "take", lambda *given: asked.append(given))
+    answer = person.get("/v1/me")
+    assert (answer.status_code, asked) == (200, [])
+    assert '"general";r=' in answer.headers["RateLimit"]
 
 
 def test_without_a_proxy_of_ours_nobody_chooses_their_address(app: Flask) -> None:
