@@ -37,7 +37,7 @@ _ITS_OWN_FAULT = {
 """Exit codes that the picture has brought about; it would do so again."""
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["workers.decoding"])
+_context.set_forkserver_preload(["workers.decoding", "workers.preloaded"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

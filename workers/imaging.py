@@ -108,6 +108,15 @@ def examine_and_render(data: bytes, declared: str) -> Rendered:
     )
 
 
+def rehearse() -> None:
+    """Sees a small photo through, with what phones write: Pillow loads its parts at first use."""
+    exif = Image.Exif()
+    exif[_ORIENTATION_TAG] = next(iter(_UPRIGHT))
+    file = io.BytesIO()
+    Image.new("RGB", (2 * MIN_SIDE, MIN_SIDE)).save(file, "JPEG", exif=exif)
+    examine_and_render(file.getvalue(), "image/jpeg")
+
+
 def content_type_of(data: bytes) -> str | None:
     """What the first bytes say this is; None where they are no picture's we know of.
 

@@ -97,6 +97,20 @@ def test_a_child_killed_from_outside_may_be_tried_again() -> None:
     assert not children()
 
 
+def test_a_child_finds_all_that_a_photo_of_a_phone_needs_already_loaded() -> None:
+    script = (
+        "import sys, workers.decoding, workers.preloaded\n"
+        "data, loaded = sys.stdin.buffer.read(), set(sys.modules)\n"
+        "workers.decoding.examine_and_render(data, 'image/jpeg')\n"
+        "print(sorted(set(sys.modules) - loaded))"
+    )
+    given = images.telling("JPEG")
+    ran = subprocess.run(
+        [sys.executable, "-c", script], input=given, capture_output=True, check=True
+    )
+    assert ran.stdout == b"[]\n"
+
+
 def test_a_child_that_crashes_is_the_pictures_fault() -> None:
     future = in_background(endless())
     eventually(children)[0].send_signal(signal.SIGSEGV)
