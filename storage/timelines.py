@@ -26,6 +26,8 @@ BUILD_LOCK_SECONDS = 10
 UNFINISHED_TTL_SECONDS = 60
 """How long the list of a killed build stays, unless somebody reads it."""
 
+BEGIN, FINISH, ABORT = Script("begin"), Script("finish"), Script("abort")
+
 NO_EXPIRY = -1
 """What TTL answers of a key that stays for ever: the cache could never evict it."""
 
@@ -46,9 +48,6 @@ class Timelines:
         self._longest = cap + slack
         self._cache = cache
         self._ordered = source("ordered").encode()
-        self._begin = cache.client.register_script(source("begin"))
-        self._finish = cache.client.register_script(source("finish"))
-        self._abort = cache.client.register_script(source("abort"))
 
     def push(self, user_ids: Sequence[int], post_id: int, *, read_at: float) -> int:
         """Pushes a post to the users who have a list, and says how many were answered: a prefix.
@@ -86,14 +85,8 @@ class Timelines:
         None where a list stands or another build holds the lock.
         """
         token = secrets.token_urlsafe(12)
-        arguments: list[str | int] = [
-            token,
-            -ABOVE_NOTHING,
-            BUILD_LOCK_SECONDS,
-            UNFINISHED_TTL_SECONDS,
-        ]
-        with self._cache.guard():
-            begun = self._begin(keys=[_lock_key(user_id), timeline_key(user_id)], args=arguments)
+        lives = (BUILD_LOCK_SECONDS, UNFINISHED_TTL_SECONDS)
+        begun = self._call(BEGIN, user_id, token.encode(), -ABOVE_NOTHING, *lives)
         return token if begun else None
 
     def finish(self, user_id: int, token: str, post_ids: Sequence[int], *, watermark: int) -> bool:
@@ -101,21 +94,12 @@ class Timelines:
 
         `post_ids` in any order; the list is complete above `watermark` (0: to the beginning).
         """
-        arguments: list[str | int] = [
-            token,
-            -ABOVE_NOTHING,
-            TIMELINE_TTL_SECONDS,
-            -watermark,
-            *post_ids,
-        ]
-        with self._cache.guard():
-            keys = [_lock_key(user_id), timeline_key(user_id)]
-            return bool(self._finish(keys=keys, args=arguments))
+        head = (token.encode(), -ABOVE_NOTHING, TIMELINE_TTL_SECONDS, -watermark)
+        return bool(self._call(FINISH, user_id, *head, *sorted(post_ids)))
 
     def abort(self, user_id: int, token: str) -> None:
         """Removes lock and unfinished list, if the lock is still this build's."""
-        with self._cache.guard():
-            self._abort(keys=[_lock_key(user_id), timeline_key(user_id)], args=[token])
+        self._call(ABORT, user_id, token.encode())
 
     def window(self, user_id: int, limit: int) -> Window:
         """The newest entries for a page of `limit`, with bodies, in one round trip.
@@ -156,6 +140,12 @@ class Timelines:
             user_id: Listing(entries=list(map(int, entries)), expires=seconds != NO_EXPIRY)
             for user_id, entries, seconds in zip(user_ids, replies, lives, strict=True)
         }
+
+    def _call(self, script: Script, user_id: int, *arguments: bytes | int) -> int:
+        """What a script of a build answers."""
+        keys = [_lock_key(user_id), timeline_key(user_id)]
+        [reply] = self._cache.ask([script.call(keys, arguments)], script)
+        return int(reply)
 
     def _unless_refused(self, commands: Sequence[bytes], *scripts: Script) -> list[Any]:
         """The replies; none where the server refuses a command, as a cluster does SORT … GET."""

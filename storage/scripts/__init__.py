@@ -17,11 +17,11 @@ class Script:
 
     def __init__(self, name: str) -> None:
         self._text = source(name).encode()
-        self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest().encode()
+        self.digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest().encode()
 
     def call(self, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> bytes:
         """The packed command. See Server.ask() for a server that does not know it."""
-        return pack(b"EVALSHA", self._digest, len(keys), *keys, *arguments)
+        return pack(b"EVALSHA", self.digest, len(keys), *keys, *arguments)
 
     def load(self) -> bytes:
         """The packed command that makes it known to the server until that restarts."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from graph.ids import new_id
+from storage.timelines import FINISH
 from tests.proxy import Hold
 from tests.races.stage import CAP, Held, Stage
 from workers.rebuild import rebuild
@@ -25,7 +26,7 @@ def after_the_reading(held: Held) -> Hold:
 
 
 def before_the_writing(held: Held) -> Hold:
-    return held.to_cache.hold(held.storage.timelines._finish.sha.encode())
+    return held.to_cache.hold(FINISH.digest)
 
 
 STEPS = [before_the_mark, before_the_reading, after_the_reading, before_the_writing]
