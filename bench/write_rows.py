@@ -17,7 +17,10 @@ from bench.bare import Ask, Bare, forget_events, ready_photos, statement
 from bench.rows import Check, Measured, Row, Sides, Sizes
 from bench.stage import Ours, Stage, cpu_seconds, stage_of
 from bench.wrk import Request, load, write_requests
+from graph.connection import LARGE_AUDIENCE
+from graph.idempotency_keys import KEY_LIFE_MS
 from graph.ids import ms_of, new_id
+from graph.publishing import TOLERANCE_MS
 
 IN_FLIGHT = 32
 API_WORKERS = 2
@@ -29,9 +32,6 @@ WARM_CONNECTIONS, WARM_WRITES, WARM_SECONDS = 4, 40, 10.0
 """Before anything is measured: statements are planned at their first use, for a second or two."""
 SETTLE_SECONDS = 1.0
 """What was in flight when a turn ended is done by then: a request waits half of that at most."""
-KEY_LIFE_MS = 86_400_000
-TOLERANCE_MS = 5_000
-LARGE_AUDIENCE = 100_000
 CAPTION = "Measured"
 BARE_CAPTION = "Bare"
 

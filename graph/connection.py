@@ -51,6 +51,9 @@ Of our own Neo4j it is 6 s, as that says every 2 s that it lives (stack/neo4j.py
 PING_SECONDS = 2.0
 """How long ping() waits for the graph, and a probe of the circuit's for each step of its own."""
 
+LARGE_AUDIENCE = 100_000
+"""Unless a setting says otherwise."""
+
 _PAUSES = (0.01, 0.03, 0.1, 0.2, 0.4)
 """Seconds to wait between tries, each times 0.5 to 1.5 at random; the last goes on."""
 
@@ -78,7 +81,7 @@ class GraphSettings:
     password: str = field(repr=False)
     database: str
     max_connections: int = 32
-    large_audience: int = 100_000
+    large_audience: int = LARGE_AUDIENCE
     """Followers above which a post's fan-out has a queue of its own: nobody waits behind it."""
 
     @classmethod
@@ -90,7 +93,7 @@ class GraphSettings:
             password=env.str("NEO4J_PASSWORD"),
             database=env.str("NEO4J_DATABASE", "neo4j"),
             max_connections=env.int("NEO4J_MAX_CONNECTIONS", 32),
-            large_audience=env.int("LARGE_AUDIENCE", 100_000, validate=validate.Range(1)),
+            large_audience=env.int("LARGE_AUDIENCE", LARGE_AUDIENCE, validate=validate.Range(1)),
         )
 
 

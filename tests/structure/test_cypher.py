@@ -1,14 +1,14 @@
 """Every query file: loaded once, its header true, its plan as declared, on the real server."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import graph as graph_package
+from bench.plans import explained, sample
 from graph import Graph, schema
-from graph.queries import FOLDER, LOADED, Query, parse
+from graph.queries import FOLDER, LOADED, parse
 from tests.graph.making import Maker
 
 assert graph_package
@@ -16,15 +16,6 @@ assert schema
 
 QUERIES = {name: query for name, query in LOADED.items() if not name.startswith("schema/")}
 
-_SAMPLES = {
-    "integer": 1,
-    "text": "x",
-    "float": 1.5,
-    "map": {},
-    "list of integers": [1],
-    "list of texts": ["x"],
-}
-_PAIRS = "list of ["
 _INDEXED = re.compile(r"(?:UNIQUE|RANGE INDEX) .*?:(\w+\([\w, ]+\))")
 
 
@@ -41,30 +32,6 @@ def data(graph: Graph) -> None:
     graph.posts.delete(event.subject_id, author_id=author.id, event_id=event.id + 1)
     make.post(author.id)
     make.cypher("CALL db.prepareForReplanning(30)")
-
-
-def sample(meaning: str) -> Any:
-    """A value of the type with which a parameter's meaning begins."""
-    if meaning.startswith(_PAIRS):
-        return [[1, 2]]
-    return next(value for kind, value in _SAMPLES.items() if meaning.startswith(kind))
-
-
-def explained(graph: Graph, query: Query) -> tuple[list[str], list[dict[str, Any]]]:
-    """The column names and the operators of a plan made anew, its starts first."""
-    parameters = {name: sample(meaning) for name, meaning in query.parameters.items()}
-    with graph.connection._driver.session(database=graph.connection._database) as session:
-        result = session.run(f"CYPHER replan=force EXPLAIN {query.text}", parameters)
-        keys = result.keys()
-        plan = result.consume().plan
-    assert plan
-    return list(keys), list(operators(plan))
-
-
-def operators(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for child in plan.get("children", []):
-        yield from operators(child)
-    yield plan
 
 
 def indexes(plan: list[dict[str, Any]]) -> set[str]:
