@@ -99,12 +99,13 @@ def examine_and_render(data: bytes, declared: str) -> Rendered:
     base = _on_white(base, base.info.get("icc_profile"))
     if orientation in _UPRIGHT:
         base = base.transpose(_UPRIGHT[orientation])
-    base = Image.frombytes("RGB", base.size, base.tobytes())  # what the file said stays behind
+    base.info = {}  # what the file said stays behind: the resized picture holds nothing else of it
+    shown = _shown(base)
     return Rendered(
         width=width,
         height=height,
-        blurhash=_blurhash(base),
-        renditions={side: _jpeg(_fitted(base, side)) for side in RENDITION_SIDES},
+        blurhash=_blurhash(shown[-1]),  # of few pixels: those of the largest say the same
+        renditions={side: _jpeg(image) for side, image in zip(RENDITION_SIDES, shown, strict=True)},
     )
 
 
@@ -265,7 +266,7 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             converted = None
         if converted is not None:
             return converted
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _fits(profile: bytes, mode: str) -> bool:
@@ -281,9 +282,21 @@ def _size_within(size: tuple[int, int], side: int) -> tuple[int, int]:
     return width, height
 
 
-def _fitted(image: Image.Image, side: int) -> Image.Image:
-    size = _size_within(image.size, side)
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _shown(image: Image.Image) -> list[Image.Image]:
+    """The renditions' pixels, largest first, each made of the one before it, which is less work.
+
+    Their sizes are by the largest: rounded twice, a side would be a pixel off.
+    """
+    shown: list[Image.Image] = []
+    before = image
+    for side in RENDITION_SIDES:
+        before = _resized(before, _size_within(image.size, side))
+        shown.append(before)
+    return shown
 
 
 def _jpeg(image: Image.Image) -> bytes:
@@ -294,7 +307,7 @@ def _jpeg(image: Image.Image) -> bytes:
 
 def _blurhash(image: Image.Image) -> str:
     """A few characters that stand for the picture until it is there; 12 components in all."""
-    small = _fitted(image, 32).copy()
+    small = _resized(image, _size_within(image.size, 32)).copy()
     across, down = (4, 3) if image.width >= image.height else (3, 4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of how it asks Pillow for the pixels
