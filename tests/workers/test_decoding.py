@@ -37,6 +37,15 @@ def children() -> list[psutil.Process]:
     ]
 
 
+def fork_servers() -> list[psutil.Process]:
+    """Ours: one that lives, if a picture has been decoded."""
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and "forkserver" in " ".join(child.cmdline())
+    ]
+
+
 def in_background(data: bytes, **limits: float) -> "Future[Rendered]":
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(render_apart, data, "image/jpeg", limits=Limits(**limits))  # type: ignore[arg-type]
@@ -141,12 +150,25 @@ def ignores(pid: int, wanted: signal.Signals) -> bool:
     return False
 
 
+def test_memory_in_huge_pages_is_asked_for_by_the_fork_server_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.perturb=0")
+    for server in fork_servers():
+        server.kill()
+        eventually(lambda s=server: s.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+    render_apart(images.jpeg(), "image/jpeg")
+    (server,) = fork_servers()
+    told = Path(f"/proc/{server.pid}/environ").read_bytes().replace(b"\0", b":")  # glibc cuts it up
+    assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.perturb=0" in told
+    assert os.environ["GLIBC_TUNABLES"] == "glibc.malloc.perturb=0"
+
+
 def test_a_fork_server_that_was_killed_is_replaced() -> None:
     render_apart(images.jpeg(), "image/jpeg")
-    for child in psutil.Process().children():
-        if child.status() != psutil.STATUS_ZOMBIE and "forkserver" in " ".join(child.cmdline()):
-            child.kill()
-            eventually(lambda c=child: c.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+    for server in fork_servers():
+        server.kill()
+        eventually(lambda s=server: s.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
     assert render_apart(images.jpeg(), "image/jpeg").width == 96
 
 
