@@ -246,7 +246,7 @@ def test_s3_lost_at_the_tidying_is_tidied_later(
     graph: Graph, storage: Storage, through: Storage, proxy: Proxy, uploaded: Uploaded
 ) -> None:
     photo, event = uploaded(images.jpeg())
-    hold = proxy.hold(b"?delete")
+    hold = proxy.hold(f"DELETE /{storage.photos._bucket}/incoming/{photo.path}".encode())
     running = in_background(graph, through, event)
     hold.wait()
     proxy.down()
