@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.memory import LIST_ENTRY
 from bench.results import Cost
 
 Rows = Sequence[Mapping[str, Any]]
@@ -23,8 +24,6 @@ HOT_POSTS = 20_000_000 * 7
 """Posts whose bodies are kept: those of a week."""
 BODY_BYTES, SESSION_BYTES = 700, 250
 """With the key and what the server adds to it."""
-ZSET_BYTES = 130
-"""An entry of a ZSET: M1 says how many times that is ours."""
 ORIGINAL_BYTES = 5_000_000
 RENDITION_SHARE = 0.12
 """Of an original, all three renditions together."""
@@ -59,9 +58,8 @@ def _memory(rows: Rows) -> list[Cost]:
             source=f"assumed: {ACTIVE:.0%} active, {SESSION_BYTES} B a session",
         ),
     ]
-    ratio = _median(rows, "M1")
-    if ratio:
-        entry = ZSET_BYTES / ratio
+    entry = _context(rows, "M1", LIST_ENTRY)
+    if entry:
         found.insert(
             0,
             Cost(
@@ -161,9 +159,9 @@ def _row(rows: Rows, name: str) -> Mapping[str, Any] | None:
     return next((row for row in rows if row["id"] == name), None)
 
 
-def _median(rows: Rows, name: str) -> float | None:
+def _context(rows: Rows, name: str, what: str) -> float | None:
     row = _row(rows, name)
-    return None if row is None or row["median"] is None else float(row["median"])
+    return None if row is None else row["context"].get(what)
 
 
 def _cpu(rows: Rows, name: str, side: str) -> float | None:

@@ -13,6 +13,9 @@ from bench.rows import Check, Measured, Sides, Sizes
 from graph.ids import new_id
 
 LISTS, QUICK_LISTS = 5_000, 500
+BYTES = "bytes an entry, {kind}"
+LIST_ENTRY = BYTES.format(kind="list")
+"""What our side is called in the row's context; the cost of timelines follows from it."""
 POSTS, QUICK_POSTS = 3 * SLACK // 2, 20
 """Pushed to all: every list has been trimmed then, at another time than its neighbours."""
 
@@ -70,7 +73,7 @@ class _Weighed:
 
     def _weighed(self, kind: str, before: int, count: int) -> Measured:
         size = (self.cache.used_bytes() - before) / (count * CAP)
-        self.bytes_an_entry[f"bytes an entry, {kind}"] = size
+        self.bytes_an_entry[BYTES.format(kind=kind)] = size
         return Measured(value=1e6 / size)
 
 

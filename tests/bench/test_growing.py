@@ -9,6 +9,7 @@ from bench.cost import sheet
 from bench.fill import list_commands
 from bench.fitting import fit, student
 from bench.growth import differing
+from bench.memory import LIST_ENTRY
 from bench.proof import right
 from bench.wrk import Load, parsed
 from storage.timelines import Listing
@@ -115,7 +116,7 @@ def test_a_load_with_a_wrong_answer_says_no_rate() -> None:
 
 def test_costs_name_the_row_or_the_assumption_that_they_follow_from() -> None:
     rows: list[dict[str, Any]] = [
-        {"id": "M1", "median": 10.0, "cpu_us": {}},
+        {"id": "M1", "median": 10.0, "cpu_us": {}, "context": {LIST_ENTRY: 13.0}},
         {"id": "R1", "median": 2.0, "cpu_us": {"ours": 50.0, "redis": 30.0}},
         {"id": "W1", "median": None, "cpu_us": {}},
     ]
