@@ -1,10 +1,11 @@
 """The two Redis servers: `queue` never forgets, `cache` may forget anything."""
 
+import os
 import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +35,10 @@ maxmemory-policy volatile-lru
 timeout 10
 """
 """`timeout`: a push that was sent by a process asleep for longer must not arrive any more."""
+
+
+ALLOCATOR = "GLIBC_TUNABLES"
+BLOCKS_AT_HAND = "glibc.malloc.tcache_count=2000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,14 @@ class EmbeddedRedis(Program):
     def command(self) -> Sequence[str]:
         """Everything else stands in the configuration."""
         return [self._server.binary, str(self._conf_file)]
+
+    def environment(self) -> Mapping[str, str]:
+        """How its allocator works, unless whoever starts the stack has said that already.
+
+        The packaged server's is libc's, which keeps 7 blocks of a size at hand. A buffer of pushes
+        frees and takes hundreds: with so many at hand one costs a third less (decision 0011).
+        """
+        return {ALLOCATOR: os.environ.get(ALLOCATOR, BLOCKS_AT_HAND)}
 
     def problem(self) -> str | None:
         """Whether it answers PING, password included."""

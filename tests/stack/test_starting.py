@@ -8,7 +8,7 @@ import redis
 
 from stack import StackError, ports
 from stack.ports import is_free
-from stack.redis import ping_problem
+from stack.redis import ALLOCATOR, BLOCKS_AT_HAND, ping_problem
 from tests.stack.programs import redis_stack
 
 CLOSED_SECONDS = "10"
@@ -48,6 +48,19 @@ def test_the_queue_never_evicts_and_the_cache_forgets_and_hangs_up(tmp_path: Pat
     assert (queue["maxmemory-policy"], queue["appendonly"]) == ("noeviction", "yes")
     assert (cache["maxmemory-policy"], cache["appendonly"]) == ("volatile-lru", "no")
     assert (cache["save"], cache["timeout"]) == ("", CLOSED_SECONDS)
+
+
+@pytest.mark.parametrize("given", [None, "glibc.malloc.tcache_count=9"])
+def test_the_servers_allocator_keeps_blocks_at_hand_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    monkeypatch.delenv(ALLOCATOR, raising=False)
+    if given:
+        monkeypatch.setenv(ALLOCATOR, given)
+    with redis_stack(tmp_path) as (stack, _):
+        pid = stack.process("cache").pid
+        environment = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    assert f"{ALLOCATOR}={given or BLOCKS_AT_HAND}" in environment
 
 
 def test_the_next_start_has_the_data_the_ports_and_the_secrets(tmp_path: Path) -> None:
