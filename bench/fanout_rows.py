@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 from bench import fill
 from bench.bare import Bare, forget_events, ready_photos
@@ -81,54 +82,75 @@ def push_alone(stage: Stage, user_ids: Sequence[int], post_id: int) -> float:
     return time.perf_counter() - began
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeJob:
+    """One author's fan-outs: claim, followers, pushes, advance and finish."""
+
+    stage: Stage
+    bare: Bare
+    author: int
+    followers: Sequence[int]
+    without: Sequence[int]
+    """Those of them who have no list."""
+
+    @property
+    def user_ids(self) -> list[int]:
+        """Who is pushed to."""
+        return [self.stage.town.user_id(index) for index in (self.author, *self.followers)]
+
+    def ours(self) -> Measured:
+        """Followers a second of the whole."""
+        event = publish(self.stage, self.bare, self.author)
+        redis, count = self.stage.cache_seconds(), len(self.followers) + 1
+        seconds = fan_out(self.stage, event)
+        each = 1e6 * (self.stage.cache_seconds() - redis) / count
+        return Measured(value=count / seconds, cpu_us={"redis": each})
+
+    def against(self) -> Measured:
+        """Followers a second of the pushes alone."""
+        event, user_ids = publish(self.stage, self.bare, self.author), self.user_ids
+        if not self.stage.graph.events.claim(event.id, event.epoch):
+            raise RuntimeError("the event was taken")
+        seconds = push_alone(self.stage, user_ids, event.subject_id)
+        self.stage.graph.events.finish(event.id, event.epoch + 1)
+        return Measured(value=len(user_ids) / seconds)
+
+    def check(self, listed: int) -> Check:
+        """Of so many lists as there were."""
+        author_id = self.stage.town.user_id(self.author)
+        wrong = wrong_lists(self.stage, self.followers)
+        made = existing(self.stage, self.without)
+        left = self.bare.ask(EVENTS_OF, author_id=author_id)[0]["count"]
+        return Check(
+            what="lists that hold every post once, none made, no event left",
+            count=listed,
+            passed=not wrong and not made and not left,
+        )
+
+
 def whole_job(name: Name) -> Callable[[Sizes], AbstractContextManager[Sides]]:
-    """F3 with the author of that audience: claim, followers, pushes, advance and finish."""
+    """F3 with the author of that audience."""
 
     @contextmanager
     def ready(sizes: Sizes) -> Iterator[Sides]:
         stage = stage_of(sizes)
         stage.stop_ours()  # a sweeper's worker would take the events
         author = stage.town.author(name)
-        author_id = stage.town.user_id(author)
         followers = stage.town.followers(author)
-        user_ids = [stage.town.user_id(index) for index in (author, *followers)]
         without = followers[::WITHOUT_LISTS]
         stage.storage.timelines.drop(*(stage.town.user_id(index) for index in without))
-        listed = existing(stage, followers)
+        listed = len(existing(stage, followers))
         with Bare(stage) as bare:
-
-            def ours() -> Measured:
-                event = publish(stage, bare, author)
-                redis = stage.cache_seconds()
-                seconds = fan_out(stage, event)
-                each = 1e6 * (stage.cache_seconds() - redis) / len(user_ids)
-                return Measured(value=len(user_ids) / seconds, cpu_us={"redis": each})
-
-            def against() -> Measured:
-                event = publish(stage, bare, author)
-                if not stage.graph.events.claim(event.id, event.epoch):
-                    raise RuntimeError("the event was taken")
-                seconds = push_alone(stage, user_ids, event.subject_id)
-                stage.graph.events.finish(event.id, event.epoch + 1)
-                return Measured(value=len(user_ids) / seconds)
-
-            def check() -> Check:
-                wrong = wrong_lists(stage, followers)
-                made = existing(stage, without)
-                left = bare.ask(EVENTS_OF, author_id=author_id)[0]["count"]
-                return Check(
-                    what="lists that hold every post once, none made, no event left",
-                    count=len(listed),
-                    passed=not wrong and not made and not left,
-                )
-
+            job = WholeJob(
+                stage=stage, bare=bare, author=author, followers=followers, without=without
+            )
             yield Sides(
-                ours=ours,
-                against=against,
-                check=check,
+                ours=job.ours,
+                against=job.against,
+                check=lambda: job.check(listed),
                 sizes={"users": stage.town.users, "followers": len(followers)},
             )
-            forget_events(stage, bare, [author_id])
+            forget_events(stage, bare, [stage.town.user_id(author)])
         refill(stage, without, sizes)
 
     return ready

@@ -47,14 +47,7 @@ class Admissions:
 
     def admit(self, claimant: Claimant) -> Admission:
         """Session and use, in one round trip."""
-        known = proof(claimant.user_id, claimant.secret_sha256)
-        question = self._question % (
-            claimant.session_id,
-            self._limit_key(claimant),
-            len(known),
-            known,
-        )
-        [reply] = self._cache.ask([question], ADMIT)
+        [reply] = self._cache.ask([self._filled(self._question, claimant)], ADMIT)
         return self.admission(reply)
 
     def of_reader(self, claimant: Claimant) -> bytes:
@@ -62,22 +55,17 @@ class Admissions:
 
         ADMIT has to be known to the server.
         """
-        known = proof(claimant.user_id, claimant.secret_sha256)
-        return self._readers_question % (
-            claimant.session_id,
-            self._limit_key(claimant),
-            claimant.user_id,
-            len(known),
-            known,
-        )
+        return self._filled(self._readers_question, claimant, claimant.user_id)
 
     def admission(self, reply: tuple[bytes | None, int, int]) -> Admission:
         """What ADMIT was answered."""
         expires_at, used, left_ms = reply
         return Admission(int(expires_at or 0), taken_of(self.policy, used, left_ms))
 
-    def _limit_key(self, claimant: Claimant) -> bytes:
-        return limit_key(self.policy, str(claimant.user_id)).encode()
+    def _filled(self, template: bytes, claimant: Claimant, *reader_id: int) -> bytes:
+        limit = limit_key(self.policy, str(claimant.user_id)).encode()
+        known = proof(claimant.user_id, claimant.secret_sha256)
+        return template % (claimant.session_id, limit, *reader_id, len(known), known)
 
 
 def _template(policy: Policy, *, reader: bool = False) -> bytes:

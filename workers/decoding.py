@@ -14,6 +14,7 @@ import resource
 import select
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver, reduction
@@ -47,6 +48,9 @@ a child's memory is new, and in pages of 4 kB to be given it takes a tenth of a 
 
 32 MB is the most that glibc takes for a threshold. Another C library does not look at this.
 """
+
+_starting = threading.Lock()
+"""One caller at a time changes the environment, or another's would be taken for the operator's."""
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["workers.decoding", "workers.preloaded"])
@@ -115,7 +119,7 @@ def _run(source: IO[bytes], target: IO[bytes], declared: str, limits: Limits) ->
         args=(_Handed(source.fileno()), _Handed(target.fileno()), declared, limits),
         daemon=True,
     )
-    with _tuned():
+    with _starting, _tuned():
         forkserver.ensure_running()
     process.start()
     try:

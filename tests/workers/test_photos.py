@@ -22,6 +22,7 @@ from tests.workers.uploads import Uploaded, put
 from workers import jobs, photos
 from workers.decoding import DecodingInterruptedError, Limits, render_apart
 from workers.errors import FencedError
+from workers.imaging import Rendered
 
 
 def now(graph: Graph, photo: Photo) -> Photo:
@@ -257,6 +258,22 @@ def test_s3_lost_at_the_tidying_is_tidied_later(
     assert objects_of(storage, photo) == COMPLETE | {"incoming/*"}
     photos.process(graph, storage, event)
     assert objects_of(storage, photo) == COMPLETE
+
+
+def test_a_lease_that_has_run_for_a_while_is_renewed_before_the_next_object(
+    graph: Graph, storage: Storage, uploaded: Uploaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, event = uploaded(images.jpeg())
+
+    def overtaken(data: bytes, declared: str) -> Rendered:
+        taken_over(graph, event)
+        return render_apart(data, declared)
+
+    monkeypatch.setattr(photos, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(photos, "render_apart", overtaken)
+    with pytest.raises(FencedError):
+        photos.process(graph, storage, event)
+    assert objects_of(storage, photo) == {"incoming/*"}
 
 
 def test_a_worker_that_was_overtaken_stops_and_spoils_nothing(
