@@ -11,7 +11,8 @@ TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer.
 	run make again; if it is not on PATH, name it: make PYTHON=/path/to/python3.12 up
 # Two runs on two sets of servers: one alone leaves half of a small machine idle. What fails there is
 # run once more, and shown as a rerun: a fault fails twice, a machine too busy for a time-out once.
-SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 1
+SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 1 \
+	--rerun-show-tracebacks
 
 # Modules of elsewhere must not come before those of .venv.
 unexport PYTHONPATH PYTHONHOME
