@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.stage import Stage
 from storage.timelines import Listing
+from storage.windows import DISORDER
 
 BATCH = 500
 """Lists read at once."""
@@ -18,7 +19,9 @@ def wrong_lists(stage: Stage, indices: Sequence[int]) -> int:
     """How many of the lists that exist are not what they should be.
 
     Each post of the viewer's feed above the watermark once, and nothing else; no longer than cap
-    and slack; where trimming took the watermark away, at least the cap. And each must expire.
+    and slack. Where trimming took the watermark away: at least the cap, and complete above the
+    first entry and T, as that one may be late: what stood before it and is newer went with the
+    trimming (docs/decisions/0001). And each must expire.
     """
     return sum(
         not right(
@@ -48,11 +51,23 @@ def right(listing: Listing, feed: Sequence[int], *, cap: int, longest: int) -> b
         return False
     match marks:
         case []:
-            return len(ids) >= cap and ids == feed[: len(ids)]
+            return len(ids) >= cap and _complete(ids, feed, listing.entries[0] + DISORDER)
         case [mark]:
             return ids == [post_id for post_id in feed if post_id >= -mark]
         case _:
             return False
+
+
+def _complete(ids: Sequence[int], feed: Sequence[int], above: int) -> bool:
+    """Whether all are of the feed, each once, and none of the feed's from `above` on is missing."""
+    if ids == feed[: len(ids)]:
+        return True
+    kept = set(ids)
+    return (
+        len(kept) == len(ids)
+        and kept <= set(feed)
+        and all(post_id in kept or post_id < above for post_id in feed)
+    )
 
 
 def _listings(stage: Stage, indices: Sequence[int]) -> Iterator[tuple[int, Listing]]:

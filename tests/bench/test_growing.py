@@ -13,6 +13,7 @@ from bench.memory import LIST_ENTRY
 from bench.proof import right
 from bench.wrk import Load, parsed
 from storage.timelines import Listing
+from storage.windows import DISORDER
 
 
 def test_the_exponent_of_a_power_is_found_exactly() -> None:
@@ -69,6 +70,9 @@ FEED = [9, 8, 7, 6, 5]
         ((-7, 7, 8, 9), True),
         ((7, 8, 9), True),  # trimmed to the cap
         ((8, 9), False),  # trimmed below it
+        ((6, 8, 9), True),  # trimmed after 6 came late: 7 stood before it
+        ((6, 8, 8, 9), False),  # twice
+        ((4, 8, 9), False),  # of nobody
         ((0, 5, 6, 7, 9), False),  # a hole
         ((0, 5, 6, 7, 8, 9, 9), False),  # twice
         ((0, 4, 5, 6, 7, 8, 9), False),  # of nobody
@@ -81,6 +85,13 @@ def test_a_list_is_right_if_it_is_the_feed_above_its_watermark(
     entries: tuple[int, ...], is_right: bool
 ) -> None:
     assert right(listing(*entries), FEED, cap=3, longest=7) is is_right
+
+
+def test_a_trimmed_list_may_miss_only_what_is_within_t_of_its_first_entry() -> None:
+    feed = [6 * DISORDER, 5 * DISORDER, 2 * DISORDER, 2 * DISORDER - 1, DISORDER]
+    late = listing(DISORDER, *feed[:3])
+    assert right(late, feed, cap=3, longest=7)
+    assert not right(listing(DISORDER, *feed[:2]), feed, cap=3, longest=7)
 
 
 def test_a_list_that_never_expires_is_wrong() -> None:
