@@ -12,8 +12,8 @@ from api.app import ApiSettings, create_app
 from api.front import Front
 from api.overload import Gate
 from graph import Graph, GraphSettings
+from observing import logs
 from storage import Storage, StorageSettings
-from workers import logs
 from workers.rebuilder import Rebuilder
 
 env = Env(eager=False)

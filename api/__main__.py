@@ -19,8 +19,8 @@ from api.admin import AdminSettings, create_admin_app
 from api.cli import prepare
 from api.commands.opening import CommandError, opened_stores, saying
 from graph import Graph, GraphSettings
+from observing.logs import configure
 from storage import Storage, StorageSettings
-from workers.logs import configure
 
 BLOCKING_THREADS = 4
 """Operators are few; a slow store holds one of these for two seconds at most."""

@@ -30,10 +30,10 @@ from api.services.sessions import Admitted, claimant, viewer
 from api.services.tokens import Token, read_token
 from api.tally import Tally
 from graph.errors import GraphError
+from observing.metrics import FRONT_PASSED_ON
 from storage.errors import StorageError
 from storage.feed_reads import FeedReads
 from storage.windows import Window
-from workers.metrics import FRONT_PASSED_ON
 
 log = structlog.get_logger()
 

@@ -7,7 +7,8 @@ import time
 
 import structlog
 from flask import Flask, Response, g, request
-from prometheus_client import Counter, Histogram
+
+from observing.metrics import REQUEST_SECONDS, REQUESTS
 
 log = structlog.get_logger()
 
@@ -20,14 +21,6 @@ _numbers = itertools.count(secrets.randbits(48))
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 """Those counted by name: a client may make up any number of others."""
-
-REQUESTS = Counter("photofeed_requests_total", "Requests answered.", ["method", "route", "status"])
-REQUEST_SECONDS = Histogram(
-    "photofeed_request_seconds",
-    "From a request's arrival to its answer.",
-    ["method", "route"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-)
 
 
 def register(app: Flask) -> None:

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from api.observing import REQUESTS, method_named
+from api.observing import method_named
 from api.observing import request_id as new_request_id
 from api.problems import CONTENT_TYPE
+from observing.metrics import REQUESTS
 
 AT_ONCE = 8
 """Requests that a process works on: most of their time they wait for a store. With four, pages of

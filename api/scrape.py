@@ -12,9 +12,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from api.services.asking import Asking
 from graph import Graph
 from graph.errors import GraphError
+from observing.probes import Probes
 from storage import Storage
 from storage.errors import StorageError
 from storage.queues import NAMES
@@ -46,11 +46,11 @@ class Scrape:
             "oldest": graph.events.oldest_due_seconds,
             **{f"depth:{name}": partial(storage.queues.depth, name) for name in NAMES},
         }
-        self._asking = Asking(questions, threads_name="scrape")
+        self._probes = Probes(questions, threads_name="scrape")
 
     def look(self) -> Seen:
         """What each store says now. A store that is down or slow breaks nothing."""
-        asked = self._asking.answers()
+        asked = self._probes.answers()
         wait(asked.values(), timeout=DEADLINE_SECONDS)
         answered = {name: answer for name, answer in asked.items() if succeeded(answer)}
         return Seen(

@@ -19,8 +19,7 @@ from typing import Any
 
 import structlog
 
-from api.observing import REQUEST_SECONDS, REQUESTS
-from workers.metrics import TIMELINE_READS
+from observing.metrics import REQUEST_SECONDS, REQUESTS, TIMELINE_READS
 
 log = structlog.get_logger()
 

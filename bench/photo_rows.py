@@ -29,10 +29,11 @@ from graph import Graph, GraphSettings, schema
 from graph.events import Event
 from graph.ids import new_id
 from graph.photos import Photo
+from observing import logs
 from stack import LocalStack, StackSettings
 from stack.ports import HOST
 from storage import Storage, StorageSettings
-from workers import jobs, logs
+from workers import jobs
 from workers.imaging import RENDITION_SIDES
 
 PHOTOS, QUICK_PHOTOS = 12, 2

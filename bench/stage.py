@@ -21,11 +21,11 @@ from bench import fill, graphs
 from bench.rows import Sizes
 from bench.town import Town
 from graph import Graph, schema
+from observing import logs
 from stack import LocalStack, StackSettings
 from stack.local import end_leftovers, lock
 from stack.settings import ROOT
 from storage import Storage, StorageSettings
-from workers import logs
 
 STAGES = ROOT / ".local" / "bench" / "stages"
 

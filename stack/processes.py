@@ -54,7 +54,7 @@ class Api(Program):
             *("--workers", str(self._workers), "--blocking-threads", "32"),
             *("--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "30"),
             *("--respawn-failed-workers", "--respawn-interval", str(HANDOVER_SECONDS)),
-            *("--log-config", "api/granian_log.json", "wsgi:app"),
+            *("--log-config", "observing/granian_log.json", "wsgi:app"),
         ]
 
     def environment(self) -> Mapping[str, str]:

@@ -5,16 +5,12 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import structlog
-from prometheus_client import Counter
 
+from observing.metrics import FAIL_OPEN_TOTAL
 from storage.errors import StorageUnavailableError
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-FAIL_OPEN_TOTAL = Counter(
-    "photofeed_fail_open_total", "Calls that failed without failing their caller", ["what"]
-)
 
 log = structlog.get_logger()
 

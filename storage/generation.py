@@ -4,9 +4,9 @@ import threading
 
 import redis
 import structlog
-from prometheus_client import Counter
 from redis.connection import Connection
 
+from observing.metrics import CACHE_EMPTIED
 from storage.scripts import source
 
 KEY = "generation"
@@ -19,9 +19,6 @@ REFUSED = {
     b"queue": "its address is that of a server with job queues, which would be emptied",
 }
 """What is said of a database that is neither read nor emptied."""
-CACHE_EMPTIED = Counter(
-    "photofeed_cache_emptied_total", "Times a cache that held old data was emptied.", ["why"]
-)
 
 log = structlog.get_logger()
 

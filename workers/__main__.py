@@ -26,8 +26,9 @@ from rq.timeouts import JobTimeoutException
 
 from graph import schema
 from graph.errors import GraphError, GraphUnavailableError
+from observing import logs
 from storage.queues import JOB, QUEUE_OF_KIND
-from workers import logs, stores
+from workers import stores
 from workers.sweeper import Sweeper
 from workers.watchdog import Watchdog
 

@@ -10,10 +10,10 @@ import structlog
 from graph import Graph
 from graph.events import Event
 from graph.ids import time_of
+from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.queues import FANOUT_LARGE, QUEUE_OF_KIND
-from workers import metrics
 from workers.bodies import bodies_of
 from workers.errors import FencedError, StalledError, UnfinishedError
 

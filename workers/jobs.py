@@ -12,9 +12,10 @@ import structlog
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.events import Event
+from observing import metrics
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
-from workers import fanout, metrics, photos, removal, stores, timelines
+from workers import fanout, photos, removal, stores, timelines
 from workers.errors import FencedError, UnfinishedError
 
 log = structlog.get_logger()

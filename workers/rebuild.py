@@ -4,9 +4,9 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
+from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from workers import metrics
 
 log = structlog.get_logger()
 

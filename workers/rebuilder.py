@@ -8,9 +8,9 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphError
+from observing import metrics
 from storage import Storage
 from storage.errors import StorageError
-from workers import metrics
 from workers.rebuild import rebuild
 
 log = structlog.get_logger()

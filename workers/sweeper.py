@@ -18,10 +18,10 @@ from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.events import SHARDS, Event
 from graph.ids import first_id_at
+from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.queues import NAMES, QUEUE_OF_KIND
-from workers import metrics
 from workers.watchdog import Watchdog
 
 T = TypeVar("T")

@@ -17,11 +17,11 @@ from api.cursors import Cursor
 from api.services.errors import FeedBusyError
 from api.services.feed_pages import TOP, FeedPage, Found, above, below, in_window
 from graph import Graph
+from observing.metrics import TIMELINE_READS
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.windows import Window, page_above, page_below, watermark
 from workers.bodies import bodies_of
-from workers.metrics import TIMELINE_READS
 
 log = structlog.get_logger()
 

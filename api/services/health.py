@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from api.services.asking import Asking
 from graph import Graph
 from graph.errors import GraphError
+from observing.probes import Probes
 from storage import Storage
 from storage.errors import StorageError
 
@@ -47,7 +47,7 @@ class HealthChecks:
             "s3": storage.photos.ping,
             "oldest": graph.events.oldest_due_seconds,
         }
-        self._asking = Asking(questions, threads_name="health")
+        self._probes = Probes(questions, threads_name="health")
 
     def check(self) -> Health:
         """How things are now.
@@ -56,7 +56,7 @@ class HealthChecks:
         Without the cache or a queue it does: degraded.
         """
         until = monotonic() + _PATIENCE_SECONDS
-        asked = self._asking.answers()
+        asked = self._probes.answers()
         oldest = asked.pop("oldest")
         said = {part: _said(future, until) for part, future in asked.items()}
         ready = said["neo4j"] == "ok"

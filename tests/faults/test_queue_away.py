@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from api.services.publishing import Draft, publish
+from observing.metrics import FAIL_OPEN_TOTAL
 from storage import Storage
-from storage.failing import FAIL_OPEN_TOTAL
 from tests.eventually import eventually
 from tests.faults.site import Site
 from tests.faults.test_damaged_queue import Kept, answers

@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from observing.metrics import FAIL_OPEN_TOTAL
 from storage import Storage
 from storage.connections import Server
-from storage.failing import FAIL_OPEN_TOTAL
 from storage.limits import Limits, Policy, limit_key
 from tests.eventually import eventually
 from tests.storage.private import PrivateServer

@@ -7,9 +7,9 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from observing.metrics import FAIL_OPEN_TOTAL
 from storage import StorageUnavailableError, queues
 from storage.connections import Server
-from storage.failing import FAIL_OPEN_TOTAL
 from storage.queues import QUEUE_OF_KIND, Queues
 from tests.storage.private import PrivateServer
 

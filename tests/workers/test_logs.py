@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from workers import logs
+from observing import logs
 
 SCRIPT = """
 import logging

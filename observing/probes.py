@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any
 
 
-class Asking:
+class Probes:
     """Asks side by side, a thread for each question: one that hangs holds up no other."""
 
     def __init__(self, questions: Mapping[str, Callable[[], Any]], *, threads_name: str) -> None:

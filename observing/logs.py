@@ -31,7 +31,7 @@ def configure(service: str, *, level: str = "info") -> None:
 
 
 def formatter(service: str) -> logging.Formatter:
-    """What makes the lines of libraries look like ours; api/granian_log.json names it."""
+    """What makes the lines of libraries look like ours; observing/granian_log.json names it."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_shared(service),
         processors=[

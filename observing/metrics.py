@@ -11,6 +11,19 @@ from prometheus_client import Counter, Histogram
 if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     Path(_folder).mkdir(parents=True, exist_ok=True)  # each counter opens its file as it is made
 
+REQUESTS = Counter("photofeed_requests_total", "Requests answered.", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "photofeed_request_seconds",
+    "From a request's arrival to its answer.",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+FAIL_OPEN_TOTAL = Counter(
+    "photofeed_fail_open_total", "Calls that failed without failing their caller", ["what"]
+)
+CACHE_EMPTIED = Counter(
+    "photofeed_cache_emptied_total", "Times a cache that held old data was emptied.", ["why"]
+)
 PUBLISH_TO_VISIBLE = Histogram(
     "photofeed_publish_to_visible_seconds",
     "From a post's id being drawn to its last follower's timeline, by the audience's size.",

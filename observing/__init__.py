@@ -1,0 +1,1 @@
+"""What operators see of us: counters, logs, probes. Knows nothing of the rest."""
