@@ -21,8 +21,8 @@ from api.scrape import Scrape, registry
 from graph import Graph
 from graph.errors import GraphError
 from storage import Storage
-from storage.connections import Server
 from storage.errors import StorageError
+from storage.redis.server import Server
 
 USER = "admin"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

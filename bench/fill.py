@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from bench.town import Town
 from storage import Storage
 from storage.bodies import BODY_TTL_SECONDS, body_key
-from storage.buffers import checked, pack
-from storage.pushing import timeline_key
-from storage.window_reads import TIMELINE_TTL_SECONDS
+from storage.redis.protocol import checked, pack
+from storage.timeline_layout import TIMELINE_TTL_SECONDS, timeline_key
 from workers.rendering import render
 
 Say = Callable[[str], None]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from bench.caches import CAP, SLACK, Cache
 from graph.ids import EPOCH_MS, RANDOM_BITS
-from storage.pushing import timeline_key
-from storage.window_reads import TIMELINE_TTL_SECONDS
+from storage.timeline_layout import TIMELINE_TTL_SECONDS, timeline_key
 
 DAY_MS = 86_400_000
 OLDEST_DAYS, NEWEST_DAYS = 30, 1

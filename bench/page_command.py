@@ -6,8 +6,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from bench.stage import Stage
-from storage.buffers import pack
-from storage.pushing import timeline_key
+from storage.redis.protocol import pack
+from storage.timeline_layout import timeline_key
 from storage.windows import EXTRA
 
 CONNECTIONS = 16

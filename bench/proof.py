@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from bench.stage import Stage
+from storage.timeline_layout import DISORDER
 from storage.timelines import Listing
-from storage.windows import DISORDER
 
 BATCH = 500
 """Lists read at once."""

@@ -10,7 +10,7 @@ from bench.lists import Lists
 from bench.rows import Measured
 from graph.ids import new_id
 from stack.ports import HOST
-from storage.pushing import timeline_key
+from storage.timeline_layout import timeline_key
 
 PROGRAM = "redis-benchmark"
 

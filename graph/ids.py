@@ -14,6 +14,12 @@ EPOCH_MS = 1_704_067_200_000
 RANDOM_BITS = 12
 """Bits below the milliseconds."""
 
+MAX_ID = 2**53
+"""Above every id, and the largest that is read: exact in JavaScript and in a Redis score."""
+
+CLOCK_TOLERANCE_MS = 5_000
+"""How far a host's clock may be from the graph's; further off it publishes nothing."""
+
 BACKWARD_MS = 10_000
 """How far a clock may step back before ids follow it.
 

@@ -5,14 +5,15 @@ from typing import Self
 
 from storage.bodies import Bodies
 from storage.claims import Claims
-from storage.connections import Server, StorageSettings
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
-from storage.generation import Generation
 from storage.limits import Limits
 from storage.photos import Photos
-from storage.positions import Positions
 from storage.queues import Queues
+from storage.read_positions import Positions
+from storage.redis.generation import Generation
+from storage.redis.server import Server
 from storage.sessions import SessionCopies
+from storage.settings import StorageSettings
 from storage.timelines import Timelines
 
 __all__ = [

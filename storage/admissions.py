@@ -3,13 +3,12 @@
 import time
 from typing import NamedTuple
 
-from storage.buffers import pack
-from storage.connections import Server
 from storage.limits import Policy, Taken, limit_key, taken_of
-from storage.pushing import TIMELINE_KEY
-from storage.scripts import Script
+from storage.redis.protocol import pack
+from storage.redis.scripts import Script
+from storage.redis.server import Server
 from storage.sessions import COPY_KEY, proof
-from storage.window_reads import TIMELINE_TTL_SECONDS
+from storage.timeline_layout import TIMELINE_KEY, TIMELINE_TTL_SECONDS
 
 ADMIT = Script("admit")
 

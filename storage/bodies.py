@@ -9,10 +9,10 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from storage.buffers import pack
 from storage.claims import CLAIM_MS, Claims, claim_token, unclaimed
-from storage.connections import Server
-from storage.scripts import Script
+from storage.redis.protocol import pack
+from storage.redis.scripts import Script
+from storage.redis.server import Server
 
 BODY_TTL_SECONDS = 30 * 86_400
 """As long as a timeline nobody reads, at least."""

@@ -7,9 +7,9 @@ finds its mark gone. SET NX alone would let it revive what was deleted and then 
 import secrets
 from collections.abc import Mapping, Sequence
 
-from storage.buffers import pack
-from storage.connections import Server
-from storage.scripts import Script
+from storage.redis.protocol import pack
+from storage.redis.scripts import Script
+from storage.redis.server import Server
 
 FILL = Script("fill")
 

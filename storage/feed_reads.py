@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
-from storage import window_reads
+from storage import windows
 from storage.admissions import ADMIT, Admission, Admissions, Claimant
-from storage.connections import Server
-from storage.window_reads import BELOW
-from storage.windows import Window
+from storage.redis.server import Server
+from storage.windows import BELOW, Window
 
 
 class FeedRead(NamedTuple):
@@ -31,11 +30,11 @@ class FeedReads:
         """
         admit = self._admissions.of_reader(claimant)
         if before is None:
-            commands = [admit, window_reads.newest(claimant.user_id, limit)]
+            commands = [admit, windows.newest(claimant.user_id, limit)]
             counted, found = self._cache.ask(commands, ADMIT)
-            window = window_reads.read_newest(found)
+            window = windows.read_newest(found)
         else:
-            commands = [admit, window_reads.below(claimant.user_id, before, limit)]
+            commands = [admit, windows.below(claimant.user_id, before, limit)]
             counted, found = self._cache.ask(commands, ADMIT, BELOW)
-            window = window_reads.read_below(found)
+            window = windows.read_below(found)
         return FeedRead(self._admissions.admission(counted), window)

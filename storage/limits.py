@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
-from storage.connections import Server
-from storage.failing import failing_open
-from storage.scripts import Script
+from storage.fail_open import failing_open
+from storage.redis.scripts import Script
+from storage.redis.server import Server
 
 TAKE = Script("take")
 

@@ -18,8 +18,8 @@ import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from storage.connections import StorageSettings
 from storage.errors import StorageRefusedError, StorageUnavailableError
+from storage.settings import StorageSettings
 
 RENDITION_SIDES = (1080, 640, 320)
 """Longest sides in pixels, which name the objects. The same as in workers.imaging."""

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.buffers import Wire, checked, pack, pack_parts
-from storage.windows import ABOVE_NOTHING, DISORDER_SECONDS
+from graph.ids import ms_of
+from storage.redis.protocol import Wire, checked, pack, pack_parts
+from storage.timeline_layout import ABOVE_NOTHING, DISORDER_SECONDS, timeline_key
 
 BUFFER = 500
 """Plain pushes a buffer: the send and its answers weigh little then, and it is done in 2 ms."""
@@ -18,21 +19,10 @@ MAX_AGE_SECONDS = 5.0
 connection this bounds how late a push can land; the hold after leaving is longer."""
 LATE_SECONDS = DISORDER_SECONDS / 2
 """A post older than that is put at its place; the other half is left for delays and clocks."""
-ID_EPOCH_MS = 1_704_067_200_000
-"""2024-01-01 UTC: an id's upper bits are milliseconds since then."""
 RPUSHX = b"*3\r\n$6\r\nRPUSHX\r\n$17\r\ntl:%%014x\r\n$%d\r\n%d\r\n"
 """A plain push of a given post; formatted twice: with the post, then for many users at once."""
 ORDERED_KEY = b"$17\r\ntl:%014x\r\n"
 """A key of the script's; formatted for many users at once: packing each was half of our part."""
-
-
-TIMELINE_KEY = b"tl:%014x"
-"""Of fixed width, so that commands can be packed by formatting alone."""
-
-
-def timeline_key(user_id: int) -> bytes:
-    """Where the user's timeline is."""
-    return TIMELINE_KEY % user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +88,7 @@ class Push:
         return Buffer(user_ids, b"*%d\r\n" % (count + 6) + script + keys + arguments, 1)
 
     def _is_late(self) -> bool:
-        posted_at = ((self.post_id >> 12) + ID_EPOCH_MS) / 1_000
+        posted_at = ms_of(self.post_id) / 1_000
         return time.time() - posted_at > LATE_SECONDS
 
     def _settle(self, buffer: Buffer) -> None:

@@ -6,9 +6,9 @@ from typing import Protocol
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from storage.connections import Server
 from storage.errors import StorageUnavailableError
-from storage.failing import failing_open
+from storage.fail_open import failing_open
+from storage.redis.server import Server
 
 PHOTOS, TIMELINES, REMOVAL = "photos", "timelines", "removal"
 FANOUT, FANOUT_LARGE = "fanout", "fanout-large"

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from storage.buffers import pack
 from storage.claims import Claims, unclaimed
-from storage.connections import Server
+from storage.redis.protocol import pack
+from storage.redis.server import Server
 
 COPY_TTL_SECONDS = 86_400
 """The longest a copy lives; never longer than its session."""

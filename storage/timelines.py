@@ -11,15 +11,15 @@ from typing import Any
 
 import redis
 
-from storage import window_reads
-from storage.buffers import pack
+from storage import windows
 from storage.claims import unclaimed
-from storage.connections import Server
 from storage.errors import StorageError, StorageUnavailableError
-from storage.pushing import Push, timeline_key
-from storage.scripts import Script, source
-from storage.window_reads import TIMELINE_TTL_SECONDS
-from storage.windows import ABOVE_NOTHING, EXTRA, Window
+from storage.pushing import Push
+from storage.redis.protocol import pack
+from storage.redis.scripts import Script, source
+from storage.redis.server import Server
+from storage.timeline_layout import ABOVE_NOTHING, TIMELINE_TTL_SECONDS, lock_key, timeline_key
+from storage.windows import EXTRA, Window
 
 BUILD_LOCK_SECONDS = 10
 """How long a build holds its lock; the next reader may begin anew then."""
@@ -75,7 +75,7 @@ class Timelines:
     def drop(self, *user_ids: int) -> None:
         """Removes lists and build locks in one command: no build in flight writes any more."""
         if user_ids:
-            keys = [key for u in user_ids for key in (timeline_key(u), _lock_key(u))]
+            keys = [key for u in user_ids for key in (timeline_key(u), lock_key(u))]
             with self._cache.guard():
                 self._cache.client.delete(*keys)
 
@@ -106,20 +106,18 @@ class Timelines:
 
         The list lives on from now.
         """
-        asked = [window_reads.lives_on(user_id), window_reads.newest(user_id, limit)]
+        asked = [windows.lives_on(user_id), windows.newest(user_id, limit)]
         replies = self._unless_refused(asked)
-        return (
-            window_reads.read_newest(replies[1]) if replies else self._newest_in_two(user_id, limit)
-        )
+        return windows.read_newest(replies[1]) if replies else self._newest_in_two(user_id, limit)
 
     def window_below(self, user_id: int, before: int, limit: int) -> Window:
         """The entries around a cursor's place, likewise; none where the list does not have its id.
 
         None either where SORT … GET is refused: the whole list says the same in two round trips.
         """
-        asked = [window_reads.lives_on(user_id), window_reads.below(user_id, before, limit)]
-        replies = self._unless_refused(asked, window_reads.BELOW)
-        return window_reads.read_below(replies[1]) if replies else Window([], [])
+        asked = [windows.lives_on(user_id), windows.below(user_id, before, limit)]
+        replies = self._unless_refused(asked, windows.BELOW)
+        return windows.read_below(replies[1]) if replies else Window([], [])
 
     def whole(self, user_id: int) -> list[int]:
         """The whole list as it lies, sentinel first; empty where there is none."""
@@ -143,7 +141,7 @@ class Timelines:
 
     def _call(self, script: Script, user_id: int, *arguments: bytes | int) -> int:
         """What a script of a build answers."""
-        keys = [_lock_key(user_id), timeline_key(user_id)]
+        keys = [lock_key(user_id), timeline_key(user_id)]
         [reply] = self._cache.ask([script.call(keys, arguments)], script)
         return int(reply)
 
@@ -164,7 +162,3 @@ class Timelines:
             return Window([], [])
         bodies = self._cache.ask([pack(b"GET", b"p:" + entry) for entry in entries])
         return Window(list(map(int, entries)), [unclaimed(body) for body in bodies])
-
-
-def _lock_key(user_id: int) -> bytes:
-    return b"tb:%014x" % user_id

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from feed.proof import watermark
 from graph import Graph
 from storage import Storage
+from storage.timeline_layout import DISORDER
 from storage.timelines import Listing
-from storage.windows import DISORDER, watermark
 from workers.rebuild import ABOVE_NOTHING, rebuild
 from workers.rendering import render
 

@@ -16,11 +16,12 @@ import structlog
 from api.cursors import Cursor
 from api.services.errors import FeedBusyError
 from api.services.feed_pages import TOP, FeedPage, Found, above, below, in_window
+from feed.proof import page_above, page_below, watermark
 from graph import Graph
 from observing.metrics import TIMELINE_READS
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.windows import Window, page_above, page_below, watermark
+from storage.windows import Window
 from workers.bodies import bodies_of
 
 log = structlog.get_logger()

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from api.cursors import Cursor
-from storage.windows import Window, window_above, window_page
+from feed.proof import window_above, window_page
+from storage.windows import Window
 
 TOP = 1 << 53
 """Above every id: where a feed read from its top begins."""

@@ -6,7 +6,7 @@ These fail open: the fact stands, so the client is told so, whatever the cache s
 from graph import Graph
 from storage import Storage
 from storage.bodies import Expected
-from storage.failing import failing_open
+from storage.fail_open import failing_open
 from workers.removal import discard_bodies_of
 
 

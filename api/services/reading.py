@@ -9,7 +9,7 @@ from api.services.feed_pages import TOP
 from graph import Graph
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.positions import Tail, Unread, unread
+from storage.read_positions import Tail, Unread, unread
 
 log = structlog.get_logger()
 

@@ -11,8 +11,7 @@ from api.front import Front
 from graph.ids import new_id
 from storage import Storage
 from storage.bodies import body_key
-from storage.pushing import timeline_key
-from storage.windows import ABOVE_NOTHING, DISORDER
+from storage.timeline_layout import ABOVE_NOTHING, DISORDER, timeline_key
 from tests.api.people import Answer, Person
 
 

@@ -8,8 +8,8 @@ from flask import Flask
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
-from storage import positions as proving
-from storage.windows import DISORDER
+from storage import read_positions as proving
+from storage.timeline_layout import DISORDER
 from tests.api.people import Builders, Person, assert_problem
 from tests.eventually import eventually
 from tests.town import Town

@@ -12,8 +12,8 @@ from bench.growth import differing
 from bench.memory import LIST_ENTRY
 from bench.proof import right
 from bench.wrk import Load, parsed
+from storage.timeline_layout import DISORDER
 from storage.timelines import Listing
-from storage.windows import DISORDER
 
 
 def test_the_exponent_of_a_power_is_found_exactly() -> None:

@@ -8,7 +8,7 @@ from bench.caches import CAP, SLACK, Cache, running_cache
 from bench.lists import Lists
 from bench.pushes import pushed
 from graph.ids import EPOCH_MS, RANDOM_BITS, ms_of, new_id
-from storage.pushing import timeline_key
+from storage.timeline_layout import timeline_key
 
 USERS = 2 * SLACK + 1
 

@@ -13,7 +13,7 @@ import pytest
 from api.services.following import unfollow
 from graph.ids import new_id
 from storage.errors import StorageUnavailableError
-from storage.windows import DISORDER
+from storage.timeline_layout import DISORDER
 from tests.eventually import eventually
 from tests.proxy import Proxy
 from tests.races.stage import LIMIT, Stage

@@ -10,8 +10,7 @@ from api.commands import create_app, walking
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from storage import Storage
-from storage.pushing import timeline_key
-from storage.windows import DISORDER
+from storage.timeline_layout import DISORDER, timeline_key
 from tests.town import Town
 from workers.rebuild import rebuild
 from workers.verifying import Verifier

@@ -12,7 +12,7 @@ from api.services.deleting import delete_post
 from api.services.errors import FeedBusyError
 from api.services.following import follow, unfollow
 from graph.ids import new_id
-from storage.windows import DISORDER
+from storage.timeline_layout import DISORDER
 from tests.eventually import eventually
 from tests.races.stage import LIMIT, Stage
 from tests.storage.private import PrivateServer

@@ -12,7 +12,7 @@ import pytest
 from api.cursors import Cursor
 from api.services import feed
 from graph.ids import new_id
-from storage.pushing import timeline_key
+from storage.timeline_layout import timeline_key
 from tests.races.stage import CAP, Never, Stage
 
 POSTS = 1_500

@@ -16,10 +16,10 @@ from api.services.deleting import delete_post
 from api.services.errors import NotSignedInError
 from api.services.following import unfollow
 from api.services.tokens import Token
-from storage.connections import Server
 from storage.errors import StorageUnavailableError
-from storage.generation import KEY, Generation
-from storage.pushing import timeline_key
+from storage.redis.generation import KEY, Generation
+from storage.redis.server import Server
+from storage.timeline_layout import timeline_key
 from tests.eventually import eventually
 from tests.proxy import Proxy
 from tests.races.stage import Stage

@@ -12,8 +12,7 @@ import pytest
 from api.services.deleting import delete_post
 from api.services.following import follow, unfollow
 from graph.ids import new_id
-from storage.pushing import timeline_key
-from storage.windows import DISORDER
+from storage.timeline_layout import DISORDER, timeline_key
 from tests.races.stage import CAP, SLACK, Stage
 from workers.verifying import Mender, Report, Verifier
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from storage.window_reads import TIMELINE_TTL_SECONDS
-from storage.windows import ABOVE_NOTHING, DISORDER, watermark
+from feed.proof import watermark
+from storage.timeline_layout import ABOVE_NOTHING, DISORDER, TIMELINE_TTL_SECONDS
 from tests.drill.checker import Checker, Findings
 from tests.drill.history import Line
 from tests.drill.model import Operation, Post, faults, operations

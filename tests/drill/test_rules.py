@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from storage.windows import ABOVE_NOTHING, DISORDER
+from storage.timeline_layout import ABOVE_NOTHING, DISORDER
 from tests.drill.history import History, Line
 from tests.drill.planted import ANA, BEN, EVE, Script
 from tests.drill.report import report

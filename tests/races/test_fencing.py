@@ -5,7 +5,7 @@ import random
 import pytest
 
 from graph.events import ATTEMPTS
-from storage.pushing import timeline_key
+from storage.timeline_layout import timeline_key
 from tests.races.stage import Stage
 from tests.races.test_order import DAY, drawn
 from workers import fanout

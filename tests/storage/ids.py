@@ -2,7 +2,7 @@
 
 import time
 
-from storage.pushing import ID_EPOCH_MS
+from graph.ids import EPOCH_MS
 
 SECOND = 1_000 << 12
 """A second as a distance between ids."""
@@ -10,5 +10,5 @@ SECOND = 1_000 << 12
 
 def id_ago(seconds: float, bits: int = 0) -> int:
     """The id of a post of so many seconds ago."""
-    ms = int((time.time() - seconds) * 1_000) - ID_EPOCH_MS
+    ms = int((time.time() - seconds) * 1_000) - EPOCH_MS
     return (ms << 12) + bits

@@ -9,8 +9,8 @@ import redis
 from environs import Env, EnvValidationError
 
 from storage import Storage, StorageRefusedError, StorageSettings, StorageUnavailableError
-from storage.circuit import FAILURES_TO_OPEN, OPEN_SECONDS, Circuit
-from storage.connections import Server
+from storage.redis.circuit import FAILURES_TO_OPEN, OPEN_SECONDS, Circuit
+from storage.redis.server import Server
 from tests.eventually import eventually
 from tests.storage.private import PrivateServer
 

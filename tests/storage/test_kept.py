@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from redis.exceptions import ResponseError
 
-from storage.buffers import pack
-from storage.connections import TIMEOUT_SECONDS, Server
 from storage.errors import StorageRefusedError, StorageUnavailableError
-from storage.kept import LOOK_SECONDS, READ_BYTES
+from storage.redis.pool import LOOK_SECONDS, READ_BYTES
+from storage.redis.protocol import pack
+from storage.redis.server import TIMEOUT_SECONDS, Server
 from tests.proxy import Proxy, proxied
 from tests.storage.private import PrivateServer
 

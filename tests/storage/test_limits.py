@@ -4,8 +4,8 @@ import pytest
 
 from observing.metrics import FAIL_OPEN_TOTAL
 from storage import Storage
-from storage.connections import Server
 from storage.limits import Limits, Policy, limit_key
+from storage.redis.server import Server
 from tests.eventually import eventually
 from tests.storage.private import PrivateServer
 

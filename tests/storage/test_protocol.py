@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from feed.proof import page_above, page_below, window_page
 from storage import Storage
-from storage.pushing import timeline_key
-from storage.timelines import Timelines, _lock_key
-from storage.windows import ABOVE_NOTHING, page_above, page_below, window_page
+from storage.timeline_layout import ABOVE_NOTHING, lock_key, timeline_key
+from storage.timelines import Timelines
 from tests.storage.ids import id_ago
 
 CAP, SLACK, LIMIT = 8, 3, 4
@@ -82,7 +82,7 @@ class World:
         self.timelines.drop(self.user)
 
     def evict(self) -> None:
-        key = self.draw.choice([timeline_key(self.user), _lock_key(self.user)])
+        key = self.draw.choice([timeline_key(self.user), lock_key(self.user)])
         self.storage.cache.client.delete(key)
 
     def read(self) -> None:

@@ -8,10 +8,12 @@ import pytest
 import redis
 
 from graph import ids
+from graph.ids import EPOCH_MS
 from storage import Storage, StorageUnavailableError
-from storage.buffers import Wire, pack
-from storage.connections import Server
-from storage.pushing import ID_EPOCH_MS, MAX_AGE_SECONDS, Push, timeline_key
+from storage.pushing import MAX_AGE_SECONDS, Push
+from storage.redis.protocol import Wire, pack
+from storage.redis.server import Server
+from storage.timeline_layout import timeline_key
 from storage.timelines import Timelines
 from tests.eventually import eventually
 from tests.storage.ids import id_ago
@@ -39,9 +41,9 @@ def pushed(storage: Storage, users: Sequence[int], post_id: int) -> int:
 
 
 def test_the_moment_of_a_post_is_read_from_its_id() -> None:
-    assert ID_EPOCH_MS == ids.EPOCH_MS
+    assert EPOCH_MS == ids.EPOCH_MS
     now_ms = int(time.time() * 1_000)
-    assert (ids.new_id(now_ms) >> 12) + ID_EPOCH_MS == now_ms
+    assert (ids.new_id(now_ms) >> 12) + EPOCH_MS == now_ms
 
 
 def test_followers_read_too_long_ago_are_not_pushed_to(storage: Storage, users: list[int]) -> None:

@@ -9,8 +9,8 @@ from rq.serializers import JSONSerializer
 
 from observing.metrics import FAIL_OPEN_TOTAL
 from storage import StorageUnavailableError, queues
-from storage.connections import Server
 from storage.queues import QUEUE_OF_KIND, Queues
+from storage.redis.server import Server
 from tests.storage.private import PrivateServer
 
 

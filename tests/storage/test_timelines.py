@@ -5,11 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
+from feed.proof import page_below, watermark, window_page
 from storage import Storage
-from storage.pushing import timeline_key
-from storage.timelines import Timelines, _lock_key
-from storage.window_reads import TIMELINE_TTL_SECONDS
-from storage.windows import ABOVE_NOTHING, DISORDER, page_below, watermark, window_page
+from storage.timeline_layout import (
+    ABOVE_NOTHING,
+    DISORDER,
+    TIMELINE_TTL_SECONDS,
+    lock_key,
+    timeline_key,
+)
+from storage.timelines import Timelines
 from tests.storage.ids import SECOND, id_ago
 
 NewUsers = Callable[[int], list[int]]
@@ -73,7 +78,7 @@ def test_a_killed_builds_list_is_built_anew_once_its_lock_is_gone(
     assert killed
     push(storage.timelines, user, id_ago(2))
     assert 0 < ttl(storage, user) <= 60  # and it does not stay for ever
-    storage.cache.client.delete(_lock_key(user))
+    storage.cache.client.delete(lock_key(user))
 
     token = storage.timelines.begin(user)
 
@@ -122,7 +127,7 @@ def test_a_finish_is_refused_where_its_list_was_evicted(storage: Storage, user: 
 def test_a_finish_is_refused_where_its_lock_was_evicted(storage: Storage, user: int) -> None:
     token = storage.timelines.begin(user)
     assert token
-    storage.cache.client.delete(_lock_key(user))
+    storage.cache.client.delete(lock_key(user))
 
     assert not storage.timelines.finish(user, token, hourly(3), watermark=0)
     assert watermark(storage.timelines.whole(user)) is None

@@ -5,18 +5,9 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.windows import (
-    ABOVE_NOTHING,
-    DISORDER,
-    EXTRA,
-    Window,
-    WindowPage,
-    page_above,
-    page_below,
-    watermark,
-    window_above,
-    window_page,
-)
+from feed.proof import WindowPage, page_above, page_below, watermark, window_above, window_page
+from storage.timeline_layout import ABOVE_NOTHING, DISORDER
+from storage.windows import EXTRA, Window
 
 HOUR = DISORDER * 60
 NEVER = 1 << 53

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from storage.buffers import pack
+from storage.redis.protocol import pack
 
 
 def source(name: str) -> str:

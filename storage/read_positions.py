@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from storage.claims import Claims
-from storage.connections import Server
-from storage.pushing import timeline_key
-from storage.scripts import Script
-from storage.window_reads import TIMELINE_TTL_SECONDS
-from storage.windows import DISORDER
+from storage.redis.scripts import Script
+from storage.redis.server import Server
+from storage.timeline_layout import DISORDER, TIMELINE_TTL_SECONDS, timeline_key
 
 UNREAD = Script("unread")
 

@@ -7,7 +7,7 @@ import structlog
 from redis.connection import Connection
 
 from observing.metrics import CACHE_EMPTIED
-from storage.scripts import source
+from storage.redis.scripts import source
 
 KEY = "generation"
 """Where a database keeps its server's run_id and the number of its generation. It never expires."""

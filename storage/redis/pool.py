@@ -15,8 +15,8 @@ import redis
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.connection import Connection
 
-from storage.buffers import checked
-from storage.circuit import Circuit
+from storage.redis.circuit import Circuit
+from storage.redis.protocol import checked
 
 LOOK_SECONDS = 1.0
 """One idle for so long is looked at before it is used: the server may have hung up."""

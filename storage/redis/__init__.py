@@ -1,0 +1,1 @@
+"""One Redis server: connections, packed buffers, the circuit before it, the scripts it runs."""
