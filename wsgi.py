@@ -11,10 +11,10 @@ from api import current
 from api.app import ApiSettings, create_app
 from api.front import Front
 from api.overload import Gate
+from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from observing import logs
 from storage import Storage, StorageSettings
-from workers.rebuilder import Rebuilder
 
 env = Env(eager=False)
 _graph_settings = GraphSettings.from_env(env)
@@ -26,7 +26,7 @@ env.seal()
 logs.configure("api", level=_log_level)
 _graph = Graph.open(_graph_settings, circuit=True)  # others wait behind who waits for it
 _storage = Storage.open(_storage_settings)
-_rebuilder = Rebuilder(_graph, _storage)
+_rebuilder = BackgroundRebuilder(_graph, _storage)
 atexit.register(_graph.close)
 atexit.register(_storage.close)
 atexit.register(_rebuilder.close)

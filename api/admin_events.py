@@ -10,13 +10,14 @@ from api.services import operating
 from api.wording import facts, standing
 from graph import Graph
 from graph.events import Standing
+from graph.ids import MAX_ID
 from storage import Storage
 from storage.queues import QUEUE_OF_KIND
 
 LIMITS = (50, 200, 1_000)
 """How many events one page may show; the command shows more."""
 
-ID = f"<int(min=1, max={2**53}):event_id>"
+ID = f"<int(min=1, max={MAX_ID}):event_id>"
 
 
 def add_event_pages(app: Flask, graph: Graph, storage: Storage) -> None:

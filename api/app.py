@@ -25,10 +25,10 @@ from api.rendered import SAFE_HEADERS
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.settings import ApiSettings
+from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from storage.admissions import Admissions
-from workers.rebuilder import Rebuilder
 
 __all__ = ["ApiSettings", "create_app"]
 
@@ -48,7 +48,7 @@ BLUEPRINTS = (
 
 
 def create_app(
-    settings: ApiSettings, graph: Graph, storage: Storage, rebuilder: Rebuilder
+    settings: ApiSettings, graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder
 ) -> Flask:
     """The app on these stores; it opens and closes none."""
     app = Flask(__name__, static_folder=None)

@@ -9,10 +9,10 @@ from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.services.sessions import Viewer
 from api.settings import ApiSettings
+from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from storage.admissions import Admissions
-from workers.rebuilder import Rebuilder
 
 _NAME = "photofeed"
 
@@ -24,7 +24,7 @@ class Parts:
     settings: ApiSettings
     graph: Graph
     storage: Storage
-    rebuilder: Rebuilder
+    rebuilder: BackgroundRebuilder
     admissions: Admissions
     """Under the general limit."""
     cursors: Cursors

@@ -5,10 +5,8 @@ import binascii
 import hashlib
 import hmac
 import struct
-from dataclasses import dataclass
-from typing import Literal
 
-Direction = Literal["before", "after"]
+from feed.pages import Cursor, Direction
 
 _DIRECTIONS: tuple[Direction, Direction] = ("before", "after")
 _PAYLOAD = struct.Struct(">Bq")
@@ -20,14 +18,6 @@ _SIGNATURE_BYTES = 16
 
 class InvalidCursorError(Exception):
     """The cursor is forged, damaged, or was made for another route or viewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page starts: before or after this id, exclusive."""
-
-    direction: Direction
-    id: int
 
 
 class Cursors:

@@ -12,6 +12,7 @@ from api import limits
 from api.cursors import InvalidCursorError
 from api.problems import code_of, code_of_status, flattened, problem
 from api.services import errors as refused
+from feed.errors import FeedBusyError
 from graph import errors as graph_errors
 from storage.errors import StorageUnavailableError
 
@@ -87,7 +88,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     refused.TooBusyError: Answer(
         status=503, detail="Too many sign-ins at once.", retry_after=AGAIN_SECONDS
     ),
-    refused.FeedBusyError: Answer(
+    FeedBusyError: Answer(
         status=503,
         detail="Too many feeds are being read from the graph; try again.",
         retry_after=AGAIN_SECONDS,

@@ -17,18 +17,18 @@ from structlog.contextvars import bound_contextvars
 from api import limits
 from api.auth import SCHEME
 from api.current import Parts
-from api.cursors import Cursor, InvalidCursorError
+from api.cursors import InvalidCursorError
 from api.handed import Handed, hand_on
 from api.observing import request_id
 from api.rendered import JSON, SAFE_HEADERS, Rendered, feed_page
 from api.requests import MAX_HEADER_BYTES
-from api.services.errors import FeedBusyError
-from api.services.feed import page as page_of_stores
-from api.services.feed import page_at_once
-from api.services.feed_pages import FeedPage
 from api.services.sessions import Admitted, claimant, viewer
 from api.services.tokens import Token, read_token
 from api.tally import Tally
+from feed.errors import FeedBusyError
+from feed.pages import Cursor, FeedPage
+from feed.reading import page as page_of_stores
+from feed.reading import page_at_once
 from graph.errors import GraphError
 from observing.metrics import FRONT_PASSED_ON
 from storage.errors import StorageError

@@ -7,14 +7,13 @@ after its client had gone, and nobody were served at all.
 """
 
 import json
-import queue
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from api.observing import method_named
 from api.observing import request_id as new_request_id
 from api.problems import CONTENT_TYPE
+from bounds.turns import Turns
 from observing.metrics import REQUESTS
 
 AT_ONCE = 8
@@ -43,11 +42,12 @@ class Gate:
 
     def __init__(self, app: WsgiApp, at_once: int = AT_ONCE) -> None:
         self._app = app
-        self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(at_once):
-            self._turns.put(None)
-        self._waiting: set[object] = set()
-        self._busy_until = 0.0
+        self._turns = Turns(
+            at_once,
+            wait_seconds=WAIT_SECONDS,
+            busy_seconds=BUSY_SECONDS,
+            busy_line=BUSY_LINE,
+        )
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -55,34 +55,12 @@ class Gate:
         """The app's answer, or 503."""
         if environ.get("PATH_INFO") in ALWAYS:
             return self._app(environ, start_response)
-        if not self._taken():
+        if not self._turns.take():
             return _refused(environ, start_response)
         try:
             return self._app(environ, start_response)
         finally:
-            self._turns.put(None)
-
-    def _taken(self) -> bool:
-        """Whether it is this request's turn, now or after a short wait."""
-        try:
-            self._turns.get_nowait()
-        except queue.Empty:
-            return self._waited()
-        return True
-
-    def _waited(self) -> bool:
-        if time.monotonic() < self._busy_until and len(self._waiting) >= BUSY_LINE:
-            return False
-        me = object()
-        self._waiting.add(me)
-        try:
-            self._turns.get(timeout=WAIT_SECONDS)
-        except queue.Empty:
-            self._busy_until = time.monotonic() + BUSY_SECONDS
-            return False
-        finally:
-            self._waiting.discard(me)
-        return True
+            self._turns.give_back()
 
 
 def _refused(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

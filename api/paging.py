@@ -6,10 +6,9 @@ from flask import request
 from marshmallow import Schema, fields, validate
 
 from api import current
-from api.cursors import Cursor, InvalidCursorError
-
-TOP = 2**53
-"""Above every id: a page before it is the first."""
+from api.cursors import InvalidCursorError
+from feed.pages import Cursor
+from graph.ids import MAX_ID
 
 
 class PageQuery(Schema):
@@ -37,7 +36,7 @@ def before(text: str | None) -> int:
     """Where a page that only goes downward starts, exclusive. Raises InvalidCursorError."""
     cursor = read_cursor(text)
     if cursor is None:
-        return TOP
+        return MAX_ID
     if cursor.direction != "before":
         raise InvalidCursorError
     return cursor.id

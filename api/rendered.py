@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from flask import Response, request
 
 from api import current
-from api.cursors import Cursor, Cursors
+from api.cursors import Cursors
 from api.paging import link_header, links, signed
-from api.services.feed_pages import FeedPage
+from feed.pages import Cursor, FeedPage
 
 JSON = "application/json"
 

@@ -8,11 +8,11 @@ those of people who follow many hold the cap and a watermark.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bench.town import Town
+from feed.rendering import render
 from storage import Storage
 from storage.bodies import BODY_TTL_SECONDS, body_key
 from storage.redis.protocol import checked, pack
 from storage.timeline_layout import TIMELINE_TTL_SECONDS, timeline_key
-from workers.rendering import render
 
 Say = Callable[[str], None]
 

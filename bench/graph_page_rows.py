@@ -10,10 +10,11 @@ from bench.bare import Ask, Bare, statement
 from bench.pages import PAGE, pages_of
 from bench.rows import Check, Measured, Row, Sides, Sizes
 from bench.stage import Stage, stage_of
-from workers.rebuild import ABOVE_NOTHING, rebuild
+from feed.rebuilding import rebuild
+from graph.ids import MAX_ID
 
 IN_FLIGHT = 3
-"""Pages that a process asks of the graph at once (api/services/feed.py): as many on both sides."""
+"""Pages that a process asks of the graph at once (feed/reading.py): as many on both sides."""
 
 SHORT_LISTS = 200
 """Viewers whose lists hold one page: the second lies below the watermark, so in the graph."""
@@ -88,7 +89,7 @@ def _rebuilt(sizes: Sizes) -> Iterator[Sides]:
                 bare.ask(
                     statement(FEED_PAGE),
                     viewer_id=stage.town.user_id(viewer),
-                    before=ABOVE_NOTHING,
+                    before=MAX_ID,
                     limit=cap,
                 )
             return Measured(value=1000 * (time.perf_counter() - began) / len(who))

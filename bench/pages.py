@@ -15,7 +15,7 @@ from bench.cores import CLIENT, SERVER, pin
 from bench.rows import Measured, Sizes
 from bench.stage import Ours, Stage, api_settings, cpu_seconds, stage_of, unpin
 from bench.wrk import Load, Request, load, write_requests
-from workers.rebuilder import Rebuilder
+from feed.background import BackgroundRebuilder
 
 PAGE = 20
 """Posts a page."""
@@ -125,7 +125,7 @@ def pages_of(sizes: Sizes, *, pinned: bool = True) -> Iterator[Pages]:
     """The pages of the run's stage: `pinned`, the API on one core, client and Redis on another."""
     stage = stage_of(sizes)
     ours = stage.ours("api")
-    rebuilder = Rebuilder(stage.graph, stage.storage)
+    rebuilder = BackgroundRebuilder(stage.graph, stage.storage)
     app = create_app(api_settings(ours.env), stage.graph, stage.storage, rebuilder)
     servers = ours.pids("api")
     if pinned:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from api.services.feed import page
 from bench import lists, peers
 from bench.caches import CAP, SLACK, Cache, running_cache
 from bench.cores import CLIENT, on_core, own_seconds
@@ -14,6 +13,7 @@ from bench.lists import Lists
 from bench.peers import Peer
 from bench.rows import Check, Measured, Row, Sides, Sizes
 from bench.timeline_rows import push_stage
+from feed.reading import page
 from graph import Graph, GraphSettings
 from stack.ports import HOST
 from storage.bodies import body_key

@@ -19,8 +19,7 @@ from bench.stage import Ours, Stage, cpu_seconds, stage_of
 from bench.wrk import Request, load, write_requests
 from graph.connection import LARGE_AUDIENCE
 from graph.idempotency_keys import KEY_LIFE_MS
-from graph.ids import ms_of, new_id
-from graph.publishing import TOLERANCE_MS
+from graph.ids import CLOCK_TOLERANCE_MS, ms_of, new_id
 
 IN_FLIGHT = 32
 API_WORKERS = 2
@@ -168,7 +167,7 @@ def _publish(author_id: int, photo_id: int, ask: Ask) -> None:
         key_life_ms=KEY_LIFE_MS,
         event_id=new_id(),
         drawn_at=ms_of(post_id),
-        tolerance_ms=TOLERANCE_MS,
+        tolerance_ms=CLOCK_TOLERANCE_MS,
         large_audience=LARGE_AUDIENCE,
     )
     if not rows:
@@ -320,7 +319,7 @@ def _unfollow(writes: Writes) -> None:
         "MATCH (follower:User)-[follows:FOLLOWS]->() WHERE follower.id IN $ids"
         " AND follows.created_at > $since DELETE follows",
         ids=writes.user_ids,
-        since=ms_of(writes.since) - TOLERANCE_MS,
+        since=ms_of(writes.since) - CLOCK_TOLERANCE_MS,
     )
 
 

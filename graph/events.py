@@ -32,7 +32,7 @@ LISTED = load("events/listed")
 BY_ID = load("events/by_id")
 QUARANTINE = load("events/quarantine")
 
-_EVER_MS = 2**53
+_EVER_MS = 10**15
 """Further from now than any event's time, either way."""
 
 

@@ -16,7 +16,7 @@ from graph.errors import (
 )
 from graph.events import Event
 from graph.idempotency_keys import KEY_LIFE_MS, IdempotencyKeys
-from graph.ids import ms_of, new_id
+from graph.ids import CLOCK_TOLERANCE_MS, ms_of, new_id
 from graph.keyed import TRIES, write_keyed
 from graph.queries import load
 
@@ -25,9 +25,6 @@ Row = dict[str, Any]
 
 CREATE = load("posts/create")
 REFUSAL = load("posts/refusal")
-
-TOLERANCE_MS = 5_000
-"""How far a host's clock may be from the graph's to publish, in milliseconds."""
 
 
 class Publishing:
@@ -56,7 +53,7 @@ class Publishing:
                 CREATE,
                 photo_ids=photo_ids,
                 drawn_at=ms_of(fields["post_id"]),
-                tolerance_ms=TOLERANCE_MS,
+                tolerance_ms=CLOCK_TOLERANCE_MS,
                 large_audience=self._connection.settings.large_audience,
                 key_life_ms=KEY_LIFE_MS,
                 **fields,
@@ -113,7 +110,7 @@ class Publishing:
 def refusal(row: dict[str, Any], photo_ids: list[int], *, drawn_at: int) -> Exception:
     """Why a post was not created, from what the graph says just after."""
     offset_ms = drawn_at - row["now_ms"]
-    if abs(offset_ms) > TOLERANCE_MS:
+    if abs(offset_ms) > CLOCK_TOLERANCE_MS:
         return ClockOffError(offset_ms / 1000)
     if not row["active"]:
         return NotFoundError()

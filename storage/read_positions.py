@@ -30,15 +30,6 @@ class Tail:
     """By entry, a sentinel too; empty: there is no list."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
-    """How many posts of others are above a position, and the feed's newest post."""
-
-    count: int
-    capped: bool
-    newest_id: int | None
-
-
 class Positions:
     """Positions in the cache. Every method raises StorageUnavailableError."""
 
@@ -75,37 +66,6 @@ def _tail(flat: Sequence[bytes]) -> Tail:
     pairs = zip(flat[1::2], flat[2::2], strict=True)
     authors = {int(entry): author for entry, author in pairs}
     return Tail(position=int(flat[0]) if flat[0] else None, authors=authors)
-
-
-def unread(tail: Tail, viewer_id: int, most: int) -> Unread | None:
-    """What the tail proves, or None where the graph must answer. Pure.
-
-    What is not in it is below its oldest entry + T, or at most the sentinel's W.
-    """
-    if tail.position is None or not tail.authors:
-        return None
-    whole_above = _whole_above(tail.authors)
-    trusted = {i: a for i, a in tail.authors.items() if i > 0 and (i >= whole_above or _cut(tail))}
-    live = [i for i, a in trusted.items() if a not in {DELETED, UNKNOWN, NOT_ASKED}]
-    newest = max(live, default=0)
-    if any(a == UNKNOWN for i, a in trusted.items() if i > min(tail.position, newest)):
-        return None
-    if newest < whole_above:
-        return None
-    me = b"%d" % viewer_id
-    count = sum(i > tail.position and trusted[i] != me for i in live)
-    if count <= most and tail.position < whole_above:
-        return None
-    return Unread(count=min(count, most), capped=count > most, newest_id=newest or None)
-
-
-def _cut(tail: Tail) -> bool:
-    return all(entry > 0 for entry in tail.authors)
-
-
-def _whole_above(authors: Mapping[int, bytes]) -> int:
-    oldest = min(authors)
-    return oldest + DISORDER if oldest > 0 else -oldest
 
 
 def _key(user_id: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from feed.bodies import bodies_of
 from graph import Graph
 from graph.events import Event
 from graph.ids import time_of
@@ -14,7 +15,6 @@ from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.queues import FANOUT_LARGE, QUEUE_OF_KIND
-from workers.bodies import bodies_of
 from workers.errors import FencedError, StalledError, UnfinishedError
 
 log = structlog.get_logger()
@@ -39,18 +39,6 @@ SMALL_BELOW = 1_000
 
 AUTHOR, FOLLOWERS = -2, -1
 """Cursors: nobody is done yet; the author is, no follower is."""
-
-
-def push_to_author(storage: Storage, author_id: int, post_id: int) -> None:
-    """The post into its author's own timeline, before the answer; best effort.
-
-    What is missed here comes with the fan-out, which begins with the author.
-    """
-    try:
-        storage.timelines.push([author_id], post_id, read_at=time.monotonic())
-    except StorageUnavailableError as error:
-        metrics.AUTHOR_PUSHES_MISSED.inc()
-        log.warning("author's timeline missed", post_id=post_id, error=str(error))
 
 
 def fan_out(graph: Graph, storage: Storage, event: Event) -> None:

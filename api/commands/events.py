@@ -8,11 +8,10 @@ from api.services import operating
 from api.wording import facts, standing
 from graph import Graph
 from graph.events import Standing, State
+from graph.ids import MAX_ID
 from storage.queues import QUEUE_OF_KIND
 
-LARGEST_ID = 2**53
-
-EVENT_ID = click.IntRange(1, LARGEST_ID)
+EVENT_ID = click.IntRange(1, MAX_ID)
 KIND = click.Choice(sorted(QUEUE_OF_KIND))
 
 events = AppGroup("events", help="Work that is owed: list it, look at it, requeue, quarantine.")

@@ -13,9 +13,9 @@ from flask.cli import AppGroup
 
 from api.commands.opening import opened_stores
 from api.commands.walking import Pace, Progress, Walk, chosen
+from feed.verifying import MEANINGS, Difference, Mender, Report, Verifier
 from graph.errors import GraphError
 from storage.errors import StorageError
-from workers.verifying import MEANINGS, Difference, Mender, Report, Verifier
 
 SHOWN = 20
 """Timelines, and posts of one, that a report names; the rest is counted."""

@@ -10,8 +10,8 @@ from api.paging import PageQuery, read_cursor
 from api.rendered import DEGRADED_DOCUMENTED, JSON, feed_answer
 from api.requests import Blueprint
 from api.schemas.posts import FeedSchema, NewPost, PostSchema
-from api.services import feed
 from api.services.publishing import Draft, publish
+from feed import reading
 
 blueprint = Blueprint("feed", __name__, description="The feed")
 
@@ -32,7 +32,7 @@ _DOCUMENTED = {
 def read_feed(*, cursor: str | None, limit: int) -> Response:
     """One's feed, strictly newest first: the posts of everyone one follows, and one's own."""
     handed = handed_on(request.environ)
-    page = feed.page(
+    page = reading.page(
         graph(),
         storage(),
         parts().rebuilder,

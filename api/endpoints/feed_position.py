@@ -7,7 +7,8 @@ from api.current import graph, parts, storage, viewer_id
 from api.rendered import DEGRADED, DEGRADED_DOCUMENTED
 from api.requests import Blueprint
 from api.schemas.reading import NewPosition, UnreadSchema
-from api.services import reading
+from api.services import read_positions
+from feed import unread
 
 blueprint = Blueprint("feed-position", __name__, description="How far one has read one's feed")
 
@@ -17,7 +18,7 @@ blueprint = Blueprint("feed-position", __name__, description="How far one has re
 @blueprint.response(200, UnreadSchema, headers=DEGRADED_DOCUMENTED)
 def count_unread() -> Any:
     """How much is newer than what one has read; everything, until a position is set."""
-    answer = reading.count(graph(), storage(), parts().rebuilder, viewer_id=viewer_id())
+    answer = unread.count(graph(), storage(), parts().rebuilder, viewer_id=viewer_id())
     headers = {DEGRADED: ", ".join(answer.degraded)} if answer.degraded else {}
     return answer.unread, 200, headers
 
@@ -28,4 +29,4 @@ def count_unread() -> Any:
 @blueprint.response(204)
 def set_position(body: dict[str, int]) -> Any:
     """Say how far one has read. It only moves forward: a lower one is 204 and changes nothing."""
-    reading.move(graph(), storage(), user_id=viewer_id(), post_id=body["post_id"])
+    read_positions.move(graph(), storage(), user_id=viewer_id(), post_id=body["post_id"])

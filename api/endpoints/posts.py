@@ -10,7 +10,7 @@ from api.rendered import JSON
 from api.requests import Blueprint
 from api.schemas.posts import PostSchema
 from api.services.deleting import delete_post
-from workers.rendering import render
+from feed.rendering import render
 
 blueprint = Blueprint("posts", __name__, description="Single posts")
 

@@ -7,10 +7,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from workers.rendering import rfc3339
-
-MAX_ID = 2**53
-"""Ids are integers here and text in JSON, as JavaScript is exact only so far."""
+from feed.rendering import rfc3339
+from graph.ids import MAX_ID
 
 ID_PATTERN = r"(0|[1-9][0-9]{0,15})"
 

@@ -5,14 +5,11 @@ import time
 from marshmallow import Schema, ValidationError, fields
 
 from api.schemas.fields import Id
-from graph.ids import new_id
-
-TOLERANCE_MS = 5_000
-"""How far a host's clock may be off."""
+from graph.ids import CLOCK_TOLERANCE_MS, new_id
 
 
 def _possible(post_id: int) -> None:
-    if post_id > new_id(time.time_ns() // 1_000_000 + TOLERANCE_MS):
+    if post_id > new_id(time.time_ns() // 1_000_000 + CLOCK_TOLERANCE_MS):
         raise ValidationError("No post has this id yet.")
 
 

@@ -51,10 +51,6 @@ class PhotosNotReadyError(ServiceError):
         self.photo_ids = tuple(photo_ids)
 
 
-class FeedBusyError(ServiceError):
-    """More feeds want the graph at once than it is asked for."""
-
-
 class PhotoFailedError(ServiceError):
     """Photos of a post were refused or never uploaded: they will not become ready."""
 

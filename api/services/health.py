@@ -8,12 +8,10 @@ from typing import Any
 
 from graph import Graph
 from graph.errors import GraphError
+from graph.ids import CLOCK_TOLERANCE_MS
 from observing.probes import Probes
 from storage import Storage
 from storage.errors import StorageError
-
-CLOCK_BOUND_SECONDS = 5.0
-"""A host further off than this from the graph refuses to publish."""
 
 _PATIENCE_SECONDS = 3.0
 """What has not answered by then counts as down."""
@@ -71,7 +69,7 @@ class HealthChecks:
     def _neo4j(self) -> str | None:
         self._graph.ping()
         offset = self._graph.clock_offset_seconds()
-        return None if abs(offset) <= CLOCK_BOUND_SECONDS else f"clock off by {offset:+.1f} s"
+        return None if abs(offset) * 1000 <= CLOCK_TOLERANCE_MS else f"clock off by {offset:+.1f} s"
 
 
 def _said(future: "Future[Any]", until: float) -> str:

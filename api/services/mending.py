@@ -3,11 +3,11 @@
 These fail open: the fact stands, so the client is told so, whatever the cache says.
 """
 
+from feed.bodies import discard_bodies_of
 from graph import Graph
 from storage import Storage
 from storage.bodies import Expected
 from storage.fail_open import failing_open
-from workers.removal import discard_bodies_of
 
 
 def _unread(_storage: Storage, _user_id: int) -> None:

@@ -1,11 +1,10 @@
 """Passwords: argon2id, at most two at once, and as long for nobody as for somebody."""
 
-import threading
-
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from api.services.errors import TooBusyError
+from bounds.turns import Turns
 
 MAX_PASSWORD_BYTES = 1024
 """More would only cost time; 422 beyond."""
@@ -22,36 +21,19 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._turns = Turns(_AT_ONCE, wait_seconds=_WAIT_SECONDS)
         self._nobodys = self._hasher.hash("nobody has this password")
 
     def hashed(self, password: str) -> str:
         """The password's argon2id hash with a salt of its own. Raises TooBusyError."""
-        with self._turn():
+        with self._turns.one(TooBusyError):
             return self._hasher.hash(password)
 
     def fits(self, password: str, password_hash: str | None) -> bool:
         """Whether the hash is of this password. None never fits, and takes as long to say so."""
-        with self._turn():
+        with self._turns.one(TooBusyError):
             try:
                 fits = self._hasher.verify(password_hash or self._nobodys, password)
             except (VerificationError, InvalidHashError):
                 return False
         return fits and password_hash is not None
-
-    def _turn(self) -> "_Turn":
-        return _Turn(self._turns)
-
-
-class _Turn:
-    """One of the bounded places, given back at the end."""
-
-    def __init__(self, turns: threading.BoundedSemaphore) -> None:
-        self._turns = turns
-
-    def __enter__(self) -> None:
-        if not self._turns.acquire(timeout=_WAIT_SECONDS):
-            raise TooBusyError
-
-    def __exit__(self, *_: object) -> None:
-        self._turns.release()

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from api.services.events import drawing, ring
 from api.services.mending import discard_bodies
+from feed.rendering import render
 from graph import Graph
 from graph.ids import new_id
 from graph.users import Profile
 from storage import Storage
-from workers.rendering import render
 
 
 def posts_of(

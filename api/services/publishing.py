@@ -1,7 +1,10 @@
 """A post: committed with its key and its event, then pushed to its author, then rung for."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+
+import structlog
 
 from api.services import fingerprints
 from api.services.errors import (
@@ -14,6 +17,8 @@ from api.services.errors import (
 )
 from api.services.events import drawing, ring
 from api.services.mending import drop_timeline, expect_body, fill_body
+from feed.bodies import bodies_of
+from feed.rendering import render
 from graph import Graph
 from graph.errors import (
     KeyInFlightError,
@@ -24,11 +29,12 @@ from graph.errors import (
 )
 from graph.ids import new_id
 from graph.posts import CreatedPost, Location
+from observing import metrics
 from storage import Storage
 from storage.bodies import Expected
-from workers.bodies import bodies_of
-from workers.fanout import push_to_author
-from workers.rendering import render
+from storage.errors import StorageUnavailableError
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +119,18 @@ def _written_through(graph: Graph, storage: Storage, committed: _Committed) -> b
     if committed.expected:
         fill_body(storage, committed.expected, body)
     return body
+
+
+def push_to_author(storage: Storage, author_id: int, post_id: int) -> None:
+    """The post into its author's own timeline, before the answer; best effort.
+
+    What is missed here comes with the fan-out, which begins with the author.
+    """
+    try:
+        storage.timelines.push([author_id], post_id, read_at=time.monotonic())
+    except StorageUnavailableError as error:
+        metrics.AUTHOR_PUSHES_MISSED.inc()
+        log.warning("author's timeline missed", post_id=post_id, error=str(error))
 
 
 def _replayed(

@@ -7,6 +7,8 @@ import secrets
 import struct
 from dataclasses import dataclass
 
+from graph.ids import MAX_ID
+
 PREFIX = "pf_"
 """Tells people and secret scanners what they have found."""
 
@@ -55,6 +57,6 @@ def read_token(text: str) -> Token | None:
         user_id, session_id, secret = _LAYOUT.unpack(packed)
     except (UnicodeEncodeError, binascii.Error, struct.error):
         return None
-    if max(user_id, session_id) > 2**53:
+    if max(user_id, session_id) > MAX_ID:
         return None
     return Token(user_id=user_id, session_id=session_id, secret=secret)

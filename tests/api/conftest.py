@@ -8,28 +8,28 @@ from environs import Env
 from flask import Flask
 
 from api.app import ApiSettings, create_app
+from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
 from tests.api.people import Builders
-from workers.rebuilder import Rebuilder
 
 SETTINGS = ApiSettings(cursor_secret="a secret of the tests", limits_scale=10_000)
 
 
 @pytest.fixture(scope="session")
-def rebuilder(graph: Graph, storage: Storage) -> Iterator[Rebuilder]:
-    rebuilder = Rebuilder(graph, storage)
+def rebuilder(graph: Graph, storage: Storage) -> Iterator[BackgroundRebuilder]:
+    rebuilder = BackgroundRebuilder(graph, storage)
     yield rebuilder
     rebuilder.close()
 
 
 @pytest.fixture(scope="session")
-def app(graph: Graph, storage: Storage, rebuilder: Rebuilder) -> Flask:
+def app(graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder) -> Flask:
     return create_app(SETTINGS, graph, storage, rebuilder)
 
 
 @pytest.fixture(scope="session")
-def strict_app(graph: Graph, storage: Storage, rebuilder: Rebuilder) -> Flask:
+def strict_app(graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder) -> Flask:
     """With the quotas of production, behind one proxy: a test chooses its address."""
     return create_app(
         replace(SETTINGS, limits_scale=1, trusted_proxies=1), graph, storage, rebuilder
@@ -50,7 +50,7 @@ def app_on(graph: Graph) -> Iterator[Callable[..., Flask]]:
         def make(of_graph: Graph = graph, **changes: str) -> Flask:
             storage = Storage.open(replace(settings, **changes))  # type: ignore[arg-type]
             opened.callback(storage.close)
-            rebuilder = Rebuilder(of_graph, storage)
+            rebuilder = BackgroundRebuilder(of_graph, storage)
             opened.callback(rebuilder.close)
             return create_app(SETTINGS, of_graph, storage, rebuilder)
 

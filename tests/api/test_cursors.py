@@ -1,6 +1,7 @@
 import pytest
 
-from api.cursors import Cursor, Cursors, InvalidCursorError
+from api.cursors import Cursors, InvalidCursorError
+from feed.pages import Cursor
 
 CURSORS = Cursors("a secret of the tests")
 ROUTE = "me.feed"

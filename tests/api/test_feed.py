@@ -3,7 +3,8 @@ from contextlib import ExitStack
 import pytest
 from flask import Flask
 
-from api.services import feed
+from feed import reading
+from feed.errors import FeedBusyError
 from graph import Graph
 from storage import Storage
 from tests.api.people import Builders, Person, assert_problem
@@ -129,10 +130,10 @@ def test_a_process_asks_the_graph_for_few_pages_at_once_and_says_when_to_come_ag
     builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = builders.new_user()
-    monkeypatch.setattr(feed, "GRAPH_PAGE_SECONDS", 0.05)
+    monkeypatch.setattr(reading.turns, "_wait_seconds", 0.05)
     with ExitStack() as taken:
-        for _ in range(feed.GRAPH_PAGES):
-            taken.enter_context(feed.turns.one())
+        for _ in range(reading.GRAPH_PAGES):
+            taken.enter_context(reading.turns.one(FeedBusyError))
         for _ in range(2):  # who waited in vain, and who is told at once that others did
             answer = person.get("/v1/me/feed")
             assert_problem(answer, 503, "feed-busy")

@@ -7,6 +7,7 @@ from flask import Flask
 
 from api.app import create_app
 from api.tally import client_of
+from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopies
@@ -15,7 +16,6 @@ from tests.api.conftest import SETTINGS
 from tests.api.fronting import Fronted, differences, some_state
 from tests.api.people import Builders, Person, assert_problem
 from tests.eventually import eventually
-from workers.rebuilder import Rebuilder
 
 STATES = 1_200
 
@@ -28,7 +28,9 @@ def fronted(app: Flask) -> Fronted:
 @pytest.fixture(scope="module")
 def unbuilding(graph: Graph, storage: Storage) -> Fronted:
     """With nobody who builds lists: a state stays as it was made until both have answered."""
-    return Fronted(create_app(SETTINGS, graph, storage, Rebuilder(graph, storage, threads=0)))
+    return Fronted(
+        create_app(SETTINGS, graph, storage, BackgroundRebuilder(graph, storage, threads=0))
+    )
 
 
 @pytest.fixture(scope="module")

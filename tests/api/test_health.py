@@ -5,12 +5,12 @@ from flask import Flask
 
 from api.app import create_app
 from api.services.health import HealthChecks
+from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
 from tests.api.people import ask
 from tests.graph.making import together
-from workers.rebuilder import Rebuilder
 
 
 def test_a_process_that_answers_lives(app: Flask, app_without_graph: Flask) -> None:
@@ -45,7 +45,7 @@ def test_without_the_graph_it_is_not_ready(app_without_graph: Flask) -> None:
 
 
 def test_a_clock_that_is_off_is_not_ready(
-    graph: Graph, storage: Storage, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch
+    graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graph, "clock_offset_seconds", lambda: -6.0)
     answer = ask(create_app(SETTINGS, graph, storage, rebuilder), "GET", "/readyz")

@@ -1,10 +1,10 @@
 from flask import Flask
 
+from feed.bodies import bodies_of
+from feed.rendering import render
 from graph import Graph
 from storage import Storage
 from tests.api.people import Builders, assert_problem
-from workers.bodies import bodies_of
-from workers.rendering import render
 
 
 def test_anybody_signed_in_sees_a_post_whose_author_they_may_see(builders: Builders) -> None:

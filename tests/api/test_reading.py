@@ -5,10 +5,10 @@ import random
 import pytest
 from flask import Flask
 
+from feed.unread import proved_unread
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
-from storage import read_positions as proving
 from storage.timeline_layout import DISORDER
 from tests.api.people import Builders, Person, assert_problem
 from tests.eventually import eventually
@@ -93,7 +93,7 @@ def test_whatever_a_list_proves_is_what_the_model_counts(storage: Storage) -> No
         position = dice.choice([0, base, *ids])
         tail = storage.positions.tail(viewer, most=100, position=position)
         storage.timelines.drop(viewer)
-        found = proving.unread(tail, viewer, 100)
+        found = proved_unread(tail, viewer, 100)
         if found:
             proved += 1
             others = [i for i in ids if i > position and authors[i] not in {0, viewer}]

@@ -6,11 +6,11 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
+from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
 from tests.api.people import Answer, Builders, Person, ask, assert_problem
-from workers.rebuilder import Rebuilder
 
 JSON = "application/json"
 
@@ -141,7 +141,10 @@ def test_a_request_id_that_looks_like_none_is_replaced(app: Flask, sent: str) ->
 
 
 def test_a_mistake_of_ours_is_a_problem_without_a_trace_and_logged_with_one(
-    graph: Graph, storage: Storage, rebuilder: Rebuilder, capfd: pytest.CaptureFixture[str]
+    graph: Graph,
+    storage: Storage,
+    rebuilder: BackgroundRebuilder,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     app = create_app(SETTINGS, graph, storage, rebuilder)
 

@@ -278,7 +278,7 @@ def test_hashing_beyond_the_bound_is_refused_and_not_queued_for_ever(
     release, held = threading.Event(), threading.Barrier(3)
 
     def hold() -> None:
-        with passwords._turn():
+        with passwords._turns.one(TooBusyError):
             held.wait(10)
             release.wait(10)
 

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.cursors import Cursor, Cursors
+from api.cursors import Cursors
+from feed.pages import Cursor
 from graph import Graph
 from graph.queries import Query
 from tests.api.conftest import SETTINGS

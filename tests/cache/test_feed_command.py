@@ -7,13 +7,13 @@ import pytest
 from click.testing import Result
 
 from api.commands import create_app, walking
+from feed.rebuilding import rebuild
+from feed.verifying import Verifier
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from storage import Storage
 from storage.timeline_layout import DISORDER, timeline_key
 from tests.town import Town
-from workers.rebuild import rebuild
-from workers.verifying import Verifier
 
 Flask = Callable[..., Result]
 
@@ -45,7 +45,7 @@ def break_list(storage: Storage, reader: int) -> None:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.verifying.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("feed.verifying.PAUSE_SECONDS", 0.0)
 
 
 def test_a_timeline_is_verified_then_rebuilt(

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import REGISTRY
 
-from api.services import feed
 from api.services.deleting import delete_post
-from api.services.errors import FeedBusyError
 from api.services.following import follow, unfollow
+from feed import reading
+from feed.background import BackgroundRebuilder
+from feed.errors import FeedBusyError
 from graph.ids import new_id
 from storage.timeline_layout import DISORDER
 from tests.eventually import eventually
 from tests.races.stage import LIMIT, Stage
 from tests.storage.private import PrivateServer
-from workers.rebuilder import Rebuilder
 
 READERS = 12
 THREADS = 6
@@ -31,8 +31,8 @@ def flushes(cache: PrivateServer) -> int:
     return int(stats.get("cmdstat_flushdb", {"calls": 0})["calls"])
 
 
-def answered(stage: Stage, rebuilder: Rebuilder, viewer: int) -> list[int]:
-    page = feed.page(
+def answered(stage: Stage, rebuilder: BackgroundRebuilder, viewer: int) -> list[int]:
+    page = reading.page(
         stage.graph, stage.storage, rebuilder, viewer_id=viewer, cursor=None, limit=LIMIT
     )
     return [int(body.split(b'"')[3]) for body in page.bodies]
@@ -46,7 +46,7 @@ def test_a_cache_emptied_under_read_load_costs_a_rebuild_a_reader_and_no_wrong_p
     stage.town.followers(author, readers)
     stage.town.old_posts(author, [new_id() - n * DISORDER for n in range(30)])
     truth = stage.town.truth(readers[0])[:LIMIT]
-    rebuilder, over = Rebuilder(stage.graph, stage.storage), threading.Event()
+    rebuilder, over = BackgroundRebuilder(stage.graph, stage.storage), threading.Event()
     reads, busy = [0] * THREADS, [0] * THREADS
 
     def read_on(number: int) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from api.cursors import Cursor
-from api.services import feed
+from feed import reading
+from feed.pages import Cursor
 from graph.ids import new_id
 from storage.timeline_layout import timeline_key
 from tests.races.stage import CAP, Never, Stage
@@ -46,7 +46,7 @@ class Feed:
         seen: list[int] = []
         cursor = Cursor("after", after)
         while True:
-            page = feed.page(
+            page = reading.page(
                 self.stage.graph,
                 self.stage.storage,
                 Never(),

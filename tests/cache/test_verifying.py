@@ -11,10 +11,10 @@ import pytest
 
 from api.services.deleting import delete_post
 from api.services.following import follow, unfollow
+from feed.verifying import Mender, Report, Verifier
 from graph.ids import new_id
 from storage.timeline_layout import DISORDER, timeline_key
 from tests.races.stage import CAP, SLACK, Stage
-from workers.verifying import Mender, Report, Verifier
 
 
 @dataclass(frozen=True, slots=True)

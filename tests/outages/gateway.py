@@ -7,12 +7,12 @@ from typing import Self
 from environs import Env
 
 from api.app import ApiSettings, create_app
+from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
 from tests.api.people import Builders, Person
 from tests.eventually import eventually
 from tests.proxy import Proxy, proxied
-from workers.rebuilder import Rebuilder
 
 SETTINGS = ApiSettings(cursor_secret="a secret of the outages", limits_scale=10_000)
 
@@ -39,7 +39,7 @@ class Gateway:
             )
         )
         self._opened.callback(self.storage.close)
-        rebuilder = Rebuilder(self.graph, self.storage)
+        rebuilder = BackgroundRebuilder(self.graph, self.storage)
         self._opened.callback(rebuilder.close)
         self.app = create_app(SETTINGS, self.graph, self.storage, rebuilder)
         self.builders = Builders(self.app, straight)

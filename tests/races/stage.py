@@ -17,8 +17,9 @@ from environs import Env
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from api.cursors import Cursor
-from api.services import feed
+from feed import reading
+from feed.pages import Cursor
+from feed.rebuilding import rebuild
 from graph import Graph, GraphSettings
 from graph.events import Event
 from graph.queries import LOADED
@@ -26,7 +27,6 @@ from storage import Storage, StorageSettings
 from tests.proxy import Hold, Proxy, Side, proxied
 from tests.town import Town
 from workers.jobs import run
-from workers.rebuild import rebuild
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ class Stage:
         rebuilds: bool = False,
     ) -> tuple[list[int], Cursor | None]:
         """One page of the feed as the API answers it: ids, and the next cursor."""
-        page = feed.page(
+        page = reading.page(
             self.graph,
             self.storage,
             AtOnce(self.graph, self.storage) if rebuilds else Never(),

@@ -9,11 +9,11 @@ import pytest
 from api.services.blocking import block
 from api.services.deleting import delete_post
 from api.services.following import follow, remove_follower, unfollow
+from api.services.publishing import push_to_author
 from graph.errors import NotFoundError
 from graph.events import Event
 from graph.ids import new_id
 from tests.races.stage import CAP, LIMIT, Stage
-from workers.fanout import push_to_author
 
 STEPS = int(os.environ.get("ANY_ORDER_STEPS", "120"))
 FIXED_SEED = 20261122

@@ -2,16 +2,16 @@
 
 import pytest
 
-from api.cursors import Cursor
 from api.services import sessions
 from api.services.deleting import delete_post
 from api.services.errors import NotSignedInError
+from feed.bodies import bodies_of
+from feed.pages import Cursor
+from feed.rebuilding import rebuild
 from graph.errors import NotFoundError
 from storage.errors import StorageUnavailableError
 from tests.races.stage import LIMIT, Stage
-from workers.bodies import bodies_of
 from workers.jobs import run
-from workers.rebuild import rebuild
 
 
 def reader_of(stage: Stage, posts: int) -> tuple[int, int, list[int]]:

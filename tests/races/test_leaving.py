@@ -9,6 +9,7 @@ import pytest
 
 from api.services.blocking import block
 from api.services.following import follow, remove_follower, unfollow
+from feed.rebuilding import rebuild
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
@@ -17,7 +18,6 @@ from storage.timelines import FINISH
 from tests.eventually import eventually
 from tests.races.stage import Stage
 from workers.jobs import run
-from workers.rebuild import rebuild
 
 Leave = Callable[["Stores", int, int], None]
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from feed.rebuilding import rebuild
 from graph.ids import new_id
 from storage.timelines import FINISH
 from tests.proxy import Hold
 from tests.races.stage import CAP, Held, Stage
-from workers.rebuild import rebuild
 
 ABOVE_NOTHING = 2**53
 

@@ -9,12 +9,12 @@ import pytest
 from api.services import profiles
 from api.services.deleting import delete_post
 from api.services.publishing import Draft, Published, publish
+from feed.bodies import bodies_of
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
 from storage.bodies import Bodies
 from tests.races.stage import Stage
-from workers.bodies import bodies_of
 
 
 def posting(stage: Stage, author: int) -> Callable[[Graph, Storage], Published]:

@@ -3,9 +3,9 @@
 from flask import Flask
 
 from api.app import ApiSettings, create_app
+from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
-from workers.rebuilder import Rebuilder
 
 NOBODY = "127.0.0.1:1"
 
@@ -26,5 +26,5 @@ def bare_app() -> Flask:
             media_base_url=f"http://{NOBODY}",
         )
     )
-    rebuilder = Rebuilder(graph, storage, threads=0)
+    rebuilder = BackgroundRebuilder(graph, storage, threads=0)
     return create_app(ApiSettings(cursor_secret="x"), graph, storage, rebuilder)

@@ -4,12 +4,12 @@ import time
 import pytest
 
 from api.services.deleting import delete_post
+from feed import bodies
+from feed.bodies import bodies_of
+from feed.rendering import render
 from graph.ids import new_id
 from graph.posts import Location
 from tests.races.stage import Stage
-from workers import bodies
-from workers.bodies import bodies_of
-from workers.rendering import render
 
 
 def test_a_body_is_the_post_as_the_contract_says(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from api.services.publishing import push_to_author
 from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.ids import new_id
@@ -13,7 +14,6 @@ from storage.pushing import MAX_AGE_SECONDS
 from storage.timelines import Timelines
 from tests.races.stage import CAP, SLACK, Stage
 from workers import fanout
-from workers.fanout import push_to_author
 
 
 def audience(stage: Stage, size: int) -> tuple[int, list[int]]:

@@ -3,13 +3,13 @@ import threading
 import pytest
 from prometheus_client import REGISTRY
 
+from feed import background as background_module
+from feed.background import BackgroundRebuilder
+from feed.rebuilding import rebuild
 from graph import Graph
 from storage import Storage, StorageUnavailableError
 from tests.eventually import eventually
 from tests.races.stage import Stage
-from workers import rebuilder
-from workers.rebuild import rebuild
-from workers.rebuilder import Rebuilder
 
 
 def counted(outcome: str) -> float:
@@ -21,7 +21,7 @@ def test_a_timeline_asked_for_is_built_behind_the_answer(stage: Stage) -> None:
     viewer, author = stage.town.users(2)
     stage.town.follow(viewer, author)
     post, _event = stage.town.post(author)
-    background = Rebuilder(stage.graph, stage.storage)
+    background = BackgroundRebuilder(stage.graph, stage.storage)
     background.ask(viewer)
     eventually(lambda: stage.entries(viewer)[1:] == [post])
     background.close()
@@ -43,8 +43,8 @@ def test_a_user_asked_for_many_times_is_built_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
-    monkeypatch.setattr(rebuilder, "rebuild", gate.rebuild)
-    background = Rebuilder(stage.graph, stage.storage, threads=2)
+    monkeypatch.setattr(background_module, "rebuild", gate.rebuild)
+    background = BackgroundRebuilder(stage.graph, stage.storage, threads=2)
     for _ in range(20):
         background.ask(7)
     eventually(lambda: gate.built == [7])
@@ -59,9 +59,9 @@ def test_what_is_asked_for_beyond_the_bound_is_dropped_and_counted(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
-    monkeypatch.setattr(rebuilder, "rebuild", gate.rebuild)
+    monkeypatch.setattr(background_module, "rebuild", gate.rebuild)
     before = counted("dropped")
-    background = Rebuilder(stage.graph, stage.storage, threads=1, pending=2)
+    background = BackgroundRebuilder(stage.graph, stage.storage, threads=1, pending=2)
     background.ask(0)
     eventually(lambda: gate.built == [0])
     for user_id in range(1, 6):
@@ -100,8 +100,8 @@ def test_a_rebuild_that_fails_does_not_end_the_thread(
         built.append(user_id)
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr(rebuilder, "rebuild", rebuild)
-    background = Rebuilder(stage.graph, stage.storage, threads=1)
+    monkeypatch.setattr(background_module, "rebuild", rebuild)
+    background = BackgroundRebuilder(stage.graph, stage.storage, threads=1)
     background.ask(1)
     background.ask(2)
     eventually(lambda: built == [1, 2])
@@ -110,7 +110,7 @@ def test_a_rebuild_that_fails_does_not_end_the_thread(
 
 def test_a_closed_rebuilder_takes_nothing_more_and_leaves_no_thread(stage: Stage) -> None:
     before = threading.active_count()
-    background = Rebuilder(stage.graph, stage.storage, threads=3)
+    background = BackgroundRebuilder(stage.graph, stage.storage, threads=3)
     assert threading.active_count() == before + 3
     background.close()
     background.ask(stage.town.user())

@@ -1,12 +1,11 @@
 import pytest
 
 from api.services.deleting import delete_post
+from feed.bodies import bodies_of, discard_bodies_of
 from graph.ids import new_id
 from storage.photos import Photos
 from tests.races.stage import Stage
 from workers import removal
-from workers.bodies import bodies_of
-from workers.removal import discard_bodies_of
 
 
 def test_a_deleted_posts_photos_are_removed_and_then_forgotten(stage: Stage) -> None:

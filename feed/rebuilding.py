@@ -4,14 +4,12 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
+from graph.ids import MAX_ID
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
 
 log = structlog.get_logger()
-
-ABOVE_NOTHING = 2**53
-"""Above every id: a page from here starts at the newest post."""
 
 
 def rebuild(graph: Graph, storage: Storage, user_id: int) -> bool:
@@ -37,7 +35,7 @@ def _outcome(graph: Graph, storage: Storage, user_id: int) -> str:
     if token is None:
         return "busy"
     try:
-        pull = graph.posts.feed_page(user_id, before=ABOVE_NOTHING, limit=storage.timelines.cap)
+        pull = graph.posts.feed_page(user_id, before=MAX_ID, limit=storage.timelines.cap)
     except GraphUnavailableError:
         _abort(storage, user_id, token)
         raise

@@ -5,24 +5,22 @@ the newest entries answer a first page only where lateness cannot have left a ho
 watermark the same cursor goes on in the graph. So a feed ends only where the posts end.
 """
 
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Sequence
 
 import structlog
 
-from api.cursors import Cursor
-from api.services.errors import FeedBusyError
-from api.services.feed_pages import TOP, FeedPage, Found, above, below, in_window
+from bounds.turns import Turns
+from feed.background import Rebuilder
+from feed.bodies import bodies_of
+from feed.errors import FeedBusyError
+from feed.pages import Cursor, FeedPage, Found, above, below, in_window
 from feed.proof import page_above, page_below, watermark
 from graph import Graph
+from graph.ids import MAX_ID
 from observing.metrics import TIMELINE_READS
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.windows import Window
-from workers.bodies import bodies_of
 
 log = structlog.get_logger()
 
@@ -36,42 +34,8 @@ BUSY_SECONDS = 1.0
 """After a page has waited in vain: for so long none waits, or all threads would stand in line."""
 
 
-class Turns:
-    """So many callers at a time; who cannot have a turn soon is told so at once."""
-
-    def __init__(self, count: int) -> None:
-        self._free = threading.BoundedSemaphore(count)
-        self._busy_until = 0.0
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """A turn. Raises FeedBusyError."""
-        if not self._taken():
-            raise FeedBusyError
-        try:
-            yield
-        finally:
-            self._free.release()
-
-    def _taken(self) -> bool:
-        if self._free.acquire(blocking=False):
-            return True
-        if time.monotonic() < self._busy_until:
-            return False
-        if self._free.acquire(timeout=GRAPH_PAGE_SECONDS):
-            return True
-        self._busy_until = time.monotonic() + BUSY_SECONDS
-        return False
-
-
-turns = Turns(GRAPH_PAGES)  # of the process, as its threads are
-
-
-class Rebuilder(Protocol):
-    """Builds missing timelines behind the answers, bounded."""
-
-    def ask(self, user_id: int) -> None:
-        """Have the user's timeline built soon, or not at all when too many wait."""
+turns = Turns(GRAPH_PAGES, wait_seconds=GRAPH_PAGE_SECONDS, busy_seconds=BUSY_SECONDS)
+"""Turns at the graph, of the process, as its threads are."""
 
 
 def page(
@@ -158,7 +122,7 @@ def _from_whole_list(
         rising = page_above(entries, cursor.id, limit)
         found = None if rising is None else above(rising, cursor.id)
     else:
-        page = page_below(entries, cursor.id if cursor else TOP, limit)
+        page = page_below(entries, cursor.id if cursor else MAX_ID, limit)
         found = below(page.ids, page.next_id, cursor) if page.complete else None
     if found is not None:
         TIMELINE_READS.labels(source="list").inc()
@@ -186,13 +150,13 @@ def _from_graph(
     No two requests share a reading: one begun after a write of somebody's must show it.
     """
     if cursor and cursor.direction == "after":
-        with turns.one():
+        with turns.one(FeedBusyError):
             rising = graph.posts.feed_page_up(viewer_id, after=cursor.id, limit=limit)
         TIMELINE_READS.labels(source="graph").inc()
         return above(rising, cursor.id)
-    with turns.one():
+    with turns.one(FeedBusyError):
         pull = graph.posts.feed_page(
-            viewer_id, before=cursor.id if cursor else TOP, limit=limit + 1
+            viewer_id, before=cursor.id if cursor else MAX_ID, limit=limit + 1
         )
     TIMELINE_READS.labels(source="graph").inc()
     if cursor is None and not pull.held:

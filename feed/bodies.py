@@ -11,14 +11,19 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from feed.rendering import render
 from graph import Graph
+from graph.ids import MAX_ID
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from workers.rendering import render
 
 LOOK_AGAIN_SECONDS = (0.005, 0.01, 0.02, 0.04)
 """How long a body that another is filling is waited for, look by look: some 5 ms are usual. Whoever
 has claimed it may have died, so then the graph is asked."""
+
+
+DISCARD_PAGE = 1_000
+"""Posts whose bodies are discarded at once."""
 
 
 def bodies_of(
@@ -99,3 +104,28 @@ def _write(storage: Storage, bodies: Mapping[int, bytes], tokens: Mapping[int, s
     """Best effort: a body that is not kept is read from the graph again."""
     with suppress(StorageUnavailableError):
         storage.bodies.fill_many(bodies, tokens)
+
+
+def discard_bodies_of(graph: Graph, storage: Storage, author_id: int, limit: int = 10_000) -> None:
+    """Discard the bodies of the author's newest `limit` posts; the event does the rest.
+
+    For the request that changes a name, before its answer. Raises StorageUnavailableError,
+    GraphUnavailableError.
+    """
+    storage.bodies.forget_author(author_id)
+    before, left = MAX_ID, limit
+    while left > 0:
+        size = min(left, DISCARD_PAGE)
+        discarded = discard_page(graph, storage, author_id, before, size)
+        if not discarded:
+            return
+        before, left = discarded[-1], left - size
+
+
+def discard_page(
+    graph: Graph, storage: Storage, author_id: int, before: int, limit: int
+) -> list[int]:
+    """The author's newest posts below `before`, falling, whose bodies are discarded by now."""
+    post_ids = graph.posts.ids_by_author(author_id, before=before, limit=limit)
+    storage.bodies.discard(post_ids)
+    return post_ids

@@ -3,20 +3,28 @@
 import queue
 import threading
 import time
+from typing import Protocol
 
 import structlog
 
+from feed.rebuilding import rebuild
 from graph import Graph
 from graph.errors import GraphError
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageError
-from workers.rebuild import rebuild
 
 log = structlog.get_logger()
 
 
-class Rebuilder:
+class Rebuilder(Protocol):
+    """Builds missing timelines behind the answers, bounded."""
+
+    def ask(self, user_id: int) -> None:
+        """Have the user's timeline built soon, or not at all when too many wait."""
+
+
+class BackgroundRebuilder:
     """A few threads that rebuild the timelines which reads have missed.
 
     What is asked for beyond `pending` is dropped: the next read asks again, and until then the

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from feed.proof import watermark
+from feed.rebuilding import rebuild
+from feed.rendering import render
 from graph import Graph
+from graph.ids import MAX_ID
 from storage import Storage
 from storage.timeline_layout import DISORDER
 from storage.timelines import Listing
-from workers.rebuild import ABOVE_NOTHING, rebuild
-from workers.rendering import render
 
 PAUSE_SECONDS = 3.0
 """Between two looks at what differs: what is on its way meanwhile has come, or was undone."""
@@ -127,7 +128,7 @@ class Verifier:
     ) -> None:
         entries = listing.entries
         limit = len(entries) + MARGIN
-        pull = self._graph.posts.feed_page(user_id, before=ABOVE_NOTHING, limit=limit)
+        pull = self._graph.posts.feed_page(user_id, before=MAX_ID, limit=limit)
         above = watermark(entries) or 0
         if len(pull.post_ids) == limit:
             above = max(above, pull.post_ids[-1])

@@ -1,14 +1,22 @@
 """What a page of a feed is, and which page a window of the timeline proves. Pure."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from api.cursors import Cursor
 from feed.proof import window_above, window_page
+from graph.ids import MAX_ID
 from storage.windows import Window
 
-TOP = 1 << 53
-"""Above every id: where a feed read from its top begins."""
+Direction = Literal["before", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page starts: before or after this id, exclusive."""
+
+    direction: Direction
+    id: int
 
 
 class FeedPage(NamedTuple):
@@ -74,5 +82,5 @@ def in_window(window: Window, cursor: Cursor | None, limit: int) -> Found | None
             return None
         bodies = dict(window.entries)
         return above(rising, cursor.id, [bodies[post_id] for post_id in rising])
-    page = window_page(window, limit, cursor.id if cursor else TOP)
+    page = window_page(window, limit, cursor.id if cursor else MAX_ID)
     return None if page is None else below(page.ids, page.next_id, cursor, page.bodies)

@@ -1,0 +1,13 @@
+"""How far somebody has read their feed."""
+
+from graph import Graph
+from storage import Storage
+
+
+def move(graph: Graph, storage: Storage, *, user_id: int, post_id: int) -> None:
+    """Move the position forward, never back.
+
+    Raises GraphUnavailableError, StorageUnavailableError: it may be repeated as often as needed.
+    """
+    graph.reading.raise_position(user_id, post_id)
+    storage.positions.drop(user_id)

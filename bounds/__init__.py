@@ -1,0 +1,1 @@
+"""Bounds that several rooms share. Knows nothing of the rest."""
