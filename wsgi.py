@@ -7,10 +7,10 @@ import atexit
 
 from environs import Env
 
-from api import current
 from api.app import ApiSettings, create_app
-from api.front import Front
-from api.overload import Gate
+from api.fast_feed.front import Front
+from api.http import context
+from api.http.load_shedding import LoadShedding
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from observing import logs
@@ -32,6 +32,6 @@ atexit.register(_storage.close)
 atexit.register(_rebuilder.close)
 
 app = create_app(_api_settings, _graph, _storage, _rebuilder)
-_front = Front(app.wsgi_app, current.parts_of(app))
+_front = Front(app.wsgi_app, context.parts_of(app))
 atexit.register(_front.close)
-app.wsgi_app = Gate(_front)  # type: ignore[method-assign]
+app.wsgi_app = LoadShedding(_front)  # type: ignore[method-assign]

@@ -5,14 +5,11 @@ from http import HTTPStatus
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import auth, current, document, errors, limits, observing, requests
-from api.cursors import Cursors
 from api.endpoints import (
     accounts,
     blocks,
     docs,
     feed,
-    feed_position,
     follows,
     health,
     me,
@@ -21,7 +18,9 @@ from api.endpoints import (
     sessions,
     users,
 )
-from api.rendered import SAFE_HEADERS
+from api.http import auth, context, errors, limits, observing, openapi, parsing
+from api.http.cursors import Cursors
+from api.http.responses import SAFE_HEADERS
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.settings import ApiSettings
@@ -41,7 +40,7 @@ BLUEPRINTS = (
     blocks,
     photos,
     feed,
-    feed_position,
+    read_position,
     posts,
     health,
 )
@@ -52,14 +51,14 @@ def create_app(
 ) -> Flask:
     """The app on these stores; it opens and closes none."""
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = requests.MAX_BODY_BYTES + 1  # read by one: it is too large
+    app.config["MAX_CONTENT_LENGTH"] = parsing.MAX_BODY_BYTES + 1  # read by one: it is too large
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # a path is right or 404; nothing is redirected
-    current.keep(
+    context.attach(
         app.extensions,
-        current.Parts(
+        context.Parts(
             settings=settings,
             graph=graph,
             storage=storage,
@@ -84,14 +83,14 @@ def create_app(
 def _add_hooks(app: Flask) -> None:
     observing.register(app)  # first in, last out: its log line tells what was really answered
     app.before_request(auth.refuse_token_in_query)
-    app.before_request(requests.refuse_huge_headers)
-    app.before_request(requests.refuse_unfit_body)
+    app.before_request(parsing.refuse_huge_headers)
+    app.before_request(parsing.refuse_unfit_body)
     app.after_request(_make_safe)
     app.after_request(limits.tell)
 
 
 def _add_routes(app: Flask) -> None:
-    api = document.add_to(app)
+    api = openapi.add_to(app)
     errors.register(app)  # after flask-smorest's own handler, which it replaces
     for module in BLUEPRINTS:
         api.register_blueprint(module.blueprint)

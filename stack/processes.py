@@ -46,7 +46,8 @@ class Api(Program):
     def command(self) -> Sequence[str]:
         """One process a core; its threads are kept for 10 minutes with their connections.
 
-        Eight requests are worked on at once; the other threads refuse or wait (api/overload.py).
+        Eight requests are worked on at once; the other threads refuse or wait, by
+        api/http/load_shedding.py.
         """
         return [
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),

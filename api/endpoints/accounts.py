@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from api import current, limits
 from api.endpoints.sessions import signed_in
-from api.requests import Blueprint
+from api.http import context, limits
+from api.http.parsing import Blueprint
 from api.schemas.accounts import NewAccount, SignedInSchema
 from api.services import accounts
 
@@ -22,11 +22,11 @@ def sign_up(*, username: str, password: str, name: str | None = None) -> Any:
     """
     limits.take(limits.SIGN_UPS, limits.client_network())
     user, session = accounts.sign_up(
-        current.graph(),
-        current.passwords(),
+        context.graph(),
+        context.passwords(),
         username=username,
         password=password,
         name=name,
-        session_days=current.settings().session_days,
+        session_days=context.settings().session_days,
     )
     return signed_in(user, session)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from api.auth import login_required
-from api.current import graph, storage, viewer_id
-from api.paging import PageQuery, before, paged
-from api.requests import Blueprint
+from api.http.auth import login_required
+from api.http.context import graph, storage, viewer_id
+from api.http.paging import PageQuery, before, paged
+from api.http.parsing import Blueprint
 from api.schemas.users import PeoplePage
-from api.services import blocking
+from api.services import blocks
 
 blueprint = Blueprint("blocks", __name__, description="Blocking people")
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("blocks", __name__, description="Blocking people")
 @blueprint.alt_response(404, "NOT_FOUND")
 def block(user_id: int) -> Any:
     """Block somebody: neither sees anything of the other, both follows end."""
-    blocking.block(graph(), storage(), blocker_id=viewer_id(), blocked_id=user_id)
+    blocks.block(graph(), storage(), blocker_id=viewer_id(), blocked_id=user_id)
 
 
 @blueprint.delete("/v1/me/blocks/<id:user_id>")

@@ -2,15 +2,15 @@
 
 from flask import Response, request
 
-from api import idempotency, limits
-from api.auth import login_required
-from api.current import graph, parts, storage, viewer_id
-from api.handed import handed_on
-from api.paging import PageQuery, read_cursor
-from api.rendered import DEGRADED_DOCUMENTED, JSON, feed_answer
-from api.requests import Blueprint
+from api.http import idempotency, limits
+from api.http.auth import login_required
+from api.http.context import graph, parts, storage, viewer_id
+from api.http.handover import handover_of
+from api.http.paging import PageQuery, read_cursor
+from api.http.parsing import Blueprint
+from api.http.responses import DEGRADED_DOCUMENTED, JSON, feed_answer
 from api.schemas.posts import FeedSchema, NewPost, PostSchema
-from api.services.publishing import Draft, publish
+from api.services.posts import Draft, publish
 from feed import reading
 
 blueprint = Blueprint("feed", __name__, description="The feed")
@@ -31,7 +31,7 @@ _DOCUMENTED = {
 @blueprint.alt_response(304, description="The page is the one whose ETag was sent")
 def read_feed(*, cursor: str | None, limit: int) -> Response:
     """One's feed, strictly newest first: the posts of everyone one follows, and one's own."""
-    handed = handed_on(request.environ)
+    handover = handover_of(request.environ)
     page = reading.page(
         graph(),
         storage(),
@@ -39,7 +39,7 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
         viewer_id=viewer_id(),
         cursor=read_cursor(cursor),
         limit=limit,
-        window=handed.window if handed else None,
+        window=handover.window if handover else None,
     )
     return feed_answer(page, limit)
 

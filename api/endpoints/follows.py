@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from api.auth import login_required
-from api.current import graph, storage, viewer_id
-from api.paging import PageQuery, before, paged
-from api.requests import Blueprint
+from api.http.auth import login_required
+from api.http.context import graph, storage, viewer_id
+from api.http.paging import PageQuery, before, paged
+from api.http.parsing import Blueprint
 from api.schemas.users import PeoplePage
-from api.services import following
+from api.services import follows
 
 blueprint = Blueprint("follows", __name__, description="Following and being followed")
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("follows", __name__, description="Following and being foll
 @blueprint.alt_response(404, "NOT_FOUND")
 def follow(user_id: int) -> Any:
     """Follow somebody: from now on their posts, old ones too, are in one's feed."""
-    following.follow(graph(), storage(), follower_id=viewer_id(), followee_id=user_id)
+    follows.follow(graph(), storage(), follower_id=viewer_id(), followee_id=user_id)
 
 
 @blueprint.delete("/v1/me/following/<id:user_id>")
@@ -27,7 +27,7 @@ def follow(user_id: int) -> Any:
 @blueprint.alt_response(404, "NOT_FOUND")
 def unfollow(user_id: int) -> Any:
     """Follow somebody no longer: from now on none of their posts is in one's feed."""
-    following.unfollow(graph(), storage(), follower_id=viewer_id(), followee_id=user_id)
+    follows.unfollow(graph(), storage(), follower_id=viewer_id(), followee_id=user_id)
 
 
 @blueprint.get("/v1/me/following")
@@ -59,4 +59,4 @@ def my_followers(*, cursor: str | None, limit: int) -> Any:
 @blueprint.response(204)
 def remove_follower(user_id: int) -> Any:
     """Be followed by somebody no longer. They are not told and may follow again."""
-    following.remove_follower(graph(), storage(), follower_id=user_id, followee_id=viewer_id())
+    follows.remove_follower(graph(), storage(), follower_id=user_id, followee_id=viewer_id())

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from api import current
-from api.requests import Blueprint
+from api.http import context
+from api.http.parsing import Blueprint
 from api.schemas.health import LivenessSchema, ReadinessSchema
 
 blueprint = Blueprint("health", __name__, description="For load balancers and operators")
@@ -23,6 +23,6 @@ def livez() -> Any:
 @blueprint.alt_response(503, schema=ReadinessSchema, description="Send no requests here now")
 def readyz() -> Any:
     """Whether this process can serve: 200 also when `degraded`, 503 when it cannot."""
-    health = current.parts().health.check()
+    health = context.parts().health.check()
     body = {"status": health.status, "checks": {name: getattr(health, name) for name in _CHECKS}}
     return (body, 200, {}) if health.ready else (body, 503, {"Retry-After": "5"})

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from api import current, limits
-from api.auth import login_required
-from api.current import graph, storage, viewer, viewer_id
-from api.requests import Blueprint
+from api.http import context, limits
+from api.http.auth import login_required
+from api.http.context import graph, storage, viewer, viewer_id
+from api.http.parsing import Blueprint
 from api.schemas.users import ProfileChanges, ProfileSchema
 from api.services import accounts, profiles
 
@@ -34,7 +34,7 @@ def change_me(
         accounts.change_password(
             graph(),
             storage(),
-            current.passwords(),
+            context.passwords(),
             viewer=viewer(),
             current_password=current_password,
             password=password,

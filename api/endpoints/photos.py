@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from api import idempotency, limits
-from api.auth import login_required
-from api.current import graph, storage, viewer_id
-from api.errors import AGAIN_SECONDS
-from api.requests import Blueprint
+from api.http import idempotency, limits
+from api.http.auth import login_required
+from api.http.context import graph, storage, viewer_id
+from api.http.errors import AGAIN_SECONDS
+from api.http.parsing import Blueprint
 from api.schemas.photos import BegunPhotoSchema, NewPhoto, PhotoSchema, PhotoStateSchema
-from api.services import uploading
+from api.services import photos
 from graph.photos import Photo
 
 blueprint = Blueprint("photos", __name__, description="Photos on their way into a post")
@@ -30,7 +30,7 @@ def begin_photo(
     alt_text: str | None = None,
 ) -> Any:
     """A new photo, and where to send its bytes: a presigned PUT, good for an hour."""
-    begun = uploading.begin(
+    begun = photos.begin(
         graph(),
         storage(),
         owner_id=viewer_id(),
@@ -51,7 +51,7 @@ def begin_photo(
 @blueprint.alt_response(409, "CONFLICT")
 def complete_photo(photo_id: int) -> Any:
     """Say that the bytes are there; they are looked at from now on. Again is fine."""
-    return uploading.complete(graph(), storage(), photo_id, owner_id=viewer_id())
+    return photos.complete(graph(), storage(), photo_id, owner_id=viewer_id())
 
 
 @blueprint.get("/v1/me/photos/<id:photo_id>")

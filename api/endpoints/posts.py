@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Response
 
-from api.auth import login_required
-from api.current import graph, storage, viewer_id
-from api.rendered import JSON
-from api.requests import Blueprint
+from api.http.auth import login_required
+from api.http.context import graph, storage, viewer_id
+from api.http.parsing import Blueprint
+from api.http.responses import JSON
 from api.schemas.posts import PostSchema
-from api.services.deleting import delete_post
+from api.services import posts
 from feed.rendering import render
 
 blueprint = Blueprint("posts", __name__, description="Single posts")
@@ -31,4 +31,4 @@ def post(post_id: int) -> Response:
 @blueprint.alt_response(404, "NOT_FOUND")
 def delete(post_id: int) -> Any:
     """Take one's post back: from now on nobody is shown it; its files go within 90 s."""
-    delete_post(graph(), storage(), post_id, author_id=viewer_id())
+    posts.delete(graph(), storage(), post_id, author_id=viewer_id())

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from api import current, limits
-from api.auth import forgetting_refused, login_required
-from api.current import graph, storage, viewer
-from api.requests import Blueprint
+from api.http import context, limits
+from api.http.auth import forgetting_refused, login_required
+from api.http.context import graph, storage, viewer
+from api.http.parsing import Blueprint
 from api.schemas.accounts import Credentials, SessionList, SignedInSchema
 from api.services import accounts, sessions
 from api.services.sessions import SignedIn
@@ -26,10 +26,10 @@ def sign_in(*, username: str, password: str) -> Any:
     limits.take_sign_in(username)
     user, session = accounts.sign_in(
         graph(),
-        current.passwords(),
+        context.passwords(),
         username=username,
         password=password,
-        session_days=current.settings().session_days,
+        session_days=context.settings().session_days,
     )
     return signed_in(user, session)
 

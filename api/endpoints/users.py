@@ -4,11 +4,11 @@ from typing import Any
 
 from flask import Response
 
-from api.auth import login_required
-from api.current import graph, storage, viewer_id
-from api.paging import PageQuery, before, paged
-from api.rendered import posts_answer
-from api.requests import Blueprint
+from api.http.auth import login_required
+from api.http.context import graph, storage, viewer_id
+from api.http.paging import PageQuery, before, paged
+from api.http.parsing import Blueprint
+from api.http.responses import posts_answer
 from api.schemas.posts import PostPage
 from api.schemas.users import PeoplePage, ProfileSchema, UsernameQuery
 from api.services.profiles import posts_of

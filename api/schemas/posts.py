@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 from api.schemas.fields import Id, Line, Prose, Time
 from api.schemas.photos import RenditionsSchema
 from api.schemas.users import PersonSchema
-from api.services.publishing import Draft
+from api.services.posts import Draft
 from graph.posts import Location
 
 LONGEST_CAPTION, LONGEST_PLACE, MOST_PHOTOS = 2200, 100, 10

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from api.services.best_effort import discard_bodies
 from api.services.events import drawing, ring
-from api.services.mending import discard_bodies
 from feed.rendering import render
 from graph import Graph
 from graph.ids import new_id

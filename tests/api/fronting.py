@@ -6,8 +6,8 @@ from typing import Any, cast
 from flask import Flask
 from werkzeug.test import Client
 
-from api import current
-from api.front import Front
+from api.fast_feed.front import Front
+from api.http import context
 from graph.ids import new_id
 from storage import Storage
 from storage.bodies import body_key
@@ -20,7 +20,7 @@ class Fronted:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self.front = Front(self._behind, current.parts_of(app))
+        self.front = Front(self._behind, context.parts_of(app))
         self.passed_on = False
 
     def get(self, person: Person, path: str, **headers: str) -> Answer:

@@ -1,6 +1,6 @@
 import pytest
 
-from api.cursors import Cursors, InvalidCursorError
+from api.http.cursors import Cursors, InvalidCursorError
 from feed.pages import Cursor
 
 CURSORS = Cursors("a secret of the tests")

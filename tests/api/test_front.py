@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
-from api.tally import client_of
+from api.fast_feed.access_log import client_of
 from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage

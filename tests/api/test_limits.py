@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api import limits
+from api.http import limits
 from storage.limits import Limits, Policy
 from storage.sessions import SessionCopies
 from tests.api.people import PASSWORD, Answer, Builders, Person, ask, assert_problem, sign_in

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from api import overload
-from api.overload import Gate
+from api.http import load_shedding
+from api.http.load_shedding import LoadShedding
 from tests.eventually import eventually
 from tests.graph.making import together
 
@@ -38,7 +38,7 @@ class Slow:
         return [b"done"]
 
 
-def asked(gate: Gate, path: str = "/v1/me/feed") -> Answered:
+def asked(gate: LoadShedding, path: str = "/v1/me/feed") -> Answered:
     told: list[Any] = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
     body = gate(environ, lambda status, headers: told.extend([status, dict(headers)]))
@@ -53,19 +53,19 @@ def slow() -> Iterable[Slow]:
 
 
 @pytest.fixture
-def full(slow: Slow) -> Gate:
+def full(slow: Slow) -> LoadShedding:
     """Two are at work, and nobody more may be."""
-    gate = Gate(slow, at_once=2)
+    gate = LoadShedding(slow, at_once=2)
     for _ in range(2):
         threading.Thread(target=asked, args=(gate,), daemon=True).start()
     eventually(lambda: slow.at_work == 2)
     return gate
 
 
-def test_who_has_waited_in_vain_is_told_when_to_come_again(full: Gate, slow: Slow) -> None:
+def test_who_has_waited_in_vain_is_told_when_to_come_again(full: LoadShedding, slow: Slow) -> None:
     began = time.monotonic()
     status, headers, body = asked(full)
-    assert time.monotonic() - began >= overload.WAIT_SECONDS
+    assert time.monotonic() - began >= load_shedding.WAIT_SECONDS
     problem = json.loads(body)
     assert (status, problem["code"], problem["status"]) == (
         "503 Service Unavailable",
@@ -79,7 +79,7 @@ def test_who_has_waited_in_vain_is_told_when_to_come_again(full: Gate, slow: Slo
 
 
 def test_after_that_only_a_short_line_waits_and_the_others_are_refused_at_once(
-    full: Gate,
+    full: LoadShedding,
 ) -> None:
     asked(full)
 
@@ -89,10 +89,10 @@ def test_after_that_only_a_short_line_waits_and_the_others_are_refused_at_once(
         return time.monotonic() - began
 
     seconds = sorted(float(str(one)) for one in together(*[timed] * 12))
-    assert max(seconds[: -overload.BUSY_LINE - 1]) < overload.WAIT_SECONDS / 2
+    assert max(seconds[: -load_shedding.BUSY_LINE - 1]) < load_shedding.WAIT_SECONDS / 2
 
 
-def test_who_waits_is_served_when_a_turn_is_free(full: Gate, slow: Slow) -> None:
+def test_who_waits_is_served_when_a_turn_is_free(full: LoadShedding, slow: Slow) -> None:
     threading.Timer(0.1, slow.let.set).start()
     assert [one[0] for one in together(*[lambda: asked(full)] * 8)] == ["200 OK"] * 8  # type: ignore[index]
     assert slow.most == 2
@@ -102,14 +102,16 @@ def test_an_app_that_fails_gives_its_turn_back() -> None:
     def failing(_environ: dict[str, Any], _start_response: Callable[..., Any]) -> Iterable[bytes]:
         raise OSError
 
-    gate = Gate(failing, at_once=1)
+    gate = LoadShedding(failing, at_once=1)
     for _ in range(3):
         with pytest.raises(OSError):  # noqa: PT011 - any will do
             asked(gate)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_who_watches_over_the_process_is_never_refused(full: Gate, slow: Slow, path: str) -> None:
+def test_who_watches_over_the_process_is_never_refused(
+    full: LoadShedding, slow: Slow, path: str
+) -> None:
     threading.Timer(0.1, slow.let.set).start()
     asked_at = time.monotonic()
     assert asked(full, path)[0] == "200 OK"

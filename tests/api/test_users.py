@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.cursors import Cursors
+from api.http.cursors import Cursors
 from feed.pages import Cursor
 from graph import Graph
 from graph.queries import Query

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from api.services.following import unfollow
+from api.services.follows import unfollow
 from graph.ids import new_id
 from storage.errors import StorageUnavailableError
 from storage.timeline_layout import DISORDER

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import REGISTRY
 
-from api.services.deleting import delete_post
-from api.services.following import follow, unfollow
+from api.services.follows import follow, unfollow
+from api.services.posts import delete as delete_post
 from feed import reading
 from feed.background import BackgroundRebuilder
 from feed.errors import FeedBusyError

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from api.services import sessions
-from api.services.deleting import delete_post
 from api.services.errors import NotSignedInError
-from api.services.following import unfollow
+from api.services.follows import unfollow
+from api.services.posts import delete as delete_post
 from api.services.tokens import Token
 from storage.errors import StorageUnavailableError
 from storage.redis.generation import KEY, Generation

@@ -9,8 +9,8 @@ from itertools import count
 
 import pytest
 
-from api.services.deleting import delete_post
-from api.services.following import follow, unfollow
+from api.services.follows import follow, unfollow
+from api.services.posts import delete as delete_post
 from feed.verifying import Mender, Report, Verifier
 from graph.ids import new_id
 from storage.timeline_layout import DISORDER, timeline_key

@@ -11,7 +11,7 @@ import pytest
 import redis
 from rq import Queue
 
-from api.services.publishing import Draft, publish
+from api.services.posts import Draft, publish
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from tests.eventually import eventually

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from api.services.publishing import Draft, publish
+from api.services.posts import Draft, publish
 from observing.metrics import FAIL_OPEN_TOTAL
 from storage import Storage
 from tests.eventually import eventually

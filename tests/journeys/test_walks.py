@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from api.services.publishing import Draft, publish
+from api.services.posts import Draft, publish
 from graph import Graph
 from storage import Storage
 from tests.eventually import eventually

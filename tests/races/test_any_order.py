@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from api.services.blocking import block
-from api.services.deleting import delete_post
-from api.services.following import follow, remove_follower, unfollow
-from api.services.publishing import push_to_author
+from api.services.blocks import block
+from api.services.follows import follow, remove_follower, unfollow
+from api.services.posts import delete as delete_post
+from api.services.posts import push_to_author
 from graph.errors import NotFoundError
 from graph.events import Event
 from graph.ids import new_id

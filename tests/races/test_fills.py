@@ -3,8 +3,8 @@
 import pytest
 
 from api.services import sessions
-from api.services.deleting import delete_post
 from api.services.errors import NotSignedInError
+from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from feed.pages import Cursor
 from feed.rebuilding import rebuild

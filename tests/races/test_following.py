@@ -1,6 +1,6 @@
 """A follow and a post at one moment: the post is in the feed, whichever came first (case 35)."""
 
-from api.services.following import follow
+from api.services.follows import follow
 from graph.ids import new_id
 from tests.races.stage import Stage
 from workers.jobs import run

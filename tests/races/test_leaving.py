@@ -7,8 +7,8 @@ from typing import Protocol
 
 import pytest
 
-from api.services.blocking import block
-from api.services.following import follow, remove_follower, unfollow
+from api.services.blocks import block
+from api.services.follows import follow, remove_follower, unfollow
 from feed.rebuilding import rebuild
 from graph import Graph
 from graph.ids import new_id

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from api.services import profiles
-from api.services.deleting import delete_post
-from api.services.publishing import Draft, Published, publish
+from api.services.posts import Draft, Published, publish
+from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from graph import Graph
 from graph.ids import new_id

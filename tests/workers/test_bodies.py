@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from api.services.deleting import delete_post
+from api.services.posts import delete as delete_post
 from feed import bodies
 from feed.bodies import bodies_of
 from feed.rendering import render

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from api.services.publishing import push_to_author
+from api.services.posts import push_to_author
 from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.ids import new_id

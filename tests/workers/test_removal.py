@@ -1,6 +1,6 @@
 import pytest
 
-from api.services.deleting import delete_post
+from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of, discard_bodies_of
 from graph.ids import new_id
 from storage.photos import Photos

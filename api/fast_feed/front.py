@@ -14,17 +14,17 @@ from wsgiref.types import StartResponse
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from api import limits
-from api.auth import SCHEME
-from api.current import Parts
-from api.cursors import InvalidCursorError
-from api.handed import Handed, hand_on
-from api.observing import request_id
-from api.rendered import JSON, SAFE_HEADERS, Rendered, feed_page
-from api.requests import MAX_HEADER_BYTES
+from api.fast_feed.access_log import AccessLog
+from api.http import limits
+from api.http.auth import SCHEME
+from api.http.context import Parts
+from api.http.cursors import InvalidCursorError
+from api.http.handover import Handover, hand_over
+from api.http.observing import request_id
+from api.http.parsing import MAX_HEADER_BYTES
+from api.http.responses import JSON, SAFE_HEADERS, Rendered, feed_page
 from api.services.sessions import Admitted, claimant, viewer
 from api.services.tokens import Token, read_token
-from api.tally import Tally
 from feed.errors import FeedBusyError
 from feed.pages import Cursor, FeedPage
 from feed.reading import page as page_of_stores
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 PATH = "/v1/me/feed"
 
 DEFAULT_LIMIT = 20
-"""As in api/paging.py."""
+"""As in api/http/paging.py."""
 
 _LIMIT, _CURSOR = re.compile(r"[1-9][0-9]?|100"), re.compile(r"[A-Za-z0-9_-]+")
 """A limit and a cursor in their plain spelling."""
@@ -64,7 +64,7 @@ class Front:
         self._parts = parts
         self._cursors = parts.cursors
         self._reads = FeedReads(parts.storage.cache, parts.admissions)
-        self._tally = Tally(PATH, trusted_proxies=parts.settings.trusted_proxies)
+        self._access_log = AccessLog(PATH, trusted_proxies=parts.settings.trusted_proxies)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """The page, or the answer of the app behind."""
@@ -84,7 +84,7 @@ class Front:
 
     def close(self) -> None:
         """Write what has been answered and not been logged yet."""
-        self._tally.flush()
+        self._access_log.flush()
 
     def _answer(self, environ: dict[str, Any]) -> Answer | None:
         """The page; None where the request or the page is not plain."""
@@ -106,7 +106,7 @@ class Front:
         page = page_at_once(self._parts.graph, read.window, cursor, limit)
         at_once = page is not None
         if page is None:
-            hand_on(environ, Handed(Admitted(viewer(token), taken), read.window))
+            hand_over(environ, Handover(Admitted(viewer(token), taken), read.window))
             with bound_contextvars(request_id=asked_as, viewer_id=token.user_id):
                 page = self._page(token.user_id, read.window, cursor, limit)
         if page is None:
@@ -115,7 +115,7 @@ class Front:
         status, headers, body = _response(rendered, environ.get("HTTP_IF_NONE_MATCH"))
         headers += limits.told([(self._parts.admissions.policy, taken)]).items()
         headers.append(("X-Request-Id", asked_as))
-        self._tally.add(environ, began, status[:3], asked_as, token.user_id, at_once=at_once)
+        self._access_log.add(environ, began, status[:3], asked_as, token.user_id, at_once=at_once)
         return status, headers, body
 
     def _page(

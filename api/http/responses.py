@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from flask import Response, request
 
-from api import current
-from api.cursors import Cursors
-from api.paging import link_header, links, signed
+from api.http import context
+from api.http.cursors import Cursors
+from api.http.paging import link_header, links, signed
 from feed.pages import Cursor, FeedPage
 
 JSON = "application/json"
@@ -71,9 +71,9 @@ def feed_answer(page: FeedPage, limit: int) -> Response:
     """The view's answer: the page, or 304 to a client that has it."""
     rendered = feed_page(
         page,
-        current.parts().cursors,
+        context.parts().cursors,
         path=request.path,
-        viewer_id=current.viewer_id(),
+        viewer_id=context.viewer_id(),
         limit=limit,
     )
     answer = Response(rendered.body, content_type=JSON)

@@ -9,8 +9,8 @@ import structlog
 from flask import g, request
 from werkzeug.exceptions import BadRequest
 
-from api import current, limits
-from api.handed import handed_on
+from api.http import context, limits
+from api.http.handover import handover_of
 from api.services import sessions
 from api.services.errors import NotSignedInError
 
@@ -45,7 +45,7 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
         g.viewer = admitted.viewer if admitted else _signed_in()
         structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
         if admitted:
-            limits.note(current.parts().admissions.policy, admitted.taken)
+            limits.note(context.parts().admissions.policy, admitted.taken)
         else:
             limits.take(limits.GENERAL, str(g.viewer.user_id))
         return view(*args, **kwargs)
@@ -67,21 +67,21 @@ def forgetting_refused(view: Callable[P, R]) -> Callable[P, R]:
         try:
             return view(*args, **kwargs)
         except NotSignedInError:
-            sessions.forget_copy(current.storage(), _bearer_token())
+            sessions.forget_copy(context.storage(), _bearer_token())
             raise
 
     return forgetting
 
 
 def _admitted() -> sessions.Admitted | None:
-    handed = handed_on(request.environ)
-    if handed:
-        return handed.admitted
-    return sessions.admitted(current.parts().admissions, _bearer_token())
+    handover = handover_of(request.environ)
+    if handover:
+        return handover.admitted
+    return sessions.admitted(context.parts().admissions, _bearer_token())
 
 
 def _signed_in() -> sessions.Viewer:
-    return sessions.authenticate(current.graph(), current.storage(), _bearer_token())
+    return sessions.authenticate(context.graph(), context.storage(), _bearer_token())
 
 
 def _bearer_token() -> str:

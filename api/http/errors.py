@@ -8,9 +8,9 @@ import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from api import limits
-from api.cursors import InvalidCursorError
-from api.problems import code_of, code_of_status, flattened, problem
+from api.http import limits
+from api.http.cursors import InvalidCursorError
+from api.http.problems import code_of, code_of_status, flattened, problem
 from api.services import errors as refused
 from feed.errors import FeedBusyError
 from graph import errors as graph_errors

@@ -6,9 +6,9 @@ from flask import Flask, Response
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
-from api.auth import SCHEME
-from api.errors import http_problem
-from api.problems import CONTENT_TYPE
+from api.http.auth import SCHEME
+from api.http.errors import http_problem
+from api.http.problems import CONTENT_TYPE
 from api.schemas.paths import IdConverter, documented
 from api.schemas.problems import ProblemSchema
 

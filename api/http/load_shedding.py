@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from api.observing import method_named
-from api.observing import request_id as new_request_id
-from api.problems import CONTENT_TYPE
+from api.http.observing import method_named
+from api.http.observing import request_id as new_request_id
+from api.http.problems import CONTENT_TYPE
 from bounds.turns import Turns
 from observing.metrics import REQUESTS
 
@@ -37,7 +37,7 @@ _DETAIL = "Too many requests at once. The same request again is safe."
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Gate:
+class LoadShedding:
     """A WSGI app before another one, which lets so many requests through at a time."""
 
     def __init__(self, app: WsgiApp, at_once: int = AT_ONCE) -> None:

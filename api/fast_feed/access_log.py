@@ -33,7 +33,7 @@ _Put = tuple[float, float, str, str, int, str, bool]
 window was all of it: other pages count themselves as what they came from."""
 
 
-class Tally:
+class AccessLog:
     """What was answered on the feed's route."""
 
     def __init__(self, route: str, *, trusted_proxies: int = 0) -> None:
@@ -41,7 +41,7 @@ class Tally:
         self._proxies = trusted_proxies
         self._put: deque[_Put] = deque()
         self._seconds = REQUEST_SECONDS.labels("GET", route)
-        threading.Thread(target=self._keep_flushing, name="tally", daemon=True).start()
+        threading.Thread(target=self._keep_flushing, name="access-log", daemon=True).start()
 
     def add(
         self,
@@ -82,7 +82,7 @@ class Tally:
             sys.stdout.flush()
 
     def _line(self, answer: _Put) -> str:
-        """The line that api/observing.py writes of a request, made by hand."""
+        """The line that api/http/observing.py writes of a request, made by hand."""
         at, seconds, status, request_id, viewer_id, client, _ = answer
         when = f"{_second(int(at))}.{int(at % 1 * 1_000_000):06d}"
         return (

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import structlog
 
 from api.services import fingerprints
+from api.services.best_effort import drop_timeline, expect_body, fill_body
 from api.services.errors import (
     IdempotencyKeyInFlightError,
     IdempotencyKeyReusedError,
@@ -16,7 +17,6 @@ from api.services.errors import (
     PostDeletedError,
 )
 from api.services.events import drawing, ring
-from api.services.mending import drop_timeline, expect_body, fill_body
 from feed.bodies import bodies_of
 from feed.rendering import render
 from graph import Graph
@@ -161,3 +161,14 @@ def _why_not(photo_ids: Sequence[int], refusal: Exception) -> Exception:
     if failed := [photo_id for photo_id in photo_ids if states[photo_id] in ("failed", "expired")]:
         return PhotoFailedError(failed)
     return PhotosNotReadyError([photo_id for photo_id in photo_ids if states[photo_id] != "ready"])
+
+
+def delete(graph: Graph, storage: Storage, post_id: int, *, author_id: int) -> None:
+    """Delete the author's post; the same again within 24 hours is fine.
+
+    Once this returns no page shows it; its photos go by the event. Raises NotFoundError, and
+    StorageUnavailableError where that cannot be promised yet: the same request finishes the job.
+    """
+    event = drawing(lambda: graph.posts.delete(post_id, author_id=author_id, event_id=new_id()))
+    storage.bodies.tombstone([post_id])  # on a repeat too: the first try may have died here
+    ring(storage, event)

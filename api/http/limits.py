@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from flask import Response, g, request
 
-from api import current
+from api.http import context
 from graph.users import folded
 from storage.limits import Policy, Taken
 
@@ -50,7 +50,7 @@ class TooManyRequestsError(Exception):
 def take(policy: Policy, subject: str) -> None:
     """Use up one of the subject's requests. Raises TooManyRequestsError."""
     allowed = scaled(policy)
-    note(allowed, current.storage().limits.take(allowed, subject))
+    note(allowed, context.storage().limits.take(allowed, subject))
 
 
 def note(policy: Policy, taken: Taken) -> None:
@@ -62,7 +62,7 @@ def note(policy: Policy, taken: Taken) -> None:
 
 def scaled(policy: Policy) -> Policy:
     """The policy as this app's settings want it."""
-    return scaled_by(policy, current.settings().limits_scale)
+    return scaled_by(policy, context.settings().limits_scale)
 
 
 def scaled_by(policy: Policy, scale: float) -> Policy:
@@ -76,7 +76,7 @@ def limited(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def counted(*args: P.args, **kwargs: P.kwargs) -> R:
-            take(policy, str(current.viewer_id()))
+            take(policy, str(context.viewer_id()))
             return view(*args, **kwargs)
 
         return counted

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from api.services.sessions import Admitted
 from storage.windows import Window
 
-_NAME = "photofeed.handed"
+_NAME = "photofeed.handover"
 
 
-class Handed(NamedTuple):
+class Handover(NamedTuple):
     """What the cache said of one request, whose token its session's copy has proved."""
 
     admitted: Admitted
@@ -19,12 +19,12 @@ class Handed(NamedTuple):
     """Of the page that is asked for."""
 
 
-def hand_on(environ: dict[str, Any], handed: Handed) -> None:
+def hand_over(environ: dict[str, Any], handover: Handover) -> None:
     """Leave it for the view."""
-    environ[_NAME] = handed
+    environ[_NAME] = handover
 
 
-def handed_on(environ: dict[str, Any]) -> Handed | None:
+def handover_of(environ: dict[str, Any]) -> Handover | None:
     """What the front has left, if it had a look at this request."""
-    handed = environ.get(_NAME)
-    return handed if isinstance(handed, Handed) else None
+    handover = environ.get(_NAME)
+    return handover if isinstance(handover, Handover) else None

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from api.auth import login_required
-from api.current import graph, parts, storage, viewer_id
-from api.rendered import DEGRADED, DEGRADED_DOCUMENTED
-from api.requests import Blueprint
-from api.schemas.reading import NewPosition, UnreadSchema
+from api.http.auth import login_required
+from api.http.context import graph, parts, storage, viewer_id
+from api.http.parsing import Blueprint
+from api.http.responses import DEGRADED, DEGRADED_DOCUMENTED
+from api.schemas.read_position import NewPosition, UnreadSchema
 from api.services import read_positions
 from feed import unread
 

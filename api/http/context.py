@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app, g
 
-from api.cursors import Cursors
+from api.http.cursors import Cursors
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.services.sessions import Viewer
@@ -32,7 +32,7 @@ class Parts:
     health: HealthChecks
 
 
-def keep(extensions: dict[str, object], parts: Parts) -> None:
+def attach(extensions: dict[str, object], parts: Parts) -> None:
     """Make these the parts of the app with these extensions."""
     extensions[_NAME] = parts
 

@@ -1,8 +1,8 @@
 """Beginning and ending a follow. The graph first, then the follower's timeline, then the 2xx."""
 
+from api.services.best_effort import drop_timeline
 from api.services.errors import CannotFollowYourselfError
 from api.services.events import drawing, ring
-from api.services.mending import drop_timeline
 from graph import Graph
 from graph.events import Event
 from graph.ids import new_id

@@ -5,8 +5,8 @@ from typing import Any
 from flask import request
 from marshmallow import Schema, fields, validate
 
-from api import current
-from api.cursors import InvalidCursorError
+from api.http import context
+from api.http.cursors import InvalidCursorError
 from feed.pages import Cursor
 from graph.ids import MAX_ID
 
@@ -29,7 +29,7 @@ def read_cursor(text: str | None) -> Cursor | None:
     """The cursor that was signed for this viewer and this very path. Raises InvalidCursorError."""
     if text is None:
         return None
-    return current.parts().cursors.read(request.path, current.viewer_id(), text)
+    return context.parts().cursors.read(request.path, context.viewer_id(), text)
 
 
 def before(text: str | None) -> int:
@@ -44,9 +44,9 @@ def before(text: str | None) -> int:
 
 def signed(**cursors: Cursor | None) -> dict[str, str]:
     """Those of `next` and `prev` that there are, as text for this viewer and path."""
-    sign = current.parts().cursors.sign
+    sign = context.parts().cursors.sign
     return {
-        name: sign(request.path, current.viewer_id(), cursor)
+        name: sign(request.path, context.viewer_id(), cursor)
         for name, cursor in cursors.items()
         if cursor is not None
     }

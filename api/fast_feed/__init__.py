@@ -1,0 +1,1 @@
+"""GET /v1/me/feed ahead of Flask."""
