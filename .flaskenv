@@ -1,1 +1,1 @@
-FLASK_APP=api.commands
+FLASK_APP=operators.commands

@@ -15,6 +15,7 @@ from api.endpoints import (
     me,
     photos,
     posts,
+    read_position,
     sessions,
     users,
 )

@@ -9,8 +9,8 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.admin import AdminSettings, create_admin_app
 from graph import Graph
+from operators.admin.app import AdminSettings, create_admin_app
 from storage import Storage
 
 PASSWORD = "a-password-of-the-tests"

@@ -12,8 +12,8 @@ from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from api.admin import create_admin_app
 from graph import Graph
+from operators.admin.app import create_admin_app
 from storage import Storage
 from tests.admin.conftest import settings
 from tests.eventually import eventually

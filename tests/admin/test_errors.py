@@ -3,9 +3,9 @@ from http import HTTPStatus
 import pytest
 from structlog.testing import capture_logs
 
-from api.admin import create_admin_app
 from graph import Graph
 from graph.errors import GraphUnavailableError
+from operators.admin.app import create_admin_app
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from tests.admin.conftest import settings

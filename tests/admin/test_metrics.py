@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from api.admin import create_admin_app
 from graph import Graph, GraphSettings
+from operators.admin.app import create_admin_app
 from storage import Storage, StorageSettings
 from storage.queues import NAMES
 from tests.admin.conftest import settings

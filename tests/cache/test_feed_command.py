@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from api.commands import create_app, walking
 from feed.rebuilding import rebuild
 from feed.verifying import Verifier
 from graph import Graph
 from graph.errors import GraphUnavailableError
+from operators.commands import create_app, walking
 from storage import Storage
 from storage.timeline_layout import DISORDER, timeline_key
 from tests.town import Town

@@ -6,9 +6,9 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from api.commands import create_app
 from graph import Graph
 from graph.ids import new_id
+from operators.commands import create_app
 from storage import Storage
 
 KIND = "of-the-tests"

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from api.services.operating import STATES
+from operators.outbox import STATES
 
 ROOT = Path(__file__).resolve().parents[2]
 METRIC = re.compile(r"\bphotofeed_[a-z_]+")

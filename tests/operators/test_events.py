@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from api.services import operating
-from api.services.operating import OWES, PARTIES, STATES, owed
 from graph import Graph
 from graph.events import State
 from graph.ids import new_id
+from operators.outbox import OWES, PARTIES, STATES, owed
 from storage.queues import QUEUE_OF_KIND
 from tests.operators.conftest import KIND, Flask_
 
@@ -110,7 +109,7 @@ def test_all_of_one_kind_are_requeued_and_no_other(
     owing: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(operating, "REQUEUE_PAGE", 1)
+    monkeypatch.setattr(outbox, "REQUEUE_PAGE", 1)
     mine, others = [owing(kind="blocked") for _ in range(3)], owing(kind="followed")
     done = flask("events", "requeue", "--all", "--kind", "blocked")
     assert "requeued." in done.output

@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from api.commands.opening import opened_stores
-from api.commands.walking import Pace, Progress, Walk, chosen
 from feed.verifying import MEANINGS, Difference, Mender, Report, Verifier
 from graph.errors import GraphError
+from operators.commands.opening import opened_stores
+from operators.commands.walking import Pace, Progress, Walk, chosen
 from storage.errors import StorageError
 
 SHOWN = 20

@@ -2,23 +2,23 @@
 
 from datetime import UTC, datetime
 
-from api.services import operating
 from graph.events import ATTEMPTS, Standing
 from graph.ids import time_of
+from operators import outbox
 from storage.queues import QUEUE_OF_KIND
 
 
 def facts(one: Standing) -> list[tuple[str, str]]:
     """Names and values of all that is known of an event."""
     event = one.event
-    subject, author = operating.PARTIES.get(event.kind, ("", ""))
+    subject, author = outbox.PARTIES.get(event.kind, ("", ""))
     rung = one.rung_seconds_ago
     since = time_of(event.id)
     age = (datetime.now(UTC) - since).total_seconds()
     return [
         ("event", str(event.id)),
         ("kind", event.kind),
-        ("owes", operating.OWES.get(event.kind, operating.UNKNOWN)),
+        ("owes", outbox.OWES.get(event.kind, outbox.UNKNOWN)),
         ("state", standing(one)),
         ("owed since", f"{since:%Y-%m-%d %H:%M:%S} UTC, {lasting(age)} ago"),
         ("subject", f"{event.subject_id} {subject and f'({subject})'}".rstrip()),

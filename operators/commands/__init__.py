@@ -8,9 +8,9 @@ import logging
 
 from flask import Flask
 
-from api.commands.events import events
-from api.commands.feed import feed
-from api.commands.graph import graph
+from operators.commands.events import events
+from operators.commands.feed import feed
+from operators.commands.graph import graph
 
 GROUPS = (events, feed, graph)
 
@@ -18,7 +18,7 @@ GROUPS = (events, feed, graph)
 def create_app() -> Flask:
     """An app of commands alone; it serves nothing."""
     logging.getLogger("neo4j").addHandler(logging.NullHandler())  # a command says it in its words
-    app = Flask("api.commands", static_folder=None)
+    app = Flask("operators.commands", static_folder=None)
     for group in GROUPS:
         app.cli.add_command(group)
     return app

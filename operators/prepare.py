@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from api.commands.opening import CommandError
 from graph import Graph
 from graph.schema import apply
+from operators.commands.opening import CommandError
 from storage import Storage
 
 CACHE_TIMEOUT_SECONDS = 10

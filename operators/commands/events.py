@@ -3,12 +3,12 @@
 import click
 from flask.cli import AppGroup
 
-from api.commands.opening import CommandError, opened_stores
-from api.services import operating
-from api.wording import facts, standing
 from graph import Graph
 from graph.events import Standing, State
 from graph.ids import MAX_ID
+from operators import outbox
+from operators.commands.opening import CommandError, opened_stores
+from operators.wording import facts, standing
 from storage.queues import QUEUE_OF_KIND
 
 EVENT_ID = click.IntRange(1, MAX_ID)
@@ -18,13 +18,13 @@ events = AppGroup("events", help="Work that is owed: list it, look at it, requeu
 
 
 @events.command("list")
-@click.option("--state", type=click.Choice(operating.STATES), help="Only those in this state.")
+@click.option("--state", type=click.Choice(outbox.STATES), help="Only those in this state.")
 @click.option("--kind", type=KIND, help="Only those of this kind.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 def list_events(state: State | None, kind: str | None, limit: int) -> None:
     """List events: first what is due longest, then what waits, then the quarantine."""
     with opened_stores() as (graph, _storage):
-        found = operating.owed(graph, state=state, kind=kind, limit=limit + 1)
+        found = outbox.owed(graph, state=state, kind=kind, limit=limit + 1)
     if not found:
         what = f"of kind {kind} " if kind else ""
         where = f"is {state}" if state else "is owed"
@@ -64,12 +64,12 @@ def requeue_events(event_id: int | None, everything: bool, kind: str | None) -> 
     with opened_stores() as (graph, storage):
         if event_id is None:
             count = 0
-            for event in operating.requeue_all(graph, storage, kind):
+            for event in outbox.requeue_all(graph, storage, kind):
                 count += 1
                 click.echo(f"Event {event.id} ({event.kind}) is due again.")
             click.echo(f"{count} requeued." if count else "Nothing to requeue is in quarantine.")
             return
-        requeued = operating.requeue(graph, storage, event_id)
+        requeued = outbox.requeue(graph, storage, event_id)
         if requeued is None:
             one = known(graph, event_id)
             raise CommandError(f"Event {event_id} is not in quarantine: it is {standing(one)}.")

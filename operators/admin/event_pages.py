@@ -6,11 +6,11 @@ from typing import Any
 from flask import Flask, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from api.services import operating
-from api.wording import facts, standing
 from graph import Graph
 from graph.events import Standing
 from graph.ids import MAX_ID
+from operators import outbox
+from operators.wording import facts, standing
 from storage import Storage
 from storage.queues import QUEUE_OF_KIND
 
@@ -25,10 +25,10 @@ def add_event_pages(app: Flask, graph: Graph, storage: Storage) -> None:
 
     @app.get("/events")
     def list_events() -> str:
-        state = chosen("state", operating.STATES)
+        state = chosen("state", outbox.STATES)
         kind = chosen("kind", sorted(QUEUE_OF_KIND))
         limit = chosen("limit", LIMITS) or LIMITS[0]
-        found = operating.owed(graph, state=state, kind=kind, limit=limit + 1)
+        found = outbox.owed(graph, state=state, kind=kind, limit=limit + 1)
         return render_template(
             "admin/events.html",
             found=found[:limit],
@@ -36,7 +36,7 @@ def add_event_pages(app: Flask, graph: Graph, storage: Storage) -> None:
             state=state,
             kind=kind,
             limit=limit,
-            states=operating.STATES,
+            states=outbox.STATES,
             kinds=sorted(QUEUE_OF_KIND),
             limits=LIMITS,
             standing=standing,
@@ -49,7 +49,7 @@ def add_event_pages(app: Flask, graph: Graph, storage: Storage) -> None:
 
     @app.post(f"/events/{ID}/requeue")
     def requeue_event(event_id: int) -> Response:
-        if operating.requeue(graph, storage, event_id) is None:
+        if outbox.requeue(graph, storage, event_id) is None:
             known(graph, event_id)
             abort(HTTPStatus.CONFLICT, "This event is not in quarantine.")
         rest = url_for("list_events", state="quarantined", requeued=event_id)

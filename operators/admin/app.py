@@ -16,10 +16,10 @@ from rq.serializers import JSONSerializer
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.admin_events import add_event_pages
-from api.scrape import Scrape, registry
 from graph import Graph
 from graph.errors import GraphError
+from operators.admin.event_pages import add_event_pages
+from operators.scrape import Scrape, registry
 from storage import Storage
 from storage.errors import StorageError
 from storage.redis.server import Server
@@ -58,7 +58,9 @@ def create_admin_app(
 ) -> Flask:
     """The operators' app over open stores."""
     static = Path(rq_dashboard.__file__).parent / "static"  # its pages ask the app for a favicon
-    app = Flask("api.admin", root_path=str(Path(__file__).parent), static_folder=str(static))
+    app = Flask(
+        "operators.admin.app", root_path=str(Path(__file__).parent), static_folder=str(static)
+    )
     app.before_request(lambda: guard(settings.password))
     app.after_request(harden)
     app.register_error_handler(Exception, explain)

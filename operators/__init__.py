@@ -1,0 +1,1 @@
+"""What operators use: the admin app, the `flask events | feed | graph` commands, `init`."""
