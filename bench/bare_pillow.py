@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from workers.imaging import JPEG_QUALITY, RENDITION_SIDES
+from workers.photos.imaging import JPEG_QUALITY, RENDITION_SIDES
 
 
 def render(source: Path, folder: Path) -> dict[int, Path]:

@@ -25,7 +25,7 @@ from bench.write_rows import (
 from bench.wrk import Request, load, write_requests
 from graph.events import Event
 from graph.ids import new_id
-from workers import jobs
+from workers import outbox
 
 WITHOUT_LISTS = 50
 """Every so many-th follower has no list: none may be made for them."""
@@ -63,7 +63,7 @@ def fan_out(stage: Stage, event: Event) -> float:
     began = time.perf_counter()
     epoch = event.epoch
     for _ in range(MOST_TURNS):
-        outcome = jobs.run(stage.graph, stage.storage, event.id, epoch)
+        outcome = outbox.run(stage.graph, stage.storage, event.id, epoch)
         if outcome == "done":
             return time.perf_counter() - began
         standing = stage.graph.events.by_id(event.id)

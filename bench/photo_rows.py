@@ -33,8 +33,8 @@ from observing import logs
 from stack import LocalStack, StackSettings
 from stack.ports import HOST
 from storage import Storage, StorageSettings
-from workers import jobs
-from workers.imaging import RENDITION_SIDES
+from workers import outbox
+from workers.photos.imaging import RENDITION_SIDES
 
 PHOTOS, QUICK_PHOTOS = 12, 2
 KINDS = 4
@@ -64,7 +64,7 @@ class _Darkroom:
         self.made.clear()
         before, began = _cpu_seconds(), time.perf_counter()
         for photo, event, path in owed:
-            jobs.run(self.graph, self.storage, event.id, event.epoch)
+            outbox.run(self.graph, self.storage, event.id, event.epoch)
             self.made.append((photo, path))
         self.wall_seconds = (time.perf_counter() - began) / len(owed)
         return _measured(_cpu_seconds() - before, len(owed), "worker")

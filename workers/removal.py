@@ -8,7 +8,7 @@ from graph.events import Event
 from graph.ids import MAX_ID
 from storage import Storage
 from workers.errors import FencedError, UnfinishedError
-from workers.fanout import TURN_SECONDS
+from workers.fan_out import TURN_SECONDS
 
 RECENT = 100
 """An author's newest posts, which many are about to read: their bodies are made anew at once."""

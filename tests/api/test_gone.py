@@ -13,7 +13,7 @@ from storage import Storage
 from tests.api.people import Builders, Person, assert_problem
 from tests.eventually import eventually
 from tests.town import Town
-from workers import jobs
+from workers import outbox
 
 AGAIN_SECONDS = 0.2
 """Until a reader who was told that the feed is busy asks again."""
@@ -60,7 +60,7 @@ class Crowd:
         while not self._over.is_set():
             self.posts.append(int(self.builders.publish(self.author)["id"]))
             for event in town.events_of(self.posts[-1]):
-                jobs.run(self.builders.graph, self.storage, event.id, event.epoch)
+                outbox.run(self.builders.graph, self.storage, event.id, event.epoch)
 
     def seen_after(self, moment: float) -> set[int]:
         return set().union(*(ids for began, ids in self.reads if began > moment))

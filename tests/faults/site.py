@@ -45,7 +45,7 @@ MANY_A_PAGE: Mapping[str, float] = MappingProxyType({})
 
 def page(size: int) -> Mapping[str, float]:
     """So few followers are read and pushed to at once, not thousands."""
-    return {"workers.fanout.PAGE": size}
+    return {"workers.fan_out.PAGE": size}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 from graph import Graph
 from graph.events import State
 from graph.ids import new_id
+from operators import outbox
 from operators.outbox import OWES, PARTIES, STATES, owed
 from storage.queues import QUEUE_OF_KIND
 from tests.operators.conftest import KIND, Flask_

@@ -26,7 +26,7 @@ from graph.queries import LOADED
 from storage import Storage, StorageSettings
 from tests.proxy import Hold, Proxy, Side, proxied
 from tests.town import Town
-from workers.jobs import run
+from workers.outbox import run
 
 T = TypeVar("T")
 

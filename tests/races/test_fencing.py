@@ -8,8 +8,8 @@ from graph.events import ATTEMPTS
 from storage.timeline_layout import timeline_key
 from tests.races.stage import Stage
 from tests.races.test_order import DAY, drawn
-from workers import fanout
-from workers.jobs import run
+from workers import fan_out
+from workers.outbox import run
 
 
 def audience(stage: Stage, size: int) -> tuple[int, list[int]]:
@@ -25,7 +25,7 @@ def audience(stage: Stage, size: int) -> tuple[int, list[int]]:
 def test_a_worker_stopped_past_its_lease_is_fenced_and_the_end_is_the_same(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "PAGE", 1)
+    monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = audience(stage, 4)
     held = stage.behind_proxies()
     post, event = stage.town.post(author)
@@ -47,7 +47,7 @@ def test_a_worker_stopped_past_its_lease_is_fenced_and_the_end_is_the_same(
 def test_a_worker_overtaken_does_not_move_the_others_cursor(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "PAGE", 1)
+    monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = audience(stage, 3)
     held = stage.behind_proxies()
     _post, event = stage.town.post(author)

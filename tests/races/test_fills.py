@@ -11,7 +11,7 @@ from feed.rebuilding import rebuild
 from graph.errors import NotFoundError
 from storage.errors import StorageUnavailableError
 from tests.races.stage import LIMIT, Stage
-from workers.jobs import run
+from workers.outbox import run
 
 
 def reader_of(stage: Stage, posts: int) -> tuple[int, int, list[int]]:

@@ -3,7 +3,7 @@
 from api.services.follows import follow
 from graph.ids import new_id
 from tests.races.stage import Stage
-from workers.jobs import run
+from workers.outbox import run
 
 
 def strangers(stage: Stage) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from storage.errors import StorageUnavailableError
 from storage.timelines import FINISH
 from tests.eventually import eventually
 from tests.races.stage import Stage
-from workers.jobs import run
+from workers.outbox import run
 
 Leave = Callable[["Stores", int, int], None]
 

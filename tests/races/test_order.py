@@ -6,7 +6,7 @@ import pytest
 
 from graph.ids import new_id
 from tests.races.stage import CAP, LIMIT, SLACK, Stage
-from workers.jobs import run
+from workers.outbox import run
 
 SECOND = 1_000
 DAY = 86_400 * SECOND

@@ -19,7 +19,7 @@ from storage import Storage, StorageRefusedError, StorageSettings, StorageUnavai
 from storage.photos import RENDITION_SIDES, Photos, Upload
 from tests.eventually import eventually
 from tests.proxy import Proxy
-from workers import imaging
+from workers.photos import imaging
 
 DATA = b"\xff\xd8 some bytes that call themselves a picture"
 

@@ -17,9 +17,9 @@ import pytest
 
 from tests import images
 from tests.eventually import eventually
-from workers import decoding
-from workers.decoding import DecodingInterruptedError, Limits, render_apart
-from workers.imaging import ImageRefusedError, Rendered, examine_and_render
+from workers.photos import decoding
+from workers.photos.decoding import DecodingInterruptedError, Limits, render_apart
+from workers.photos.imaging import ImageRefusedError, Rendered, examine_and_render
 
 
 def endless() -> bytes:
@@ -110,7 +110,7 @@ def test_a_child_finds_all_that_a_photo_of_a_phone_needs_already_loaded() -> Non
     script = (
         "import sys, workers.decoding, workers.preloaded\n"
         "data, loaded = sys.stdin.buffer.read(), set(sys.modules)\n"
-        "workers.decoding.examine_and_render(data, 'image/jpeg')\n"
+        "workers.photos.decoding.examine_and_render(data, 'image/jpeg')\n"
         "print(sorted(set(sys.modules) - loaded))"
     )
     given = images.telling("JPEG")

@@ -13,7 +13,7 @@ from graph.ids import new_id
 from storage.pushing import MAX_AGE_SECONDS
 from storage.timelines import Timelines
 from tests.races.stage import CAP, SLACK, Stage
-from workers import fanout
+from workers import fan_out
 
 
 def audience(stage: Stage, size: int) -> tuple[int, list[int]]:
@@ -68,7 +68,7 @@ def test_followers_without_a_list_get_none(stage: Stage) -> None:
 def test_the_followers_are_read_page_by_page_and_nobody_is_left_out(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "PAGE", 3)
+    monkeypatch.setattr(fan_out, "PAGE", 3)
     author, followers = audience(stage, 7)
     post, event = stage.town.post(author)
     stage.do(event)
@@ -80,7 +80,7 @@ def test_a_push_cut_in_mid_buffer_goes_on_over_a_new_connection(stage: Stage) ->
     cut_off = stage.behind_proxies()
     post, event = stage.town.post(author)
     hold = cut_off.to_cache.hold(b"tl:%014x" % followers[2])
-    job = stage.begin(fanout.fan_out, cut_off.graph, cut_off.storage, _claimed(stage, event.id))
+    job = stage.begin(fan_out.fan_out, cut_off.graph, cut_off.storage, _claimed(stage, event.id))
     hold.wait()
     cut_off.to_cache.cut()
     job.result(10)
@@ -138,10 +138,10 @@ def test_an_audience_is_small_unless_a_page_or_the_events_kind_says_otherwise() 
     fresh = Event(
         id=1, kind="post-published", subject_id=2, author_id=3, epoch=1, cursor=-2, attempts=1
     )
-    assert fanout.audience_of(fresh, 999) == "small"
-    assert fanout.audience_of(fresh, 1_000) == "medium"
-    assert fanout.audience_of(replace(fresh, cursor=77), 5) == "medium"
-    assert fanout.audience_of(replace(fresh, kind="post-published-widely"), 5) == "large"
+    assert fan_out.audience_of(fresh, 999) == "small"
+    assert fan_out.audience_of(fresh, 1_000) == "medium"
+    assert fan_out.audience_of(replace(fresh, cursor=77), 5) == "medium"
+    assert fan_out.audience_of(replace(fresh, kind="post-published-widely"), 5) == "large"
 
 
 @pytest.mark.parametrize("count", [0, 2, 3, 4, 6, 7])
@@ -149,7 +149,7 @@ def test_no_more_is_asked_of_the_graph_than_the_audience_needs(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     """Three a page: up to two in one, without a thread; a full one may not be the last."""
-    monkeypatch.setattr(fanout, "PAGE", 3)
+    monkeypatch.setattr(fan_out, "PAGE", 3)
     author, followers = audience(stage, count)
     post, event = stage.town.post(author)
     asked: list[str] = []
@@ -179,7 +179,7 @@ def test_no_more_is_asked_of_the_graph_than_the_audience_needs(
 def test_a_graph_that_goes_away_while_a_page_is_pushed_puts_the_rest_off(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "PAGE", 1)
+    monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = audience(stage, 3)
     post, event = stage.town.post(author)
     follows = type(stage.graph.follows)
@@ -208,7 +208,7 @@ def test_a_page_read_ahead_that_grew_old_is_read_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second page is read before a follower leaves, and pushed only after its time."""
-    monkeypatch.setattr(fanout, "PAGE", 1)
+    monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = audience(stage, 3)
     post, event = stage.town.post(author)
     push, ages = type(stage.storage.timelines).push, iter([0.0, MAX_AGE_SECONDS + 1, 0.0, 0.0, 0.0])

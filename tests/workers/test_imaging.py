@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from tests import images
-from workers import imaging
-from workers.imaging import ImageRefusedError, Rendered, examine_and_render
+from workers.photos import imaging
+from workers.photos.imaging import ImageRefusedError, Rendered, examine_and_render
 
 TYPES = {
     "JPEG": "image/jpeg",

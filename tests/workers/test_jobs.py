@@ -9,9 +9,10 @@ from storage import Storage
 from storage.queues import NAMES, QUEUE_OF_KIND
 from tests.eventually import eventually
 from tests.races.stage import Stage
-from workers import fanout, jobs
+from workers import fan_out
 from workers.__main__ import QUEUES
-from workers.jobs import HANDLERS, run
+from workers.handlers import HANDLERS
+from workers.outbox import run
 
 
 def test_every_kind_of_event_has_a_job_and_a_queue_and_every_queue_a_worker() -> None:
@@ -116,7 +117,7 @@ def test_a_handlers_mistake_is_logged_with_its_trace_and_counts_as_an_attempt(
     def late(_graph: Graph, _storage: Storage, _event: Event) -> None:
         raise RQsTimeOutError
 
-    monkeypatch.setitem(jobs.HANDLERS, "post-published", late)
+    monkeypatch.setitem(HANDLERS, "post-published", late)
     _post, event = stage.town.post(stage.town.user())
     with capture_logs() as lines:
         assert stage.do(event) == "failed"
@@ -134,8 +135,8 @@ def test_a_fan_out_whose_time_is_up_rings_for_the_rest(
     stage.town.followers(author, followers)
     for follower in followers:
         stage.build(follower)
-    monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
-    monkeypatch.setattr(fanout, "PAGE", 1)
+    monkeypatch.setattr(fan_out, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(fan_out, "PAGE", 1)
     before = stage.storage.queues.depth("fanout")
     _post, event = stage.town.post(author)
     owed: Event | None = event
@@ -158,7 +159,7 @@ def test_a_fan_out_without_progress_counts_as_an_attempt(
         return 0
 
     author = stage.town.user()
-    monkeypatch.setattr(fanout, "STALL_SECONDS", 0.0)
+    monkeypatch.setattr(fan_out, "STALL_SECONDS", 0.0)
     monkeypatch.setattr(type(stage.storage.timelines), "push", answers_nobody)
     _post, event = stage.town.post(author)
     assert stage.do(event) == "failed"

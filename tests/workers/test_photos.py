@@ -19,10 +19,11 @@ from storage import Storage, StorageRefusedError, StorageUnavailableError
 from tests import images
 from tests.proxy import Proxy
 from tests.workers.uploads import Uploaded, put
-from workers import jobs, photos
-from workers.decoding import DecodingInterruptedError, Limits, render_apart
+from workers import outbox
 from workers.errors import FencedError
-from workers.imaging import Rendered
+from workers.photos import processing
+from workers.photos.decoding import DecodingInterruptedError, Limits, render_apart
+from workers.photos.imaging import Rendered
 
 
 def now(graph: Graph, photo: Photo) -> Photo:
@@ -48,7 +49,7 @@ def objects_of(storage: Storage, photo: Photo) -> set[str]:
 
 def in_background(graph: Graph, storage: Storage, event: Event) -> "Future[None]":
     pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(photos.process, graph, storage, event)
+    future = pool.submit(processing.process, graph, storage, event)
     pool.shutdown(wait=False)
     return future
 
@@ -70,7 +71,7 @@ def test_a_photo_from_a_phone_becomes_ready_upright_and_silent(
     data = images.photograph(2400, 1600)
     checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
     photo, event = uploaded(data, checksum=checksum)
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     ready = now(graph, photo)
     assert (ready.state, ready.failure_code) == ("ready", None)
     assert (ready.width, ready.height) == (2400, 1600)
@@ -87,7 +88,7 @@ def test_the_original_is_kept_byte_for_byte(
 ) -> None:
     data = images.heic()
     photo, event = uploaded(data, "image/heic")
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     kept = storage.photos._client.get_object(
         Bucket=storage.photos._bucket, Key=f"originals/{photo.path}"
     )
@@ -112,7 +113,7 @@ def test_what_is_refused_has_failed_with_its_code_and_leaves_no_object(
 ) -> None:
     data, content_type, code = case
     photo, event = uploaded(data, content_type)
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     assert outcome(graph, photo) == ("failed", code)
     assert objects_of(storage, photo) == set()
 
@@ -127,7 +128,7 @@ def test_other_bytes_than_announced_have_failed(
         ({"size_bytes": len(data) - 1}, "too-large"),
     ):
         photo, event = uploaded(data, **announced)
-        photos.process(graph, storage, event)
+        processing.process(graph, storage, event)
         assert outcome(graph, photo) == ("failed", code)
         assert objects_of(storage, photo) == set()
 
@@ -137,7 +138,7 @@ def test_an_upload_that_vanished_before_processing_has_failed(
 ) -> None:
     photo, event = uploaded(images.jpeg())
     storage.photos.remove_upload(photo.path)
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     assert outcome(graph, photo) == ("failed", "nothing-uploaded")
 
 
@@ -145,9 +146,9 @@ def test_processing_again_changes_nothing(
     graph: Graph, storage: Storage, uploaded: Uploaded
 ) -> None:
     photo, event = uploaded(images.jpeg())
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     before = now(graph, photo)
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     assert now(graph, photo) == before
     assert objects_of(storage, photo) == COMPLETE
 
@@ -156,9 +157,9 @@ def test_a_photo_replaced_after_completion_stays_what_it_was(
     graph: Graph, storage: Storage, uploaded: Uploaded
 ) -> None:
     photo, event = uploaded(images.jpeg())
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     put(storage, photo.path, images.jpeg(400, 400))
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     assert now(graph, photo).width == 96
     assert objects_of(storage, photo) == COMPLETE
     url = storage.photos.rendition_urls(photo.path)["1080"]
@@ -201,7 +202,7 @@ def test_s3_lost_at_any_step_leaves_it_processing_and_it_goes_on_later(
     assert objects_of(through, photo) < COMPLETE | {"incoming/*"}
     again = taken_over(graph, event)
     assert again.cursor == 0  # an outage is no try
-    photos.process(graph, through, again)
+    processing.process(graph, through, again)
     assert outcome(graph, photo) == ("ready", None)
     assert objects_of(through, photo) == COMPLETE
 
@@ -215,7 +216,7 @@ def test_a_graph_lost_at_the_verdict_is_no_try_either(
     photo, event = uploaded(images.jpeg())
     monkeypatch.setattr(graph.photos, "set_ready", lost)
     with pytest.raises(GraphUnavailableError):
-        photos.process(graph, storage, event)
+        processing.process(graph, storage, event)
     assert outcome(graph, photo) == ("processing", None)
     assert taken_over(graph, event).cursor == 0
 
@@ -229,7 +230,7 @@ def test_a_refusal_of_s3_is_a_try_or_it_would_be_tried_for_ever(
     photo, event = uploaded(images.jpeg())
     monkeypatch.setattr(storage.photos, "put_rendition", refuse)
     with pytest.raises(StorageRefusedError):
-        photos.process(graph, storage, event)
+        processing.process(graph, storage, event)
     assert outcome(graph, photo) == ("processing", None)
     assert taken_over(graph, event).cursor == 1
 
@@ -239,7 +240,7 @@ def test_s3_lost_while_the_upload_is_read_leaves_it_processing(
 ) -> None:
     photo, event = uploaded(images.photograph(1200, 900))
     with proxy.outage(), pytest.raises(StorageUnavailableError):
-        photos.process(graph, through, event)
+        processing.process(graph, through, event)
     assert outcome(graph, photo) == ("processing", None)
 
 
@@ -256,7 +257,7 @@ def test_s3_lost_at_the_tidying_is_tidied_later(
         running.result(timeout=30)
     assert outcome(graph, photo) == ("ready", None)
     assert objects_of(storage, photo) == COMPLETE | {"incoming/*"}
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     assert objects_of(storage, photo) == COMPLETE
 
 
@@ -269,10 +270,10 @@ def test_a_lease_that_has_run_for_a_while_is_renewed_before_the_next_object(
         taken_over(graph, event)
         return render_apart(data, declared)
 
-    monkeypatch.setattr(photos, "RENEW_SECONDS", 0.0)
-    monkeypatch.setattr(photos, "render_apart", overtaken)
+    monkeypatch.setattr(processing, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(processing, "render_apart", overtaken)
     with pytest.raises(FencedError):
-        photos.process(graph, storage, event)
+        processing.process(graph, storage, event)
     assert objects_of(storage, photo) == {"incoming/*"}
 
 
@@ -283,7 +284,7 @@ def test_a_worker_that_was_overtaken_stops_and_spoils_nothing(
     hold = proxy.hold(f"/{photo.path}/1080.jpg".encode())
     running = in_background(graph, through, event)
     hold.wait()
-    photos.process(graph, storage, taken_over(graph, event))
+    processing.process(graph, storage, taken_over(graph, event))
     hold.release()
     with pytest.raises(FencedError):
         running.result(timeout=20)
@@ -311,12 +312,12 @@ def test_a_picture_that_takes_too_much_computing_has_failed(
     graph: Graph, storage: Storage, uploaded: Uploaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        photos,
+        processing,
         "render_apart",
         partial(render_apart, limits=Limits(cpu_seconds=1, wall_seconds=60.0)),
     )
     photo, event = uploaded(images.scan_bomb(2_000))
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     assert outcome(graph, photo) == ("failed", "processing-failed")
     assert objects_of(storage, photo) == set()
 
@@ -325,15 +326,15 @@ def test_a_picture_that_is_interrupted_each_time_has_failed_in_the_end(
     graph: Graph, storage: Storage, uploaded: Uploaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurried = partial(render_apart, limits=Limits(wall_seconds=0.3))
-    monkeypatch.setattr(photos, "render_apart", hurried)
+    monkeypatch.setattr(processing, "render_apart", hurried)
     photo, event = uploaded(images.scan_bomb(2_000))
-    for tries in range(photos.MAX_TRIES):
+    for tries in range(processing.MAX_TRIES):
         assert event.cursor == tries
         with pytest.raises(DecodingInterruptedError):
-            photos.process(graph, storage, event)
+            processing.process(graph, storage, event)
         assert outcome(graph, photo) == ("processing", None)
         event = taken_over(graph, event)
-    photos.process(graph, storage, event)
+    processing.process(graph, storage, event)
     assert outcome(graph, photo) == ("failed", "processing-failed")
     assert objects_of(storage, photo) == set()
 
@@ -343,7 +344,7 @@ def test_a_photo_that_is_gone_owes_nothing(graph: Graph, storage: Storage) -> No
         id=new_id(), kind="photo-uploaded", subject_id=new_id(), author_id=new_id(),
         epoch=1, cursor=0, attempts=1,
     )  # fmt: skip
-    photos.process(graph, storage, absent)
+    processing.process(graph, storage, absent)
 
 
 def test_rung_as_a_job_the_photo_is_settled_and_its_event_ends(
@@ -352,10 +353,10 @@ def test_rung_as_a_job_the_photo_is_settled_and_its_event_ends(
     photo, event = uploaded(images.jpeg())
     graph.events.release(event.id, event.epoch, delay_seconds=0)
     with proxy.outage():
-        assert jobs.run(graph, through, event.id, event.epoch) == "outage"
+        assert outbox.run(graph, through, event.id, event.epoch) == "outage"
     assert outcome(graph, photo) == ("processing", None)
     rung = taken_over(graph, replace(event, epoch=event.epoch + 1))
     graph.events.release(rung.id, rung.epoch, delay_seconds=0)
-    assert jobs.run(graph, storage, event.id, rung.epoch) == "done"
+    assert outbox.run(graph, storage, event.id, rung.epoch) == "done"
     assert outcome(graph, photo) == ("ready", None)
-    assert jobs.run(graph, storage, event.id, rung.epoch + 1) == "stale"
+    assert outbox.run(graph, storage, event.id, rung.epoch + 1) == "stale"

@@ -21,7 +21,8 @@ from tests.proxy import Proxy, Side
 from tests.running import Running
 from tests.town import Town
 from tests.workers.uploads import Uploaded
-from workers import jobs, photos
+from workers import outbox
+from workers.photos import processing
 
 COMPLETE = {"originals/*", "media/*/1080.jpg", "media/*/640.jpg", "media/*/320.jpg"}
 OWN_DATABASE = "13"
@@ -56,7 +57,7 @@ def settled(graph: Graph, storage: Storage, photo: Photo, event: Event) -> None:
     """Rung for again it becomes ready, whole, and nothing is owed any more."""
     rung = due(graph, event)
     assert rung.cursor == 0, "an outage is no try"
-    assert jobs.run(graph, storage, rung.id, rung.epoch) == "done"
+    assert outbox.run(graph, storage, rung.id, rung.epoch) == "done"
     assert state(graph, photo) == "ready"
     assert objects_of(storage, photo) == COMPLETE
 
@@ -97,7 +98,7 @@ def test_an_s3_that_asks_for_patience_is_an_outage_and_no_try(
         settings = replace(StorageSettings.from_env(Env()), s3_endpoint_url=url)
         busy = replace(storage, photos=Photos(settings))
         rung = due(graph, event)
-        assert jobs.run(graph, busy, rung.id, rung.epoch) == "outage"
+        assert outbox.run(graph, busy, rung.id, rung.epoch) == "outage"
         assert state(graph, photo) == "processing"
         busy.photos.close()
     settled(graph, storage, photo, event)
@@ -108,7 +109,7 @@ def test_a_slow_s3_makes_a_photo_ready_later(
 ) -> None:
     photo, event = uploaded(images.photograph(1200, 900))
     proxy.slow(0.1)
-    photos.process(graph, through, event)
+    processing.process(graph, through, event)
     assert state(graph, photo) == "ready"
     assert objects_of(storage, photo) == COMPLETE
 
@@ -121,9 +122,9 @@ def test_an_s3_too_slow_for_a_job_is_an_outage_and_no_try(
 ) -> None:
     photo, event = uploaded(images.jpeg())
     with monkeypatch.context() as patch:
-        patch.setattr(photos, "LONGEST_SECONDS", 0.0)
+        patch.setattr(processing, "LONGEST_SECONDS", 0.0)
         with pytest.raises(StorageUnavailableError):
-            photos.process(graph, storage, event)
+            processing.process(graph, storage, event)
     assert state(graph, photo) == "processing"
     assert "media/*/320.jpg" not in objects_of(storage, photo)
     settled(graph, storage, photo, event)
@@ -144,7 +145,7 @@ def test_bytes_cut_in_mid_body_never_make_a_photo_of_a_part(
     for _ in range(4):  # more often than the client tries again
         proxy.cut_after(count, side=side)
     rung = due(graph, event)
-    outcome = jobs.run(graph, through, rung.id, rung.epoch)
+    outcome = outbox.run(graph, through, rung.id, rung.epoch)
     proxy.resume()
     assert (outcome, state(graph, photo)) in {("outage", "processing"), ("done", "ready")}
     if outcome == "outage":

@@ -19,9 +19,9 @@ from graph.events import Event
 from graph.photos import Photo
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
-from workers.decoding import PROCESSING_FAILED, render_apart
 from workers.errors import FencedError
-from workers.imaging import MAX_BYTES, ImageRefusedError, Rendered
+from workers.photos.decoding import PROCESSING_FAILED, render_apart
+from workers.photos.imaging import MAX_BYTES, ImageRefusedError, Rendered
 
 log = structlog.get_logger()
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from multiprocessing import forkserver, reduction
 from typing import IO, Any, Self
 
-from workers.imaging import RENDITION_SIDES, ImageRefusedError, Rendered, examine_and_render
+from workers.photos.imaging import RENDITION_SIDES, ImageRefusedError, Rendered, examine_and_render
 
 PROCESSING_FAILED = "processing-failed"
 """The code of a picture that uses up the child's memory or time, or brings it down."""
@@ -53,7 +53,7 @@ _starting = threading.Lock()
 """One caller at a time changes the environment, or another's would be taken for the operator's."""
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["workers.decoding", "workers.preloaded"])
+_context.set_forkserver_preload(["workers.photos.decoding", "workers.photos.warm_up"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

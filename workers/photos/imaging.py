@@ -1,6 +1,6 @@
 """Bytes in, renditions out: what a photo looks like, and nothing else that its file said.
 
-Pure, and meant for a child process with limits of memory and time (`workers.decoding`): the
+Pure, and meant for a child process with limits of memory and time (`workers.photos.decoding`): the
 bytes are a stranger's, and the decoders behind Pillow are large.
 """
 

@@ -1,0 +1,1 @@
+"""An uploaded photo: examined, decoded in a child process, rendered, stored."""
