@@ -13,9 +13,9 @@ from typing import Any
 import redis
 
 from bench.cores import SERVER, pin
-from stack.part import Process
+from stack.parts.part import Process
+from stack.parts.redis import EmbeddedRedis, find_server
 from stack.ports import HOST, choose
-from stack.redis import EmbeddedRedis, find_server
 from stack.settings import ROOT
 from storage import Storage, StorageSettings
 

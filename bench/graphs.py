@@ -14,7 +14,7 @@ from bench.town import Town, proper
 from graph import Graph, GraphSettings, schema
 from stack import LocalStack, StackError, StackSettings, secrets
 from stack.local import SHARED_LIBRARY
-from stack.neo4j import SERVER_OPTIONS, EmbeddedNeo4j, admin_command, java_environment
+from stack.parts.neo4j import SERVER_OPTIONS, EmbeddedNeo4j, admin_command, java_environment
 from stack.settings import ROOT
 
 KEPT = ROOT / ".local" / "bench" / "graphs"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from stack.redis import find_server
+from stack.parts.redis import find_server
 from stack.settings import ROOT
 
 PACKAGES = [

@@ -12,9 +12,9 @@ import psutil
 import requests
 
 from bench.cores import SERVER, pin
-from stack.part import Process, Program
+from stack.parts.part import Process, Program
+from stack.parts.photofeed import Api
 from stack.ports import HOST, choose
-from stack.processes import Api
 from stack.settings import ROOT
 
 FOLDER = ROOT / ".local" / "bench"

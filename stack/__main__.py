@@ -8,8 +8,9 @@ from pathlib import Path
 
 from environs import Env, EnvValidationError
 
-from stack import commands, jars
+from stack.commands import lifecycle
 from stack.errors import InterruptedStartError, StackError, explained
+from stack.parts import jars
 from stack.settings import ROOT, StackSettings
 
 
@@ -35,19 +36,19 @@ def main(arguments: list[str]) -> int:
 def _do(asked: argparse.Namespace, settings: StackSettings) -> None:
     match asked.command:
         case "up" if asked.detach:
-            commands.up_detached(settings)
+            lifecycle.up_detached(settings)
         case "up":
-            commands.up(settings, table=not asked.no_table)
+            lifecycle.up(settings, table=not asked.no_table)
         case "logs":
-            commands.logs(settings, asked.part)
+            lifecycle.logs(settings, asked.part)
         case "backup":
-            commands.backup(settings, asked.path)
+            lifecycle.backup(settings, asked.path)
         case "restore":
-            commands.restore(settings, asked.path)
+            lifecycle.restore(settings, asked.path)
         case "run":
-            commands.run(settings, asked.words)
+            lifecycle.run(settings, asked.words)
         case "fetch":
-            commands.fetch()
+            lifecycle.fetch()
         case "lock":
             print(f"{jars.write_lock()} jars locked in {jars.LOCK}")
         case _:
@@ -55,9 +56,9 @@ def _do(asked: argparse.Namespace, settings: StackSettings) -> None:
 
 
 PLAIN = {
-    "down": commands.down,
-    "status": commands.status,
-    "restart": commands.restart,
+    "down": lifecycle.down,
+    "status": lifecycle.status,
+    "restart": lifecycle.restart,
 }
 """Commands that take no words of their own."""
 

@@ -9,12 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
-from stack import neo4j, ports, records, redis, s3, secrets
+from stack import ports, secrets
 from stack.errors import StackError
-from stack.part import Part, Process, Program
-from stack.processes import WORKERS, Admin, Api, Initial, Worker
+from stack.parts import neo4j, redis, s3
+from stack.parts.part import Part, Process, Program
+from stack.parts.photofeed import WORKERS, Admin, Api, Initial, Worker
 from stack.settings import ROOT, StackSettings
-from stack.supervisor import MAX_DEATHS, Supervisor
+from stack.supervision import records
+from stack.supervision.supervisor import MAX_DEATHS, Supervisor
 
 MIN_FREE_BYTES = 1_000_000_000
 """What a first start writes (jars, logs, empty stores), and a little more."""

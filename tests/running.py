@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from stack import LocalStack, StackSettings
-from stack.processes import WORKERS
+from stack.parts.photofeed import WORKERS
 from tests.eventually import eventually
 from tests.folders import free_folder
 

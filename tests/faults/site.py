@@ -21,15 +21,15 @@ from typing import Self
 
 import psutil
 
+from drill.support.proxy import Hold, Proxy, Side, proxied
 from graph.queries import LOADED
 from stack import LocalStack
-from stack.part import Process
+from stack.parts.part import Process
+from stack.parts.photofeed import Api
 from stack.ports import HOST
-from stack.processes import Api
 from stack.settings import ROOT
 from tests.eventually import eventually
 from tests.folders import free_folder
-from tests.proxy import Hold, Proxy, Side, proxied
 from tests.races.stage import CAP, SLACK
 from tests.running import MANY_DEATHS, external_stores
 

@@ -12,7 +12,7 @@ import redis
 
 from graph import Graph, GraphSettings, schema
 from stack import LocalStack, StackError, StackSettings
-from stack.backups import backup, restore
+from stack.commands.backups import backup, restore
 from tests.conftest import QUICK_JAVA
 from tests.folders import free_folder
 from tests.town import Town

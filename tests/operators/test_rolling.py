@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from graph import Graph
 from graph.events import Event
-from stack import restarting
+from stack.commands import rolling_restart
 from storage.queues import JOB
 from tests.eventually import eventually
 from tests.journeys.people import Person
@@ -115,7 +115,7 @@ def test_everything_is_restarted_under_load_without_a_5xx_and_without_a_lost_job
     before = {name: running.pid(name) for name in names}
     servers = {name: running.pid(name) for name in ("api", "admin")}
     said: list[str] = []
-    load.run(lambda: restarting.restart(running._stack.settings, running.env, said.append))
+    load.run(lambda: rolling_restart.restart(running._stack.settings, running.env, said.append))
     print(f"{said}; {dict(load.answers)}; {load.cut} cut; {len(load.posted)} posts for all")
     assert not [status for status in load.answers if status in SERVER_ERRORS]
     assert load.answers[HTTPStatus.CREATED] > WRITERS

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stack import LocalStack, StackSettings
-from stack.part import Program
-from stack.supervisor import Supervisor
+from stack.parts.part import Program
+from stack.supervision.supervisor import Supervisor
 
 REDIS = ("queue", "cache")
 SLEEPS = "import time\nprint('awake', flush=True)\ntime.sleep(600)"

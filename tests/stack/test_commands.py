@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from stack import ports, records
-from stack.records import record_of, start_of
+from stack import ports
 from stack.settings import PORT_VARIABLES
+from stack.supervision import records
+from stack.supervision.records import record_of, start_of
 from tests.eventually import eventually
 from tests.folders import TESTS, free_folder
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack import StackError, records
-from stack.holding import ended, held, is_held
-from stack.records import start_of
+from stack import StackError
+from stack.supervision import records
+from stack.supervision.holds import ended, held, is_held
+from stack.supervision.records import start_of
 from tests.eventually import eventually
 from tests.stack.programs import DIES, SLEEPS, Bench, Script
 
@@ -166,7 +167,7 @@ def test_a_part_that_is_held_stays_down_and_its_end_counts_as_no_death(tmp_path:
 
 def test_a_hold_ends_with_the_process_that_had_it(tmp_path: Path) -> None:
     text = (
-        "import os, sys; from pathlib import Path; from stack.holding import held\n"
+        "import os, sys; from pathlib import Path; from stack.supervision.holds import held\n"
         "with held(Path(sys.argv[1]), 'one'): os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", text, str(tmp_path)], check=True, timeout=30)

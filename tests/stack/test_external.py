@@ -8,9 +8,9 @@ import pytest
 
 from stack import LocalStack, StackError, StackSettings
 from stack.errors import explained
-from stack.neo4j import ExternalNeo4j, Login
-from stack.redis import ExternalRedis
-from stack.s3 import Bucket, ExternalS3
+from stack.parts.neo4j import ExternalNeo4j, Login
+from stack.parts.redis import ExternalRedis
+from stack.parts.s3 import Bucket, ExternalS3
 
 NOBODY = "127.0.0.1:9"
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from stack import StackError, jars
-from stack.jars import Jar, ensure
+from stack import StackError
+from stack.parts import jars
+from stack.parts.jars import Jar, ensure
 
 BYTES = bytes(range(256)) * 400
 

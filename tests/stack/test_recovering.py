@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from stack import records
 from stack.local import end_leftovers
-from stack.records import Record, record_of, start_of, survivors
+from stack.supervision import records
+from stack.supervision.records import Record, record_of, start_of, survivors
 from tests.eventually import eventually
 from tests.stack.programs import SLEEPS, redis_stack
 

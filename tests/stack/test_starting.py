@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from stack import StackError, ports
+from stack.parts.redis import ALLOCATOR, BLOCKS_AT_HAND, ping_problem
 from stack.ports import is_free
-from stack.redis import ALLOCATOR, BLOCKS_AT_HAND, ping_problem
 from tests.stack.programs import redis_stack
 
 CLOSED_SECONDS = "10"

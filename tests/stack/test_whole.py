@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from stack.records import start_of
+from stack.supervision.records import start_of
 from tests.eventually import eventually
 from tests.stack.test_commands import OURS, Stack
 

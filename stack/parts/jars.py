@@ -89,14 +89,15 @@ def ensure(
     missing = [jar for jar in jars if not _right(library / jar.file_name, jar)]
     missing = [jar for jar in missing if not _taken_from(_nearby(jar, near), jar, library)]
     if missing:
-        with Progress("Fetching Neo4j", done=len(jars) - len(missing), total=len(jars)) as progress:
+        there = len(jars) - len(missing)
+        with Progress("Fetching Neo4j", len(jars), unit="jars", done=there) as progress:
             context = MavenContext(
                 resolver=PythonResolver(progress_callback=_reporter(progress, stop)),
                 repo_cache=library / "fetching",
                 remote_repos=dict(repositories) if repositories else None,
                 timeout=READ_SECONDS,
             )
-            _fetch_all(missing, library, context, done=progress.jar_done, stop=stop)
+            _fetch_all(missing, library, context, done=progress.advance, stop=stop)
     marker.write_text(digest)
 
 
@@ -115,7 +116,9 @@ def write_lock(path: Path = LOCK) -> int:
         group, artifact, version, classifier, _ = key
         name = ":".join(part for part in (group, artifact, version, classifier) if part)
         lines.append(f"{name} {sha256}\n")
-    path.write_text("# Neo4j's jars, made by `make lock` from stack/jars.py\n" + "".join(lines))
+    path.write_text(
+        "# Neo4j's jars, made by `make lock` from stack/parts/jars.py\n" + "".join(lines)
+    )
     return len(lines)
 
 
@@ -186,12 +189,18 @@ def _retried(action: Callable[[], T], *, stop: threading.Event | None) -> T:
 
 
 def _reporter(progress: Progress, stop: threading.Event) -> Reporter:
+    lock = threading.Lock()
+    arrived_bytes = 0
+
     @contextmanager
     def report(_file_name: str, _size: int) -> Iterator[Callable[[int], None]]:
         def arrived(count: int) -> None:
+            nonlocal arrived_bytes
             if stop.is_set():
                 raise InterruptedStartError
-            progress.bytes_arrived(count)
+            with lock:
+                arrived_bytes += count
+                progress.describe(f"{arrived_bytes / 1e6:.0f} MB")
 
         yield arrived
 

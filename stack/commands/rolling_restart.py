@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import requests
 
-from stack import records
 from stack.errors import StackError
-from stack.holding import ended, held
-from stack.processes import WORKERS
-from stack.records import Record
+from stack.parts.photofeed import WORKERS
 from stack.settings import ROOT, StackSettings
+from stack.supervision import records
+from stack.supervision.holds import ended, held
+from stack.supervision.records import Record
 
 SERVERS = {"api": "API_URL", "admin": "ADMIN_URL"}
 """Those under granian, which replaces its workers itself, and where they answer."""

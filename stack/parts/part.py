@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stack import records
-from stack.records import Record, record_of
+from stack.supervision import records
+from stack.supervision.records import Record, record_of
 
 MAX_LOG_BYTES = 20_000_000
 """A log that has grown beyond this is put aside (one older file is kept) when its part starts."""

@@ -16,7 +16,7 @@ from redis.exceptions import AuthenticationError, RedisError
 from redis.retry import Retry
 
 from stack.errors import StackError
-from stack.part import External, Program
+from stack.parts.part import External, Program
 from stack.ports import HOST
 from stack.secrets import write_private
 

@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from stack.records import Record
+from stack.supervision.records import Record
 
 WIDE = 200
 """Characters: wider than the table ever is. A narrow terminal breaks its lines, and copies them

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stack.errors import StackError
-from stack.part import External, Program
+from stack.parts.part import External, Program
 from stack.ports import HOST
 from stack.secrets import write_private
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import requests
 
 from stack.errors import InterruptedStartError, StackError
-from stack.part import Program
+from stack.parts.part import Program
 from stack.ports import HOST
 
 WORKERS = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper")

@@ -11,12 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from stack import backups, jars, records, restarting
+from stack.commands import backups, rolling_restart
+from stack.commands.tables import show_access, show_status
 from stack.errors import InterruptedStartError, StackError
 from stack.local import LAUNCHER, SHARED_LIBRARY, LocalStack, end_leftovers, lock
+from stack.parts import jars
 from stack.secrets import write_private
 from stack.settings import ROOT, StackSettings
-from stack.tables import show_access, show_status
+from stack.supervision import records
 
 DOWN_SECONDS = 150
 """What stopping may take: a worker finishes its job, Neo4j writes its last checkpoint."""
@@ -115,7 +117,7 @@ def logs(settings: StackSettings, part: str | None) -> None:
 
 def restart(settings: StackSettings) -> None:
     """Replaces our processes one after the other, with nobody noticing."""
-    restarting.restart(settings, _running_env(settings), say)
+    rolling_restart.restart(settings, _running_env(settings), say)
     say("Everything of ours is new. The stores were not touched.")
 
 

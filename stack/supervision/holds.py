@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from stack import records
 from stack.errors import StackError
-from stack.records import Record, record_of
+from stack.supervision import records
+from stack.supervision.records import Record, record_of
 
 LOOK_SECONDS = 0.1
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack.errors import InterruptedStartError, StackError, explained
-from stack.holding import is_held
-from stack.part import Part, Process, Program
+from stack.parts.part import Part, Process, Program
+from stack.supervision.holds import is_held
 
 LOOK_SECONDS = 0.1
 """Between two looks at what is being started or watched."""

@@ -16,13 +16,13 @@ from typing import IO
 import redis
 from redis.exceptions import RedisError
 
-from stack import records
 from stack.errors import StackError
-from stack.holding import ended, held
 from stack.local import lock
-from stack.neo4j import Login, admin_command, java_environment, login_problem
+from stack.parts.neo4j import Login, admin_command, java_environment, login_problem
 from stack.secrets import write_private
 from stack.settings import StackSettings
+from stack.supervision import records
+from stack.supervision.holds import ended, held
 
 NAME = "neo4j"
 """The part, and the database in it."""

@@ -13,9 +13,9 @@ import neo4j
 import requests
 from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
-from stack import jars
 from stack.errors import StackError
-from stack.part import External, Program
+from stack.parts import jars
+from stack.parts.part import External, Program
 from stack.ports import HOST
 
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what is wrong is said in our words

@@ -1,0 +1,1 @@
+"""Processes: started, recorded on disk, watched, restarted, put on hold and stopped."""
