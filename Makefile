@@ -51,7 +51,7 @@ test: tools  ## run all tests on real servers of their own (TESTS=tests/api: som
 
 drill: tools  ## break everything under load and check that nothing is lost (SECONDS=600 SEED=7)
 	@$(RUN) -m stack fetch
-	@$(RUN) -m tests.drill --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
+	@$(RUN) -m drill --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CONTROL),--control $(CONTROL))
 
 bench: tools  ## measure against peers and limits (ROWS=F1,R1 SEED=7 GROWTH=1)

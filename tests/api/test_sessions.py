@@ -16,11 +16,11 @@ from api.services.errors import (
 )
 from api.services.passwords import Passwords
 from api.services.sessions import Viewer
+from drill.support.proxy import Proxy
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
 from tests.api.people import PASSWORD, Answer, Builders, Person, assert_problem, sign_in
-from tests.proxy import Proxy
 
 OTHER_PASSWORD = "quite another password"
 

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from api.services.follows import unfollow
+from drill.support.proxy import Proxy
 from graph.ids import new_id
 from storage.errors import StorageUnavailableError
 from storage.timeline_layout import DISORDER
 from tests.eventually import eventually
-from tests.proxy import Proxy
 from tests.races.stage import LIMIT, Stage
 from tests.storage.private import PrivateServer
 

@@ -16,12 +16,12 @@ from api.services.errors import NotSignedInError
 from api.services.follows import unfollow
 from api.services.posts import delete as delete_post
 from api.services.tokens import Token
+from drill.support.proxy import Proxy
 from storage.errors import StorageUnavailableError
 from storage.redis.generation import KEY, Generation
 from storage.redis.server import Server
 from storage.timeline_layout import timeline_key
 from tests.eventually import eventually
-from tests.proxy import Proxy
 from tests.races.stage import Stage
 from tests.storage.private import PrivateServer, start
 

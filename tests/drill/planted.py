@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.drill.history import Line, Phase
+from drill.history import Line, Phase
 
 ANA, BEN, EVE = 1, 2, 3
 """Ben follows Ana; Eve follows nobody."""

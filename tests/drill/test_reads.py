@@ -2,8 +2,8 @@
 
 import pytest
 
+from drill.checking.rules import check
 from tests.drill.planted import ANA, BEN, EVE, Script
-from tests.drill.rules import check
 
 
 def kinds(script: Script) -> list[str]:

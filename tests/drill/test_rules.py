@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from drill.checking.rules import check
+from drill.history import History, Line
+from drill.report import report
 from storage.timeline_layout import ABOVE_NOTHING, DISORDER
-from tests.drill.history import History, Line
 from tests.drill.planted import ANA, BEN, EVE, Script
-from tests.drill.report import report
-from tests.drill.rules import check
 from tests.drill.test_reads import kinds
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.drill.faults import CATALOGUE
-from tests.drill.schedule import HEAVY_SECONDS, LANES, plan
+from drill.faults.catalogue import CATALOGUE
+from drill.faults.schedule import HEAVY_SECONDS, LANES, plan
 
 SEEDS = (1, 7, 11, 2_026)
 LONGEST_CASE = 44

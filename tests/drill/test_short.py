@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.drill.drill import drill
-from tests.drill.faults import BY_NAME
-from tests.drill.report import told
-from tests.drill.schedule import Planned, plan
+from drill.faults.catalogue import BY_NAME
+from drill.faults.schedule import Planned, plan
+from drill.report import told
+from drill.run import drill
 from tests.folders import free_folder
 
 FIXED = 7

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from drill.support.proxy import Hold
 from graph.events import ATTEMPTS, Event
 from storage import Storage
 from tests.eventually import eventually
 from tests.faults.site import Proxies, Site, page
 from tests.journeys.people import B_SECONDS
-from tests.proxy import Hold
 from tests.races.stage import Stage
 from tests.races.test_fencing import audience
 

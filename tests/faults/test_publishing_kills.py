@@ -10,10 +10,10 @@ import neo4j
 import pytest
 import requests
 
+from drill.support.proxy import Hold, Side
 from tests.eventually import eventually
 from tests.faults.site import Proxies, Site
 from tests.journeys.people import B_SECONDS, Person
-from tests.proxy import Hold, Side
 from tests.races.stage import Stage
 
 MADE = {HTTPStatus.OK, HTTPStatus.CREATED}

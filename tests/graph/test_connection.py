@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from environs import Env
 
+from drill.support.proxy import Proxy
 from graph import Graph, GraphSettings
 from graph.errors import (
     ConstraintViolatedError,
@@ -21,7 +22,6 @@ from graph.errors import (
 from graph.ids import new_id
 from tests.eventually import eventually
 from tests.graph.making import Maker, statement, together
-from tests.proxy import Proxy
 
 ONE = statement("RETURN 1 AS one")
 

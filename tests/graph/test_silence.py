@@ -11,12 +11,12 @@ import pytest
 from environs import Env
 from neo4j.exceptions import Neo4jError, ServiceUnavailable
 
+from drill.support.proxy import Proxy
 from graph import Graph, GraphSettings, connection
 from graph.connection import says_it_lives
 from graph.errors import ConstraintViolatedError, GraphTimeoutError, GraphUnavailableError
 from tests.eventually import eventually
 from tests.graph.making import Maker, statement, together
-from tests.proxy import Proxy
 
 ONE = statement("RETURN 1 AS one")
 SLOW = statement("UNWIND range(1, 1000000000) AS i WITH i WHERE i < 0 RETURN i")

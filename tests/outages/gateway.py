@@ -7,12 +7,12 @@ from typing import Self
 from environs import Env
 
 from api.app import ApiSettings, create_app
+from drill.support.proxy import Proxy, proxied
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
 from tests.api.people import Builders, Person
 from tests.eventually import eventually
-from tests.proxy import Proxy, proxied
 
 SETTINGS = ApiSettings(cursor_secret="a secret of the outages", limits_scale=10_000)
 

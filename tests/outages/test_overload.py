@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from drill.support.proxy import Proxy
 from graph import Graph
 from tests.eventually import eventually
 from tests.journeys.people import Person
-from tests.proxy import Proxy
 from tests.running import Running
 from tests.town import Town
 

@@ -17,6 +17,7 @@ from environs import Env
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from drill.support.proxy import Hold, Proxy, Side, proxied
 from feed import reading
 from feed.pages import Cursor
 from feed.rebuilding import rebuild
@@ -24,7 +25,6 @@ from graph import Graph, GraphSettings
 from graph.events import Event
 from graph.queries import LOADED
 from storage import Storage, StorageSettings
-from tests.proxy import Hold, Proxy, Side, proxied
 from tests.town import Town
 from workers.outbox import run
 

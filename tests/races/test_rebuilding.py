@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from drill.support.proxy import Hold
 from feed.rebuilding import rebuild
 from graph.ids import new_id
 from storage.timelines import FINISH
-from tests.proxy import Hold
 from tests.races.stage import CAP, Held, Stage
 
 ABOVE_NOTHING = 2**53

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from redis.exceptions import ResponseError
 
+from drill.support.proxy import Proxy, proxied
 from storage.errors import StorageRefusedError, StorageUnavailableError
 from storage.redis.pool import LOOK_SECONDS, READ_BYTES
 from storage.redis.protocol import pack
 from storage.redis.server import TIMEOUT_SECONDS, Server
-from tests.proxy import Proxy, proxied
 from tests.storage.private import PrivateServer
 
 WAIT_SECONDS = 3 * TIMEOUT_SECONDS

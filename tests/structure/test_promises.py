@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drill.faults import BY_NAME
+from drill.faults.catalogue import BY_NAME
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = (TESTS.parent / "docs" / "promises.md").read_text()

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 from environs import Env
 
+from drill.support.proxy import Proxy
 from graph import Graph
 from graph.events import Event
 from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage, StorageSettings
 from storage.photos import Photos
-from tests.proxy import Proxy
 from tests.races.stage import Stage
 from tests.workers.uploads import Uploaded, put
 

@@ -13,11 +13,11 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from drill.support.proxy import Proxy
 from graph.queries import LOADED
 from storage import Storage
 from storage.queues import JOB
 from tests.eventually import eventually
-from tests.proxy import Proxy
 from tests.races.stage import BELL, Stage, empty_queues
 
 OWN_BELL = str(int(BELL) - 1)

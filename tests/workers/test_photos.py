@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from drill.support.proxy import Proxy
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.events import Event
@@ -17,7 +18,6 @@ from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage, StorageRefusedError, StorageUnavailableError
 from tests import images
-from tests.proxy import Proxy
 from tests.workers.uploads import Uploaded, put
 from workers import outbox
 from workers.errors import FencedError

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from environs import Env
 
+from drill.support.proxy import Proxy, Side
 from graph import Graph
 from graph.events import Event
 from graph.photos import Photo
@@ -17,7 +18,6 @@ from storage import Storage, StorageSettings, StorageUnavailableError
 from storage.photos import Photos
 from tests import images
 from tests.eventually import eventually
-from tests.proxy import Proxy, Side
 from tests.running import Running
 from tests.town import Town
 from tests.workers.uploads import Uploaded

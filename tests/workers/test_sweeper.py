@@ -9,6 +9,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
+from drill.support.proxy import Hold, Proxy
 from graph.events import SHARDS
 from graph.ids import new_id
 from storage import Storage
@@ -16,7 +17,6 @@ from storage.errors import StorageUnavailableError
 from storage.photos import Photos
 from storage.queues import JOB
 from tests.eventually import eventually
-from tests.proxy import Hold, Proxy
 from tests.races.stage import Stage, empty_queues
 from workers import sweeper
 from workers.sweeper import Sweeper

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.drill.history import FAULT, Line, Phase
+from drill.history import FAULT, Line, Phase
 
 PENDING_SECONDS = 120.0
 """How long after its `invoke` a request with an unknown end may still be done: it stands in a

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from drill.support.proxy import Proxy
 from tests.eventually import eventually
-from tests.proxy import Proxy
 
 
 @pytest.fixture

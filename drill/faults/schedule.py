@@ -7,9 +7,9 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.drill.faults import CATALOGUE, Fault
-from tests.drill.history import History
-from tests.drill.stage import DrillStage
+from drill.faults.catalogue import CATALOGUE, Fault
+from drill.history import History
+from drill.stage.stage import DrillStage
 
 LANES = 2
 """So many faults at once, at most."""

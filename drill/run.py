@@ -8,8 +8,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from tests.drill.clients import Session, rehearse
-from tests.drill.ending import (
+from drill.checking.rules import check
+from drill.faults.schedule import Injector, Planned, plan
+from drill.final_state import (
     DRAIN_SECONDS,
     drain,
     find_leftovers,
@@ -18,13 +19,12 @@ from tests.drill.ending import (
     read_logs,
     wake,
 )
-from tests.drill.history import History
-from tests.drill.reading import Watcher
-from tests.drill.report import Report, report
-from tests.drill.rules import check
-from tests.drill.schedule import Injector, Planned, plan
-from tests.drill.stage import DrillStage
-from tests.drill.world import World, populate
+from drill.history import History
+from drill.load.reader import Watcher
+from drill.load.sessions import Session, rehearse
+from drill.load.world import World, populate
+from drill.report import Report, report
+from drill.stage.stage import DrillStage
 
 WATCHERS = 3
 CAP, SLACK = 60, 20
@@ -36,7 +36,7 @@ PHOTOS_A_SECOND = 0.7
 CONTROL_DRAIN_SECONDS = 20.0
 """Without the sweeper what is lost stays so: no use in waiting for it."""
 LONGEST_REQUEST_SECONDS = 30.0
-SABOTAGE = Path(__file__).parent / "sabotage"
+SABOTAGE = Path(__file__).parent / "stage" / "sabotage"
 
 COUNTED = {
     "photofeed_timeline_pushes_total": "pushes",

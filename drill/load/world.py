@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from drill.history import History
+from drill.load.api_client import Door
 from graph import Graph
-from tests.drill.asking import Door
-from tests.drill.history import History
 from tests.eventually import eventually
 from tests.town import Town
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.drill.checker import B_SECONDS, Findings, Violation
-from tests.drill.history import FAULT, Line
-from tests.drill.model import Operation, faults, operations
+from drill.checking.model import Operation, faults, operations
+from drill.checking.reads import B_SECONDS, Findings, Violation
+from drill.history import FAULT, Line
 
 SHOWN = 12
 """Violations told whole; the others are in the files."""

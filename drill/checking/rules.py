@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from drill.checking.model import Operation, Post, faults, operations
+from drill.checking.reads import Checker, Findings
+from drill.history import Line
 from feed.proof import watermark
 from storage.timeline_layout import ABOVE_NOTHING, DISORDER, TIMELINE_TTL_SECONDS
-from tests.drill.checker import Checker, Findings
-from tests.drill.history import Line
-from tests.drill.model import Operation, Post, faults, operations
 
 SIGNED_IN = {"read", "page", "post", "delete", "follow", "unfollow", "block", "unblock"}
 REFUSED = {0, 401, 409, 429}

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from drill.history import History
+from drill.load.api_client import Door
+from drill.load.reader import LARGEST_LIMIT, Reader
+from drill.load.world import Citizen, World
 from graph import schema
 from graph.errors import GraphError
 from storage.errors import StorageError
-from tests.drill.asking import Door
-from tests.drill.history import History
-from tests.drill.reading import LARGEST_LIMIT, Reader
-from tests.drill.world import Citizen, World
 
 if TYPE_CHECKING:
-    from tests.drill.stage import DrillStage
+    from drill.stage.stage import DrillStage
 
 QUIET_SECONDS = 10.0
 DRAIN_SECONDS = 240.0

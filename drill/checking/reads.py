@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.drill.model import Fault, Model, Operation, Post
+from drill.checking.model import Fault, Model, Operation, Post
 
 B_SECONDS = 90.0
 """From a crash to delivered (promises.md, B)."""

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from tests.drill.asking import Answer, Door
-from tests.drill.history import History
-from tests.drill.world import Watch, World
+from drill.history import History
+from drill.load.api_client import Answer, Door
+from drill.load.world import Watch, World
 
 LIMITS = (1, 7, 20, 20, 20, 50, 100)
 LARGEST_LIMIT = 100

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.drill.history import Phase
+from drill.history import Phase
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 8.0

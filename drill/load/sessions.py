@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.drill.asking import Answer, Door
-from tests.drill.history import Phase
-from tests.drill.reading import Reader
-from tests.drill.world import PASSWORD, Citizen, Posted, Watch, World
+from drill.history import Phase
+from drill.load.api_client import Answer, Door
+from drill.load.reader import Reader
+from drill.load.world import PASSWORD, Citizen, Posted, Watch, World
 
 WEIGHTS = {
     "read": 50,

@@ -1,0 +1,1 @@
+"""Every fault that the drill injects, and when it injects them."""

@@ -1,0 +1,1 @@
+"""Clients that act for users and record every operation."""

@@ -1,0 +1,1 @@
+"""The stores and processes that a drill runs on."""

@@ -1,0 +1,1 @@
+"""Tools that the drill and the tests share."""
