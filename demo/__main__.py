@@ -6,14 +6,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from demo.client import ApiDownError, ApiError, Client
 from demo.ending import show
@@ -21,6 +13,7 @@ from demo.fill import TakenError, arrive, follow, publish
 from demo.pictures import PicturesError, fetch
 from demo.plan import Town, plan
 from demo.state import State, Where, stack_folder
+from stack.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[1]
 PEOPLE = 100
@@ -67,27 +60,15 @@ def main() -> int:
 def fill(console: Console, town: Town, where: Where, state: State, folder: Path) -> None:
     """Carry out the plan with a bar for each part of it, then say how to look at it."""
     Client(where.api_url).call("GET", "/livez")
-    bar = Progress(
-        SpinnerColumn(finished_text="[green]✓"),
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
-    follows = sum(len(person.follows) for person in town.people)
-    with bar:
-        tasks = [
-            bar.add_task("Fetching photographs", total=1),
-            bar.add_task("People", total=len(town.people)),
-            bar.add_task("Follows", total=follows),
-            bar.add_task("Posts", total=len(town.posts)),
-        ]
+    with Progress("Fetching photographs", 1) as progress:
         pictures = fetch(folder)
-        bar.advance(tasks[0])
-        residents = arrive(town, where.api_url, state.password, lambda: bar.advance(tasks[1]))
-        follow(town, residents, lambda count: bar.advance(tasks[2], count))
-        new = publish(town, residents, pictures, lambda: bar.advance(tasks[3]))
+        progress.advance()
+    with Progress("People", len(town.people)) as progress:
+        residents = arrive(town, where.api_url, state.password, progress.advance)
+    with Progress("Follows", sum(len(person.follows) for person in town.people)) as progress:
+        follow(town, residents, progress.advance)
+    with Progress("Posts", len(town.posts)) as progress:
+        new = publish(town, residents, pictures, progress.advance)
     known = len(town.posts) - new
     console.print(f"{new} posts made" + (f", {known} were there already." if known else "."))
     show(console, where, state, residents[town.guide().username])

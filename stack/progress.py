@@ -1,42 +1,66 @@
-"""How far fetching is: a bar at a terminal, a line now and then elsewhere."""
+"""The progress of long work: a bar at a terminal, a line every few seconds elsewhere."""
 
+import sys
 import threading
 import time
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 
 LINE_SECONDS = 5.0
-"""Between two lines where there is no terminal."""
+"""Seconds between two lines where there is no terminal."""
+
+REFRESHES_PER_SECOND = 1
+"""Of the bar. Low, because redrawing takes CPU time from the work, which the bench measures."""
 
 
 class Progress:
-    """Jars done of all, and megabytes arrived. Called from several threads."""
+    """A context manager that shows how much of some work is done. Thread-safe.
 
-    def __init__(self, title: str, *, done: int, total: int) -> None:
+    Where there is no terminal, a thread prints a line every LINE_SECONDS, so that work which
+    stands still shows too; the last line is printed at the end:
+
+        <title>: <done> of <total> <unit>, <detail> (<elapsed> s)
+    """
+
+    def __init__(
+        self, title: str, total: int, *, unit: str = "", done: int = 0, stderr: bool = False
+    ) -> None:
         self._title = title
-        self._done = done
         self._total = total
-        self._bytes = 0
+        self._unit = unit
+        self._done = done
+        self._detail = ""
+        self._stderr = stderr
         self._lock = threading.Lock()
-        self._next_line = 0.0
-        self._console = Console()
+        self._began = time.monotonic()
+        self._ended = threading.Event()
+        self._printer = threading.Thread(target=self._print_lines, daemon=True)
+        console = Console(stderr=stderr)
+        self._at_terminal = console.is_terminal
         self._bar = Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description:<20}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("jars, {task.fields[megabytes]:.0f} MB"),
+            TextColumn("{task.fields[text]}", markup=False),
             TimeElapsedColumn(),
-            console=self._console,
+            TimeRemainingColumn(),
+            console=console,
+            refresh_per_second=REFRESHES_PER_SECOND,
         )
-        self._task = self._bar.add_task(title, total=total, completed=done, megabytes=0.0)
+        self._task = self._bar.add_task(title, total=total, completed=done, text=self._text())
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar.start()
+        self._bar.start() if self._at_terminal else self._printer.start()
         return self
 
     def __exit__(
@@ -45,27 +69,48 @@ class Progress:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._bar.stop() if self._console.is_terminal else self._line()
+        self._ended.set()
+        if self._at_terminal:
+            self._bar.stop()
+        else:
+            self._printer.join()
+            self._print(self._line())
 
-    def bytes_arrived(self, count: int) -> None:
-        """A part of some jar has arrived."""
+    def advance(self, count: int = 1) -> None:
+        """Adds `count` to the work done."""
         with self._lock:
-            self._bytes += count
-            self._show()
+            self._done += count
+            self._update()
 
-    def jar_done(self) -> None:
-        """A jar is whole, verified and in its place."""
+    def describe(self, detail: str) -> None:
+        """Replaces the detail: what is being done, or an amount of another unit."""
         with self._lock:
-            self._done += 1
-            self._show()
+            self._detail = detail
+            self._update()
 
-    def _show(self) -> None:
-        if self._console.is_terminal:
-            self._bar.update(self._task, completed=self._done, megabytes=self._bytes / 1e6)
-        elif time.monotonic() > self._next_line:
-            self._line()
+    def print(self, line: str) -> None:
+        """Prints a line of its own that stays: above the bar, or among the lines."""
+        if self._at_terminal:
+            self._bar.console.print(line, highlight=False, markup=False)
+        else:
+            self._print(line)
 
-    def _line(self) -> None:
-        self._next_line = time.monotonic() + LINE_SECONDS
-        megabytes = self._bytes / 1e6
-        print(f"{self._title}: {self._done} of {self._total} jars, {megabytes:.0f} MB", flush=True)
+    def _update(self) -> None:
+        if self._at_terminal:
+            self._bar.update(self._task, completed=self._done, text=self._text())
+
+    def _text(self) -> str:
+        return ", ".join(part for part in (self._unit, self._detail) if part)
+
+    def _print_lines(self) -> None:
+        while not self._ended.wait(LINE_SECONDS):
+            self._print(self._line())
+
+    def _line(self) -> str:
+        seconds = time.monotonic() - self._began
+        count = f"{self._done} of {self._total} {self._unit}".rstrip()
+        detail = f", {self._detail}" if self._detail else ""
+        return f"{self._title}: {count}{detail} ({seconds:.0f} s)"
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr if self._stderr else sys.stdout, flush=True)

@@ -14,7 +14,8 @@ from flask.cli import AppGroup
 from feed.verifying import MEANINGS, Difference, Mender, Report, Verifier
 from graph.errors import GraphError
 from operators.commands.opening import opened_stores
-from operators.commands.walking import Pace, Progress, Walk, chosen
+from operators.commands.walking import Pace, Walk, chosen
+from stack.progress import Progress
 from storage.errors import StorageError
 
 SHOWN = 20
@@ -146,7 +147,7 @@ def run(
     total, pages = batches
     pace, last = Pace(rate), walk.after
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Progress(f"feed {name}", total) as progress:
+    with Progress(f"feed {name}", total, unit="users", stderr=True) as progress:
         try:
             for page in pages:
                 work(page)

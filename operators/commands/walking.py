@@ -1,27 +1,17 @@
 """A walk through many users: whom, how fast, how far, and how to go on after a stop."""
 
 import random
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from graph import Graph
 from graph.ids import new_id
 
 PAGE = 50
 """Users taken at once: what a stop in between does again."""
-LINE_SECONDS = 5.0
-"""Between two lines of progress where there is no terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,45 +87,3 @@ class Pace:
         self._next = max(self._next, time.monotonic() - 1) + count / self._rate
         if (pause := self._next - time.monotonic()) > 0:
             time.sleep(pause)
-
-
-class Progress:
-    """A bar at a terminal, a line now and then elsewhere; on stderr, the report being stdout's."""
-
-    def __init__(self, title: str, total: int) -> None:
-        self._title = title
-        self._total = total
-        self._done = 0
-        self._next_line = time.monotonic() + LINE_SECONDS
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("users"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._bar.add_task(title, total=total)
-
-    def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        if sys.stderr.isatty():
-            self._bar.stop()
-
-    def advance(self, count: int) -> None:
-        """So many more users are done."""
-        self._done += count
-        if sys.stderr.isatty():
-            self._bar.update(self._task, completed=self._done)
-        elif time.monotonic() > self._next_line:
-            self._next_line = time.monotonic() + LINE_SECONDS
-            click.echo(f"{self._title}: {self._done} of {self._total} users", err=True)

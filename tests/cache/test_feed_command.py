@@ -152,9 +152,6 @@ def test_it_must_be_said_whose_timelines_are_meant(flask: Flask, words: tuple[ob
         assert flask("feed", command, *words).exit_code == 2
 
 
-def test_progress_is_said_where_there_is_no_terminal(
-    flask: Flask, readers: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(walking, "LINE_SECONDS", -1.0)
+def test_progress_is_printed_where_there_is_no_terminal(flask: Flask, readers: list[int]) -> None:
     result = flask("feed", "rebuild", "--user", readers[0], "--user", readers[1])
     assert "feed rebuild: 2 of 2 users" in result.stderr
