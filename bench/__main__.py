@@ -5,10 +5,11 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import picture, report, results
-from bench.compare import compared
+from bench.report import picture, results
+from bench.report import tables as report
+from bench.report.compare import compared
+from bench.rows.table import chosen
 from bench.run import Asked, run
-from bench.table import chosen
 from stack import StackError
 from stack.settings import ROOT
 

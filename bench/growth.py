@@ -16,22 +16,22 @@ from urllib.parse import urlsplit
 
 import redis
 
-from bench import picture, plans
-from bench.bare import Ask, Bare
-from bench.caches import Cache
-from bench.fanout_rows import publish, push_alone, whole_job
-from bench.fitting import fit
-from bench.graph_page_rows import IN_FLIGHT as PAGES_IN_FLIGHT
-from bench.lists import Lists
-from bench.proof import wrong_lists
-from bench.redis_benchmark import RedisBenchmark
-from bench.results import Growth, growth_result
+from bench.peers.bare_driver import Ask, Bare
+from bench.peers.redis_benchmark import RedisBenchmark
+from bench.report import picture, plans
+from bench.report.fitting import fit
+from bench.report.results import Growth, growth_result
 from bench.rounds import measured
-from bench.rows import Check, Measured, Row, Sides, Sizes
-from bench.shared import Shared
-from bench.stage import Stage, stage_of
-from bench.town import Town
-from bench.write_rows import IN_FLIGHT as WRITES_IN_FLIGHT
+from bench.rows.fan_out import publish, push_alone, whole_job
+from bench.rows.graph_pages import IN_FLIGHT as PAGES_IN_FLIGHT
+from bench.rows.row import Check, Measured, Row, Sides, Sizes
+from bench.rows.writes import IN_FLIGHT as WRITES_IN_FLIGHT
+from bench.stage.caches import Cache
+from bench.stage.lists import Lists
+from bench.stage.proof import wrong_lists
+from bench.stage.shared import Shared
+from bench.stage.stage import Stage, stage_of
+from bench.stage.town import Town
 from stack.settings import ROOT
 
 USERS = (10_000, 100_000, 1_000_000)
@@ -223,7 +223,7 @@ def differing(one: dict[str, list[str]], other: dict[str, list[str]]) -> list[st
 
 def main(arguments: list[str]) -> int:
     """Measures growth alone, at some sizes; prints it and writes its picture."""
-    from bench.table import ROWS  # noqa: PLC0415 - the table knows this module
+    from bench.rows.table import ROWS  # noqa: PLC0415 - the table knows this module
 
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--sizes", default=",".join(map(str, USERS)), help="numbers of users")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-from bench.rows import Better, Check, Measured, Row, Sides, Sizes
+from bench.rows.row import Better, Check, Measured, Row, Sides, Sizes
 
 ROUNDS = 3
 """The fewest rounds that are timed."""

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bench import machine, report, table
-from bench.progress import Progress
-from bench.results import SCHEMA, Result, cost_result, growth_result, row_result
+from bench.report import tables as report
+from bench.report.results import SCHEMA, Result, cost_result, growth_result, row_result
 from bench.rounds import Outcome, measured
-from bench.rows import Row, Sizes
-from bench.shared import Shared
+from bench.rows import table
+from bench.rows.row import Row, Sizes
+from bench.stage import machine
+from bench.stage.shared import Shared
+from stack.progress import Progress
 
 INSTALL = {
     "redis-benchmark": "apt install redis-tools",
@@ -47,7 +49,9 @@ def run(rows: Sequence[Row], asked: Asked) -> Result:
         "machine": machine.machine(),
         "versions": machine.versions(),
     }
-    with Shared() as shared, Progress(len(rows) + asked.growth) as progress:
+    total = len(rows) + asked.growth
+    with Shared() as shared, Progress("bench", total, unit="rows", stderr=True) as bar:
+        progress = _RowProgress(bar)
         sizes = Sizes(
             quick=asked.quick,
             seed=asked.seed,
@@ -63,31 +67,53 @@ def run(rows: Sequence[Row], asked: Asked) -> Result:
     return result
 
 
-def _one(row: Row, sizes: Sizes, progress: Progress) -> dict[str, Any]:
-    progress.row(row.id)
-    found = row_result(row, _outcome(row, sizes, progress))
-    progress.row_done(report.line(found))
+class _RowProgress:
+    """Shows which row is measured, what it does, and the line of each row that is over."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._row = ""
+
+    def begin(self, row: str) -> None:
+        """Sets the row that the next details are of."""
+        self._row = row
+        self._bar.describe(row)
+
+    def say(self, detail: str) -> None:
+        """Shows what the row does now."""
+        self._bar.describe(f"{self._row}: {detail}")
+
+    def end(self, line: str) -> None:
+        """Counts the row and prints its line."""
+        self._bar.print(line)
+        self._bar.advance()
+
+
+def _one(row: Row, sizes: Sizes, progress: _RowProgress) -> dict[str, Any]:
+    progress.begin(row.id)
+    found = row_result(row, _outcome(row, sizes))
+    progress.end(report.line(found))
     return found
 
 
-def _outcome(row: Row, sizes: Sizes, progress: Progress) -> Outcome:
+def _outcome(row: Row, sizes: Sizes) -> Outcome:
     missing = [program for program in row.needs if not shutil.which(program)]
     if missing:
         how = "; ".join(INSTALL.get(program, f"install {program}") for program in missing)
         return Outcome(verdict="not run", reason=f"{', '.join(missing)} is missing: {how}")
     try:
-        return measured(row, sizes, say=progress.say)
+        return measured(row, sizes, say=sizes.say)
     except Exception as error:  # noqa: BLE001  (whatever it was: an hour of other rows stands behind it)
         traceback.print_exc()
         return Outcome(verdict="failed", reason=f"{type(error).__name__}: {error}")
 
 
-def _growth(sizes: Sizes, progress: Progress) -> list[dict[str, Any]]:
+def _growth(sizes: Sizes, progress: _RowProgress) -> list[dict[str, Any]]:
     if table.GROWTH is None:
         return []
-    progress.row("growth")
+    progress.begin("growth")
     found = [growth_result(growth) for growth in table.GROWTH(sizes)]
-    progress.row_done(f"growth  {len(found)} rows")
+    progress.end(f"growth  {len(found)} rows")
     return found
 
 

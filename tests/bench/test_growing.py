@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from bench.cost import sheet
-from bench.fill import list_commands
-from bench.fitting import fit, student
 from bench.growth import differing
-from bench.memory import LIST_ENTRY
-from bench.proof import right
-from bench.wrk import Load, parsed
+from bench.peers.wrk import Load, parsed
+from bench.report.cost import sheet
+from bench.report.fitting import fit, student
+from bench.rows.memory import LIST_ENTRY
+from bench.stage.fill import list_commands
+from bench.stage.proof import right
 from storage.timeline_layout import DISORDER
 from storage.timelines import Listing
 

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import lists
-from bench.caches import CAP, SLACK, Cache, running_cache
-from bench.lists import Lists
-from bench.pushes import pushed
+from bench.rows.pushes import pushed
+from bench.stage import lists
+from bench.stage.caches import CAP, SLACK, Cache, running_cache
+from bench.stage.lists import Lists
 from graph.ids import EPOCH_MS, RANDOM_BITS, ms_of, new_id
 from storage.timeline_layout import timeline_key
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from bench import picture, report, results
-from bench.compare import compared
-from bench.results import Cost, Growth, cost_result, failed, growth_result, row_result
+from bench.report import picture, results
+from bench.report import tables as report
+from bench.report.compare import compared
+from bench.report.results import Cost, Growth, cost_result, failed, growth_result, row_result
 from bench.rounds import Outcome, Round, Verdict
-from bench.rows import Check, Row
+from bench.rows.row import Check, Row
 
 
 def row(ratios: Sequence[float], verdict: Verdict, name: str = "F1") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from bench.rounds import MANY_ROUNDS, ROUNDS, cpu_of, measured, rounds_wanted, verdict_of
-from bench.rows import Check, Measured, Row, Sides, Sizes
+from bench.rows.row import Check, Measured, Row, Sides, Sizes
 
 SIZES = Sizes(quick=False, seed=1, seconds=0.1)
 QUICK = Sizes(quick=True, seed=1, seconds=0.1)

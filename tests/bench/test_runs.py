@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import peers, table
-from bench.results import failed
-from bench.rows import Check, Measured, Row, Sides, Sizes
+from bench.peers import processes as peers
+from bench.report.results import failed
+from bench.rows import table
+from bench.rows.row import Check, Measured, Row, Sides, Sizes
 from bench.run import Asked, run
-from bench.shared import Shared
+from bench.stage.shared import Shared
 
 ROOT = Path(__file__).resolve().parents[2]
 ASKED = Asked(quick=False, seed=1, seconds=0.01, growth=False)

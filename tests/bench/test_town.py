@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.town import AUDIENCES, DEEP_FOLLOWEES, SMALL_AUDIENCE, Town, photo_id, proper
+from bench.stage.town import AUDIENCES, DEEP_FOLLOWEES, SMALL_AUDIENCE, Town, photo_id, proper
 
 SMALL = Town(2_000, 7)
 

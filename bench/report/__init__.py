@@ -1,0 +1,1 @@
+"""What is made of a run: the result file, tables, pictures, costs."""
