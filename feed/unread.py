@@ -43,7 +43,7 @@ def count(graph: Graph, storage: Storage, rebuilder: Rebuilder, *, viewer_id: in
     away: set[str] = set()
     position = None
     try:
-        tail = storage.positions.tail(viewer_id, most=MOST)
+        tail = storage.read_positions.tail(viewer_id, most=MOST)
         if tail.position is None:
             tail = _with_position(graph, storage, viewer_id)
         position = tail.position
@@ -61,19 +61,19 @@ def count(graph: Graph, storage: Storage, rebuilder: Rebuilder, *, viewer_id: in
 
 def _with_position(graph: Graph, storage: Storage, viewer_id: int) -> Tail:
     """The tail above the graph's position, of which the cache has a copy from now on."""
-    token = storage.positions.claim(viewer_id)
+    token = storage.read_positions.claim(viewer_id)
     with turns.one(FeedBusyError):
-        position = graph.reading.position(viewer_id)
+        position = graph.read_positions.read(viewer_id)
     if token:
-        storage.positions.fill(viewer_id, token, position)
-    return storage.positions.tail(viewer_id, most=MOST, position=position)
+        storage.read_positions.fill(viewer_id, token, position)
+    return storage.read_positions.tail(viewer_id, most=MOST, position=position)
 
 
 def _from_graph(graph: Graph, rebuilder: Rebuilder, viewer_id: int, position: int | None) -> Unread:
     with turns.one(FeedBusyError):
         if position is None:
-            position = graph.reading.position(viewer_id)
-        counted = graph.reading.unread(viewer_id, after=position, limit=MOST + 1)
+            position = graph.read_positions.read(viewer_id)
+        counted = graph.read_positions.count_unread(viewer_id, after=position, limit=MOST + 1)
         newest = graph.posts.feed_page(viewer_id, before=MAX_ID, limit=1)
     if not newest.held:
         rebuilder.ask(viewer_id)

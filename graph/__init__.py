@@ -12,7 +12,7 @@ from graph.idempotency_keys import IdempotencyKeys
 from graph.photos import Photos
 from graph.posts import Posts
 from graph.queries import load
-from graph.reading import Reading
+from graph.read_positions import ReadPositions
 from graph.sessions import Sessions
 from graph.users import Users
 
@@ -33,7 +33,7 @@ class Graph:
         self.idempotency_keys = IdempotencyKeys(connection)
         self.photos = Photos(connection, self.idempotency_keys)
         self.posts = Posts(connection, self.users, self.idempotency_keys)
-        self.reading = Reading(connection)
+        self.read_positions = ReadPositions(connection)
         self.events = Events(connection)
 
     @classmethod

@@ -3,7 +3,6 @@
 from graph.connection import Connection
 from graph.errors import NotFoundError
 from graph.events import HOLD_MS, Event, event_of
-from graph.owing import write_owing
 from graph.queries import load
 from graph.users import User, user_of
 
@@ -18,20 +17,18 @@ class Blocks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, *, blocker_id: int, blocked_id: int, event_id: int) -> Event | None:
+    def create(self, *, blocker_id: int, blocked_id: int) -> Event | None:
         """Block somebody: the follows between the two end, in the same statement.
 
         None if the block stood already and nothing was being left. Raises NotFoundError where
         one of them is absent.
         """
-        rows = write_owing(
-            self._connection,
+        rows = self._connection.write_with_event(
             CREATE,
             blocker_id=blocker_id,
             blocked_id=blocked_id,
             lower_id=min(blocker_id, blocked_id),
             upper_id=max(blocker_id, blocked_id),
-            event_id=event_id,
             hold_ms=HOLD_MS,
         )
         if not rows:

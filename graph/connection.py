@@ -24,7 +24,10 @@ from graph.errors import (
     GraphError,
     GraphTimeoutError,
     GraphUnavailableError,
+    IdTakenError,
+    KeyInFlightError,
 )
+from graph.ids import DRAWS, new_id
 from graph.queries import Query
 
 READ_SECONDS = 5.0
@@ -45,11 +48,18 @@ Shorter than the time-out of a connection, as a reader may be answered from else
 ANSWER_SECONDS = WRITE_SECONDS + 3.0
 """How long a silent server is waited for: one that lives has ended the longest statement by then.
 
-Of our own Neo4j it is 6 s, as that says every 2 s that it lives (stack/neo4j.py).
+Of our own Neo4j it is 6 s, as that says every 2 s that it lives (stack/parts/neo4j.py).
 """
 
 PING_SECONDS = 2.0
 """How long ping() waits for the graph, and a probe of the circuit's for each step of its own."""
+
+IN_FLIGHT_SECONDS = (1.2, 0.8)
+"""How long a write waits for another one with its key, or its photos, in two tries.
+
+A graph that has just been started may plan the statement for longer than the first; then it is
+ended at its first lock, too. One that is slow without waiting gets the time of any other write.
+"""
 
 LARGE_AUDIENCE = 100_000
 """Unless a setting says otherwise."""
@@ -152,6 +162,40 @@ class Connection:
         return self._repeated(
             query, timeout_seconds or WRITE_SECONDS, WRITE_REPEAT_SECONDS, parameters
         )
+
+    def write_with_event(
+        self, query: Query, *, event_id: int | None = None, **parameters: Any
+    ) -> list[dict[str, Any]]:
+        """The rows of a write that creates an event; its id is drawn here, or is the one given.
+
+        Where the id is taken another one is drawn. It may be taken by this very statement, which
+        was committed although its answer was lost; then the second event finds its work done.
+        Raises as write(), and IdTakenError.
+        """
+        event_id = event_id or new_id()
+        for _ in range(DRAWS):
+            try:
+                return self.write(query, event_id=event_id, **parameters)
+            except ConstraintViolatedError as error:
+                if error.of != "Event":
+                    raise
+                event_id = new_id()
+        raise IdTakenError(event_id)
+
+    def write_with_key(self, query: Query, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a write with an idempotency key: a second one waits for the first.
+
+        Raises as write(), and KeyInFlightError after two seconds of waiting.
+        """
+        for seconds in IN_FLIGHT_SECONDS:
+            try:
+                return self.write(query, timeout_seconds=seconds, **parameters)
+            except GraphTimeoutError as error:
+                if not error.for_lock:
+                    break
+        else:
+            raise KeyInFlightError
+        return self.write(query, **parameters)
 
     def ping(self) -> None:
         """Return if the graph answers within two seconds, else raise GraphUnavailableError.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from graph.connection import Connection
+from graph.event_kinds import KINDS
 from graph.queries import load
 
 LEASE_MS = 20_000
@@ -41,11 +42,10 @@ State = Literal["due", "waiting", "quarantined"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Work owed. `epoch` fences: it rises with each claim, and only its holder goes on.
+    """A unit of owed work. `epoch` fences: each claim raises it, and only its holder goes on.
 
-    `subject_id` and `author_id` by kind: photo, owner (photo-uploaded); post, author
-    (post-published, post-published-widely, post-deleted); user, user (profile-changed); follower,
-    followee (followed, left); blocker, blocked (blocked). `cursor` says how far the work has come.
+    event_kinds.py says what `subject_id` and `author_id` are, by kind. `cursor` is how far the work
+    has come.
     """
 
     id: int
@@ -55,6 +55,11 @@ class Event:
     epoch: int
     cursor: int
     attempts: int
+
+    @property
+    def queue(self) -> str:
+        """The queue whose worker does its work. Raises KeyError for a kind of a newer version."""
+        return KINDS[self.kind].queue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

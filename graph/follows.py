@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from graph.connection import Connection
 from graph.errors import NotFoundError
 from graph.events import HOLD_MS, Event, event_of
-from graph.owing import write_owing
 from graph.queries import Query, load
 from graph.users import User, Users
 
@@ -24,33 +23,29 @@ class Follows:
         self._connection = connection
         self._users = users
 
-    def create(self, *, follower_id: int, followee_id: int, event_id: int) -> Event | None:
+    def create(self, *, follower_id: int, followee_id: int) -> Event | None:
         """Follow somebody; None if that is so already.
 
         Raises NotFoundError where the followee is absent or a block stands either way.
         """
-        rows = write_owing(
-            self._connection,
+        rows = self._connection.write_with_event(
             CREATE,
             follower_id=follower_id,
             followee_id=followee_id,
-            event_id=event_id,
         )
         if not rows:
             raise NotFoundError
         return event_of(rows[0])
 
-    def delete(self, *, follower_id: int, followee_id: int, event_id: int) -> Event | None:
+    def delete(self, *, follower_id: int, followee_id: int) -> Event | None:
         """End a follow: it becomes a LEFT until its event, due in 30 s, is done.
 
         A repeat puts that off with an event of its own. None if there was neither.
         """
-        rows = write_owing(
-            self._connection,
+        rows = self._connection.write_with_event(
             DELETE,
             follower_id=follower_id,
             followee_id=followee_id,
-            event_id=event_id,
             hold_ms=HOLD_MS,
         )
         return event_of(rows[0]) if rows else None

@@ -13,6 +13,10 @@ KEY_LIFE_MS = 86_400_000
 """For how long a key holds: a day."""
 
 
+TRIES = 4
+"""How often a key that expired is freed and wanted again: others may want it at the same time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
     """The fingerprint of the body that a key was sent with, and the id of what it made."""

@@ -8,10 +8,8 @@ from typing import Any
 from graph.connection import Connection
 from graph.errors import ConstraintViolatedError, IdTakenError, KeyTakenError, NotFoundError
 from graph.events import Event, event_of
-from graph.idempotency_keys import KEY_LIFE_MS, IdempotencyKeys
+from graph.idempotency_keys import KEY_LIFE_MS, TRIES, IdempotencyKeys
 from graph.ids import from_ms, to_ms
-from graph.keyed import TRIES, write_keyed
-from graph.owing import write_owing
 from graph.queries import load
 
 CREATE = load("photos/create")
@@ -112,7 +110,7 @@ class Photos:
     def _write(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         if parameters["key"] is None:
             return self._connection.write(CREATE, **parameters)
-        return write_keyed(self._connection, CREATE, **parameters)
+        return self._connection.write_with_key(CREATE, **parameters)
 
     def _created_before(self, parameters: dict[str, Any]) -> Photo | None:
         """The photo of a create() whose own first try had been committed after all."""
@@ -138,16 +136,12 @@ class Photos:
         rows = self._connection.read(BY_ID, photo_id=photo_id)
         return _photo_of(rows[0]) if rows else None
 
-    def complete(
-        self, photo_id: int, *, owner_id: int, event_id: int
-    ) -> tuple[Photo, Event | None]:
+    def complete(self, photo_id: int, *, owner_id: int) -> tuple[Photo, Event | None]:
         """The photo, now processing, and its event; unchanged and None in a later state.
 
         Raises NotFoundError, also for another's.
         """
-        rows = write_owing(
-            self._connection, COMPLETE, photo_id=photo_id, owner_id=owner_id, event_id=event_id
-        )
+        rows = self._connection.write_with_event(COMPLETE, photo_id=photo_id, owner_id=owner_id)
         if not rows:
             raise NotFoundError
         return _photo_of(rows[0]), event_of(rows[0])

@@ -6,12 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from graph.connection import Connection
-from graph.errors import ConstraintViolatedError, NotFoundError
+from graph.errors import (
+    ClockOffError,
+    ConstraintViolatedError,
+    GraphUnavailableError,
+    IdTakenError,
+    KeyTakenError,
+    NotFoundError,
+    PhotoPostedError,
+    PhotosNotPostableError,
+)
 from graph.events import Event, event_of
-from graph.idempotency_keys import IdempotencyKeys
-from graph.ids import from_ms
-from graph.owing import write_owing
-from graph.publishing import Publishing
+from graph.idempotency_keys import KEY_LIFE_MS, TRIES, IdempotencyKeys
+from graph.ids import CLOCK_TOLERANCE_MS, from_ms, ms_of, new_id
 from graph.queries import load
 from graph.users import NOBODY, Users
 
@@ -26,6 +33,8 @@ DELETED_PHOTOS = load("posts/deleted_photos")
 FORGET_PHOTOS = load("posts/forget_photos")
 CLEAR_DELETED = load("posts/clear_deleted")
 OWED_IDS = load("posts/owed_ids")
+CREATE = load("posts/create")
+REFUSAL = load("posts/refusal")
 
 DELETED_LIFE_MS = 86_400_000
 """For how long a deletion is remembered: a day, as a DELETE may be repeated."""
@@ -118,7 +127,7 @@ class Posts:
     def __init__(self, connection: Connection, users: Users, keys: IdempotencyKeys) -> None:
         self._connection = connection
         self._users = users
-        self._publishing = Publishing(connection, keys)
+        self._keys = keys
 
     def create(
         self,
@@ -130,7 +139,6 @@ class Posts:
         location: Location | None,
         key: str,
         fingerprint: str,
-        event_id: int,
     ) -> CreatedPost:
         """A new post and its event: key, post, photos and event exist together, or none of them.
 
@@ -138,19 +146,82 @@ class Posts:
         or these photos; PhotoPostedError; PhotosNotPostableError; ClockOffError when the id was
         drawn more than 5 s from the graph's clock; NotFoundError (no such active user).
         """
-        event, row = self._publishing.create(
-            post_id=post_id,
-            author_id=author_id,
-            photo_ids=photo_ids,
-            caption=caption,
-            location_name=location.name if location else None,
-            latitude=location.latitude if location else None,
-            longitude=location.longitude if location else None,
-            key=key,
-            fingerprint=fingerprint,
-            event_id=event_id,
+        fields = {
+            "post_id": post_id,
+            "author_id": author_id,
+            "photo_ids": list(photo_ids),
+            "caption": caption,
+            "location_name": location.name if location else None,
+            "latitude": location.latitude if location else None,
+            "longitude": location.longitude if location else None,
+            "key": key,
+            "fingerprint": fingerprint,
+        }
+        for _ in range(TRIES):
+            if created := self._try_to_create({**fields, "event_id": new_id()}):
+                return created
+        raise IdTakenError(post_id)
+
+    def _try_to_create(self, fields: dict[str, Any]) -> CreatedPost | None:
+        """The new post; None if another try with another event id may go through."""
+        try:
+            rows = self._connection.write_with_key(
+                CREATE,
+                drawn_at=ms_of(fields["post_id"]),
+                tolerance_ms=CLOCK_TOLERANCE_MS,
+                large_audience=self._connection.settings.large_audience,
+                key_life_ms=KEY_LIFE_MS,
+                **fields,
+            )
+        except ConstraintViolatedError as error:
+            return self._after_violation(error, fields)
+        if rows:
+            return CreatedPost(event=Event(**rows[0]["event"]), post=_post_of(rows[0]))
+        return self._after_nothing(fields)
+
+    def _after_violation(
+        self, error: ConstraintViolatedError, fields: dict[str, Any]
+    ) -> CreatedPost | None:
+        if created := self._created_before(fields):
+            return created
+        if error.of == "IdempotencyKey":
+            self._keys.free(fields["author_id"], fields["key"])
+            return None
+        if error.of == "Event":
+            return None
+        if error.of == "SHOWS":
+            return self._after_nothing(fields)
+        raise IdTakenError(fields["post_id"]) from error
+
+    def _after_nothing(self, fields: dict[str, Any]) -> CreatedPost:
+        """Raise why nothing was created; or return what an earlier try had created."""
+        if created := self._created_before(fields):
+            return created
+        photo_ids = fields["photo_ids"]
+        rows = self._connection.read(REFUSAL, author_id=fields["author_id"], photo_ids=photo_ids)
+        raise refusal(rows[0], photo_ids, drawn_at=ms_of(fields["post_id"]))
+
+    def _created_before(self, fields: dict[str, Any]) -> CreatedPost | None:
+        """What a first try had committed although its answer was lost.
+
+        Its event's kind is taken for the usual one: the worker reads the event itself. Raises
+        KeyTakenError where the key belongs to another post.
+        """
+        used = self._keys.by_key(fields["author_id"], fields["key"])
+        if used is None:
+            return None
+        if used.result_id != fields["post_id"]:
+            raise KeyTakenError(fingerprint=used.fingerprint, result_id=used.result_id)
+        event = Event(
+            id=fields["event_id"],
+            kind="post-published",
+            subject_id=fields["post_id"],
+            author_id=fields["author_id"],
+            epoch=0,
+            cursor=-2,
+            attempts=0,
         )
-        return CreatedPost(event=event, post=_post_of(row) if row else None)
+        return CreatedPost(event=event, post=None)
 
     def by_id(self, post_id: int, *, viewer_id: int) -> Post:
         """A post of an author whom the viewer may see. Raises NotFoundError.
@@ -184,14 +255,15 @@ class Posts:
         rows = self._connection.read(IDS_BY_AUTHOR, author_id=author_id, before=before, limit=limit)
         return list(rows[0]["post_ids"])
 
-    def delete(self, post_id: int, *, author_id: int, event_id: int) -> Event | None:
+    def delete(self, post_id: int, *, author_id: int) -> Event | None:
         """Delete a post of this author; None if they have deleted it within the last day.
 
         Raises NotFoundError where there was none, or it is another's.
         """
+        event_id = new_id()
         try:
-            rows = write_owing(
-                self._connection, DELETE, post_id=post_id, author_id=author_id, event_id=event_id
+            rows = self._connection.write_with_event(
+                DELETE, event_id=event_id, post_id=post_id, author_id=author_id
             )
         except ConstraintViolatedError:
             rows = []  # another request has deleted it while this one waited
@@ -231,3 +303,20 @@ class Posts:
         """Forget up to `limit` deletions of over a day ago whose photos are gone; how many."""
         rows = self._connection.write(CLEAR_DELETED, limit=limit, life_ms=DELETED_LIFE_MS)
         return int(rows[0]["cleared"])
+
+
+def refusal(row: dict[str, Any], photo_ids: list[int], *, drawn_at: int) -> Exception:
+    """Why a post was not created, from what the graph says just after."""
+    offset_ms = drawn_at - row["now_ms"]
+    if abs(offset_ms) > CLOCK_TOLERANCE_MS:
+        return ClockOffError(offset_ms / 1000)
+    if not row["active"]:
+        return NotFoundError()
+    photos = {photo["id"]: photo for photo in row["photos"]}
+    for photo in photos.values():
+        if photo["posted"]:
+            return PhotoPostedError(photo["id"])
+    states = {photo_id: photo["state"] for photo_id, photo in photos.items()}
+    if states.keys() != set(photo_ids) or set(states.values()) != {"ready"}:
+        return PhotosNotPostableError(states)
+    return GraphUnavailableError("the photos changed while they were being posted")

@@ -15,7 +15,6 @@ from graph.errors import (
 )
 from graph.events import Event, event_of
 from graph.ids import from_ms, to_ms
-from graph.owing import write_owing
 from graph.queries import load
 
 CREATE = load("users/create")
@@ -199,7 +198,7 @@ class Users:
         return self.profile(rows[0]["user_id"] if rows else NOBODY, viewer_id=viewer_id)
 
     def update(
-        self, user_id: int, *, changes: Mapping[str, str | None], event_id: int
+        self, user_id: int, *, changes: Mapping[str, str | None]
     ) -> tuple[User, Event | None]:
         """The changed user; and an event if the name changed, as the bodies of posts carry it.
 
@@ -207,9 +206,7 @@ class Users:
         """
         if unknown := changes.keys() - PROFILE_FIELDS:
             raise ValueError(f"not of a profile: {sorted(unknown)}")
-        rows = write_owing(
-            self._connection, UPDATE, user_id=user_id, changes=dict(changes), event_id=event_id
-        )
+        rows = self._connection.write_with_event(UPDATE, user_id=user_id, changes=dict(changes))
         if not rows:
             raise NotFoundError
         return user_of(rows[0]), event_of(rows[0])

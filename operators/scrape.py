@@ -14,10 +14,10 @@ from prometheus_client.registry import Collector
 
 from graph import Graph
 from graph.errors import GraphError
+from graph.event_kinds import QUEUES
 from observing.probes import Probes
 from storage import Storage
 from storage.errors import StorageError
-from storage.queues import NAMES
 
 DEADLINE_SECONDS = 3.0
 """A page of numbers waits this long for all stores together; who is later counts as down."""
@@ -44,7 +44,7 @@ class Scrape:
             "s3": storage.photos.ping,
             "events": graph.events.counts,
             "oldest": graph.events.oldest_due_seconds,
-            **{f"depth:{name}": partial(storage.queues.depth, name) for name in NAMES},
+            **{f"depth:{name}": partial(storage.queues.depth, name) for name in QUEUES},
         }
         self._probes = Probes(questions, threads_name="scrape")
 
@@ -57,7 +57,7 @@ class Scrape:
             up={name: name in answered for name in ("neo4j", "queue", "cache", "s3")},
             depths={
                 name: answered[f"depth:{name}"].result()
-                for name in NAMES
+                for name in QUEUES
                 if f"depth:{name}" in answered
             },
             events=answered["events"].result() if "events" in answered else {},

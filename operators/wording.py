@@ -2,23 +2,24 @@
 
 from datetime import UTC, datetime
 
+from graph.event_kinds import KINDS
 from graph.events import ATTEMPTS, Standing
 from graph.ids import time_of
 from operators import outbox
-from storage.queues import QUEUE_OF_KIND
 
 
 def facts(one: Standing) -> list[tuple[str, str]]:
     """Names and values of all that is known of an event."""
     event = one.event
-    subject, author = outbox.PARTIES.get(event.kind, ("", ""))
+    kind = KINDS.get(event.kind)
+    subject, author = (kind.subject, kind.author) if kind else ("", "")
     rung = one.rung_seconds_ago
     since = time_of(event.id)
     age = (datetime.now(UTC) - since).total_seconds()
     return [
         ("event", str(event.id)),
         ("kind", event.kind),
-        ("owes", outbox.OWES.get(event.kind, outbox.UNKNOWN)),
+        ("owes", kind.owes if kind else outbox.UNKNOWN),
         ("state", standing(one)),
         ("owed since", f"{since:%Y-%m-%d %H:%M:%S} UTC, {lasting(age)} ago"),
         ("subject", f"{event.subject_id} {subject and f'({subject})'}".rstrip()),
@@ -26,7 +27,7 @@ def facts(one: Standing) -> list[tuple[str, str]]:
         ("attempts", f"{event.attempts} without progress ({ATTEMPTS} at most)"),
         ("cursor", f"{event.cursor} (how far its work has come)"),
         ("epoch", f"{event.epoch} (claims and requeues so far)"),
-        ("queue", QUEUE_OF_KIND.get(event.kind, "unknown to this version")),
+        ("queue", kind.queue if kind else "unknown to this version"),
         ("rung", "not by the sweeper" if rung is None else f"{lasting(rung)} ago"),
     ]
 

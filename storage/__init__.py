@@ -9,7 +9,7 @@ from storage.errors import StorageError, StorageRefusedError, StorageUnavailable
 from storage.limits import Limits
 from storage.photos import Photos
 from storage.queues import Queues
-from storage.read_positions import Positions
+from storage.read_positions import ReadPositions
 from storage.redis.generation import Generation
 from storage.redis.server import Server
 from storage.sessions import SessionCopies
@@ -32,7 +32,7 @@ class Storage:
     timelines: Timelines
     bodies: Bodies
     sessions: SessionCopies
-    positions: Positions
+    read_positions: ReadPositions
     queues: Queues
     limits: Limits
     photos: Photos
@@ -49,7 +49,7 @@ class Storage:
             timelines=Timelines(cache, cap=settings.timeline_cap, slack=settings.timeline_slack),
             bodies=Bodies(cache, claims),
             sessions=SessionCopies(cache, claims),
-            positions=Positions(cache, claims),
+            read_positions=ReadPositions(cache, claims),
             queues=Queues(queue),
             limits=Limits(cache),
             photos=Photos(settings),

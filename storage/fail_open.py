@@ -1,8 +1,8 @@
-"""What may fail unnoticed by all but the operators: a log line, a counter, and on it goes."""
+"""Calls that may fail without failing their caller: each failure is a log line and a counter."""
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
@@ -15,17 +15,20 @@ R = TypeVar("R")
 log = structlog.get_logger()
 
 
-def failing_open(
-    what: str, otherwise: Callable[..., R]
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorates a call whose failure must not reach its caller, who gets `otherwise(...)` instead.
+def nothing(*_: object, **__: object) -> Any:
+    """None, for a call that has no result or may have none."""
 
-    Only StorageUnavailableError fails open: any other exception is a mistake of ours.
+
+def fail_open(what: str, otherwise: Callable[..., R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a call whose failure must not reach its caller, who gets `otherwise(...)` instead.
+
+    Only StorageUnavailableError fails open: any other exception is a mistake of ours. `what` is
+    the label of the counter and a key of the log line.
     """
 
     def decorate(call: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(call)
-        def careful(*args: P.args, **kwargs: P.kwargs) -> R:
+        def call_or_fail_open(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return call(*args, **kwargs)
             except StorageUnavailableError as error:
@@ -33,6 +36,6 @@ def failing_open(
                 log.warning("failed open", what=what, part=error.part, reason=str(error))
                 return otherwise(*args, **kwargs)
 
-        return careful
+        return call_or_fail_open
 
     return decorate

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from storage.fail_open import failing_open
+from storage.fail_open import fail_open
 from storage.redis.scripts import Script
 from storage.redis.server import Server
 
@@ -38,7 +38,7 @@ class Limits:
     def __init__(self, cache: Server) -> None:
         self._cache = cache
 
-    @failing_open("limit", _allowed)
+    @fail_open("limit", _allowed)
     def take(self, policy: Policy, subject: str) -> Taken:
         """One more use of `policy` by `subject`: an account, an address, whatever names it."""
         key = limit_key(policy, subject).encode()

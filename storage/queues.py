@@ -3,28 +3,14 @@
 import time
 from typing import Protocol
 
+import structlog
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from storage.errors import StorageUnavailableError
-from storage.fail_open import failing_open
+from storage.fail_open import fail_open, nothing
 from storage.redis.server import Server
 
-PHOTOS, TIMELINES, REMOVAL = "photos", "timelines", "removal"
-FANOUT, FANOUT_LARGE = "fanout", "fanout-large"
-NAMES = (PHOTOS, FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL)
-"""Every queue; one worker process serves one."""
-QUEUE_OF_KIND = {
-    "photo-uploaded": PHOTOS,
-    "post-published": FANOUT,
-    "post-published-widely": FANOUT_LARGE,
-    "post-deleted": REMOVAL,
-    "profile-changed": REMOVAL,
-    "followed": TIMELINES,
-    "left": TIMELINES,
-    "blocked": TIMELINES,
-}
-"""Which kind of event rings which queue."""
 JOB = "workers.jobs.work"
 """What RQ calls with the event's id and epoch, named as text: storage does not know workers."""
 QUEUE_LIMIT = 20_000
@@ -36,48 +22,45 @@ JOB_TIMEOUT_SECONDS = 60
 """Beyond the lease of 20 s: a job that hangs longer is stopped, its event long claimed anew."""
 
 
-class Owed(Protocol):
+class Wakeable(Protocol):
     """An event, as far as the bell needs it."""
 
     @property
     def id(self) -> int: ...  # noqa: D102  (the outbox's words)
     @property
-    def kind(self) -> str: ...  # noqa: D102
+    def queue(self) -> str: ...  # noqa: D102
     @property
     def epoch(self) -> int: ...  # noqa: D102
-
-
-def _unrung(_queues: "Queues", _event: Owed, _request_id: str | None = None) -> None:
-    return
 
 
 class Queues:
     """Rings the workers."""
 
-    names = NAMES
-
     def __init__(self, queue: Server) -> None:
         self._server = queue
-        self._queues = {
-            name: Queue(name, connection=queue.client, serializer=JSONSerializer) for name in NAMES
-        }
+        self._queues: dict[str, Queue] = {}
         self._lengths: dict[str, tuple[float, int]] = {}
 
-    @failing_open("ring", _unrung)
-    def ring(self, event: Owed, request_id: str | None = None) -> None:
-        """Rings the queue of the event's kind. Whatever fails is left to the sweeper."""
-        self.send(event, request_id)
+    @fail_open("ring", nothing)
+    def wake(self, event: Wakeable | None) -> None:
+        """Enqueue a job for the event, if there is one.
 
-    def send(self, event: Owed, request_id: str | None = None) -> None:
-        """The same for the sweeper, which has nobody to leave it to.
+        Fails open: the sweeper enqueues again for what is still due.
+        """
+        if event is not None:
+            self.enqueue(event)
+
+    def enqueue(self, event: Wakeable) -> None:
+        """Enqueue a job for the event, with the id of the request that is being served, if any.
 
         Raises StorageUnavailableError, also where the queue is full.
         """
-        name = QUEUE_OF_KIND[event.kind]
+        name = event.queue
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
         if self._length(name) >= QUEUE_LIMIT:
             raise StorageUnavailableError("queue", f"{name} is full")
         with self._server.guard(), self._server.client.pipeline() as together:
-            self._queues[name].enqueue(
+            self._queue(name).enqueue(
                 JOB,
                 event.id,
                 event.epoch,
@@ -92,7 +75,7 @@ class Queues:
     def depth(self, name: str) -> int:
         """How many jobs wait in a queue. Raises StorageUnavailableError."""
         with self._server.guard():
-            return int(self._queues[name].count)
+            return int(self._queue(name).count)
 
     def _length(self, name: str) -> int:
         asked_at, length = self._lengths.get(name, (0.0, 0))
@@ -100,3 +83,10 @@ class Queues:
             length = self.depth(name)
             self._lengths[name] = (time.monotonic(), length)
         return length
+
+    def _queue(self, name: str) -> Queue:
+        if name not in self._queues:
+            self._queues[name] = Queue(
+                name, connection=self._server.client, serializer=JSONSerializer
+            )
+        return self._queues[name]

@@ -30,7 +30,7 @@ class Tail:
     """By entry, a sentinel too; empty: there is no list."""
 
 
-class Positions:
+class ReadPositions:
     """Positions in the cache. Every method raises StorageUnavailableError."""
 
     def __init__(self, cache: Server, claims: Claims) -> None:

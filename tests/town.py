@@ -103,7 +103,6 @@ class Town:
             location=None,
             key=secrets.token_hex(8),
             fingerprint="",
-            event_id=new_id(),
         )
         return post_id, created.event
 

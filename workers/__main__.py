@@ -26,15 +26,15 @@ from rq.timeouts import JobTimeoutException
 
 from graph import schema
 from graph.errors import GraphError, GraphUnavailableError
+from graph.event_kinds import QUEUES
 from observing import logs
-from storage.queues import JOB, QUEUE_OF_KIND
+from storage.queues import JOB
 from workers import stores
 from workers.sweeper import Sweeper
 from workers.watchdog import Watchdog
 
 log = structlog.get_logger()
 
-QUEUES = sorted(set(QUEUE_OF_KIND.values()))
 NAMES = [*QUEUES, "sweeper"]
 
 WORKER_TTL_SECONDS = 30

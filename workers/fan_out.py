@@ -9,12 +9,12 @@ import structlog
 
 from feed.bodies import bodies_of
 from graph import Graph
+from graph.event_kinds import FANOUT_LARGE
 from graph.events import Event
 from graph.ids import time_of
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.queues import FANOUT_LARGE, QUEUE_OF_KIND
 from workers.errors import FencedError, StalledError, UnfinishedError
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ def audience_of(event: Event, first_page: int) -> str:
 
     One that goes on from a cursor has had a page, or was cut short: it is no small one.
     """
-    if QUEUE_OF_KIND[event.kind] == FANOUT_LARGE:
+    if event.queue == FANOUT_LARGE:
         return "large"
     return "small" if event.cursor <= FOLLOWERS and first_page < SMALL_BELOW else "medium"
 

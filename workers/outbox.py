@@ -92,8 +92,7 @@ def _left_alone(graph: Graph, event: Event) -> str:
 def _continue(graph: Graph, storage: Storage, event: Event) -> str:
     """Give the event back at once and ring for it: other events get their turn in between."""
     if _release(graph, event, delay_seconds=0):
-        request_id = structlog.contextvars.get_contextvars().get("request_id")
-        storage.queues.ring(event, request_id)
+        storage.queues.wake(event)
     return "continued"
 
 

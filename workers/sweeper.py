@@ -16,12 +16,12 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
+from graph.event_kinds import QUEUES, kinds_of
 from graph.events import SHARDS, Event
 from graph.ids import first_id_at
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.queues import NAMES, QUEUE_OF_KIND
 from workers.watchdog import Watchdog
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Sweeper:
             began = time.monotonic()
             if began - swept_at >= SWEEP_SECONDS:
                 # In any order: one that fails each time must not keep the others from their turn
-                swept_at, full = began, random.sample(NAMES, len(NAMES))
+                swept_at, full = began, random.sample(QUEUES, len(QUEUES))
             with watchdog.step() if watchdog else nullcontext():
                 full = self._guarded("sweep", partial(self.sweep, full), otherwise=[])
             left = 0.0 if full else swept_at + SWEEP_SECONDS - time.monotonic()
@@ -103,7 +103,7 @@ class Sweeper:
             more = self.clear(watchdog)
             stop.wait(SWEEP_SECONDS if more else CLEAR_SECONDS)
 
-    def sweep(self, queues: Iterable[str] = NAMES) -> list[str]:
+    def sweep(self, queues: Iterable[str] = QUEUES) -> list[str]:
         """Ring these queues for what is due, as far as they have room; those that are full now.
 
         For a full one there may be more. Raises GraphUnavailableError, StorageUnavailableError.
@@ -140,7 +140,7 @@ class Sweeper:
         """
         room = LONGEST_QUEUE - self._storage.queues.depth(queue)
         room -= self._ring(queue, self._unsent.pop(queue, []))
-        kinds = [kind for kind, rung in QUEUE_OF_KIND.items() if rung == queue]
+        kinds = kinds_of(queue)
         shards = random.sample(range(SHARDS), SHARDS)
         while shards and room > 0:
             shard, limit = shards.pop(0), min(PAGE, room)
@@ -158,7 +158,7 @@ class Sweeper:
         """
         for done, event in enumerate(events):
             try:
-                self._storage.queues.send(event)
+                self._storage.queues.enqueue(event)
             except StorageUnavailableError:
                 self._unsent[queue] = events[done:]
                 raise

@@ -9,13 +9,12 @@ from api.services.errors import (
     WrongCredentialsError,
     WrongPasswordError,
 )
-from api.services.events import drawing
 from api.services.passwords import Passwords
 from api.services.sessions import SignedIn, Viewer
 from api.services.tokens import new_token
 from graph import Graph
 from graph.errors import NotFoundError
-from graph.ids import new_id
+from graph.ids import new_id, with_new_id
 from graph.users import FirstSession, User
 from storage import Storage
 
@@ -39,8 +38,8 @@ def sign_up(
     password_hash = passwords.hashed(password)
     expires_at = datetime.now(UTC) + timedelta(days=session_days)
 
-    def create() -> tuple[User, SignedIn]:
-        token = new_token(user_id=new_id(), session_id=new_id())
+    def create(user_id: int) -> tuple[User, SignedIn]:
+        token = new_token(user_id=user_id, session_id=new_id())
         user = graph.users.create(
             user_id=token.user_id,
             username=username,
@@ -52,7 +51,7 @@ def sign_up(
         )
         return user, SignedIn(token=token, expires_at=expires_at)
 
-    return drawing(create)
+    return with_new_id(create)
 
 
 def sign_in(

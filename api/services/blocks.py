@@ -1,10 +1,8 @@
 """Blocking: neither sees the other, and both follows end."""
 
 from api.services.errors import CannotBlockYourselfError
-from api.services.events import drawing, ring
 from graph import Graph
 from graph.errors import NotFoundError
-from graph.ids import new_id
 from storage import Storage
 
 
@@ -17,13 +15,11 @@ def block(graph: Graph, storage: Storage, *, blocker_id: int, blocked_id: int) -
     if blocker_id == blocked_id:
         raise CannotBlockYourselfError
     _require_blockable(graph, blocker_id, blocked_id)
-    event = drawing(
-        lambda: graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id, event_id=new_id())
-    )
+    event = graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
     # While a follow is being left each repeat has an event, and drops again; where none was cut
     # the other's timeline needs no drop, and anybody could have it dropped all day.
     storage.timelines.drop(*((blocker_id, blocked_id) if event else (blocker_id,)))
-    ring(storage, event)
+    storage.queues.wake(event)
 
 
 def _require_blockable(graph: Graph, blocker_id: int, blocked_id: int) -> None:

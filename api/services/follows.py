@@ -2,10 +2,7 @@
 
 from api.services.best_effort import drop_timeline
 from api.services.errors import CannotFollowYourselfError
-from api.services.events import drawing, ring
 from graph import Graph
-from graph.events import Event
-from graph.ids import new_id
 from storage import Storage
 
 
@@ -17,13 +14,9 @@ def follow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int
     """
     if follower_id == followee_id:
         raise CannotFollowYourselfError
-    event = drawing(
-        lambda: graph.follows.create(
-            follower_id=follower_id, followee_id=followee_id, event_id=new_id()
-        )
-    )
+    event = graph.follows.create(follower_id=follower_id, followee_id=followee_id)
     drop_timeline(storage, follower_id)  # on a repeat too: the first try may have died here
-    ring(storage, event)
+    storage.queues.wake(event)
 
 
 def unfollow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:
@@ -32,9 +25,9 @@ def unfollow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: i
     Once this returns no page shows the followee. Raises StorageUnavailableError where that cannot
     be promised yet, and NotFoundError for a followee who is hidden and was not followed.
     """
-    event = _end(graph, follower_id, followee_id)
+    event = graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
     storage.timelines.drop(follower_id)  # on a repeat too: the first try may have died here
-    ring(storage, event)
+    storage.queues.wake(event)
     if event is None:
         graph.users.require_visible(followee_id, viewer_id=follower_id)
 
@@ -44,15 +37,7 @@ def remove_follower(graph: Graph, storage: Storage, *, follower_id: int, followe
 
     The dropped timeline is the follower's. Raises StorageUnavailableError as `unfollow`.
     """
-    event = _end(graph, follower_id, followee_id)
+    event = graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
     if event:  # else nobody has followed or is leaving: strangers' timelines are not to be dropped
         storage.timelines.drop(follower_id)
-    ring(storage, event)
-
-
-def _end(graph: Graph, follower_id: int, followee_id: int) -> Event | None:
-    return drawing(
-        lambda: graph.follows.delete(
-            follower_id=follower_id, followee_id=followee_id, event_id=new_id()
-        )
-    )
+    storage.queues.wake(event)

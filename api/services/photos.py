@@ -14,10 +14,9 @@ from api.services.errors import (
     PostDeletedError,
     UnsupportedPhotoTypeError,
 )
-from api.services.events import drawing, ring
 from graph import Graph
 from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
-from graph.ids import new_id
+from graph.ids import with_new_id
 from graph.photos import Photo
 from storage import Storage
 from storage.photos import Upload
@@ -65,9 +64,9 @@ def begin(
     }
     fingerprint = fingerprints.of("photo", declared)
     try:
-        photo = drawing(
-            lambda: graph.photos.create(
-                photo_id=new_id(),
+        photo = with_new_id(
+            lambda photo_id: graph.photos.create(
+                photo_id=photo_id,
                 owner_id=owner_id,
                 path=secrets.token_urlsafe(16),
                 expires_at=datetime.now(UTC) + _KEPT_WAITING,
@@ -104,8 +103,8 @@ def complete(graph: Graph, storage: Storage, photo_id: int, *, owner_id: int) ->
         return photo
     if storage.photos.uploaded_size(photo.path) is None:
         raise NothingUploadedError
-    photo, event = graph.photos.complete(photo_id, owner_id=owner_id, event_id=new_id())
-    ring(storage, event)
+    photo, event = graph.photos.complete(photo_id, owner_id=owner_id)
+    storage.queues.wake(event)
     return photo
 
 

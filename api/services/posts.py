@@ -16,7 +16,6 @@ from api.services.errors import (
     PhotosNotReadyError,
     PostDeletedError,
 )
-from api.services.events import drawing, ring
 from feed.bodies import bodies_of
 from feed.rendering import render
 from graph import Graph
@@ -27,7 +26,7 @@ from graph.errors import (
     PhotoPostedError,
     PhotosNotPostableError,
 )
-from graph.ids import new_id
+from graph.ids import with_new_id
 from graph.posts import CreatedPost, Location
 from observing import metrics
 from storage import Storage
@@ -78,7 +77,11 @@ def publish(graph: Graph, storage: Storage, draft: Draft, *, author_id: int, key
     ClockOffError.
     """
     try:
-        committed = drawing(lambda: _commit(graph, storage, draft, author_id, key))
+        committed = with_new_id(
+            lambda post_id: _commit(
+                graph, storage, draft, post_id=post_id, author_id=author_id, key=key
+            )
+        )
     except KeyInFlightError:
         raise IdempotencyKeyInFlightError from None
     except KeyTakenError as taken:
@@ -87,12 +90,13 @@ def publish(graph: Graph, storage: Storage, draft: Draft, *, author_id: int, key
         raise _why_not(draft.photo_ids, refusal) from None
     body = _written_through(graph, storage, committed)
     push_to_author(storage, author_id, committed.post_id)
-    ring(storage, committed.created.event)
+    storage.queues.wake(committed.created.event)
     return Published(post_id=committed.post_id, body=body, replayed=False)
 
 
-def _commit(graph: Graph, storage: Storage, draft: Draft, author_id: int, key: str) -> _Committed:
-    post_id = new_id()
+def _commit(
+    graph: Graph, storage: Storage, draft: Draft, *, post_id: int, author_id: int, key: str
+) -> _Committed:
     expected = expect_body(storage, post_id, author_id)
     created = graph.posts.create(
         post_id=post_id,
@@ -102,7 +106,6 @@ def _commit(graph: Graph, storage: Storage, draft: Draft, author_id: int, key: s
         location=draft.location,
         key=key,
         fingerprint=draft.fingerprint,
-        event_id=new_id(),
     )
     return _Committed(post_id=post_id, expected=expected, created=created)
 
@@ -169,6 +172,6 @@ def delete(graph: Graph, storage: Storage, post_id: int, *, author_id: int) -> N
     Once this returns no page shows it; its photos go by the event. Raises NotFoundError, and
     StorageUnavailableError where that cannot be promised yet: the same request finishes the job.
     """
-    event = drawing(lambda: graph.posts.delete(post_id, author_id=author_id, event_id=new_id()))
+    event = graph.posts.delete(post_id, author_id=author_id)
     storage.bodies.tombstone([post_id])  # on a repeat too: the first try may have died here
-    ring(storage, event)
+    storage.queues.wake(event)

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 
 from api.services.best_effort import discard_bodies
-from api.services.events import drawing, ring
 from feed.rendering import render
 from graph import Graph
-from graph.ids import new_id
 from graph.users import Profile
 from storage import Storage
 
@@ -31,8 +29,8 @@ def update(
 ) -> Profile:
     """The user's profile after the changes; an empty mapping changes nothing."""
     if changes:
-        _, event = drawing(lambda: graph.users.update(user_id, changes=changes, event_id=new_id()))
+        _, event = graph.users.update(user_id, changes=changes)
         if event is not None:
             discard_bodies(graph, storage, user_id)  # its event does it again
-            ring(storage, event)
+            storage.queues.wake(event)
     return graph.users.profile(user_id, viewer_id=user_id)

@@ -9,5 +9,5 @@ def move(graph: Graph, storage: Storage, *, user_id: int, post_id: int) -> None:
 
     Raises GraphUnavailableError, StorageUnavailableError: it may be repeated as often as needed.
     """
-    graph.reading.raise_position(user_id, post_id)
-    storage.positions.drop(user_id)
+    graph.read_positions.set(user_id, post_id)
+    storage.read_positions.drop(user_id)

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from api.services.errors import NotSignedInError
-from api.services.events import drawing
 from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.errors import NotFoundError
-from graph.ids import new_id
+from graph.ids import with_new_id
 from storage import Storage
 from storage.admissions import Admissions, Claimant
 from storage.errors import StorageUnavailableError
@@ -48,9 +47,9 @@ def begin(graph: Graph, user_id: int, *, days: int, password_hash: str | None = 
     With `password_hash` only while that is still the user's. Raises NotFoundError.
     """
     expires_at = datetime.now(UTC) + timedelta(days=days)
-    return drawing(
-        lambda: _begin(
-            graph, new_token(user_id=user_id, session_id=new_id()), expires_at, password_hash
+    return with_new_id(
+        lambda session_id: _begin(
+            graph, new_token(user_id=user_id, session_id=session_id), expires_at, password_hash
         )
     )
 

@@ -7,12 +7,12 @@ from flask import Flask, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from graph import Graph
+from graph.event_kinds import KINDS
 from graph.events import Standing
 from graph.ids import MAX_ID
 from operators import outbox
 from operators.wording import facts, standing
 from storage import Storage
-from storage.queues import QUEUE_OF_KIND
 
 LIMITS = (50, 200, 1_000)
 """How many events one page may show; the command shows more."""
@@ -26,7 +26,7 @@ def add_event_pages(app: Flask, graph: Graph, storage: Storage) -> None:
     @app.get("/events")
     def list_events() -> str:
         state = chosen("state", outbox.STATES)
-        kind = chosen("kind", sorted(QUEUE_OF_KIND))
+        kind = chosen("kind", sorted(KINDS))
         limit = chosen("limit", LIMITS) or LIMITS[0]
         found = outbox.owed(graph, state=state, kind=kind, limit=limit + 1)
         return render_template(
@@ -37,7 +37,7 @@ def add_event_pages(app: Flask, graph: Graph, storage: Storage) -> None:
             kind=kind,
             limit=limit,
             states=outbox.STATES,
-            kinds=sorted(QUEUE_OF_KIND),
+            kinds=sorted(KINDS),
             limits=LIMITS,
             standing=standing,
         )

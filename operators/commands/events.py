@@ -4,15 +4,15 @@ import click
 from flask.cli import AppGroup
 
 from graph import Graph
+from graph.event_kinds import KINDS
 from graph.events import Standing, State
 from graph.ids import MAX_ID
 from operators import outbox
 from operators.commands.opening import CommandError, opened_stores
 from operators.wording import facts, standing
-from storage.queues import QUEUE_OF_KIND
 
 EVENT_ID = click.IntRange(1, MAX_ID)
-KIND = click.Choice(sorted(QUEUE_OF_KIND))
+KIND = click.Choice(sorted(KINDS))
 
 events = AppGroup("events", help="Work that is owed: list it, look at it, requeue, quarantine.")
 

@@ -14,9 +14,9 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from graph import Graph, GraphSettings
+from graph.event_kinds import QUEUES
 from operators.admin.app import create_admin_app
 from storage import Storage, StorageSettings
-from storage.queues import NAMES
 from tests.admin.conftest import settings
 
 NOWHERE = "127.0.0.1:1"
@@ -47,7 +47,7 @@ def test_the_stores_and_what_is_owed_are_measured(operator: FlaskClient) -> None
     for state in ("due", "waiting", "quarantined"):
         assert one(answer.text, "photofeed_events", state=state) >= 0
     assert one(answer.text, "photofeed_oldest_due_event_seconds") >= 0
-    for queue in NAMES:
+    for queue in QUEUES:
         assert one(answer.text, "photofeed_queue_jobs", queue=queue) >= 0
 
 

@@ -111,7 +111,7 @@ class Builders:
 
     def photo_processing(self, owner: Person) -> int:
         photo_id = self.photo_waiting(owner)
-        _, event = self.graph.photos.complete(photo_id, owner_id=owner.id, event_id=new_id())
+        _, event = self.graph.photos.complete(photo_id, owner_id=owner.id)
         assert event
         claimed = self.graph.events.claim(event.id, event.epoch)
         assert claimed

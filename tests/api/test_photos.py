@@ -5,7 +5,6 @@ import pytest
 import requests
 
 from graph import Graph
-from graph.ids import new_id
 from storage import Storage
 from tests.api.people import Answer, Builders, Person, assert_problem, checksum
 
@@ -135,7 +134,7 @@ def test_with_a_key_asking_again_gives_the_first_photo(builders: Builders) -> No
 def test_a_key_whose_photo_is_gone_with_its_post_is_410(builders: Builders, graph: Graph) -> None:
     person, key = builders.new_user(), secrets.token_hex(8)
     photo_id = int(begin(person, key).json["id"])
-    graph.photos.complete(photo_id, owner_id=person.id, event_id=new_id())
+    graph.photos.complete(photo_id, owner_id=person.id)
     graph.photos.set_ready(photo_id, width=640, height=480, blurhash="LEHV6nWB2yk8")
     post = builders.publish(person, photo_ids=[photo_id])
     assert person.delete(f"/v1/posts/{post['id']}").status_code == 204

@@ -236,7 +236,9 @@ def test_a_first_try_that_died_after_its_commit_is_read_at_once_after_the_replay
         caption="",
         location=None,
     )
-    post_id = posts._commit(graph, storage, committed, ana.id, key).post_id
+    post_id = posts._commit(
+        graph, storage, committed, post_id=new_id(), author_id=ana.id, key=key
+    ).post_id
     assert send_post(ana, draft, key).status_code == 200
     assert ana.feed()[0] == post_id
 
@@ -247,7 +249,7 @@ def test_a_host_whose_clock_is_off_publishes_nothing(
     ana = builders.new_user()
     draft = builders.draft(ana)
     late = new_id() - (20_000 << 12)
-    monkeypatch.setattr(posts, "new_id", lambda: late)
+    monkeypatch.setattr("graph.ids.new_id", lambda: late)
     assert_problem(send_post(ana, draft), 503, "clock-off")
     assert graph.posts.ids_by_author(ana.id, before=2**53, limit=5) == []
 
@@ -259,7 +261,7 @@ def test_an_id_that_is_taken_is_drawn_again(
     draft = builders.draft(ben)
     taken = int(builders.publish(ana)["id"])
     ids = iter([taken, new_id(), new_id(), new_id(), new_id()])
-    monkeypatch.setattr(posts, "new_id", lambda: next(ids))
+    monkeypatch.setattr("graph.ids.new_id", lambda: next(ids))
     answer = send_post(ben, draft)
     assert answer.status_code == 201
     assert int(answer.json["id"]) != taken

@@ -55,7 +55,7 @@ def test_list_and_graph_count_the_same(builders: Builders, storage: Storage, dro
     assert unread(ana) == (1, False, own)
     assert ben.delete(f"/v1/posts/{posts[2]}").status_code == 204
     assert unread(ana) == (0, False, own)
-    storage.positions.drop(ana.id)
+    storage.read_positions.drop(ana.id)
     assert unread(ana) == (0, False, own)
 
 
@@ -71,7 +71,7 @@ def test_an_id_of_the_future_is_422(builders: Builders, graph: Graph) -> None:
     ana = builders.new_user()
     answer = ana.put(POSITION, json={"post_id": str(new_id() + (60_000 << 12))})
     assert_problem(answer, 422, "invalid-fields")
-    assert graph.reading.position(ana.id) == 0
+    assert graph.read_positions.read(ana.id) == 0
 
 
 def test_whatever_a_list_proves_is_what_the_model_counts(storage: Storage) -> None:
@@ -91,7 +91,7 @@ def test_whatever_a_list_proves_is_what_the_model_counts(storage: Storage) -> No
             body = f'{{"id":"{i}","author":{{"id":"{author}"}}}}' if author else ""
             client.set(f"p:{i}", body, ex=60)
         position = dice.choice([0, base, *ids])
-        tail = storage.positions.tail(viewer, most=100, position=position)
+        tail = storage.read_positions.tail(viewer, most=100, position=position)
         storage.timelines.drop(viewer)
         found = proved_unread(tail, viewer, 100)
         if found:

@@ -59,7 +59,7 @@ def test_the_decisions_are_numbered_and_all_listed() -> None:
 def test_every_metric_is_explained_and_every_explained_metric_exists() -> None:
     sources = [
         path
-        for folder in ("api", "workers", "storage", "graph")
+        for folder in ("api", "operators", "workers", "feed", "storage", "graph", "observing")
         for path in (ROOT / folder).rglob("*.py")
     ]
     named = {name for path in sources for name in METRIC.findall(path.read_text())}
@@ -69,7 +69,7 @@ def test_every_metric_is_explained_and_every_explained_metric_exists() -> None:
 
 
 def test_every_queue_and_event_kind_is_explained() -> None:
-    from storage.queues import QUEUE_OF_KIND  # noqa: PLC0415 - the pages need no store
+    from graph.event_kinds import KINDS  # noqa: PLC0415 - the pages need no store
 
     rows = re.findall(
         r"^\| `([\w-]+)` \| ((?:`[\w-]+`(?:, )?)+) \|",
@@ -77,7 +77,7 @@ def test_every_queue_and_event_kind_is_explained() -> None:
         re.MULTILINE,
     )
     told = {kind: queue for queue, kinds in rows for kind in re.findall(r"`([\w-]+)`", kinds)}
-    assert told == QUEUE_OF_KIND
+    assert told == {name: kind.queue for name, kind in KINDS.items()}
 
 
 def test_the_walk_is_a_script_that_can_be_run() -> None:

@@ -37,9 +37,7 @@ def town(graph: Graph, driver: neo4j.Driver) -> Town:
     people = {name: user(graph, name) for name in ("ana", "ben", "cid", "dora")}
     follows = [("ana", "ben"), ("ben", "ana"), ("ben", "cid"), ("dora", "ana")]
     for follower, followee in follows:
-        graph.follows.create(
-            follower_id=people[follower].id, followee_id=people[followee].id, event_id=new_id()
-        )
+        graph.follows.create(follower_id=people[follower].id, followee_id=people[followee].id)
     driver.execute_query(
         "MATCH (author:User {id: $author}) CREATE (author)-[:POSTED]->(post:Post {id: $id, "
         "author_id: $author, caption: 'the end', location_name: 'Ushuaia', "

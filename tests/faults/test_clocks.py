@@ -23,7 +23,7 @@ def test_workers_whose_clock_is_off_steal_nothing_hoard_nothing_and_deliver(
     assert claimed
     worker = site.worker("fanout", clock_seconds=off)
     site.worker("sweeper", clock_seconds=off)
-    bell.queues.ring(claimed)
+    bell.queues.wake(claimed)
     posts = []
     for _ in range(3):
         post, event = stage.town.post(author)

@@ -52,7 +52,7 @@ def test_jobs_damaged_by_hand_are_made_up_for_by_the_sweeper(
 ) -> None:
     author, followers = audience(stage, 1)
     for _ in range(3):
-        bell.queues.ring(stage.town.post(author)[1])
+        bell.queues.wake(stage.town.post(author)[1])
     jobs = Queue("fanout", connection=bell.queue.client).job_ids
     assert len(jobs) == 3
     for job in jobs[::2]:  # the one in the middle stays as it is

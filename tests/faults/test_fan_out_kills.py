@@ -55,7 +55,7 @@ def standing(stage: Stage, event: Event) -> Event:
 def rung(stage: Stage, bell: Storage, event: Event) -> None:
     """Its lease over, its bell rung: for tests that do not ask the sweeper to."""
     stage.town.end_lease(event.id)
-    bell.queues.ring(standing(stage, event))
+    bell.queues.wake(standing(stage, event))
 
 
 def published(stage: Stage, author: int) -> tuple[int, Event]:
@@ -124,7 +124,7 @@ def test_jobs_three_times_shuffled_and_stale_leave_every_feed_as_it_must_be(
     jobs = [replace(event, epoch=epoch) for event in events for epoch in (0, 0, 0, 1, 2, 7)]
     random.Random(10).shuffle(jobs)
     for job in jobs:
-        bell.queues.send(job)
+        bell.queues.enqueue(job)
     workers = [site.worker("fanout", constants=page(1)) for _ in range(2)]
     eventually(lambda: all(settled(stage, event) for event in events), seconds=B_SECONDS)
     eventually(lambda: bell.queues.depth("fanout") == 0, seconds=B_SECONDS)
@@ -147,7 +147,7 @@ def test_an_event_that_kills_its_worker_each_time_is_quarantined_and_holds_up_no
     for attempt in range(ATTEMPTS):
         hold = worker.to.cache.hold(b"p:%d" % poison)  # the first thing that it looks at
         rung(stage, bell, event)
-        bell.queues.ring(stage.town.post(other)[1])
+        bell.queues.wake(stage.town.post(other)[1])
         hold.wait(B_SECONDS)
         assert standing(stage, event).attempts == attempt + 1
         worker.kill()
@@ -159,7 +159,7 @@ def test_an_event_that_kills_its_worker_each_time_is_quarantined_and_holds_up_no
         stage.right(follower)
     requeued = stage.graph.events.requeue(event.id)
     assert requeued
-    bell.queues.ring(requeued)
+    bell.queues.wake(requeued)
     eventually(lambda: settled(stage, event), seconds=B_SECONDS)
     for follower in followers:
         stage.right(follower)

@@ -51,7 +51,7 @@ def uploaded(stage: Stage, storage: Storage, picture: bytes) -> tuple[Photo, Eve
     """A photo whose bytes are there, and the event that it owes."""
     photo = waiting(stage, len(picture))
     put(storage, photo.path, picture, CONTENT_TYPE)
-    photo, event = stage.graph.photos.complete(photo.id, owner_id=photo.owner_id, event_id=new_id())
+    photo, event = stage.graph.photos.complete(photo.id, owner_id=photo.owner_id)
     assert event
     return photo, event
 
@@ -91,7 +91,7 @@ def test_a_photo_whose_decoding_was_killed_becomes_ready_all_the_same(
 ) -> None:
     photo, event = uploaded(stage, bell, picture)
     worker = site.worker("photos")
-    bell.queues.ring(event)
+    bell.queues.wake(event)
     kill(worker)
     if kill is the_child:
         eventually(lambda: worker.outcomes(event.id) == ["failed"])

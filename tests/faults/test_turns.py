@@ -30,11 +30,11 @@ def test_small_fan_outs_do_not_wait_for_a_large_one_at_all(
     slow = site.worker("fanout-large")
     hold = slow.to.at_query("follows/followers_page", side="answer")
     site.worker("fanout")
-    bell.queues.ring(large)
+    bell.queues.wake(large)
     hold.wait(B_SECONDS)
     site.worker("sweeper")  # a busy machine loses a bell now and then
     for author in authors:
-        bell.queues.ring(stage.town.post(author)[1])
+        bell.queues.wake(stage.town.post(author)[1])
     eventually(lambda: not stage.town.events_of(*authors), seconds=B_SECONDS)
     stage.right(viewer)
     assert stage.town.find_event(large.id), "it is still at its first page"
@@ -56,7 +56,7 @@ def test_a_hundred_small_fan_outs_wait_for_one_turn_of_a_large_one(
     post, large = stage.town.post(star)
     small = [stage.town.post(author)[1] for author in authors]
     for event in (large, *small):
-        bell.queues.ring(event)
+        bell.queues.wake(event)
     worker = site.worker("fanout", constants=page(10))
     eventually(lambda: not stage.town.events_of(*authors), seconds=B_SECONDS)
     turns = worker.outcomes(large.id)

@@ -55,7 +55,7 @@ class Maker:
     def photo(self, owner_id: int) -> int:
         """A photo that is ready, its event done."""
         photo_id = self.waiting_photo(owner_id)
-        _, event = self._graph.photos.complete(photo_id, owner_id=owner_id, event_id=new_id())
+        _, event = self._graph.photos.complete(photo_id, owner_id=owner_id)
         assert event
         self.done(event)
         assert self._graph.photos.set_ready(photo_id, width=1080, height=720, blurhash="L00000")
@@ -72,26 +72,19 @@ class Maker:
             "location": Location(name="Cabo da Roca", latitude=38.78, longitude=-9.5),
             "key": secrets.token_hex(8),
             "fingerprint": "of the body",
-            "event_id": new_id(),
         } | changes
         if "photo_ids" not in fields:
             fields["photo_ids"] = [self.photo(author_id)]
         return self._graph.posts.create(author_id=author_id, **fields).event
 
     def follow(self, follower_id: int, followee_id: int) -> Event | None:
-        return self._graph.follows.create(
-            follower_id=follower_id, followee_id=followee_id, event_id=new_id()
-        )
+        return self._graph.follows.create(follower_id=follower_id, followee_id=followee_id)
 
     def unfollow(self, follower_id: int, followee_id: int) -> Event | None:
-        return self._graph.follows.delete(
-            follower_id=follower_id, followee_id=followee_id, event_id=new_id()
-        )
+        return self._graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
 
     def block(self, blocker_id: int, blocked_id: int) -> Event | None:
-        return self._graph.blocks.create(
-            blocker_id=blocker_id, blocked_id=blocked_id, event_id=new_id()
-        )
+        return self._graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
 
     def done(self, event: Event) -> None:
         """End an event, whoever holds it."""

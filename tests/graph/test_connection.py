@@ -160,14 +160,15 @@ def lost(proxy: Proxy, pattern: bytes, done: Callable[[], object]) -> threading.
 
 
 def test_a_follow_whose_answer_was_lost_is_told_as_made(
-    graph: Graph, far: Graph, proxy: Proxy, make: Maker
+    graph: Graph, far: Graph, proxy: Proxy, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, ben = make.users(2)
     cutting = lost(
         proxy, b"'followed'", lambda: graph.follows.followers_page(ben.id, after=0, limit=1)
     )
     event_id = new_id()
-    event = far.follows.create(follower_id=ana.id, followee_id=ben.id, event_id=event_id)
+    monkeypatch.setattr("graph.connection.new_id", lambda: event_id)
+    event = far.follows.create(follower_id=ana.id, followee_id=ben.id)
     cutting.join()
     assert event
     assert event.id == event_id
@@ -204,7 +205,7 @@ def test_a_deletion_whose_answer_was_lost_is_told_as_done(
     author = make.user()
     post_id = make.post(author.id)
     cutting = lost(proxy, b"DETACH DELETE post", lambda: graph.posts.deleted_photos(post_id))
-    event = far.posts.delete(post_id, author_id=author.id, event_id=new_id())
+    event = far.posts.delete(post_id, author_id=author.id)
     cutting.join()
     assert event
     assert event.subject_id == post_id

@@ -30,14 +30,12 @@ def test_a_follow_owes_one_event_and_the_same_again_nothing(make: Maker) -> None
 
 
 def test_a_follow_repeated_after_its_answer_was_lost_returns_its_event(
-    graph: Graph, make: Maker
+    graph: Graph, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, ben = make.users(2)
     event_id = new_id()
-    first, second = (
-        graph.follows.create(follower_id=ana.id, followee_id=ben.id, event_id=event_id)
-        for _ in range(2)
-    )
+    monkeypatch.setattr("graph.connection.new_id", lambda: event_id)
+    first, second = (graph.follows.create(follower_id=ana.id, followee_id=ben.id) for _ in range(2))
     assert first == second
     assert first
 
@@ -59,11 +57,15 @@ def test_who_is_absent_or_blocked_either_way_cannot_be_followed(make: Maker) -> 
             make.follow(follower_id, followee_id)
 
 
-def test_an_event_takes_another_id_where_its_own_is_taken(graph: Graph, make: Maker) -> None:
+def test_an_event_takes_another_id_where_its_own_is_taken(
+    graph: Graph, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ana, ben, third = make.users(3)
     taken = make.follow(ana.id, ben.id)
     assert taken
-    event = graph.follows.create(follower_id=third.id, followee_id=ben.id, event_id=taken.id)
+    ids = iter([taken.id, new_id()])
+    monkeypatch.setattr("graph.connection.new_id", lambda: next(ids))
+    event = graph.follows.create(follower_id=third.id, followee_id=ben.id)
     assert event
     assert event.id != taken.id
 
@@ -196,7 +198,7 @@ def test_follows_of_one_account_while_its_profile_changes_all_stand(
 
     def rename() -> None:
         for number in range(20):
-            graph.users.update(author.id, changes={"name": f"Ana {number}"}, event_id=new_id())
+            graph.users.update(author.id, changes={"name": f"Ana {number}"})
 
     outcomes = together(*[partial(follow_all, part) for part in range(12)], rename)
     assert not errors(outcomes)

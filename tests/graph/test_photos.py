@@ -106,9 +106,7 @@ def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, ma
 def test_sixteen_completions_owe_one_event(graph: Graph, make: Maker) -> None:
     owner = make.user()
     photo_id = make.waiting_photo(owner.id)
-    outcomes = together(
-        *[lambda: graph.photos.complete(photo_id, owner_id=owner.id, event_id=new_id())] * 16
-    )
+    outcomes = together(*[lambda: graph.photos.complete(photo_id, owner_id=owner.id)] * 16)
     assert not errors(outcomes)
     answers = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
     assert {photo.state for photo, _ in answers} == {"processing"}
@@ -123,7 +121,7 @@ def test_sixteen_completions_owe_one_event(graph: Graph, make: Maker) -> None:
 def test_anothers_photo_cannot_be_completed(graph: Graph, make: Maker) -> None:
     owner, other = make.users(2)
     with pytest.raises(NotFoundError):
-        graph.photos.complete(make.waiting_photo(owner.id), owner_id=other.id, event_id=new_id())
+        graph.photos.complete(make.waiting_photo(owner.id), owner_id=other.id)
 
 
 def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, make: Maker) -> None:
@@ -131,7 +129,7 @@ def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, make: 
     photo_id = make.waiting_photo(owner.id)
     assert not graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
     assert not graph.photos.set_failed(photo_id, "truncated")
-    graph.photos.complete(photo_id, owner_id=owner.id, event_id=new_id())
+    graph.photos.complete(photo_id, owner_id=owner.id)
     assert graph.photos.set_failed(photo_id, "truncated")
     assert not graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
     photo = graph.photos.by_id(photo_id, owner_id=owner.id)
@@ -169,7 +167,7 @@ def test_a_photo_is_completed_or_expires_but_never_both(graph: Graph, make: Make
     for _ in range(10):
         photo_id = make.waiting_photo(owner.id)
         completed, expired = together(
-            partial(graph.photos.complete, photo_id, owner_id=owner.id, event_id=new_id()),
+            partial(graph.photos.complete, photo_id, owner_id=owner.id),
             partial(graph.photos.set_expired, [photo_id]),
         )
         assert isinstance(completed, tuple)

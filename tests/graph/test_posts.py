@@ -95,7 +95,7 @@ def test_deleting_a_post_owes_the_removal_of_its_photos(graph: Graph, make: Make
     author = make.user()
     photo_ids = [make.photo(author.id) for _ in range(2)]
     post_id = make.post(author.id, photo_ids=photo_ids)
-    event = graph.posts.delete(post_id, author_id=author.id, event_id=new_id())
+    event = graph.posts.delete(post_id, author_id=author.id)
     assert event
     assert (event.kind, event.subject_id, event.author_id) == ("post-deleted", post_id, author.id)
     assert graph.posts.many([post_id]) == {}
@@ -106,7 +106,7 @@ def test_deleting_a_post_owes_the_removal_of_its_photos(graph: Graph, make: Make
     graph.posts.forget_photos(photo_ids)
     assert graph.posts.deleted_photos(post_id) == []
     assert graph.photos.get(photo_ids[0]) is None
-    assert graph.posts.delete(post_id, author_id=author.id, event_id=new_id()) is None
+    assert graph.posts.delete(post_id, author_id=author.id) is None
 
 
 def test_photos_of_a_post_that_stands_are_never_forgotten(graph: Graph, make: Maker) -> None:
@@ -122,20 +122,19 @@ def test_a_post_is_deleted_by_its_author_alone(graph: Graph, make: Maker) -> Non
     post_id = make.post(author.id)
     for _ in range(2):
         with pytest.raises(NotFoundError):
-            graph.posts.delete(post_id, author_id=other.id, event_id=new_id())
-        graph.posts.delete(post_id, author_id=author.id, event_id=new_id())
+            graph.posts.delete(post_id, author_id=other.id)
+        graph.posts.delete(post_id, author_id=author.id)
     with pytest.raises(NotFoundError):
-        graph.posts.delete(new_id(), author_id=author.id, event_id=new_id())
+        graph.posts.delete(new_id(), author_id=author.id)
 
 
 def test_a_deletion_repeated_after_its_answer_was_lost_returns_its_event(
-    graph: Graph, make: Maker
+    graph: Graph, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     author = make.user()
     post_id, event_id = make.post(author.id), new_id()
-    first, second = (
-        graph.posts.delete(post_id, author_id=author.id, event_id=event_id) for _ in range(2)
-    )
+    monkeypatch.setattr("graph.posts.new_id", lambda: event_id)
+    first, second = (graph.posts.delete(post_id, author_id=author.id) for _ in range(2))
     assert first == second
     assert first
 
@@ -145,10 +144,7 @@ def test_sixteen_threads_that_delete_owe_one_event(graph: Graph, make: Maker) ->
     for _ in range(3):
         post_id = make.post(author.id)
         outcomes = together(
-            *[
-                partial(graph.posts.delete, post_id, author_id=author.id, event_id=new_id())
-                for _ in range(16)
-            ]
+            *[partial(graph.posts.delete, post_id, author_id=author.id) for _ in range(16)]
         )
         assert not errors(outcomes)
         assert sum(isinstance(outcome, Event) for outcome in outcomes) == 1
@@ -161,7 +157,7 @@ def test_a_deletion_is_forgotten_after_a_day_once_its_photos_are_gone(
     photo_ids = [make.photo(author.id) for _ in range(2)]
     post_ids = [make.post(author.id, photo_ids=[photo_id]) for photo_id in photo_ids]
     for post_id in post_ids:
-        graph.posts.delete(post_id, author_id=author.id, event_id=new_id())
+        graph.posts.delete(post_id, author_id=author.id)
     graph.posts.forget_photos(photo_ids[:1])
     make.cypher(
         "MATCH (deleted:DeletedPost {author_id: $id}) SET deleted.deleted_at = 0", id=author.id
@@ -169,8 +165,8 @@ def test_a_deletion_is_forgotten_after_a_day_once_its_photos_are_gone(
     while graph.posts.clear_deleted(1000):
         pass
     with pytest.raises(NotFoundError):
-        graph.posts.delete(post_ids[0], author_id=author.id, event_id=new_id())
-    assert graph.posts.delete(post_ids[1], author_id=author.id, event_id=new_id()) is None
+        graph.posts.delete(post_ids[0], author_id=author.id)
+    assert graph.posts.delete(post_ids[1], author_id=author.id) is None
 
 
 def test_posts_by_one_author_at_once_all_exist(graph: Graph, make: Maker) -> None:

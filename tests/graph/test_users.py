@@ -90,9 +90,7 @@ def test_a_profile_counts_and_tells_how_the_viewer_stands(graph: Graph, make: Ma
 
 def test_a_new_name_owes_the_event_that_refreshes_posts(graph: Graph, make: Maker) -> None:
     user = make.user("Ana")
-    changed, event = graph.users.update(
-        user.id, changes={"name": "Anna", "bio": "by the sea"}, event_id=new_id()
-    )
+    changed, event = graph.users.update(user.id, changes={"name": "Anna", "bio": "by the sea"})
     assert (changed.name, changed.bio) == ("Anna", "by the sea")
     assert event
     assert (event.kind, event.subject_id, event.author_id) == ("profile-changed", user.id, user.id)
@@ -100,10 +98,8 @@ def test_a_new_name_owes_the_event_that_refreshes_posts(graph: Graph, make: Make
 
 def test_other_changes_owe_nothing_and_null_takes_away(graph: Graph, make: Maker) -> None:
     user = make.user("Ana")
-    graph.users.update(user.id, changes={"bio": "by the sea"}, event_id=new_id())
-    changed, event = graph.users.update(
-        user.id, changes={"name": "Ana", "bio": None}, event_id=new_id()
-    )
+    graph.users.update(user.id, changes={"bio": "by the sea"})
+    changed, event = graph.users.update(user.id, changes={"name": "Ana", "bio": None})
     assert event is None
     assert changed == user
 
@@ -111,6 +107,6 @@ def test_other_changes_owe_nothing_and_null_takes_away(graph: Graph, make: Maker
 def test_only_a_profile_can_be_updated(graph: Graph, make: Maker) -> None:
     user = make.user()
     with pytest.raises(ValueError, match="state"):
-        graph.users.update(user.id, changes={"state": "admin"}, event_id=new_id())
+        graph.users.update(user.id, changes={"state": "admin"})
     with pytest.raises(NotFoundError):
-        graph.users.update(new_id(), changes={"name": "x"}, event_id=new_id())
+        graph.users.update(new_id(), changes={"name": "x"})

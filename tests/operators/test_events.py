@@ -12,8 +12,7 @@ from graph import Graph
 from graph.events import State
 from graph.ids import new_id
 from operators import outbox
-from operators.outbox import OWES, PARTIES, STATES, owed
-from storage.queues import QUEUE_OF_KIND
+from operators.outbox import STATES, owed
 from tests.operators.conftest import KIND, Flask_
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,10 +23,6 @@ FAR = 10**9
 def state_of(graph: Graph, event_id: int) -> str:
     one = graph.events.by_id(event_id)
     return one.state if one else "gone"
-
-
-def test_what_every_kind_of_event_owes_can_be_said() -> None:
-    assert OWES.keys() == PARTIES.keys() == QUEUE_OF_KIND.keys()
 
 
 def test_what_is_due_longest_is_listed_first(flask: Flask_, owing: Callable[..., int]) -> None:

@@ -22,6 +22,7 @@ from feed import reading
 from feed.pages import Cursor
 from feed.rebuilding import rebuild
 from graph import Graph, GraphSettings
+from graph.event_kinds import QUEUES
 from graph.events import Event
 from graph.queries import LOADED
 from storage import Storage, StorageSettings
@@ -206,7 +207,7 @@ class Stage:
 
 def empty_queues(storage: Storage) -> None:
     """No job waits any more, in queues that are the tests' own."""
-    for name in storage.queues.names:
+    for name in QUEUES:
         queue: Any = Queue(name, connection=storage.queue.client, serializer=JSONSerializer)
         queue.empty()
 

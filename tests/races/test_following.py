@@ -1,7 +1,6 @@
 """A follow and a post at one moment: the post is in the feed, whichever came first (case 35)."""
 
 from api.services.follows import follow
-from graph.ids import new_id
 from tests.races.stage import Stage
 from workers.outbox import run
 
@@ -83,7 +82,7 @@ def test_a_follow_killed_between_its_commit_and_its_drop_is_mended_by_its_event(
     stage: Stage,
 ) -> None:
     viewer, author = strangers(stage)
-    stage.graph.follows.create(follower_id=viewer, followee_id=author, event_id=new_id())
+    stage.graph.follows.create(follower_id=viewer, followee_id=author)
     stage.do(stage.town.post(author)[1])
     stage.do_all(viewer)
     stage.right(viewer)

@@ -11,7 +11,6 @@ from api.services.blocks import block
 from api.services.follows import follow, remove_follower, unfollow
 from feed.rebuilding import rebuild
 from graph import Graph
-from graph.ids import new_id
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.timelines import FINISH
@@ -150,7 +149,7 @@ def test_a_leaving_repeated_puts_off_the_rebuilding(stage: Stage) -> None:
 # Cases 21 and 31
 def test_a_leaving_that_died_before_its_drop_is_mended_by_its_event(stage: Stage) -> None:
     viewer, author, _friend = following(stage)
-    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author, event_id=new_id())
+    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
     stage.town.end_hold(viewer)
     assert stage.do(event) == "done"
     stage.right(viewer)

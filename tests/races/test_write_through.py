@@ -11,7 +11,6 @@ from api.services.posts import Draft, Published, publish
 from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from graph import Graph
-from graph.ids import new_id
 from storage import Storage
 from storage.bodies import Bodies
 from tests.races.stage import Stage
@@ -73,7 +72,7 @@ def by_the_request(stage: Stage, author: int) -> None:
 
 
 def by_the_event(stage: Stage, author: int) -> None:
-    event = stage.graph.users.update(author, changes={"name": "New"}, event_id=new_id())[1]
+    event = stage.graph.users.update(author, changes={"name": "New"})[1]
     stage.do(event)
 
 

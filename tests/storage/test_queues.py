@@ -4,12 +4,14 @@ import zlib
 from dataclasses import dataclass
 
 import pytest
+import structlog
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from graph.event_kinds import QUEUES
 from observing.metrics import FAIL_OPEN_TOTAL
 from storage import StorageUnavailableError, queues
-from storage.queues import QUEUE_OF_KIND, Queues
+from storage.queues import Queues
 from storage.redis.server import Server
 from tests.storage.private import PrivateServer
 
@@ -17,11 +19,11 @@ from tests.storage.private import PrivateServer
 @dataclass
 class Event:
     id: int = 2**53 - 1
-    kind: str = "post-published"
+    queue: str = "fanout"
     epoch: int = 3
 
 
-def bell(server: PrivateServer) -> Queues:
+def queues_of(server: PrivateServer) -> Queues:
     return Queues(Server("queue", server.url))
 
 
@@ -29,10 +31,11 @@ def failures() -> float:
     return float(FAIL_OPEN_TOTAL.labels(what="ring")._value.get())
 
 
-def test_a_ring_is_a_job_of_the_events_id_and_epoch_and_nothing_else(
+def test_a_wake_up_is_a_job_of_the_events_id_and_epoch_and_nothing_else(
     private_server: PrivateServer,
 ) -> None:
-    bell(private_server).ring(Event(), request_id="r-1")
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        queues_of(private_server).wake(Event())
 
     fanout = Queue("fanout", connection=private_server.client, serializer=JSONSerializer)
     [job] = fanout.jobs
@@ -44,53 +47,51 @@ def test_a_ring_is_a_job_of_the_events_id_and_epoch_and_nothing_else(
     assert json.loads(stored) == ["workers.jobs.work", None, [2**53 - 1, 3], {}]  # never pickle
 
 
-@pytest.mark.parametrize("kind", QUEUE_OF_KIND)
-def test_each_kind_rings_its_queue_alone(private_server: PrivateServer, kind: str) -> None:
-    rung = bell(private_server)
-    rung.ring(Event(kind=kind))
+@pytest.mark.parametrize("queue", QUEUES)
+def test_an_event_wakes_its_own_queue_alone(private_server: PrivateServer, queue: str) -> None:
+    own = queues_of(private_server)
+    own.wake(Event(queue=queue))
+    own.wake(None)
 
-    depths = {name: rung.depth(name) for name in rung.names}
-    assert depths == {name: int(name == QUEUE_OF_KIND[kind]) for name in rung.names}
-
-
-def test_every_queue_has_a_kind() -> None:
-    assert set(QUEUE_OF_KIND.values()) == set(queues.NAMES)
+    assert {name: own.depth(name) for name in QUEUES} == {
+        name: int(name == queue) for name in QUEUES
+    }
 
 
-def test_a_bell_that_is_away_fails_open_in_little_time_and_is_counted(
+def test_a_queue_that_is_away_fails_open_in_little_time_and_is_counted(
     private_server: PrivateServer,
 ) -> None:
-    rung = bell(private_server)
+    own = queues_of(private_server)
     private_server.stop()
     before, begun = failures(), time.monotonic()
     for _ in range(20):
-        rung.ring(Event())
+        own.wake(Event())
 
     assert failures() == before + 20
     assert time.monotonic() - begun < 4
     with pytest.raises(StorageUnavailableError) as raised:
-        rung.depth("fanout")
+        own.depth("fanout")
     assert raised.value.part == "queue"
 
 
-def test_a_full_queue_is_not_rung(
+def test_a_full_queue_takes_no_job(
     private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queues, "QUEUE_LIMIT", 2)
     monkeypatch.setattr(queues, "LENGTH_SECONDS", 0.0)
-    rung, before = bell(private_server), failures()
+    own, before = queues_of(private_server), failures()
     for _ in range(4):
-        rung.ring(Event())
-    rung.ring(Event(kind="followed"))
+        own.wake(Event())
+    own.wake(Event(queue="timelines"))
 
-    assert rung.depth("fanout") == 2
-    assert rung.depth("timelines") == 1
+    assert own.depth("fanout") == 2
+    assert own.depth("timelines") == 1
     assert failures() == before + 2
 
 
 def test_a_store_without_memory_fails_open(private_server: PrivateServer) -> None:
     private_server.client.config_set("maxmemory", 1)
     before = failures()
-    bell(private_server).ring(Event())
+    queues_of(private_server).wake(Event())
 
     assert failures() == before + 1

@@ -1,13 +1,16 @@
 """Every query file: loaded once, its header true, its plan as declared, on the real server."""
 
+import dataclasses
 import re
 from typing import Any
 
 import pytest
 
 import graph as graph_package
-from bench.plans import explained, sample
+from bench.report.plans import explained, sample
 from graph import Graph, schema
+from graph.event_kinds import KINDS
+from graph.events import SHARDS, Event
 from graph.queries import FOLDER, LOADED, parse
 from tests.graph.making import Maker
 
@@ -29,9 +32,18 @@ def data(graph: Graph) -> None:
     make.unfollow(followers[0].id, author.id)
     make.block(author.id, followers[1].id)
     event = make.post_and_event(author.id)
-    graph.posts.delete(event.subject_id, author_id=author.id, event_id=event.id + 1)
+    graph.posts.delete(event.subject_id, author_id=author.id)
     make.post(author.id)
     make.cypher("CALL db.prepareForReplanning(30)")
+
+
+EVENT_CREATED = re.compile(
+    r"CREATE \((?:event)?:Event \{ ?"
+    r"id: \$event_id, kind: ('[a-z-]+'|CASE .+? END), shard: \$event_id % 16, "
+    r"subject_id: \$\w+, author_id: \$\w+, cursor: (?:0|-2), epoch: 0, attempts: 0, "
+    r"due_at: timestamp\(\)(?: \+ \$hold_ms)?, rung_at: (?:0|timestamp\(\)) ?\}\)"
+)
+"""The one form of an event: a property that is added stands in every query, or this fails."""
 
 
 def indexes(plan: list[dict[str, Any]]) -> set[str]:
@@ -84,6 +96,26 @@ def test_a_query_sorts_and_walks_only_where_its_header_says_so(graph: Graph, nam
     assert bool(named(plan, "Sort", "Top")) == bool(query.sorts)
     walks = named(plan, "Expand")
     assert not walks or query.expands
+
+
+def test_every_event_is_created_in_one_form_and_every_kind_by_some_query() -> None:
+    kinds: set[str] = set()
+    for name, query in LOADED.items():
+        text = " ".join(query.text.split())
+        created = EVENT_CREATED.findall(text)
+        assert len(created) == text.count(":Event {id: $event_id, kind") == text.count("kind: "), (
+            name
+        )
+        kinds.update(kind for literal in created for kind in re.findall(r"'([a-z-]+)'", literal))
+    assert kinds == KINDS.keys()
+    assert SHARDS == 16
+
+
+def test_every_event_is_returned_in_one_form() -> None:
+    fields = ", ".join(f".{field.name}" for field in dataclasses.fields(Event))
+    for name, query in LOADED.items():
+        projections = re.findall(r"\bevent \{([^}]*)\}", query.text)
+        assert set(projections) <= {fields}, name
 
 
 def test_a_page_of_followers_is_a_seek_to_where_the_last_one_ended(graph: Graph) -> None:

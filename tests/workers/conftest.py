@@ -75,7 +75,7 @@ def uploaded(graph: Graph, storage: Storage, owner_id: int) -> Uploaded:
         )
         if data is not None:
             put(storage, photo.path, data, content_type)
-        photo, event = graph.photos.complete(photo.id, owner_id=owner_id, event_id=new_id())
+        photo, event = graph.photos.complete(photo.id, owner_id=owner_id)
         assert event is not None
         claimed = graph.events.claim(event.id, event.epoch)
         assert claimed is not None

@@ -24,7 +24,6 @@ def test_a_body_is_the_post_as_the_contract_says(stage: Stage) -> None:
         location=Location(name="Nice", latitude=43.7, longitude=7.25),
         key="k",
         fingerprint="f",
-        event_id=new_id(),
     )
     text = render(stage.graph.posts.many([post_id])[post_id], stage.storage)
     body = json.loads(text)

@@ -4,20 +4,21 @@ import pytest
 from structlog.testing import capture_logs
 
 from graph import Graph
+from graph.event_kinds import KINDS, QUEUES
 from graph.events import ATTEMPTS, Event
 from storage import Storage
-from storage.queues import NAMES, QUEUE_OF_KIND
 from tests.eventually import eventually
 from tests.races.stage import Stage
 from workers import fan_out
-from workers.__main__ import QUEUES
+from workers.__main__ import NAMES
 from workers.handlers import HANDLERS
 from workers.outbox import run
 
 
 def test_every_kind_of_event_has_a_job_and_a_queue_and_every_queue_a_worker() -> None:
-    assert set(HANDLERS) == set(QUEUE_OF_KIND)
-    assert set(QUEUES) == set(NAMES) == set(QUEUE_OF_KIND.values())
+    assert HANDLERS.keys() == KINDS.keys()
+    assert {kind.queue for kind in KINDS.values()} == set(QUEUES)
+    assert set(NAMES) == {*QUEUES, "sweeper"}
 
 
 def test_a_job_rung_twice_is_done_once(stage: Stage) -> None:
@@ -64,9 +65,7 @@ def test_a_graph_that_goes_away_under_a_job_is_no_attempt_either(
 def test_a_job_that_comes_before_its_time_does_nothing(stage: Stage) -> None:
     viewer, author = stage.town.users(2)
     stage.town.follow(viewer, author)
-    event = stage.graph.follows.delete(
-        follower_id=viewer, followee_id=author, event_id=stage.town.users(1)[0]
-    )
+    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
     assert stage.do(event) == "stale"
     assert stage.town.find_event(event.id if event else 0) == event
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+import structlog
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -104,7 +105,8 @@ def test_a_worker_does_what_it_is_rung_for_under_the_requests_id_and_ends_on_sig
     bell = own_bell(stage, own_env)
     with worker("fanout", own_env) as process:
         assert first_line(process)["event"] == "worker ready"
-        bell.queues.ring(event, "request-7")
+        with structlog.contextvars.bound_contextvars(request_id="request-7"):
+            bell.queues.wake(event)
         eventually(lambda: stage.town.find_event(event.id) is None)
         lines = lines_after(process, signal.SIGTERM)
     [job] = [line for line in lines if line.get("event_id") == event.id]
@@ -132,7 +134,7 @@ def test_a_queue_that_goes_away_at_a_jobs_end_is_said_without_a_trace(
             assert first_line(process)["event"] == "worker ready"
             _post, event = stage.town.post(stage.town.user())
             hold = proxy.hold(b"successful_job_count")
-            bell.queues.ring(event)
+            bell.queues.wake(event)
             hold.wait()
             proxy.down()
             hold.release()
@@ -157,13 +159,13 @@ def test_a_job_deleted_under_its_worker_costs_neither_the_worker_nor_a_trace(
             assert first_line(process)["event"] == "worker ready"
             _post, event = stage.town.post(stage.town.user())
             hold = proxy.hold(b":dependents")  # what RQ asks for first when a job has ended
-            bell.queues.ring(event)
+            bell.queues.wake(event)
             hold.wait()
             client = bell.queue.client
             assert client.delete(*client.scan_iter(record, count=1_000))
             hold.release()
             _post, after = stage.town.post(stage.town.user())
-            bell.queues.ring(after)
+            bell.queues.wake(after)
             eventually(lambda: stage.town.find_event(after.id) is None, seconds=20)
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0

@@ -164,7 +164,7 @@ def test_a_worker_killed_between_two_renditions_leaves_nothing_ready_and_another
     own = Storage.open(replace(StorageSettings.from_env(Env()), queue_url=queue_url))
     bell = own.queues
     with Running(stack_env, names=("photos",), extra=extra) as running:
-        bell.ring(due(graph, event))
+        bell.wake(due(graph, event))
         hold.wait(30)
         killed = running.kill("photos")
         running.restarted("photos", instead_of=killed, seconds=60)
@@ -172,7 +172,7 @@ def test_a_worker_killed_between_two_renditions_leaves_nothing_ready_and_another
         hold.release()
         assert state(graph, photo) == "processing"
         assert "media/*/640.jpg" not in objects_of(storage, photo)
-        bell.ring(due(graph, event))
+        bell.wake(due(graph, event))
         eventually(lambda: state(graph, photo) == "ready", seconds=60)
         eventually(lambda: Town(graph).find_event(event.id) is None)
     assert objects_of(storage, photo) == COMPLETE

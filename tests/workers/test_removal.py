@@ -50,7 +50,7 @@ def test_a_new_name_shows_on_every_post_of_the_author(
     posts = stage.town.old_posts(author, [new_id() for _ in range(10)])
     before = bodies_of(stage.graph, stage.storage, posts)
     assert all(b"Old Name" in body for body in before.values())
-    _user, event = stage.graph.users.update(author, changes={"name": "Ana"}, event_id=new_id())
+    _user, event = stage.graph.users.update(author, changes={"name": "Ana"})
     assert stage.do(event) == "done"
     after = bodies_of(stage.graph, stage.storage, posts)
     assert all(b'"Ana"' in body for body in after.values())
@@ -63,7 +63,7 @@ def test_the_newest_bodies_are_there_again_with_the_new_name_and_the_rest_when_r
     author = stage.town.user("Old Name")
     posts = stage.town.old_posts(author, sorted(new_id() for _ in range(4)))
     bodies_of(stage.graph, stage.storage, posts)
-    _user, event = stage.graph.users.update(author, changes={"name": "Ana"}, event_id=new_id())
+    _user, event = stage.graph.users.update(author, changes={"name": "Ana"})
     assert stage.do(event) == "done"
     cached = stage.storage.bodies.many(posts)
     assert [cached[post] for post in posts[:2]] == [None, None]
@@ -76,7 +76,7 @@ def test_a_refresh_that_died_goes_on_below_its_cursor(stage: Stage) -> None:
     author = stage.town.user("Old Name")
     posts = stage.town.old_posts(author, sorted(new_id() for _ in range(4)))
     bodies_of(stage.graph, stage.storage, posts)
-    _user, event = stage.graph.users.update(author, changes={"name": "Ana"}, event_id=new_id())
+    _user, event = stage.graph.users.update(author, changes={"name": "Ana"})
     assert event
     claimed = stage.graph.events.claim(event.id, event.epoch)
     assert claimed

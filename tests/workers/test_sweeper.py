@@ -54,7 +54,7 @@ def test_what_is_not_due_is_not_rung(stage: Stage) -> None:
     silence(stage)
     viewer, author = stage.town.users(2)
     stage.town.follow(viewer, author)
-    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author, event_id=new_id())
+    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
     assert event
     Sweeper(stage.graph, stage.storage).sweep()
     assert [event.id, 0] not in rung(stage, "timelines")
@@ -66,7 +66,7 @@ def test_what_is_not_due_is_not_rung(stage: Stage) -> None:
 def test_a_job_lost_by_the_queue_is_rung_for_again(stage: Stage) -> None:
     author = stage.town.user()
     _post, event = stage.town.post(author)
-    stage.storage.queues.ring(event)
+    stage.storage.queues.wake(event)
     silence(stage)
     stage.town.end_lease(event.id)
     Sweeper(stage.graph, stage.storage).sweep()
