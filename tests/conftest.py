@@ -5,7 +5,9 @@ many short runs against servers that stand already.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from environs import Env
@@ -13,8 +15,10 @@ from environs import Env
 from graph import Graph, GraphSettings, schema
 from stack import LocalStack, StackSettings
 from storage import Storage, StorageSettings
-from tests.folders import free_folder
-from tests.running import Running
+from tests.support.folders import free_folder
+from tests.support.private_server import PrivateServer, start
+from tests.support.running import Running
+from tests.support.stage import Stage
 
 QUICK_JAVA = ("-XX:TieredStopAtLevel=1",)
 """Compile quickly rather than well: halves what Neo4j's start costs, and a run is short."""
@@ -51,6 +55,34 @@ def storage(stack_env: dict[str, str]) -> Iterator[Storage]:
     storage.photos.prepare_bucket()
     yield storage
     storage.close()
+
+
+@pytest.fixture
+def stage(graph: Graph, storage: Storage, stack_env: dict[str, str]) -> Iterator[Stage]:
+    """People on the real stores, a short timeline, proxies where a step is to be held."""
+    with Stage(graph, storage, stack_env) as stage:
+        yield stage
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[PrivateServer]:
+    """A cache as `make up` sets it, which nobody else uses."""
+    with start(tmp_path, "maxmemory-policy volatile-lru", "timeout 10") as server:
+        yield server
+
+
+@pytest.fixture
+def open_stage(
+    graph: Graph, storage: Storage, stack_env: dict[str, str]
+) -> Iterator[Callable[[str], Stage]]:
+    """Opens the stage on a cache of this URL."""
+    with ExitStack() as opened:
+
+        def open_it(cache_url: str) -> Stage:
+            env = {**stack_env, "CACHE_REDIS_URL": cache_url}
+            return opened.enter_context(Stage(graph, storage, env))
+
+        yield open_it
 
 
 @pytest.fixture(scope="module")

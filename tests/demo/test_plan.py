@@ -11,7 +11,7 @@ from PIL import Image
 from demo.pictures import SUBJECTS, develop
 from demo.plan import plan
 from demo.state import State, Where, stack_folder
-from tests.images import jpeg
+from tests.support.images import jpeg
 
 ROOT = Path(__file__).resolve().parents[2]
 

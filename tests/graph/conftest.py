@@ -1,7 +1,7 @@
 import pytest
 
 from graph import Graph
-from tests.graph.making import Maker
+from tests.support.maker import Maker
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import new_id
-from tests.graph.making import NEWEST, Maker, errors, together
+from tests.support.maker import NEWEST, Maker, errors, together
 
 
 def standing(make: Maker, one_id: int, other_id: int) -> set[str]:

@@ -20,8 +20,8 @@ from graph.errors import (
     GraphUnavailableError,
 )
 from graph.ids import new_id
-from tests.eventually import eventually
-from tests.graph.making import Maker, statement, together
+from tests.support.eventually import eventually
+from tests.support.maker import Maker, statement, together
 
 ONE = statement("RETURN 1 AS one")
 

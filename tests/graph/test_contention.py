@@ -5,8 +5,8 @@ import time
 from functools import partial
 
 from graph import Graph
-from tests.graph.making import Maker, errors, together
-from tests.town import Town
+from tests.support.maker import Maker, errors, together
+from tests.support.town import Town
 
 THREADS = 50
 FOLLOWERS = 1_000

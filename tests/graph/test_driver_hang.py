@@ -13,7 +13,7 @@ import pytest
 from graph import Graph
 from graph.connection import Connection
 from graph.errors import ConstraintViolatedError
-from tests.graph.making import Maker, statement
+from tests.support.maker import Maker, statement
 
 THREADS = 8
 SECONDS = 8.0

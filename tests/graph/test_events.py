@@ -5,7 +5,7 @@ import pytest
 from graph import Graph
 from graph.events import ATTEMPTS, SHARDS, Event
 from graph.ids import new_id
-from tests.graph.making import Maker, errors, together
+from tests.support.maker import Maker, errors, together
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from graph import Graph
 from graph.errors import NotFoundError
 from graph.events import Event
 from graph.ids import new_id
-from tests.graph.making import NEWEST, Maker, errors, together
+from tests.support.maker import NEWEST, Maker, errors, together
 
 
 def follows(make: Maker, follower_id: int, followee_id: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from graph.ids import BACKWARD_MS, IdSource, first_id_at, from_ms, ms_of, new_id, time_of, to_ms
-from tests.graph.making import together
+from tests.support.maker import together
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOON_MS = to_ms(NOON)

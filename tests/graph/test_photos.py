@@ -8,7 +8,7 @@ from graph import Graph
 from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
 from graph.events import Event
 from graph.ids import new_id, to_ms
-from tests.graph.making import Maker, errors, together
+from tests.support.maker import Maker, errors, together
 
 
 def test_a_new_photo_waits_and_is_its_owners_alone(graph: Graph, make: Maker) -> None:

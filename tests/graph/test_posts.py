@@ -7,7 +7,7 @@ from graph.errors import NotFoundError
 from graph.events import Event
 from graph.ids import new_id
 from graph.posts import FeedPull
-from tests.graph.making import NEWEST, Maker, errors, together
+from tests.support.maker import NEWEST, Maker, errors, together
 
 
 def test_a_post_is_seen_by_all_but_those_with_a_block(graph: Graph, make: Maker) -> None:

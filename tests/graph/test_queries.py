@@ -2,7 +2,7 @@ import pytest
 
 from graph import Graph, schema
 from graph.queries import LOADED, HeaderError, load, parse
-from tests.graph.making import Maker
+from tests.support.maker import Maker
 
 HEADER = "// cypher/a/b.cypher: one thing.\n"
 

@@ -10,7 +10,7 @@ from graph.errors import IdTakenError, NotFoundError
 from graph.ids import new_id
 from graph.sessions import Session
 from graph.users import FirstSession
-from tests.graph.making import Maker, errors, together
+from tests.support.maker import Maker, errors, together
 
 
 def session_of(

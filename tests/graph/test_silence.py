@@ -15,8 +15,8 @@ from drill.support.proxy import Proxy
 from graph import Graph, GraphSettings, connection
 from graph.connection import says_it_lives
 from graph.errors import ConstraintViolatedError, GraphTimeoutError, GraphUnavailableError
-from tests.eventually import eventually
-from tests.graph.making import Maker, statement, together
+from tests.support.eventually import eventually
+from tests.support.maker import Maker, statement, together
 
 ONE = statement("RETURN 1 AS one")
 SLOW = statement("UNWIND range(1, 1000000000) AS i WITH i WHERE i < 0 RETURN i")

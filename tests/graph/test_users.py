@@ -5,7 +5,7 @@ import pytest
 from graph import Graph
 from graph.errors import IdTakenError, NotFoundError, UsernameTakenError
 from graph.ids import new_id, time_of
-from tests.graph.making import Maker, errors, together
+from tests.support.maker import Maker, errors, together
 
 
 def test_a_new_user_is_as_it_was_made(graph: Graph, make: Maker) -> None:

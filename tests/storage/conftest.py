@@ -8,7 +8,7 @@ import pytest
 
 from storage import Storage
 from storage.timelines import Timelines
-from tests.storage.private import PrivateServer, start
+from tests.support.private_server import PrivateServer, start
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from observing.metrics import FAIL_OPEN_TOTAL
 from storage import Storage
 from storage.limits import Limits, Policy, limit_key
 from storage.redis.server import Server
-from tests.eventually import eventually
-from tests.storage.private import PrivateServer
+from tests.support.eventually import eventually
+from tests.support.private_server import PrivateServer
 
 POLICY = Policy(name="tests", quota=3, window_seconds=60)
 

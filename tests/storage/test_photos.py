@@ -18,7 +18,7 @@ from environs import Env
 from drill.support.proxy import Proxy
 from storage import Storage, StorageRefusedError, StorageSettings, StorageUnavailableError
 from storage.photos import RENDITION_SIDES, Photos, Upload
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 from workers.photos import imaging
 
 DATA = b"\xff\xd8 some bytes that call themselves a picture"

@@ -15,9 +15,9 @@ from storage.redis.protocol import Wire, pack
 from storage.redis.server import Server
 from storage.timeline_layout import timeline_key
 from storage.timelines import Timelines
-from tests.eventually import eventually
-from tests.storage.ids import id_ago
-from tests.storage.private import PrivateServer
+from tests.support.eventually import eventually
+from tests.support.ids import id_ago
+from tests.support.private_server import PrivateServer
 
 NewUsers = Callable[[int], list[int]]
 

@@ -13,7 +13,7 @@ from observing.metrics import FAIL_OPEN_TOTAL
 from storage import StorageUnavailableError, queues
 from storage.queues import Queues
 from storage.redis.server import Server
-from tests.storage.private import PrivateServer
+from tests.support.private_server import PrivateServer
 
 
 @dataclass

@@ -15,7 +15,7 @@ from storage.timeline_layout import (
     timeline_key,
 )
 from storage.timelines import Timelines
-from tests.storage.ids import SECOND, id_ago
+from tests.support.ids import SECOND, id_ago
 
 NewUsers = Callable[[int], list[int]]
 

@@ -12,7 +12,7 @@ from graph import Graph, schema
 from graph.event_kinds import KINDS
 from graph.events import SHARDS, Event
 from graph.queries import FOLDER, LOADED, parse
-from tests.graph.making import Maker
+from tests.support.maker import Maker
 
 assert graph_package
 assert schema

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.structure.bare import bare_app
 from tests.structure.test_routes import PUBLIC
+from tests.support.bare_app import bare_app
 
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -8,7 +8,7 @@ from flask import Flask
 
 import api.endpoints
 from api.app import BLUEPRINTS
-from tests.structure.bare import bare_app
+from tests.support.bare_app import bare_app
 
 PUBLIC = {
     "accounts.sign_up": "nobody has a token yet",

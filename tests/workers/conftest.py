@@ -1,4 +1,4 @@
-"""The same stage as the races': real stores, a queue that nobody serves; and uploaded photos."""
+"""Uploaded photos, and S3 behind a proxy."""
 
 import secrets
 from collections.abc import Iterator
@@ -16,14 +16,7 @@ from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage, StorageSettings
 from storage.photos import Photos
-from tests.races.stage import Stage
-from tests.workers.uploads import Uploaded, put
-
-
-@pytest.fixture
-def stage(graph: Graph, storage: Storage, stack_env: dict[str, str]) -> Iterator[Stage]:
-    with Stage(graph, storage, stack_env) as stage:
-        yield stage
+from tests.support.uploads import Uploaded, put
 
 
 @pytest.fixture(scope="module")

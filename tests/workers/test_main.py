@@ -18,8 +18,8 @@ from drill.support.proxy import Proxy
 from graph.queries import LOADED
 from storage import Storage
 from storage.queues import JOB
-from tests.eventually import eventually
-from tests.races.stage import BELL, Stage, empty_queues
+from tests.support.eventually import eventually
+from tests.support.stage import BELL, Stage, empty_queues
 
 OWN_BELL = str(int(BELL) - 1)
 """A queue database that only the worker of the test serves."""

@@ -4,7 +4,7 @@ from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of, discard_bodies_of
 from graph.ids import new_id
 from storage.photos import Photos
-from tests.races.stage import Stage
+from tests.support.stage import Stage
 from workers import removal
 
 

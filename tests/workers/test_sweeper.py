@@ -16,8 +16,8 @@ from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.photos import Photos
 from storage.queues import JOB
-from tests.eventually import eventually
-from tests.races.stage import Stage, empty_queues
+from tests.support.eventually import eventually
+from tests.support.stage import Stage, empty_queues
 from workers import sweeper
 from workers.sweeper import Sweeper
 

@@ -1,0 +1,101 @@
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+
+from graph import Graph
+from tests.support.people import PASSWORD, Answer, Builders, ask, assert_problem, sign_in
+
+
+def sign_up(app: Flask, **body: object) -> Answer:
+    given = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD, **body}
+    return ask(app, "POST", "/v1/accounts", json=given)
+
+
+def test_signing_up_gives_a_user_and_a_token_that_works(app: Flask) -> None:
+    answer = sign_up(app, name="Ana Lima")
+    assert answer.status_code == 201
+    assert answer.headers["Cache-Control"] == "no-store"
+    user = answer.json["user"]
+    assert (user["name"], user["bio"], user["location"]) == ("Ana Lima", None, None)
+    assert user["id"].isdecimal()
+    assert answer.json["expires_at"].endswith("Z")
+    headers = {"Authorization": f"Bearer {answer.json['auth_token']}"}
+    assert ask(app, "GET", "/v1/me", headers=headers).json["id"] == user["id"]
+
+
+def test_without_a_name_the_username_stands_for_it(builders: Builders) -> None:
+    person = builders.new_user()
+    assert person.get("/v1/me").json["name"] == person.username
+
+
+def test_a_username_is_taken_in_any_case(app: Flask, builders: Builders) -> None:
+    person = builders.new_user()
+    assert_problem(sign_up(app, username=person.username.upper()), 409, "username-taken")
+
+
+def test_of_many_who_want_one_username_at_once_one_gets_it(app: Flask) -> None:
+    username = f"u{secrets.token_hex(8)}"
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: sign_up(app, username=username), range(4)))
+    assert sorted(answer.status_code for answer in answers).count(201) == 1
+    for answer in answers:
+        if answer.status_code != 201:
+            assert answer.json["code"] in {"username-taken", "too-busy"}
+
+
+@pytest.mark.parametrize(
+    "username",
+    [
+        "ab",
+        "a" * 31,
+        "a b",
+        "ana-b",
+        "ána",
+        "\uff41\uff4e\uff41\uff41",
+        "ana\x00b",
+        "a\u202eana",
+        "",
+        7,
+        None,
+        ["ana"],
+    ],
+)
+def test_a_username_is_3_to_30_plain_characters(app: Flask, username: object) -> None:
+    problem = assert_problem(sign_up(app, username=username), 422, "invalid-fields")
+    assert list(problem["errors"]) == ["username"]
+
+
+@pytest.mark.parametrize("username", ["a.b", "___", "A1_" + "z" * 27])
+def test_the_shortest_and_longest_usernames_are_taken(app: Flask, username: str) -> None:
+    answer = sign_up(app, username=username)
+    assert answer.status_code == 201 or answer.json["code"] == "username-taken"
+
+
+@pytest.mark.parametrize("password", ["1234567", "x" * 1025, "é" * 513, 12345678, None])
+def test_a_password_has_8_characters_to_1024_bytes(app: Flask, password: object) -> None:
+    problem = assert_problem(sign_up(app, password=password), 422, "invalid-fields")
+    assert list(problem["errors"]) == ["password"]
+
+
+def test_any_password_of_1024_bytes_works_as_it_is(app: Flask, builders: Builders) -> None:
+    password = "é\x00 \u202e" + "x" * 1017
+    assert len(password.encode()) == 1024
+    person = builders.new_user(password=password)
+    assert sign_in(app, person.username, password).status_code == 201
+    assert sign_in(app, person.username, password[:-1]).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\x00b", "a\u202eb", "a\nb", "x" * 61, None])
+def test_a_name_is_one_honest_line(app: Flask, name: object) -> None:
+    problem = assert_problem(sign_up(app, name=name), 422, "invalid-fields")
+    assert list(problem["errors"]) == ["name"]
+
+
+def test_a_password_is_kept_as_argon2id_of_19_mib_and_two_rounds(
+    builders: Builders, graph: Graph
+) -> None:
+    stored = graph.users.password_hash(builders.new_user().id)
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert PASSWORD not in stored

@@ -1,0 +1,174 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+
+from graph import Graph
+from storage import Storage
+from tests.support.eventually import eventually
+from tests.support.people import Builders, assert_problem
+
+
+def test_following_brings_the_followees_posts_into_the_feed_at_once(builders: Builders) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    post = builders.publish(ben)
+    ana.feed()
+    builders.follow(ana, ben)
+    assert ana.feed() == [int(post["id"])]
+
+
+def test_following_again_changes_nothing(builders: Builders) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    for _ in range(2):
+        builders.follow(ana, ben)
+    assert ana.get(f"/v1/users/{ben.id}").json["follower_count"] == 1
+
+
+def test_nobody_follows_or_blocks_themselves(builders: Builders) -> None:
+    ana = builders.new_user()
+    follow = ana.put(f"/v1/me/following/{ana.id}")
+    assert_problem(follow, 422, "cannot-follow-yourself")
+    assert_problem(ana.put(f"/v1/me/blocks/{ana.id}"), 422, "cannot-block-yourself")
+
+
+def test_following_or_blocking_nobody_is_404(builders: Builders) -> None:
+    ana = builders.new_user()
+    assert_problem(ana.put("/v1/me/following/1"), 404, "not-found")
+    assert_problem(ana.delete("/v1/me/following/1"), 404, "not-found")
+    assert_problem(ana.put("/v1/me/blocks/1"), 404, "not-found")
+
+
+def test_unfollowing_takes_the_followees_posts_out_of_the_feed(builders: Builders) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    builders.publish(ben)
+    own = int(builders.publish(ana)["id"])
+    assert len(ana.feed()) == 2
+    for _ in range(2):
+        assert ana.delete(f"/v1/me/following/{ben.id}").status_code == 204
+        assert ana.feed() == [own]
+
+
+def test_unfollowing_somebody_never_followed_is_fine(builders: Builders) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    assert ana.delete(f"/v1/me/following/{ben.id}").status_code == 204
+
+
+def test_removing_a_follower_takes_ones_posts_out_of_their_feed(builders: Builders) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    builders.publish(ben)
+    assert len(ana.feed()) == 1
+    for _ in range(2):
+        assert ben.delete(f"/v1/me/followers/{ana.id}").status_code == 204
+        assert ana.feed() == []
+    assert ben.get("/v1/me/followers").json == {"users": []}
+
+
+def test_a_strangers_timeline_is_not_dropped_by_who_has_no_part_in_it(
+    builders: Builders, storage: Storage
+) -> None:
+    stranger, ana = builders.new_user(), builders.new_user()
+    assert ana.put(f"/v1/me/blocks/{stranger.id}").status_code == 204
+    stranger.feed()
+    eventually(lambda: storage.timelines.whole(stranger.id) == [0])
+    assert ana.delete(f"/v1/me/followers/{stranger.id}").status_code == 204
+    assert ana.put(f"/v1/me/blocks/{stranger.id}").status_code == 204
+    assert storage.timelines.whole(stranger.id) == [0]
+
+
+def test_removing_who_is_no_follower_is_fine(builders: Builders) -> None:
+    assert builders.new_user().delete("/v1/me/followers/1").status_code == 204
+
+
+def test_blocking_ends_both_follows_and_empties_both_feeds(builders: Builders) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    builders.follow(ben, ana)
+    own = {person.id: int(builders.publish(person)["id"]) for person in (ana, ben)}
+    for person in (ana, ben):
+        assert len(person.feed()) == 2
+    for _ in range(2):
+        builders.block(ana, ben)
+    for person in (ana, ben):
+        assert person.feed() == [own[person.id]]
+        assert person.get("/v1/me/following").json == {"users": []}
+        assert person.get("/v1/me/followers").json == {"users": []}
+
+
+def test_blocks_are_listed_and_end(builders: Builders) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.block(ana, ben)
+    assert [user["username"] for user in ana.get("/v1/me/blocks").json["users"]] == [ben.username]
+    assert ben.get("/v1/me/blocks").json == {"users": []}
+    for _ in range(2):
+        assert ana.delete(f"/v1/me/blocks/{ben.id}").status_code == 204
+    assert ana.get(f"/v1/users/{ben.id}").json["viewer"]["following"] is False
+    builders.follow(ana, ben)
+
+
+def test_who_is_blocked_cannot_tell_it_by_blocking(builders: Builders) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.block(ana, ben)
+    blocked, absent = ben.put(f"/v1/me/blocks/{ana.id}"), ben.put("/v1/me/blocks/1")
+    bodies = [assert_problem(answer, 404, "not-found") for answer in (blocked, absent)]
+    assert bodies[0]["detail"] == bodies[1]["detail"]
+
+
+def test_follow_unfollow_and_block_at_once_end_in_some_order(
+    builders: Builders, graph: Graph
+) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    calls = [
+        lambda: ana.put(f"/v1/me/following/{ben.id}"),
+        lambda: ana.delete(f"/v1/me/following/{ben.id}"),
+        lambda: ben.put(f"/v1/me/blocks/{ana.id}"),
+        lambda: ben.put(f"/v1/me/following/{ana.id}"),
+    ] * 2
+    with ThreadPoolExecutor(len(calls)) as threads:
+        statuses = [answer.status_code for answer in threads.map(lambda call: call(), calls)]
+    assert set(statuses) <= {204, 404}
+    assert ana.id not in graph.follows.followers_page(ben.id, after=0, limit=10)
+    assert ben.id not in graph.follows.followers_page(ana.id, after=0, limit=10)
+
+
+def test_a_follow_stands_without_the_cache(builders: Builders, app_without_cache: Flask) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    post = builders.publish(ben)
+    here = ana.on(app_without_cache)
+    assert here.put(f"/v1/me/following/{ben.id}").status_code == 204
+    assert here.feed() == [int(post["id"])]
+
+
+@pytest.mark.parametrize("way", ["unfollow", "remove", "block"])
+def test_leaving_is_503_without_the_cache_and_done_on_repeat(
+    builders: Builders, storage: Storage, app_without_cache: Flask, way: str
+) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    builders.follow(ana, ben)
+    builders.publish(ben)
+    ana.feed()
+    actor, method, path = {
+        "unfollow": (ana, "DELETE", f"/v1/me/following/{ben.id}"),
+        "remove": (ben, "DELETE", f"/v1/me/followers/{ana.id}"),
+        "block": (ben, "PUT", f"/v1/me/blocks/{ana.id}"),
+    }[way]
+    for _ in range(2):  # a repeat, too, promises nothing that it cannot keep
+        answer = actor.on(app_without_cache).call(method, path)
+        assert_problem(answer, 503, "cache-unavailable")
+    # what another process may still hold: a list with the post in it
+    token = storage.timelines.begin(ana.id)
+    storage.timelines.push([ana.id], 1 << 40, read_at=0)
+    assert actor.call(method, path).status_code == 204
+    assert not storage.timelines.whole(ana.id)
+    assert ana.feed() == []
+    assert token is None or not storage.timelines.finish(ana.id, token, [1], watermark=0)
+
+
+def test_what_the_queue_cannot_hear_is_still_done(
+    builders: Builders, app_without_queue: Flask
+) -> None:
+    ana, ben = builders.new_user(), builders.new_user()
+    here = ana.on(app_without_queue)
+    assert here.put(f"/v1/me/following/{ben.id}").status_code == 204
+    assert here.delete(f"/v1/me/following/{ben.id}").status_code == 204

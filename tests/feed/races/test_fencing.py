@@ -1,0 +1,164 @@
+"""Many workers, one event: whoever was overtaken stops, and the end is the same (8, 10 and 12)."""
+
+import random
+
+import pytest
+
+from graph.events import ATTEMPTS
+from storage.timeline_layout import timeline_key
+from tests.feed.races.test_order import DAY, drawn
+from tests.support.stage import Stage
+from workers import fan_out
+from workers.outbox import run
+
+
+def audience(stage: Stage, size: int) -> tuple[int, list[int]]:
+    """An author, and followers with lists."""
+    author, *followers = stage.town.users(size + 1)
+    stage.town.followers(author, followers)
+    for follower in followers:
+        stage.build(follower)
+    return author, followers
+
+
+# Case 8
+def test_a_worker_stopped_past_its_lease_is_fenced_and_the_end_is_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "PAGE", 1)
+    author, followers = audience(stage, 4)
+    held = stage.behind_proxies()
+    post, event = stage.town.post(author)
+    hold = held.at_query("events/advance")
+    stopped = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold.wait()
+    stage.town.end_lease(event.id)
+    taken_over = stage.town.find_event(event.id)
+    assert stage.do(taken_over) == "done"
+    hold.release()
+    assert stopped.result(10) == "fenced"
+    pushes = [stage.entries(follower).count(post) for follower in followers]
+    assert pushes == [2, 2, 1, 1], "it ended the page that it was at, and stopped"
+    for follower in followers:
+        stage.right(follower)
+
+
+# Case 8
+def test_a_worker_overtaken_does_not_move_the_others_cursor(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "PAGE", 1)
+    author, followers = audience(stage, 3)
+    held = stage.behind_proxies()
+    _post, event = stage.town.post(author)
+    hold = held.at_query("events/advance")
+    stopped = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold.wait()
+    stage.town.end_lease(event.id)
+    taken_over = stage.town.find_event(event.id)
+    assert taken_over
+    other = stage.graph.events.claim(event.id, taken_over.epoch)
+    assert other
+    assert stage.graph.events.advance(event.id, other.epoch, followers[1])
+    hold.release()
+    assert stopped.result(10) == "fenced"
+    now = stage.town.find_event(event.id)
+    assert now
+    assert now.cursor == followers[1]
+
+
+# Case 8
+def test_a_worker_overtaken_before_its_finish_does_not_end_the_others_event(stage: Stage) -> None:
+    author, followers = audience(stage, 1)
+    one, other = stage.behind_proxies(), stage.behind_proxies()
+    _post, event = stage.town.post(author)
+    late = one.at_query("events/finish")
+    stopped = stage.begin(run, one.graph, one.storage, event.id, event.epoch)
+    late.wait()
+    stage.town.end_lease(event.id)
+    second = stage.town.find_event(event.id)
+    assert second
+    hold = other.at_query("events/finish")
+    working = stage.begin(run, other.graph, other.storage, second.id, second.epoch)
+    hold.wait()
+    late.release()
+    assert stopped.result(10) == "fenced"
+    assert stage.town.find_event(event.id), "it is the other's to end"
+    hold.release()
+    assert working.result(10) == "done"
+    assert stage.town.find_event(event.id) is None
+    stage.right(followers[0])
+
+
+# Case 7
+def test_a_fan_out_that_died_after_some_progress_goes_on_from_there(stage: Stage) -> None:
+    author, followers = audience(stage, 4)
+    post, event = stage.town.post(author)
+    claimed = stage.graph.events.claim(event.id, event.epoch)
+    assert claimed
+    stage.storage.timelines.push([author, *followers[:2]], post, read_at=float("inf"))
+    assert stage.graph.events.advance(event.id, claimed.epoch, followers[1])
+    stage.town.end_lease(event.id)
+    assert stage.do(stage.town.find_event(event.id)) == "done"
+    for follower in followers:
+        assert stage.entries(follower).count(post) == 1, "nothing is pushed again"
+        stage.right(follower)
+
+
+# Case 10
+def test_every_job_three_times_shuffled_with_stale_epochs_ends_in_the_same_state(
+    stage: Stage,
+) -> None:
+    shuffle = random.Random(10)
+    author, followers = audience(stage, 3)
+    for _ in range(3):
+        stage.town.post(author)
+    for follower in followers:
+        stage.graph.follows.delete(follower_id=follower, followee_id=author)
+        stage.graph.follows.create(follower_id=follower, followee_id=author)
+    events = stage.town.events_of(author)
+    assert len(events) == 9
+    rings = [(event.id, event.epoch + stale) for event in events for stale in (0, 0, 0, -1, 1)]
+    shuffle.shuffle(rings)
+    for event_id, epoch in rings:
+        run(stage.graph, stage.storage, event_id, epoch)
+    stage.do_all(author, *followers)
+    for user in (author, *followers):
+        stage.right(user, rebuilds=True)
+        stage.right(user)
+
+
+# Case 12
+def test_a_poison_event_is_quarantined_after_eight_attempts_and_holds_up_nobody(
+    stage: Stage,
+) -> None:
+    author, followers = audience(stage, 1)
+    culprit = stage.town.user()
+    _post, poison = stage.town.post(culprit)
+    stage.storage.cache.client.set(timeline_key(culprit), "no list", ex=60)
+    for attempt in range(ATTEMPTS):
+        stage.town.end_lease(poison.id)
+        event = stage.town.find_event(poison.id)
+        assert event
+        assert event.attempts == attempt
+        assert stage.do(event) == "failed"
+        stage.do(stage.town.post(author)[1])
+    stage.town.end_lease(poison.id)
+    assert stage.do(stage.town.find_event(poison.id)) == "stale"
+    assert poison.id in [event.id for event in stage.graph.events.quarantined(1000)]
+    stage.right(followers[0])
+    stage.town.ask("MATCH (e:Event {id: $id}) DELETE e", id=poison.id)
+
+
+# Cases 12 and 26
+def test_a_post_requeued_from_quarantine_days_later_lands_in_its_place(stage: Stage) -> None:
+    author, followers = audience(stage, 2)
+    [old] = stage.town.old_posts(author, drawn(3 * DAY, 1))
+    stage.do(stage.town.post(author)[1])
+    given_up = stage.town.event("post-published", old, author, attempts=ATTEMPTS)
+    assert stage.do(given_up) == "stale"
+    requeued = stage.graph.events.requeue(given_up.id)
+    assert stage.do(requeued) == "done"
+    for follower in followers:
+        assert stage.entries(follower).index(old) == 1
+        stage.right(follower)

@@ -1,0 +1,209 @@
+"""What was deleted or revoked does not come back, however late a reader writes: 24 and 25."""
+
+import pytest
+
+from api.services import sessions
+from api.services.errors import NotSignedInError
+from api.services.posts import delete as delete_post
+from feed.bodies import bodies_of
+from feed.pages import Cursor
+from feed.rebuilding import rebuild
+from graph.errors import NotFoundError
+from storage.errors import StorageUnavailableError
+from tests.support.stage import LIMIT, Stage
+from workers.outbox import run
+
+
+def reader_of(stage: Stage, posts: int) -> tuple[int, int, list[int]]:
+    """A viewer with a list, the author they follow, and the author's posts, newest first."""
+    viewer, author = stage.town.users(2)
+    stage.town.follow(viewer, author)
+    stage.build(viewer)
+    for _ in range(posts):
+        stage.do(stage.town.post(author)[1])
+    return viewer, author, stage.town.truth(viewer)
+
+
+def body_key(post_id: int) -> str:
+    return f"p:{post_id}"
+
+
+# Case 25
+@pytest.mark.parametrize("evicted", [False, True], ids=["", "tombstone evicted"])
+def test_a_body_read_before_the_deletion_is_not_written_after_it(
+    stage: Stage, evicted: bool
+) -> None:
+    viewer, author, [post, *_] = reader_of(stage, 3)
+    stage.evict(body_key(post))
+    held = stage.behind_proxies()
+    hold = held.at_query("posts/many", side="answer")
+    reading = stage.begin(bodies_of, held.graph, held.storage, [post])
+    hold.wait()  # the graph has given the post away, the reader does not have it yet
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    stage.right(viewer)
+    if evicted:
+        stage.evict(body_key(post))
+    hold.release()
+    assert reading.result(10)[post], "that reader began before the deletion"
+    assert not stage.storage.bodies.many([post])[post]
+    stage.right(viewer)
+
+
+# Case 25, at the last step: the write itself is held
+def test_a_body_on_its_way_to_the_cache_is_refused_after_the_deletion(stage: Stage) -> None:
+    viewer, author, [post, *_] = reader_of(stage, 3)
+    stage.evict(body_key(post))
+    held = stage.behind_proxies()
+    hold = held.to_cache.hold(b'{"id":"%d"' % post)
+    reading = stage.begin(bodies_of, held.graph, held.storage, [post])
+    hold.wait()
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    stage.evict(body_key(post))
+    hold.release()
+    reading.result(10)
+    assert not stage.storage.bodies.many([post])[post]
+    stage.right(viewer)
+
+
+# Case 25
+def test_a_session_read_before_its_end_is_not_copied_after_it(stage: Stage) -> None:
+    user = stage.town.user()
+    signed_in = sessions.begin(stage.graph, user, days=1)
+    token = signed_in.token
+    held = stage.behind_proxies()
+    hold = held.at_query("sessions/by_id", side="answer")
+    checking = stage.begin(sessions.authenticate, held.graph, held.storage, str(token))
+    hold.wait()
+    sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
+    hold.release()
+    assert checking.exception(10) or checking.result(), "that request began before the end"
+    assert stage.storage.sessions.read(token.session_id) is None
+    with pytest.raises(NotSignedInError):
+        sessions.authenticate(stage.graph, stage.storage, str(token))
+
+
+# Case 31
+def test_a_deletion_refused_for_want_of_the_cache_is_finished_by_the_same_request(
+    stage: Stage,
+) -> None:
+    viewer, author, [post, *_] = reader_of(stage, 3)
+    stage.right(viewer)
+    cut_off = stage.behind_proxies()
+    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+        delete_post(cut_off.graph, cut_off.storage, post, author_id=author)
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    stage.right(viewer)
+
+
+# Case 41
+def test_a_sign_out_refused_for_want_of_the_cache_is_finished_by_the_same_request(
+    stage: Stage,
+) -> None:
+    user = stage.town.user()
+    token = sessions.begin(stage.graph, user, days=1).token
+    sessions.authenticate(stage.graph, stage.storage, str(token))
+    cut_off = stage.behind_proxies()
+    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+        sessions.end(cut_off.graph, cut_off.storage, token.session_id, user_id=user)
+    sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
+    with pytest.raises(NotSignedInError):
+        sessions.authenticate(stage.graph, stage.storage, str(token))
+
+
+# Case 24
+def test_a_walk_goes_on_when_its_list_is_evicted_or_being_rebuilt(stage: Stage) -> None:
+    viewer, author, truth = reader_of(stage, 13)
+    first, cursor = stage.page(viewer)
+    assert first == truth[:LIMIT]
+    stage.evict_list(viewer)
+    second, cursor = stage.page(viewer, cursor)
+    assert second == truth[LIMIT : 2 * LIMIT]
+    assert stage.storage.timelines.begin(viewer)
+    stage.do(stage.town.post(author)[1])
+    third, cursor = stage.page(viewer, cursor)
+    assert third == truth[2 * LIMIT :]
+    assert cursor is None
+    stage.right(viewer)
+
+
+# Case 24
+def test_any_one_key_may_be_evicted_at_any_moment(stage: Stage) -> None:
+    viewer, author, truth = reader_of(stage, 7)
+    deleted = truth[2]
+    delete_post(stage.graph, stage.storage, deleted, author_id=author)
+    stage.right(viewer)
+    for key in (
+        body_key(truth[0]),
+        body_key(deleted),  # the tombstone: the list still has the id
+        f"tl:{viewer:014x}",
+        body_key(deleted),
+    ):
+        stage.evict(key)
+        assert deleted not in stage.read(viewer, rebuilds=True)
+        stage.right(viewer)
+
+
+# Case 24
+@pytest.mark.parametrize("evicted", ["lock", "list"])
+def test_a_key_evicted_during_a_build_costs_the_build_and_nothing_else(
+    stage: Stage, evicted: str
+) -> None:
+    viewer, author, _truth = reader_of(stage, 4)
+    stage.evict_list(viewer)
+    held = stage.behind_proxies()
+    hold = held.at_query("posts/feed_page", side="answer")
+    building = stage.begin(rebuild, held.graph, held.storage, viewer)
+    hold.wait()
+    if evicted == "lock":
+        stage.evict_lock(viewer)
+    else:
+        stage.evict_list(viewer)
+    stage.do(stage.town.post(author)[1])
+    hold.release()
+    assert not building.result(10)
+    stage.right(viewer)
+    stage.right(viewer, rebuilds=True)
+    stage.right(viewer)
+
+
+# Case 24
+def test_a_revoked_session_stays_revoked_when_its_traces_are_evicted(stage: Stage) -> None:
+    user = stage.town.user()
+    token = sessions.begin(stage.graph, user, days=1).token
+    assert sessions.authenticate(stage.graph, stage.storage, str(token)).user_id == user
+    assert stage.storage.sessions.read(token.session_id), "the copy is there"
+    sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
+    for _ in range(2):
+        with pytest.raises(NotSignedInError):
+            sessions.authenticate(stage.graph, stage.storage, str(token))
+        stage.evict(f"s:{token.session_id:014x}")
+
+
+# Case 35
+def test_a_post_deleted_in_the_middle_of_its_fan_out_is_never_shown(stage: Stage) -> None:
+    viewer, author, truth = reader_of(stage, 2)
+    held = stage.behind_proxies()
+    post, event = stage.town.post(author)
+    hold = held.at_query("follows/followers_page", side="answer")
+    job = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold.wait()
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    assert stage.read(viewer) == truth
+    hold.release()
+    assert job.result(10) == "done", "the event ends"
+    assert stage.read(viewer) == truth
+    stage.evict(body_key(post))
+    assert stage.read(viewer) == truth
+    with pytest.raises(NotFoundError):
+        stage.graph.posts.by_id(post, viewer_id=author)
+    stage.right(author)
+
+
+# Case 35
+def test_a_post_deleted_before_its_fan_out_is_not_pushed(stage: Stage) -> None:
+    viewer, author, truth = reader_of(stage, 2)
+    post, event = stage.town.post(author)
+    delete_post(stage.graph, stage.storage, post, author_id=author)
+    assert stage.do(event) == "done"
+    assert post not in stage.entries(viewer)
+    assert stage.page(viewer, Cursor("before", 2**53))[0] == truth

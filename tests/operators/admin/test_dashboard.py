@@ -1,0 +1,124 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+import redis
+from flask.testing import FlaskClient
+from rq import Queue
+from rq.job import Job, JobStatus
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+
+from graph import Graph
+from operators.admin.app import create_admin_app
+from storage import Storage
+from tests.operators.admin.conftest import settings
+from tests.support.eventually import eventually
+
+WORKER = """
+import sys, redis, rq
+from rq.serializers import JSONSerializer
+client = redis.Redis.from_url(sys.argv[1], protocol=2)
+rq.SimpleWorker([sys.argv[2]], connection=client, serializer=JSONSerializer).work(burst=True)
+"""
+
+
+@pytest.fixture
+def queue(queue_client: redis.Redis, queue_name: str) -> Iterator[Queue]:
+    queue = Queue(queue_name, connection=queue_client, serializer=JSONSerializer)
+    yield queue
+    queue.delete(delete_jobs=True)
+
+
+def got(operator: FlaskClient, path: str) -> dict[str, Any]:
+    answer = operator.get(path)
+    assert answer.status_code == HTTPStatus.OK
+    return dict(answer.get_json())
+
+
+def failed(queue: Queue) -> Job:
+    """A job of ours that has failed."""
+    job = queue.enqueue("workers.jobs.work", 17, 3)
+    queue.remove(job)
+    job.set_status(JobStatus.FAILED)
+    FailedJobRegistry(queue=queue).add(job, ttl=600, exc_string="Traceback: it broke")
+    return job
+
+
+def test_queues_and_their_jobs_are_shown(operator: FlaskClient, queue: Queue) -> None:
+    job = queue.enqueue("workers.jobs.work", 17, 3)
+    queues = {one["name"]: one for one in got(operator, "/rq/0/data/queues.json")["queues"]}
+    assert queues[queue.name]["count"] == 1
+    jobs = got(operator, f"/rq/0/data/jobs/{queue.name}/queued/8/asc/1.json")["jobs"]
+    assert [one["id"] for one in jobs] == [job.id]
+    assert "17, 3" in jobs[0]["description"]
+    assert got(operator, f"/rq/0/data/job/{job.id}.json")["origin"] == queue.name
+    assert operator.get(f"/rq/0/view/job/{job.id}").status_code == HTTPStatus.OK
+
+
+def test_a_worker_is_shown_while_it_runs_a_json_job(
+    operator: FlaskClient, queue: Queue, stack_env: dict[str, str]
+) -> None:
+    job = queue.enqueue("time.sleep", 3)
+    command = [sys.executable, "-c", WORKER, stack_env["QUEUE_REDIS_URL"], queue.name]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+
+        def shown() -> dict[str, Any]:
+            workers = got(operator, "/rq/0/data/workers.json")["workers"]
+            return next(one for one in workers if one["queues"] == [queue.name])
+
+        eventually(lambda: any_of(operator, queue) and shown()["state"] == "busy")
+        current = shown()["current_job"]
+        assert current["job_id"] == job.id
+        assert current["call_string"] == "time.sleep(3)"
+        assert operator.get("/rq/0/view/workers").status_code == HTTPStatus.OK
+
+
+def any_of(operator: FlaskClient, queue: Queue) -> bool:
+    """Whether a worker of the queue is registered by now."""
+    workers = got(operator, "/rq/0/data/workers.json")["workers"]
+    return any(one["queues"] == [queue.name] for one in workers)
+
+
+def test_a_failed_job_is_requeued_with_its_arguments(operator: FlaskClient, queue: Queue) -> None:
+    job = failed(queue)
+    assert operator.post(f"/rq/job/{job.id}/requeue").json == {"status": "OK"}
+    assert queue.job_ids == [job.id]
+    again = Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer)
+    assert (again.func_name, again.args) == ("workers.jobs.work", [17, 3])
+
+
+def test_all_failed_jobs_are_requeued_by_a_post(operator: FlaskClient, queue: Queue) -> None:
+    ids = {failed(queue).id, failed(queue).id}
+    assert operator.post(f"/rq/requeue/{queue.name}").json == {"status": "OK", "count": 2}
+    assert set(queue.job_ids) == ids
+
+
+def test_a_failed_job_is_deleted(operator: FlaskClient, queue: Queue) -> None:
+    job = failed(queue)
+    assert operator.post(f"/rq/job/{job.id}/delete").json == {"status": "OK"}
+    assert not Job.exists(job.id, connection=queue.connection)
+
+
+def test_a_job_that_is_gone_is_not_found(operator: FlaskClient) -> None:
+    assert operator.get("/rq/0/data/job/nothing.json").status_code == HTTPStatus.NOT_FOUND
+
+
+def test_what_its_pages_load_comes_from_here(operator: FlaskClient) -> None:
+    page = operator.get("/rq/").text
+    assert "https://" not in page.partition("<footer")[0]
+    assert operator.get("/static/favicon.ico").status_code == HTTPStatus.OK
+    for name in ("css/bootstrap.min.css", "js/jquery-3.5.1.min.js", "js/underscore-umd-min.js"):
+        assert operator.get(f"/rq/static/{name}").status_code == HTTPStatus.OK
+
+
+def test_a_queue_server_that_is_down_is_said(graph: Graph, storage: Storage) -> None:
+    app = create_admin_app(settings(), graph, storage, "redis://127.0.0.1:1/0")
+    client = app.test_client()
+    answer = client.get("/rq/0/view/workers", auth=("admin", settings().password))
+    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert "Retry-After" in answer.headers
+    assert "Traceback" not in answer.text

@@ -1,0 +1,188 @@
+"""People, follows and posts for tests, straight into the graph, and time made to pass there.
+
+Each test makes its own users and speaks of them alone.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graph import Graph
+from graph.connection import Connection
+from graph.events import Event
+from graph.ids import new_id
+from tests.support.maker import statement
+
+
+def cypher(connection: Connection, text: str, **parameters: Any) -> list[dict[str, Any]]:
+    """The rows of a statement of the test's own."""
+    return connection.write(statement(text), **parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Makes what a test needs, all but the fact under test."""
+
+    graph: Graph
+    made: list[int] = field(default_factory=list)
+    """The users of this town."""
+
+    def ask(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
+        return cypher(self.graph.connection, text, **parameters)
+
+    def user(self, name: str = "Somebody") -> int:
+        user_id = new_id()
+        self.graph.users.create(
+            user_id=user_id, username=f"u{secrets.token_hex(8)}", name=name, password_hash="x"
+        )
+        self.made.append(user_id)
+        return user_id
+
+    def users(self, count: int) -> list[int]:
+        """Many at once, ids rising."""
+        user_ids = [new_id() for _ in range(count)]
+        self.ask(
+            "UNWIND $ids AS id CREATE (:User {id: id, username: 'u' + id, username_ci: 'u' + id,"
+            " name: 'Somebody', state: 'active', password_hash: 'x', created_at: timestamp(),"
+            " read_position: 0, notification_position: 0})",
+            ids=user_ids,
+        )
+        self.made.extend(user_ids)
+        return user_ids
+
+    def forget_events(self) -> None:
+        """Nothing is owed for these users any more: the next test's sweeper has less to do."""
+        self.ask("MATCH (e:Event) WHERE e.author_id IN $ids DETACH DELETE e", ids=self.made)
+
+    def quiet(self) -> None:
+        """Whatever is owed by other tests has just been rung for, as far as a sweeper knows."""
+        self.ask("MATCH (e:Event) WHERE e.due_at IS NOT NULL SET e.rung_at = timestamp() + 60000")
+
+    def follow(self, follower_id: int, *followee_ids: int) -> None:
+        """Follows of long ago: no event, no timeline dropped."""
+        self.ask(
+            "MATCH (a:User {id: $a}) UNWIND $bs AS id MATCH (b:User {id: id})"
+            " CREATE (a)-[:FOLLOWS {follower_id: $a, followee_id: id, created_at: 0}]->(b)",
+            a=follower_id,
+            bs=list(followee_ids),
+        )
+
+    def followers(self, followee_id: int, follower_ids: Sequence[int]) -> None:
+        """The same from the other side."""
+        self.ask(
+            "MATCH (b:User {id: $b}) UNWIND $as AS id MATCH (a:User {id: id})"
+            " CREATE (a)-[:FOLLOWS {follower_id: id, followee_id: $b, created_at: 0}]->(b)",
+            b=followee_id,
+            **{"as": list(follower_ids)},
+        )
+
+    def photo(self, owner_id: int) -> int:
+        """A photo that is ready to be posted."""
+        return self._photos(owner_id, 1)[0]
+
+    def _photos(self, owner_id: int, count: int) -> list[int]:
+        photo_ids = [new_id() for _ in range(count)]
+        self.ask(
+            "UNWIND $ids AS id CREATE (:Photo {id: id, owner_id: $owner, path: 'test-' + id,"
+            " state: 'ready', content_type: 'image/jpeg', size_bytes: 1, width: 64, height: 64,"
+            " blurhash: 'x', alt_text: null, expires_at: timestamp()})",
+            ids=photo_ids,
+            owner=owner_id,
+        )
+        return photo_ids
+
+    def post(self, author_id: int, *, post_id: int | None = None) -> tuple[int, Event]:
+        """A post with one photo, committed with its event; nobody has been told of it."""
+        post_id = post_id or new_id()
+        created = self.graph.posts.create(
+            post_id=post_id,
+            author_id=author_id,
+            photo_ids=[self.photo(author_id)],
+            caption=None,
+            location=None,
+            key=secrets.token_hex(8),
+            fingerprint="",
+        )
+        return post_id, created.event
+
+    def old_posts(self, author_id: int, post_ids: Sequence[int]) -> list[int]:
+        """Posts of any age by their ids, each with a photo, their events long done."""
+        photos = self._photos(author_id, len(post_ids))
+        self.ask(
+            "MATCH (author:User {id: $author}) UNWIND $pairs AS pair"
+            " MATCH (photo:Photo {id: pair[1]})"
+            " CREATE (author)-[:POSTED]->(post:Post {id: pair[0], author_id: $author,"
+            " created_at: timestamp()})"
+            " CREATE (post)-[:SHOWS {position: 0, photo_id: pair[1]}]->(photo)",
+            author=author_id,
+            pairs=[list(pair) for pair in zip(post_ids, photos, strict=True)],
+        )
+        return list(post_ids)
+
+    def event(self, kind: str, subject_id: int, author_id: int, *, attempts: int = 0) -> Event:
+        """An event that is due now."""
+        [row] = self.ask(
+            "CREATE (event:Event {id: $id, kind: $kind, shard: $id % 16, subject_id: $subject,"
+            " author_id: $author, cursor: $cursor, epoch: 0, attempts: $attempts,"
+            " due_at: timestamp(), rung_at: 0}) RETURN event {.id, .kind, .subject_id, .author_id,"
+            " .epoch, .cursor, .attempts} AS event",
+            id=new_id(),
+            kind=kind,
+            subject=subject_id,
+            author=author_id,
+            cursor=-2 if kind.startswith("post-published") else 0,
+            attempts=attempts,
+        )
+        return Event(**row["event"])
+
+    def events_of(self, *user_ids: int) -> list[Event]:
+        """What is owed for these users (as author, follower, followee, …), due or not."""
+        rows = self.ask(
+            "MATCH (event:Event) WHERE event.subject_id IN $ids OR event.author_id IN $ids"
+            " RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts}"
+            " AS event ORDER BY event.id",
+            ids=list(user_ids),
+        )
+        return [Event(**row["event"]) for row in rows]
+
+    def find_event(self, event_id: int) -> Event | None:
+        rows = self.ask(
+            "MATCH (event:Event {id: $id}) RETURN event {.id, .kind, .subject_id, .author_id,"
+            " .epoch, .cursor, .attempts} AS event",
+            id=event_id,
+        )
+        return Event(**rows[0]["event"]) if rows else None
+
+    def end_lease(self, event_id: int) -> None:
+        """As if the lease, or the delay, had run out."""
+        self.ask(
+            "MATCH (event:Event {id: $id}) SET event.due_at = timestamp(), event.rung_at = 0",
+            id=event_id,
+        )
+
+    def end_hold(self, *user_ids: int) -> None:
+        """As if half a minute had gone by since these users left, or were left."""
+        self.ask(
+            "MATCH (event:Event) WHERE event.kind IN ['left', 'blocked']"
+            " AND (event.subject_id IN $ids OR event.author_id IN $ids)"
+            " SET event.due_at = timestamp(), event.rung_at = 0",
+            ids=list(user_ids),
+        )
+        self.ask(
+            "MATCH (user:User)-[leaving:LEFT]-() WHERE user.id IN $ids"
+            " SET leaving.created_at = leaving.created_at - 60000",
+            ids=list(user_ids),
+        )
+
+    def truth(self, viewer_id: int) -> list[int]:
+        """The viewer's feed as promises.md defines it, newest first."""
+        rows = self.ask(
+            "MATCH (viewer:User {id: $id}) OPTIONAL MATCH (viewer)-[:FOLLOWS]->(followee)"
+            " WITH viewer, [f IN collect(followee) WHERE"
+            " NOT (viewer)-[:BLOCKS]-(f)] + viewer AS authors"
+            " UNWIND authors AS author MATCH (author)-[:POSTED]->(post)"
+            " RETURN DISTINCT post.id AS id ORDER BY id DESC",
+            id=viewer_id,
+        )
+        return [row["id"] for row in rows]

@@ -1,0 +1,179 @@
+"""Case 38. S3 slow, refusing for a while, cut in mid-body; a worker killed between renditions."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from environs import Env
+
+from drill.support.proxy import Proxy, Side
+from graph import Graph
+from graph.events import Event
+from graph.photos import Photo
+from storage import Storage, StorageSettings, StorageUnavailableError
+from storage.photos import Photos
+from tests.support import images
+from tests.support.eventually import eventually
+from tests.support.running import Running
+from tests.support.town import Town
+from tests.support.uploads import Uploaded
+from workers import outbox
+from workers.photos import processing
+
+COMPLETE = {"originals/*", "media/*/1080.jpg", "media/*/640.jpg", "media/*/320.jpg"}
+OWN_DATABASE = "13"
+"""The queue's database of the worker that is killed here: nobody else serves it."""
+
+
+def state(graph: Graph, photo: Photo) -> str:
+    found = graph.photos.get(photo.id)
+    assert found
+    return found.state
+
+
+def objects_of(storage: Storage, photo: Photo) -> set[str]:
+    client, bucket, path = storage.photos._client, storage.photos._bucket, photo.path
+    return {
+        entry["Key"].replace(path, "*")
+        for prefix in (f"incoming/{path}", f"media/{path}/", f"originals/{path}")
+        for entry in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ())
+    }
+
+
+def due(graph: Graph, event: Event) -> Event:
+    """The event as the sweeper would ring for it."""
+    town = Town(graph)
+    town.end_lease(event.id)
+    found = town.find_event(event.id)
+    assert found
+    return found
+
+
+def settled(graph: Graph, storage: Storage, photo: Photo, event: Event) -> None:
+    """Rung for again it becomes ready, whole, and nothing is owed any more."""
+    rung = due(graph, event)
+    assert rung.cursor == 0, "an outage is no try"
+    assert outbox.run(graph, storage, rung.id, rung.epoch) == "done"
+    assert state(graph, photo) == "ready"
+    assert objects_of(storage, photo) == COMPLETE
+
+
+@contextmanager
+def answering_503() -> Iterator[str]:
+    """What an S3 that asks for patience answers to everything."""
+
+    class Patience(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = b"<Error><Code>SlowDown</Code><Message>Reduce your rate.</Message></Error>"
+            self.send_response(503)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_HEAD = answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Patience) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_an_s3_that_asks_for_patience_is_an_outage_and_no_try(
+    graph: Graph, storage: Storage, uploaded: Uploaded
+) -> None:
+    photo, event = uploaded(images.jpeg())
+    with answering_503() as url:
+        settings = replace(StorageSettings.from_env(Env()), s3_endpoint_url=url)
+        busy = replace(storage, photos=Photos(settings))
+        rung = due(graph, event)
+        assert outbox.run(graph, busy, rung.id, rung.epoch) == "outage"
+        assert state(graph, photo) == "processing"
+        busy.photos.close()
+    settled(graph, storage, photo, event)
+
+
+def test_a_slow_s3_makes_a_photo_ready_later(
+    graph: Graph, storage: Storage, through: Storage, proxy: Proxy, uploaded: Uploaded
+) -> None:
+    photo, event = uploaded(images.photograph(1200, 900))
+    proxy.slow(0.1)
+    processing.process(graph, through, event)
+    assert state(graph, photo) == "ready"
+    assert objects_of(storage, photo) == COMPLETE
+
+
+def test_an_s3_too_slow_for_a_job_is_an_outage_and_no_try(
+    graph: Graph,
+    storage: Storage,
+    uploaded: Uploaded,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo, event = uploaded(images.jpeg())
+    with monkeypatch.context() as patch:
+        patch.setattr(processing, "LONGEST_SECONDS", 0.0)
+        with pytest.raises(StorageUnavailableError):
+            processing.process(graph, storage, event)
+    assert state(graph, photo) == "processing"
+    assert "media/*/320.jpg" not in objects_of(storage, photo)
+    settled(graph, storage, photo, event)
+
+
+@pytest.mark.parametrize("where", [("answer", 20_000), ("request", 4_000)])
+def test_bytes_cut_in_mid_body_never_make_a_photo_of_a_part(
+    graph: Graph,
+    storage: Storage,
+    through: Storage,
+    proxy: Proxy,
+    *,
+    uploaded: Uploaded,
+    where: tuple[Side, int],
+) -> None:
+    photo, event = uploaded(images.photograph(2400, 1600))
+    side, count = where
+    for _ in range(4):  # more often than the client tries again
+        proxy.cut_after(count, side=side)
+    rung = due(graph, event)
+    outcome = outbox.run(graph, through, rung.id, rung.epoch)
+    proxy.resume()
+    assert (outcome, state(graph, photo)) in {("outage", "processing"), ("done", "ready")}
+    if outcome == "outage":
+        settled(graph, storage, photo, event)
+    assert objects_of(storage, photo) == COMPLETE
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_killed_between_two_renditions_leaves_nothing_ready_and_another_begins_anew(
+    graph: Graph, storage: Storage, proxy: Proxy, uploaded: Uploaded, stack_env: dict[str, str]
+) -> None:
+    photo, event = uploaded(images.photograph(1200, 900))
+    hold = proxy.hold(f"/{photo.path}/640.jpg".encode())
+    queue_url = urlunsplit(urlsplit(stack_env["QUEUE_REDIS_URL"])._replace(path=OWN_DATABASE))
+    extra = {"S3_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}", "QUEUE_REDIS_URL": queue_url}
+    own = Storage.open(replace(StorageSettings.from_env(Env()), queue_url=queue_url))
+    bell = own.queues
+    with Running(stack_env, names=("photos",), extra=extra) as running:
+        bell.wake(due(graph, event))
+        hold.wait(30)
+        killed = running.kill("photos")
+        running.restarted("photos", instead_of=killed, seconds=60)
+        proxy.cut()  # what was held does not arrive
+        hold.release()
+        assert state(graph, photo) == "processing"
+        assert "media/*/640.jpg" not in objects_of(storage, photo)
+        bell.wake(due(graph, event))
+        eventually(lambda: state(graph, photo) == "ready", seconds=60)
+        eventually(lambda: Town(graph).find_event(event.id) is None)
+    assert objects_of(storage, photo) == COMPLETE
+    own.close()
