@@ -13,12 +13,14 @@ TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer.
 # run once more, and shown as a rerun: a fault fails twice, a machine too busy for a time-out once.
 SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 1 \
 	--rerun-show-tracebacks
+# What a run leaves: the slowest tests at its end, and each test's time in a file.
+RECORD = --durations 25 --durations-min 1 --junit-xml .local/test/$(1).xml
 
 # Modules of elsewhere must not come before those of .venv.
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status restart backup logs test drill bench bench-quick bench-compare check \
+.PHONY: help up down status restart backup logs test test-system drill bench bench-quick bench-compare check \
 	lint format lock demo packages tools python
 
 help:  ## list these commands
@@ -45,9 +47,14 @@ logs: packages  ## follow the logs (PART=api: of one part)
 demo: packages  ## fill the running stack with a small town of people and photographs
 	@$(RUN) -m demo
 
-test: tools  ## run all tests on real servers of their own (TESTS=tests/api: some)
+test: tools  ## run the tests of every package on real servers of their own (TESTS=tests/api: some)
 	@$(RUN) -m stack fetch
-	@$(RUN) -m pytest $(or $(TESTS),$(SIDE_BY_SIDE) tests) $(PYTEST)
+	@$(RUN) -m pytest $(or $(TESTS),$(SIDE_BY_SIDE) $(call RECORD,test) --ignore tests/system tests) \
+		$(PYTEST)
+
+test-system: tools  ## kill, cut off and restart real processes and whole stacks, and drill a minute
+	@$(RUN) -m stack fetch
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(call RECORD,test-system) tests/system $(PYTEST)
 
 drill: tools  ## break everything under load and check that nothing is lost (SECONDS=600 SEED=7)
 	@$(RUN) -m stack fetch
