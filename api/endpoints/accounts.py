@@ -1,24 +1,31 @@
-"""Signing up."""
+"""Sign-up."""
 
 from typing import Any
 
-from api.endpoints.sessions import signed_in
+from api.endpoints.sessions import session_response
 from api.http import context, limits
+from api.http.limits import TooManyRequestsError
+from api.http.openapi import raises
 from api.http.parsing import Blueprint
-from api.schemas.accounts import NewAccount, SignedInSchema
+from api.schemas.accounts import NewAccount, NewSessionSchema
 from api.services import accounts
+from api.services.errors import TooBusyError
+from graph.errors import UsernameTakenError
 
-blueprint = Blueprint("accounts", __name__, description="Signing up")
+blueprint = Blueprint("accounts", __name__, description="Sign-up.")
 
 
 @blueprint.post("/v1/accounts")
 @blueprint.arguments(NewAccount, as_kwargs=True)
-@blueprint.response(201, SignedInSchema)
-@blueprint.alt_response(409, "CONFLICT")
-def sign_up(*, username: str, password: str, name: str | None = None) -> Any:
-    """A new account and its first session.
+@blueprint.response(201, NewSessionSchema)
+@raises(UsernameTakenError, TooManyRequestsError, TooBusyError)
+def create_account(*, username: str, password: str, name: str | None = None) -> Any:
+    """Creates an account and its first session.
 
-    The username is free for good or 409 `username-taken`; letters' case makes no other name.
+    Usernames are unique without regard to upper and lower case. One address can create 30 accounts
+    an hour.
+
+    **Retries**: if the response is lost, the account may exist: sign in with `createSession`.
     """
     limits.take(limits.SIGN_UPS, limits.client_network())
     user, session = accounts.sign_up(
@@ -29,4 +36,4 @@ def sign_up(*, username: str, password: str, name: str | None = None) -> Any:
         name=name,
         session_days=context.settings().session_days,
     )
-    return signed_in(user, session)
+    return session_response(user, session)

@@ -1,39 +1,60 @@
-"""Blocking people."""
+"""Blocks between users."""
 
 from typing import Any
 
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
-from api.http.paging import PageQuery, before, paged
+from api.http.openapi import raises
+from api.http.paging import LINK, PageQuery, before, paged
 from api.http.parsing import Blueprint
-from api.schemas.users import PeoplePage
+from api.schemas.users import UserPage
 from api.services import blocks
+from api.services.errors import CannotBlockYourselfError
+from graph.errors import NotFoundError
 
-blueprint = Blueprint("blocks", __name__, description="Blocking people")
+blueprint = Blueprint(
+    "blocks",
+    __name__,
+    description="Blocks. Two users with a block between them do not see each other.",
+)
 
 
 @blueprint.put("/v1/me/blocks/<id:user_id>")
 @login_required
 @blueprint.response(204)
-@blueprint.alt_response(404, "NOT_FOUND")
-def block(user_id: int) -> Any:
-    """Block somebody: neither sees anything of the other, both follows end."""
+@raises(NotFoundError, CannotBlockYourselfError)
+def block_user(user_id: int) -> Any:
+    """Blocks a user.
+
+    Neither of the two sees the other or the other's posts any more, and both follows end, before
+    the response is sent. The user is not notified.
+
+    **Retries**: can be repeated; also 204 if the block exists.
+    """
     blocks.block(graph(), storage(), blocker_id=viewer_id(), blocked_id=user_id)
 
 
 @blueprint.delete("/v1/me/blocks/<id:user_id>")
 @login_required
 @blueprint.response(204)
-def unblock(user_id: int) -> Any:
-    """Block somebody no longer. The follows that ended do not come back."""
+def unblock_user(user_id: int) -> Any:
+    """Ends a block.
+
+    The follows that the block ended do not come back.
+
+    **Retries**: can be repeated; also 204 if there is no block.
+    """
     graph().blocks.delete(blocker_id=viewer_id(), blocked_id=user_id)
 
 
 @blueprint.get("/v1/me/blocks")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, PeoplePage)
-def my_blocks(*, cursor: str | None, limit: int) -> Any:
-    """Whom one blocks."""
+@blueprint.response(200, UserPage, headers=LINK)
+def list_blocks(*, cursor: str | None, limit: int) -> Any:
+    """Lists the users that you block, newest account first.
+
+    The order is that of the users' ids, falling, not of the blocks.
+    """
     users, next_id = graph().blocks.list(viewer_id(), before=before(cursor), limit=limit)
     return paged(next_id, limit, users=users)

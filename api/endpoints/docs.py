@@ -1,4 +1,4 @@
-"""The document as a page to read and try: Swagger UI, served by us, with no outside request."""
+"""The API document as a page: Swagger UI, served by this process, with no outside request."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src *; frame-ancestors 'none'; base-uri 'none'"
 )
-"""Swagger UI styles its elements inline. It connects to us, and for an upload to the S3 server."""
+"""Swagger UI has inline styles. It connects to this server, and for an upload to the S3 server."""
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -40,18 +40,18 @@ _START = """window.ui = SwaggerUIBundle({
 @blueprint.get("/docs")
 def page() -> Response:
     """The page."""
-    answer = Response(_PAGE, content_type="text/html; charset=utf-8")
-    answer.headers["Content-Security-Policy"] = _POLICY
-    return answer
+    response = Response(_PAGE, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = _POLICY
+    return response
 
 
 @blueprint.get("/docs/start.js")
 def start() -> Response:
-    """The page's script: a file of its own, as the policy allows no inline one."""
+    """The script of the page. It is a file because the policy allows no inline script."""
     return Response(_START, content_type="text/javascript; charset=utf-8")
 
 
 @blueprint.get("/docs/assets/<path:name>")
 def asset(name: str) -> Response:
-    """Swagger UI's own files."""
+    """A file of Swagger UI."""
     return send_from_directory(_ASSETS, name, max_age=86_400)

@@ -1,4 +1,4 @@
-"""The feed: read it, and post into it."""
+"""The feed: its pages, and posts into it."""
 
 from flask import Response, request
 
@@ -6,31 +6,43 @@ from api.http import idempotency, limits
 from api.http.auth import login_required
 from api.http.context import graph, parts, storage, viewer_id
 from api.http.handover import handover_of
-from api.http.paging import PageQuery, read_cursor
+from api.http.openapi import raises, takes
+from api.http.paging import LINK, PageQuery, read_cursor
 from api.http.parsing import Blueprint
-from api.http.responses import DEGRADED_DOCUMENTED, JSON, feed_answer
-from api.schemas.posts import FeedSchema, NewPost, PostSchema
+from api.http.responses import DEGRADED_DOCUMENTED, ETAG, IF_NONE_MATCH, JSON, feed_answer
+from api.schemas.posts import FeedPageSchema, NewPost, PostSchema
+from api.services.errors import PhotoAlreadyPostedError, PhotoFailedError, PhotosNotReadyError
 from api.services.posts import Draft, publish
 from feed import reading
+from feed.errors import FeedBusyError
+from graph.errors import ClockOffError, NotFoundError
 
-blueprint = Blueprint("feed", __name__, description="The feed")
+blueprint = Blueprint(
+    "feed",
+    __name__,
+    description="The home feed: the posts of the users that you follow, and your own.",
+)
 
-_DOCUMENTED = {
-    "ETag": {
-        "description": "Send it as `If-None-Match`: while the page is the same, 304 and no body.",
-        "schema": {"type": "string"},
-    },
-    **DEGRADED_DOCUMENTED,
+_LOCATION = {
+    "Location": {"description": "The path of the post.", "schema": {"type": "string"}},
 }
 
 
 @blueprint.get("/v1/me/feed")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, FeedSchema, headers=_DOCUMENTED)
-@blueprint.alt_response(304, description="The page is the one whose ETag was sent")
+@blueprint.response(200, FeedPageSchema, headers={**ETAG, **LINK, **DEGRADED_DOCUMENTED})
+@blueprint.alt_response(304, description="The page has the ETag of `If-None-Match`.")
+@takes(IF_NONE_MATCH)
+@raises(FeedBusyError)
 def read_feed(*, cursor: str | None, limit: int) -> Response:
-    """One's feed, strictly newest first: the posts of everyone one follows, and one's own."""
+    """Returns a page of your feed, strictly newest first.
+
+    The feed has the posts of every user that you follow, older than the follow too, and your own
+    posts. `next` leads to older posts, `prev` to posts that are newer than the page. A post that
+    arrives late can be older than a page that you have: it shows when the feed is read from the
+    top.
+    """
     handover = handover_of(request.environ)
     page = reading.page(
         graph(),
@@ -47,18 +59,35 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
 @blueprint.post("/v1/me/feed")
 @login_required
 @limits.limited(limits.PUBLISHES)
-@blueprint.doc(parameters=[idempotency.parameter(required=True)])
 @blueprint.arguments(NewPost)
-@blueprint.response(201, PostSchema)
-@blueprint.alt_response(200, schema=PostSchema, description="The key's first post again")
-@blueprint.alt_response(404, "NOT_FOUND")
-@blueprint.alt_response(409, "CONFLICT")
-@blueprint.alt_response(410, "GONE")
-def post_to_feed(draft: Draft) -> Response:
-    """Post photos. Try again with the same key as often as needed: it is one post."""
+@blueprint.response(201, PostSchema, headers=_LOCATION)
+@blueprint.alt_response(
+    200,
+    schema=PostSchema,
+    description="The post that an earlier request with this key made.",
+    headers={**_LOCATION, **idempotency.REPLAYED_DOCUMENTED},
+)
+@takes(idempotency.parameter(required=True))
+@raises(
+    *idempotency.ERRORS,
+    NotFoundError,
+    PhotosNotReadyError,
+    PhotoFailedError,
+    PhotoAlreadyPostedError,
+    ClockOffError,
+)
+def publish_post(draft: Draft) -> Response:
+    """Publishes a post with one to ten photos.
+
+    The photos must be yours and `ready`, and none can be in another post. You can publish 120 posts
+    an hour. 404 if a photo does not exist or is another user's.
+
+    **Retries**: repeat the request with the same `Idempotency-Key` and body: there is one post, and
+    the response is 200 with `Idempotency-Replayed: true`. A key is valid for 24 hours.
+    """
     post = publish(graph(), storage(), draft, author_id=viewer_id(), key=idempotency.required_key())
-    answer = Response(post.body, status=200 if post.replayed else 201, content_type=JSON)
-    answer.headers["Location"] = f"/v1/posts/{post.post_id}"
+    response = Response(post.body, status=200 if post.replayed else 201, content_type=JSON)
+    response.headers["Location"] = f"/v1/posts/{post.post_id}"
     if post.replayed:
-        answer.headers.update(idempotency.REPLAYED)
-    return answer
+        response.headers.update(idempotency.REPLAYED)
+    return response

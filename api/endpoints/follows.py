@@ -1,41 +1,60 @@
-"""Following and being followed."""
+"""Follows between users."""
 
 from typing import Any
 
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
-from api.http.paging import PageQuery, before, paged
+from api.http.openapi import raises
+from api.http.paging import LINK, PageQuery, before, paged
 from api.http.parsing import Blueprint
-from api.schemas.users import PeoplePage
+from api.schemas.users import UserPage
 from api.services import follows
+from api.services.errors import CannotFollowYourselfError
+from graph.errors import NotFoundError
 
-blueprint = Blueprint("follows", __name__, description="Following and being followed")
+blueprint = Blueprint(
+    "follows", __name__, description="Follows: the users that you follow, and your followers."
+)
 
 
 @blueprint.put("/v1/me/following/<id:user_id>")
 @login_required
 @blueprint.response(204)
-@blueprint.alt_response(404, "NOT_FOUND")
-def follow(user_id: int) -> Any:
-    """Follow somebody: from now on their posts, old ones too, are in one's feed."""
+@raises(NotFoundError, CannotFollowYourselfError)
+def follow_user(user_id: int) -> Any:
+    """Follows a user.
+
+    The user's posts, older ones too, are in your feed from now on.
+
+    **Retries**: can be repeated; also 204 if you follow the user already.
+    """
     follows.follow(graph(), storage(), follower_id=viewer_id(), followee_id=user_id)
 
 
 @blueprint.delete("/v1/me/following/<id:user_id>")
 @login_required
 @blueprint.response(204)
-@blueprint.alt_response(404, "NOT_FOUND")
-def unfollow(user_id: int) -> Any:
-    """Follow somebody no longer: from now on none of their posts is in one's feed."""
+@raises(NotFoundError)
+def unfollow_user(user_id: int) -> Any:
+    """Ends your follow of a user.
+
+    After the response none of the user's posts is in your feed.
+
+    **Retries**: can be repeated; also 204 if you do not follow the user. After a 503, repeat it
+    until it is 204.
+    """
     follows.unfollow(graph(), storage(), follower_id=viewer_id(), followee_id=user_id)
 
 
 @blueprint.get("/v1/me/following")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, PeoplePage)
-def my_following(*, cursor: str | None, limit: int) -> Any:
-    """Whom one follows."""
+@blueprint.response(200, UserPage, headers=LINK)
+def list_following(*, cursor: str | None, limit: int) -> Any:
+    """Lists the users that you follow, newest account first.
+
+    The order is that of the users' ids, falling, not of the follows.
+    """
     users, next_id = graph().follows.following(
         viewer_id(), viewer_id=viewer_id(), before=before(cursor), limit=limit
     )
@@ -45,9 +64,12 @@ def my_following(*, cursor: str | None, limit: int) -> Any:
 @blueprint.get("/v1/me/followers")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, PeoplePage)
-def my_followers(*, cursor: str | None, limit: int) -> Any:
-    """Who follows one."""
+@blueprint.response(200, UserPage, headers=LINK)
+def list_followers(*, cursor: str | None, limit: int) -> Any:
+    """Lists your followers, newest account first.
+
+    The order is that of the users' ids, falling, not of the follows.
+    """
     users, next_id = graph().follows.followers(
         viewer_id(), viewer_id=viewer_id(), before=before(cursor), limit=limit
     )
@@ -58,5 +80,11 @@ def my_followers(*, cursor: str | None, limit: int) -> Any:
 @login_required
 @blueprint.response(204)
 def remove_follower(user_id: int) -> Any:
-    """Be followed by somebody no longer. They are not told and may follow again."""
+    """Ends a user's follow of you.
+
+    The user is not notified and can follow you again; block the user to prevent it.
+
+    **Retries**: can be repeated; also 204 if the user does not follow you. After a 503, repeat it
+    until it is 204.
+    """
     follows.remove_follower(graph(), storage(), follower_id=user_id, followee_id=viewer_id())

@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can serve."""
+"""Health checks: whether this process runs, and whether it can serve requests."""
 
 from typing import Any
 
@@ -6,23 +6,47 @@ from api.http import context
 from api.http.parsing import Blueprint
 from api.schemas.health import LivenessSchema, ReadinessSchema
 
-blueprint = Blueprint("health", __name__, description="For load balancers and operators")
+blueprint = Blueprint(
+    "health", __name__, description="Health checks for load balancers and operators."
+)
 
 _CHECKS = ("neo4j", "queue", "cache", "s3", "oldest_event_seconds")
+"""The attributes of the health report that are in the response."""
 
 
 @blueprint.get("/livez")
 @blueprint.response(200, LivenessSchema)
-def livez() -> Any:
-    """That this process answers."""
+def check_liveness() -> Any:
+    """Checks that the process answers.
+
+    It reads no store. Restart the process if it does not answer.
+    """
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 @blueprint.response(200, ReadinessSchema)
-@blueprint.alt_response(503, schema=ReadinessSchema, description="Send no requests here now")
-def readyz() -> Any:
-    """Whether this process can serve: 200 also when `degraded`, 503 when it cannot."""
+@blueprint.alt_response(
+    503,
+    schema=ReadinessSchema,
+    example={
+        "status": "unavailable",
+        "checks": {
+            "neo4j": "unavailable",
+            "queue": "ok",
+            "cache": "ok",
+            "s3": "ok",
+            "oldest_event_seconds": None,
+        },
+    },
+    description="The process cannot serve requests now.",
+)
+def check_readiness() -> Any:
+    """Checks that the process can serve requests.
+
+    200 with `ok`, or with `degraded` if a store is down that requests can do without; 503 with
+    `unavailable` if the process should not receive requests.
+    """
     health = context.parts().health.check()
     body = {"status": health.status, "checks": {name: getattr(health, name) for name in _CHECKS}}
     return (body, 200, {}) if health.ready else (body, 503, {"Retry-After": "5"})

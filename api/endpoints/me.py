@@ -1,22 +1,27 @@
-"""One's own profile."""
+"""The user's own profile and password."""
 
 from typing import Any
 
 from api.http import context, limits
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer, viewer_id
+from api.http.openapi import raises
 from api.http.parsing import Blueprint
 from api.schemas.users import ProfileChanges, ProfileSchema
 from api.services import accounts, profiles
+from api.services.errors import TooBusyError, WrongPasswordError
 
-blueprint = Blueprint("me", __name__, description="One's own profile")
+blueprint = Blueprint("me", __name__, description="Your own profile and password.")
 
 
 @blueprint.get("/v1/me")
 @login_required
 @blueprint.response(200, ProfileSchema)
-def me() -> Any:
-    """Who one is."""
+def get_own_profile() -> Any:
+    """Returns your own profile.
+
+    The three flags of `viewer` are false.
+    """
     return graph().users.profile(viewer_id(), viewer_id=viewer_id())
 
 
@@ -24,11 +29,17 @@ def me() -> Any:
 @login_required
 @blueprint.arguments(ProfileChanges, as_kwargs=True)
 @blueprint.response(200, ProfileSchema)
-@blueprint.alt_response(403, "FORBIDDEN")
-def change_me(
+@raises(WrongPasswordError, TooBusyError)
+def update_own_profile(
     *, password: str | None = None, current_password: str | None = None, **changes: str | None
 ) -> Any:
-    """Change one's profile or password. A new password ends all other sessions."""
+    """Changes your profile or your password.
+
+    Fields that are absent stay as they are; null clears `bio` and `location`. A new password ends
+    all other sessions before the response is sent. You can try ten passwords in five minutes.
+
+    **Retries**: can be repeated, with a new password too.
+    """
     if password is not None and current_password is not None:
         limits.take(limits.PASSWORD_CHANGES, str(viewer_id()))
         accounts.change_password(

@@ -1,4 +1,4 @@
-"""Photos on their way into a post."""
+"""Photos, from the upload until they can be posted."""
 
 from typing import Any
 
@@ -6,31 +6,63 @@ from api.http import idempotency, limits
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
 from api.http.errors import AGAIN_SECONDS
+from api.http.openapi import raises, takes
 from api.http.parsing import Blueprint
-from api.schemas.photos import BegunPhotoSchema, NewPhoto, PhotoSchema, PhotoStateSchema
+from api.schemas.photos import NewPhoto, PhotoProgressSchema, PhotoSchema, PhotoUploadSchema
 from api.services import photos
+from api.services.errors import (
+    NothingUploadedError,
+    PhotoTooLargeError,
+    UnsupportedPhotoTypeError,
+)
+from graph.errors import NotFoundError
 from graph.photos import Photo
 
-blueprint = Blueprint("photos", __name__, description="Photos on their way into a post")
+blueprint = Blueprint(
+    "photos", __name__, description="Photos: create one, upload its file to S3, wait until ready."
+)
+
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds until the next look, while the photo is `processing`.",
+        "schema": {"type": "integer"},
+    }
+}
+
+_OPTIONAL = ("failure_code", "width", "height", "blurhash", "alt_text")
+"""Attributes of a photo that are absent from the response while they are None."""
 
 
 @blueprint.post("/v1/me/photos")
 @login_required
 @limits.limited(limits.UPLOADS)
-@blueprint.doc(parameters=[idempotency.parameter(required=False)])
 @blueprint.arguments(NewPhoto, as_kwargs=True)
-@blueprint.response(201, BegunPhotoSchema)
-@blueprint.alt_response(410, "GONE")
-@blueprint.alt_response(200, schema=BegunPhotoSchema, description="The key's first photo again")
-def begin_photo(
+@blueprint.response(201, PhotoUploadSchema)
+@blueprint.alt_response(
+    200,
+    schema=PhotoUploadSchema,
+    description="The photo that an earlier request with this key created.",
+    headers=idempotency.REPLAYED_DOCUMENTED,
+)
+@takes(idempotency.parameter(required=False))
+@raises(*idempotency.ERRORS, PhotoTooLargeError, UnsupportedPhotoTypeError)
+def create_photo(
     *,
     content_type: str,
     size_bytes: int,
     checksum_sha256: str | None = None,
     alt_text: str | None = None,
 ) -> Any:
-    """A new photo, and where to send its bytes: a presigned PUT, good for an hour."""
-    begun = photos.begin(
+    """Creates a photo and returns where to upload its file.
+
+    The file does not pass through this API: send it to `upload.url` with `upload.method` and
+    `upload.headers` within an hour, then call `completePhoto`. You can create 600 photos an hour.
+
+    **Retries**: with an `Idempotency-Key` the request can be repeated for 24 hours: there is one
+    photo, and the response is 200 with a new upload URL. Without a key each request creates another
+    photo.
+    """
+    created = photos.begin(
         graph(),
         storage(),
         owner_id=viewer_id(),
@@ -40,35 +72,43 @@ def begin_photo(
         alt_text=alt_text,
         key=idempotency.key(),
     )
-    body = {"id": begun.photo.id, "state": begun.photo.state, "upload": begun.upload}
-    return (body, 200, idempotency.REPLAYED) if begun.replayed else body
+    body = {"id": created.photo.id, "state": created.photo.state, "upload": created.upload}
+    return (body, 200, idempotency.REPLAYED) if created.replayed else body
 
 
 @blueprint.post("/v1/me/photos/<id:photo_id>/complete")
 @login_required
-@blueprint.response(202, PhotoStateSchema)
-@blueprint.alt_response(404, "NOT_FOUND")
-@blueprint.alt_response(409, "CONFLICT")
+@blueprint.response(202, PhotoProgressSchema)
+@raises(NotFoundError, NothingUploadedError)
 def complete_photo(photo_id: int) -> Any:
-    """Say that the bytes are there; they are looked at from now on. Again is fine."""
+    """Reports that the file of a photo is uploaded.
+
+    Its renditions are made from now on: read `getPhoto` until the photo is `ready` or `failed`.
+
+    **Retries**: can be repeated; returns the present state.
+    """
     return photos.complete(graph(), storage(), photo_id, owner_id=viewer_id())
 
 
 @blueprint.get("/v1/me/photos/<id:photo_id>")
 @login_required
-@blueprint.response(200, PhotoSchema)
-@blueprint.alt_response(404, "NOT_FOUND")
-def photo(photo_id: int) -> Any:
-    """How far one's photo is."""
-    found = graph().photos.by_id(photo_id, owner_id=viewer_id())
-    again = {"Retry-After": str(AGAIN_SECONDS)} if found.state == "processing" else {}
-    return _known_of(found), again
+@blueprint.response(200, PhotoSchema, headers=_RETRY_AFTER)
+@raises(NotFoundError)
+def get_photo(photo_id: int) -> Any:
+    """Returns one of your photos and its state.
+
+    Fields without a value are absent: `renditions`, `width`, `height` and `blurhash` until the
+    photo is `ready`, `failure_code` unless it is `failed`.
+    """
+    photo = graph().photos.by_id(photo_id, owner_id=viewer_id())
+    headers = {"Retry-After": str(AGAIN_SECONDS)} if photo.state == "processing" else {}
+    return _present_fields(photo), headers
 
 
-def _known_of(found: Photo) -> dict[str, Any]:
-    """The photo without what it does not have (yet)."""
-    names = ("id", "state", "failure_code", "width", "height", "blurhash", "alt_text")
-    known = {name: getattr(found, name) for name in names if getattr(found, name) is not None}
-    if found.state == "ready":
-        known["renditions"] = storage().photos.rendition_urls(found.path)
-    return known
+def _present_fields(photo: Photo) -> dict[str, Any]:
+    """The fields that the photo has by now."""
+    optional = {name: getattr(photo, name) for name in _OPTIONAL}
+    present = {name: value for name, value in optional.items() if value is not None}
+    if photo.state == "ready":
+        present["renditions"] = storage().photos.rendition_urls(photo.path)
+    return {"id": photo.id, "state": photo.state, **present}

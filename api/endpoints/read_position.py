@@ -1,23 +1,32 @@
-"""How far one has read one's feed."""
+"""The read position in the feed."""
 
 from typing import Any
 
 from api.http.auth import login_required
 from api.http.context import graph, parts, storage, viewer_id
+from api.http.openapi import raises
 from api.http.parsing import Blueprint
 from api.http.responses import DEGRADED, DEGRADED_DOCUMENTED
 from api.schemas.read_position import NewPosition, UnreadSchema
 from api.services import read_positions
 from feed import unread
+from feed.errors import FeedBusyError
 
-blueprint = Blueprint("feed-position", __name__, description="How far one has read one's feed")
+blueprint = Blueprint(
+    "feed-position", __name__, description="The newest post that you have read in your feed."
+)
 
 
 @blueprint.get("/v1/me/feed/unread")
 @login_required
 @blueprint.response(200, UnreadSchema, headers=DEGRADED_DOCUMENTED)
-def count_unread() -> Any:
-    """How much is newer than what one has read; everything, until a position is set."""
+@raises(FeedBusyError)
+def count_unread_posts() -> Any:
+    """Counts the posts in your feed that are newer than your read position.
+
+    Your own posts do not count. Without a read position all posts of others count. The count ends
+    at 100; `capped` is true if there are more.
+    """
     answer = unread.count(graph(), storage(), parts().rebuilder, viewer_id=viewer_id())
     headers = {DEGRADED: ", ".join(answer.degraded)} if answer.degraded else {}
     return answer.unread, 200, headers
@@ -27,6 +36,12 @@ def count_unread() -> Any:
 @login_required
 @blueprint.arguments(NewPosition)
 @blueprint.response(204)
-def set_position(body: dict[str, int]) -> Any:
-    """Say how far one has read. It only moves forward: a lower one is 204 and changes nothing."""
+def set_read_position(body: dict[str, int]) -> Any:
+    """Moves your read position forward to a post.
+
+    A position never moves back: 204 for an older post, and nothing changes. The post need not be in
+    the feed any more.
+
+    **Retries**: can be repeated.
+    """
     read_positions.move(graph(), storage(), user_id=viewer_id(), post_id=body["post_id"])

@@ -1,28 +1,39 @@
-"""Signing in and out, and all of one's sessions."""
+"""Sign-in, sign-out, and the user's sessions."""
 
 from typing import Any
 
 from api.http import context, limits
 from api.http.auth import forgetting_refused, login_required
 from api.http.context import graph, storage, viewer
+from api.http.limits import TooManyRequestsError
+from api.http.openapi import raises
 from api.http.parsing import Blueprint
-from api.schemas.accounts import Credentials, SessionList, SignedInSchema
+from api.schemas.accounts import Credentials, NewSessionSchema, SessionList
 from api.services import accounts, sessions
+from api.services.errors import TooBusyError, WrongCredentialsError
 from api.services.sessions import SignedIn
+from graph.errors import NotFoundError
+from graph.sessions import Session
 from graph.users import User
 
-blueprint = Blueprint("sessions", __name__, description="Signing in and out")
+blueprint = Blueprint("sessions", __name__, description="Sign-in, sign-out, and your sessions.")
 
 NO_STORE = {"Cache-Control": "no-store"}
-"""Of answers that carry a token."""
+"""For responses that contain a token."""
 
 
 @blueprint.post("/v1/sessions")
 @blueprint.arguments(Credentials, as_kwargs=True)
-@blueprint.response(201, SignedInSchema)
-@blueprint.alt_response(401, "UNAUTHORIZED")
-def sign_in(*, username: str, password: str) -> Any:
-    """A new session. The token is shown this once."""
+@blueprint.response(201, NewSessionSchema)
+@raises(WrongCredentialsError, TooManyRequestsError, TooBusyError)
+def create_session(*, username: str, password: str) -> Any:
+    """Signs in: creates a session and returns its token.
+
+    The response is the same for an unknown username and a wrong password. One address can try one
+    account ten times in five minutes.
+
+    **Retries**: if the response is lost, sign in again; each request creates a session.
+    """
     limits.take_sign_in(username)
     user, session = accounts.sign_in(
         graph(),
@@ -31,44 +42,57 @@ def sign_in(*, username: str, password: str) -> Any:
         password=password,
         session_days=context.settings().session_days,
     )
-    return signed_in(user, session)
+    return session_response(user, session)
 
 
 @blueprint.get("/v1/me/sessions")
 @login_required
 @blueprint.response(200, SessionList)
 def list_sessions() -> Any:
-    """All of one's sessions, newest first."""
-    found = graph().sessions.of_user(viewer().user_id)
-    return {"sessions": [_listed(session) for session in found]}
+    """Lists all your sessions, newest first.
+
+    Sessions that have ended or expired are not in the list.
+    """
+    listed = graph().sessions.of_user(viewer().user_id)
+    return {"sessions": [_session_fields(session) for session in listed]}
 
 
 @blueprint.delete("/v1/me/sessions/current")
 @forgetting_refused
 @login_required
 @blueprint.response(204)
-def sign_out() -> Any:
-    """End the session that asks."""
+def end_current_session() -> Any:
+    """Signs out: ends the session of this request.
+
+    After the response the token is refused.
+
+    **Retries**: after a 503, repeat it: 204, or 401 if the session has ended.
+    """
     sessions.end(graph(), storage(), viewer().session_id, user_id=viewer().user_id)
 
 
 @blueprint.delete("/v1/me/sessions/<id:session_id>")
-@forgetting_refused  # it may be the one that asks
+@forgetting_refused  # it can be the session of this request
 @login_required
 @blueprint.response(204)
-@blueprint.alt_response(404, "NOT_FOUND")
-def revoke(session_id: int) -> Any:
-    """End one of one's sessions."""
+@raises(NotFoundError)
+def end_session(session_id: int) -> Any:
+    """Ends one of your sessions.
+
+    After the response its token is refused.
+
+    **Retries**: can be repeated; 204 again for 24 hours. After a 503, repeat it until it is 204.
+    """
     sessions.end(graph(), storage(), session_id, user_id=viewer().user_id)
 
 
-def signed_in(user: User, session: SignedIn) -> tuple[dict[str, Any], dict[str, str]]:
-    """The answer to a sign-up or sign-in."""
+def session_response(user: User, session: SignedIn) -> tuple[dict[str, Any], dict[str, str]]:
+    """The body and headers after a sign-up or sign-in."""
     body = {"user": user, "auth_token": str(session.token), "expires_at": session.expires_at}
     return body, NO_STORE
 
 
-def _listed(session: Any) -> dict[str, Any]:
+def _session_fields(session: Session) -> dict[str, Any]:
     return {
         "id": session.id,
         "created_at": session.created_at,

@@ -1,4 +1,4 @@
-"""People: their pages, their posts, whom they follow."""
+"""Users: their profiles, posts, followers and follows."""
 
 from typing import Any
 
@@ -6,42 +6,55 @@ from flask import Response
 
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
-from api.http.paging import PageQuery, before, paged
+from api.http.openapi import raises
+from api.http.paging import LINK, PageQuery, before, paged
 from api.http.parsing import Blueprint
 from api.http.responses import posts_answer
 from api.schemas.posts import PostPage
-from api.schemas.users import PeoplePage, ProfileSchema, UsernameQuery
+from api.schemas.users import ProfileSchema, UsernameQuery, UserPage
 from api.services.profiles import posts_of
+from graph.errors import NotFoundError
 
-blueprint = Blueprint("users", __name__, description="People")
+blueprint = Blueprint(
+    "users", __name__, description="Users: their profiles, posts, followers and follows."
+)
 
 
 @blueprint.get("/v1/users")
 @login_required
 @blueprint.arguments(UsernameQuery, location="query", as_kwargs=True)
 @blueprint.response(200, ProfileSchema)
-@blueprint.alt_response(404, "NOT_FOUND")
-def user_by_username(*, username: str) -> Any:
-    """The user of this name."""
+@raises(NotFoundError)
+def find_user(*, username: str) -> Any:
+    """Returns the profile of the user with a username.
+
+    Upper and lower case are the same. 404 if no user has the name, or a block is between you.
+    """
     return graph().users.profile_by_username(username, viewer_id=viewer_id())
 
 
 @blueprint.get("/v1/users/<id:user_id>")
 @login_required
 @blueprint.response(200, ProfileSchema)
-@blueprint.alt_response(404, "NOT_FOUND")
-def user(user_id: int) -> Any:
-    """A user's page."""
+@raises(NotFoundError)
+def get_user(user_id: int) -> Any:
+    """Returns the profile of a user.
+
+    404 if the user does not exist, or a block is between you.
+    """
     return graph().users.profile(user_id, viewer_id=viewer_id())
 
 
 @blueprint.get("/v1/users/<id:user_id>/posts")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, PostPage)
-@blueprint.alt_response(404, "NOT_FOUND")
-def posts_of_user(user_id: int, *, cursor: str | None, limit: int) -> Response:
-    """A user's posts, newest first."""
+@blueprint.response(200, PostPage, headers=LINK)
+@raises(NotFoundError)
+def list_user_posts(user_id: int, *, cursor: str | None, limit: int) -> Response:
+    """Lists the posts of a user, newest first.
+
+    404 if the user does not exist, or a block is between you.
+    """
     posts, next_id = posts_of(
         graph(), storage(), user_id, viewer_id=viewer_id(), before=before(cursor), limit=limit
     )
@@ -51,10 +64,13 @@ def posts_of_user(user_id: int, *, cursor: str | None, limit: int) -> Response:
 @blueprint.get("/v1/users/<id:user_id>/followers")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, PeoplePage)
-@blueprint.alt_response(404, "NOT_FOUND")
-def followers_of_user(user_id: int, *, cursor: str | None, limit: int) -> Any:
-    """A user's followers."""
+@blueprint.response(200, UserPage, headers=LINK)
+@raises(NotFoundError)
+def list_user_followers(user_id: int, *, cursor: str | None, limit: int) -> Any:
+    """Lists the followers of a user, newest account first.
+
+    The order is that of the followers' ids, falling. Users that you may not see are left out.
+    """
     graph().users.require_visible(user_id, viewer_id=viewer_id())
     users, next_id = graph().follows.followers(
         user_id, viewer_id=viewer_id(), before=before(cursor), limit=limit
@@ -65,10 +81,13 @@ def followers_of_user(user_id: int, *, cursor: str | None, limit: int) -> Any:
 @blueprint.get("/v1/users/<id:user_id>/following")
 @login_required
 @blueprint.arguments(PageQuery, location="query", as_kwargs=True)
-@blueprint.response(200, PeoplePage)
-@blueprint.alt_response(404, "NOT_FOUND")
-def following_of_user(user_id: int, *, cursor: str | None, limit: int) -> Any:
-    """Whom a user follows."""
+@blueprint.response(200, UserPage, headers=LINK)
+@raises(NotFoundError)
+def list_user_following(user_id: int, *, cursor: str | None, limit: int) -> Any:
+    """Lists the users that a user follows, newest account first.
+
+    The order is that of their ids, falling. Users that you may not see are left out.
+    """
     graph().users.require_visible(user_id, viewer_id=viewer_id())
     users, next_id = graph().follows.following(
         user_id, viewer_id=viewer_id(), before=before(cursor), limit=limit

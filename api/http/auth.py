@@ -2,8 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from copy import deepcopy
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import structlog
 from flask import g, request
@@ -51,7 +50,6 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
         return view(*args, **kwargs)
 
     authenticated.login_required = True  # type: ignore[attr-defined]
-    _document(authenticated)
     return authenticated
 
 
@@ -89,11 +87,3 @@ def _bearer_token() -> str:
     if scheme.lower() != SCHEME:
         raise NotSignedInError
     return token.strip()
-
-
-def _document(view: Any) -> None:
-    """What flask-smorest says of the view: it needs the token."""
-    view._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # noqa: SLF001 - flask-smorest's place
-    manual = view._apidoc.setdefault("manual_doc", {})  # noqa: SLF001
-    manual["security"] = [{SCHEME: []}]
-    manual.setdefault("responses", {})["401"] = {"$ref": "#/components/responses/UNAUTHORIZED"}

@@ -4,11 +4,32 @@ import re
 
 from flask import request
 
-from api.services.errors import IdempotencyKeyMissingError
+from api.services.errors import (
+    IdempotencyKeyInFlightError,
+    IdempotencyKeyMissingError,
+    IdempotencyKeyReusedError,
+    PostDeletedError,
+)
 
 HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotency-Replayed": "true"}
-"""The header of an answer that was given before."""
+"""The header of a response that repeats an earlier result."""
+
+REPLAYED_DOCUMENTED = {
+    "Idempotency-Replayed": {
+        "description": "`true`: the result is that of an earlier request.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
+"""REPLAYED in the API document."""
+
+ERRORS = (
+    IdempotencyKeyMissingError,
+    IdempotencyKeyReusedError,
+    IdempotencyKeyInFlightError,
+    PostDeletedError,
+)
+"""What a route that takes the header can raise because of it."""
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -30,11 +51,18 @@ def required_key() -> str:
 
 
 def parameter(*, required: bool) -> dict[str, object]:
-    """The header in the API document."""
+    """The header as a parameter in the API document."""
     return {
         "in": "header",
         "name": HEADER,
         "required": required,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-        "description": "Send the same key with the same body to try again: it is done once.",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": f"^{_KEY.pattern}$",
+            "examples": ["7c1d3f5e-0b1a-4c52-9f43-2f6f1b8f4a10"],
+        },
+        "description": "A text of your choice, such as a UUID. Repeat a request with the same key "
+        "and body: it is done once.",
     }

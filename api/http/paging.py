@@ -10,18 +10,29 @@ from api.http.cursors import InvalidCursorError
 from feed.pages import Cursor
 from graph.ids import MAX_ID
 
+LINK = {
+    "Link": {
+        "description": "The cursors of the body as links (RFC 8288). Absent if there are none.",
+        "schema": {
+            "type": "string",
+            "examples": ['</v1/me/followers?limit=20&cursor=AAABdwAAAAAA7pUq1vC4>; rel="next"'],
+        },
+    }
+}
+"""The header of a page in the API document."""
+
 
 class PageQuery(Schema):
-    """How a page is asked for."""
+    """The query of a page."""
 
     limit = fields.Integer(
         load_default=20,
         validate=validate.Range(1, 100),
-        metadata={"description": "At most so many; a page may be shorter."},
+        metadata={"description": "The most items in the page.", "examples": [20]},
     )
     cursor = fields.String(
         load_default=None,
-        metadata={"description": "`next` or `prev` of an answer on this route, as it came."},
+        metadata={"description": "`next` or `prev` of an earlier page of this path, unchanged."},
     )
 
 

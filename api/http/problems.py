@@ -25,19 +25,30 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer that tells a client what is wrong, in words and by a code that stays."""
+    body = problem_body(status, code, detail, errors=errors, request_id=g.get("request_id", ""))
+    response = Response(json.dumps(body), status=status, content_type=CONTENT_TYPE)
+    response.headers.update(headers or {})
+    return response
+
+
+def problem_body(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    request_id: str,
+    errors: Mapping[str, list[str]] | None = None,
+) -> dict[str, Any]:
+    """The members of a problem, as api/schemas/problems.py describes them."""
     body: dict[str, Any] = {
         "type": f"urn:photofeed:problem:{code}",
         "title": _title(code),
         "status": status,
         "detail": detail,
         "code": code,
-        "request_id": g.get("request_id", ""),
+        "request_id": request_id,
     }
-    if errors:
-        body["errors"] = errors
-    response = Response(json.dumps(body), status=status, content_type=CONTENT_TYPE)
-    response.headers.update(headers or {})
-    return response
+    return {**body, "errors": errors} if errors else body
 
 
 def code_of_status(status: int) -> str:

@@ -28,13 +28,30 @@ DEGRADED = "Photofeed-Degraded"
 
 DEGRADED_DOCUMENTED = {
     DEGRADED: {
-        "description": "The page is right, and was answered while a store was known to be away: "
-        "`graph` (from the cache alone: what is not cached, and writes, are 503 now) or `cache` "
-        "(from the graph, slower). Absent when all is well.",
+        "description": "The store that is down. The response is correct all the same. `graph`: it "
+        "comes from the cache; writes, and feeds that are not cached, are 503 now. `cache`: it "
+        "comes from the graph, more slowly. Absent while both are up.",
         "schema": {"type": "string", "enum": ["graph", "cache"]},
     },
 }
-"""How the API document tells of it."""
+"""DEGRADED in the API document."""
+
+ETAG = {
+    "ETag": {
+        "description": "The version of the page. Send it as `If-None-Match` with the next request.",
+        "schema": {"type": "string", "examples": ['"1f0c7a9d4be2836510fe6a77"']},
+    }
+}
+"""The header of a page of the feed in the API document."""
+
+IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "required": False,
+    "schema": {"type": "string", "examples": ['"1f0c7a9d4be2836510fe6a77"']},
+    "description": "The `ETag` of a page that you have: 304 without a body if it has not changed.",
+}
+"""A parameter in the API document."""
 
 ETAG_BYTES = 12
 """Of a SHA-256: nobody gains by two pages of theirs looking alike."""

@@ -1,7 +1,8 @@
-"""The kinds of field that several resources have."""
+"""Marshmallow fields that several resources share."""
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,90 +12,118 @@ from feed.rendering import rfc3339
 from graph.ids import MAX_ID
 
 ID_PATTERN = r"(0|[1-9][0-9]{0,15})"
+"""The decimal text of an id, without leading zeros."""
 
 _ID = re.compile(ID_PATTERN, re.ASCII)
 
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""They turn text around, also what stands beside it."""
+"""Direction controls: they can also reverse the text around them."""
 
 _MARKS = frozenset("\u061c\u200e\u200f\ufeff")
-"""Unseen and of use in running text, but in a name they only make look-alikes."""
+"""Invisible marks: useful in running text, but in a name they only make look-alikes."""
+
+_CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories: control characters, surrogates, line and paragraph separators."""
 
 
 def read_id(text: str) -> int | None:
-    """The id that the text spells, None if it spells none."""
+    """The id in `text`; None where `text` is not an id."""
     if _ID.fullmatch(text) is None or int(text) > MAX_ID:
         return None
     return int(text)
 
 
 class Id(fields.String):
-    """An id: an integer here, decimal text in JSON."""
+    """An id: an integer in Python, decimal text in JSON."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        metadata = {"pattern": f"^{ID_PATTERN}$", "example": "412316860416001"}
+    def __init__(self, *, example: str = "412316860416001", **kwargs: Any) -> None:
+        metadata = {"pattern": f"^{ID_PATTERN}$", "examples": [example]}
         super().__init__(metadata={**metadata, **kwargs.pop("metadata", {})}, **kwargs)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return None if value is None else str(value)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        found = read_id(super()._deserialize(value, attr, data, **kwargs))
-        if found is None:
+        read = read_id(super()._deserialize(value, attr, data, **kwargs))
+        if read is None:
             raise ValidationError("Not an id: decimal text up to 2^53.")
-        return found
+        return read
 
 
 class Time(fields.String):
-    """A moment: RFC 3339 in UTC."""
+    """A point in time: an aware datetime in Python, RFC 3339 in UTC in JSON."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        metadata = {"format": "date-time", "example": "2026-11-22T19:53:44.120Z"}
-        super().__init__(metadata=metadata, **kwargs)
+    def __init__(self, *, example: str = "2026-11-22T19:53:44.120Z", **kwargs: Any) -> None:
+        metadata = {"format": "date-time", "examples": [example]}
+        super().__init__(metadata={**metadata, **kwargs.pop("metadata", {})}, **kwargs)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return rfc3339(value) if isinstance(value, datetime) else None
 
 
+class Choice(fields.String):
+    """Text from a fixed set. The API document has the set as one schema, which fields refer to.
+
+    So a generated client has one type for it, whatever number of schemas use it.
+    """
+
+    def __init__(
+        self,
+        *,
+        schema_name: str,
+        choices: Sequence[str],
+        description: str,
+        example: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(metadata={"examples": [example]}, **kwargs)
+        self.schema_name = schema_name
+        self.schema = {"type": "string", "enum": list(choices), "description": description}
+
+
 class Prose(fields.String):
-    """Text that people write, with line breaks: in one normal form, and without what misleads."""
+    """Text that users write, line breaks allowed: NFC, stripped, without control characters."""
 
     breaks = frozenset("\n")
+    """Control characters that are allowed."""
+
     refused = _OVERRIDES
+    """Other characters that are refused."""
 
     def __init__(self, *, longest: int, shortest: int = 0, **kwargs: Any) -> None:
         super().__init__(validate=validate.Length(shortest, longest), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs).replace("\r\n", "\n").strip()
-        if any(self._misleads(character) for character in text):
-            raise ValidationError("Control characters are not taken.")
+        if any(self._is_refused(character) for character in text):
+            raise ValidationError("Control characters are not allowed.")
         return unicodedata.normalize("NFC", text)
 
-    def _misleads(self, character: str) -> bool:
+    def _is_refused(self, character: str) -> bool:
         if character in self.breaks:
             return False
-        return character in self.refused or unicodedata.category(character) in {
-            "Cc",
-            "Cs",
-            "Zl",
-            "Zp",
-        }
+        return character in self.refused or unicodedata.category(character) in _CONTROL_CATEGORIES
 
 
 class Line(Prose):
-    """One line of such text: a name, a place."""
+    """One line of text that users write: a name, a place."""
 
     breaks = frozenset[str]()
     refused = _OVERRIDES | _MARKS
 
 
 class Password(fields.String):
-    """A password, taken as it is: no character of it is changed or refused."""
+    """A password. No character of it is changed or refused."""
 
     def __init__(self, *, shortest: int = 1, longest_bytes: int, **kwargs: Any) -> None:
         super().__init__(
-            metadata={"format": "password", "minLength": shortest, "maxLength": longest_bytes},
+            metadata={
+                "format": "password",
+                "minLength": shortest,
+                "maxLength": longest_bytes,
+                "description": f"At most {longest_bytes} bytes in UTF-8.",
+                "examples": ["a long password"],
+            },
             **kwargs,
         )
         self._shortest = shortest

@@ -1,16 +1,28 @@
+"""Bodies about photos and their uploads."""
+
 import base64
 import binascii
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from api.schemas.fields import Id, Prose, Time
+from api.schemas.fields import Choice, Id, Prose, Time
+from api.services.photos import CONTENT_TYPES, MAX_PHOTO_BYTES
 
 LONGEST_ALT_TEXT = 1000
+"""Characters."""
 
 _SHA256_BYTES = 32
 
+_ALT_TEXT = {
+    "description": "A description for people who cannot see the photo.",
+    "examples": ["Dusk over the river"],
+}
 
-def _checksum(text: str) -> None:
+_MEDIA = "https://media.example.org/media/Zk3vXq8TnB2yWd5RfLh7Cg"
+
+
+def _require_checksum(text: str) -> None:
+    """Raises ValidationError."""
     try:
         size = len(base64.b64decode(text.encode("ascii"), validate=True))
     except (UnicodeEncodeError, binascii.Error):
@@ -19,63 +31,107 @@ def _checksum(text: str) -> None:
         raise ValidationError("Not a SHA-256 in base64.")
 
 
-class NewPhoto(Schema):
-    """What will be uploaded: the upload is signed for exactly this."""
+def _state(example: str) -> Choice:
+    return Choice(
+        required=True,
+        schema_name="PhotoState",
+        choices=("waiting", "processing", "ready", "failed", "expired"),
+        description="`waiting`: for the upload. `processing`: the renditions are being made. "
+        "`ready`: the photo can be posted. `failed`: see `failure_code`. `expired`: the upload "
+        "was not completed in time.",
+        example=example,
+    )
 
-    content_type = fields.String(required=True, metadata={"example": "image/jpeg"})
+
+class NewPhoto(Schema):
+    """The file that will be uploaded. The upload URL is signed for this type, size and checksum."""
+
+    content_type = fields.String(
+        required=True, metadata={"enum": list(CONTENT_TYPES), "examples": ["image/jpeg"]}
+    )
     size_bytes = fields.Integer(
-        required=True, strict=True, validate=validate.Range(min=1), metadata={"maximum": 15_000_000}
+        required=True,
+        strict=True,
+        validate=validate.Range(min=1),
+        metadata={"maximum": MAX_PHOTO_BYTES, "examples": [3141592]},
     )
     checksum_sha256 = fields.String(
-        validate=_checksum, metadata={"description": "SHA-256 of the file, in base64."}
+        validate=_require_checksum,
+        metadata={
+            "description": "The SHA-256 of the file, in base64.",
+            "examples": ["n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="],
+        },
     )
-    alt_text = Prose(longest=LONGEST_ALT_TEXT)
+    alt_text = Prose(longest=LONGEST_ALT_TEXT, metadata=_ALT_TEXT)
 
 
 class UploadSchema(Schema):
-    """Where to send the file: this method, URL and headers, and the bytes as body."""
+    """How to send the file: a request with this method, URL and headers, the file as its body."""
 
-    method = fields.String(required=True)
-    url = fields.String(required=True)
-    headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    method = fields.String(required=True, metadata={"enum": ["PUT"], "examples": ["PUT"]})
+    url = fields.String(
+        required=True,
+        metadata={
+            "examples": ["https://s3.example.org/photofeed/incoming/Zk3v?X-Amz-Signature=9f"]
+        },
+    )
+    headers = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={
+            "description": "They are part of the signature: send them as they are.",
+            "examples": [{"Content-Type": "image/jpeg"}],
+        },
+    )
     expires_at = Time(required=True)
 
 
-class PhotoStateSchema(Schema):
-    """How far a photo is."""
+class PhotoUploadSchema(Schema):
+    """A new photo and how to upload its file."""
 
     id = Id(required=True)
-    state = fields.String(
-        required=True,
-        metadata={"enum": ["waiting", "processing", "ready", "failed", "expired"]},
-    )
-
-
-class BegunPhotoSchema(PhotoStateSchema):
-    """A photo that waits for its bytes."""
-
+    state = _state("waiting")
     upload = fields.Nested(UploadSchema, required=True)
 
 
+class PhotoProgressSchema(Schema):
+    """A photo and its state."""
+
+    id = Id(required=True)
+    state = _state("processing")
+
+
 class RenditionsSchema(Schema):
-    """URLs by the longest side in pixels. They do not change and cannot be guessed."""
+    """URLs of the photo as JPEG, by the longest side in pixels.
+
+    They are stable and cannot be guessed.
+    """
 
     class Meta:
-        """Names that are no Python names."""
+        """Field names that are not Python names."""
 
         include = {  # noqa: RUF012 - marshmallow's own way
-            "1080": fields.String(required=True),
-            "640": fields.String(required=True),
-            "320": fields.String(required=True),
+            side: fields.String(required=True, metadata={"examples": [f"{_MEDIA}/{side}.jpg"]})
+            for side in ("1080", "640", "320")
         }
 
 
-class PhotoSchema(PhotoStateSchema):
-    """A photo of one's own; what it does not have yet is left out."""
+class PhotoSchema(Schema):
+    """One of the user's own photos. Fields without a value are absent."""
 
-    failure_code = fields.String()
-    width = fields.Integer()
-    height = fields.Integer()
-    blurhash = fields.String()
-    alt_text = fields.String()
+    id = Id(required=True)
+    state = _state("ready")
+    failure_code = fields.String(
+        metadata={"description": "Why the photo failed, for programs, such as `not-an-image`."}
+    )
+    width = fields.Integer(metadata={"description": "Pixels, upright.", "examples": [3000]})
+    height = fields.Integer(metadata={"description": "Pixels, upright.", "examples": [4000]})
+    blurhash = fields.String(
+        metadata={
+            "description": "A placeholder for the photo (https://blurha.sh).",
+            "examples": ["LEHV6nWB2yk8pyo0adR*.7kCMdnj"],
+        }
+    )
+    alt_text = fields.String(metadata=_ALT_TEXT)
     renditions = fields.Nested(RenditionsSchema)

@@ -1,3 +1,5 @@
+"""Bodies about posts and the feed."""
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -5,82 +7,126 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from api.schemas.fields import Id, Line, Prose, Time
 from api.schemas.photos import RenditionsSchema
-from api.schemas.users import PersonSchema
+from api.schemas.users import UserSummarySchema
 from api.services.posts import Draft
 from graph.posts import Location
 
-LONGEST_CAPTION, LONGEST_PLACE, MOST_PHOTOS = 2200, 100, 10
+LONGEST_CAPTION, LONGEST_PLACE = 2200, 100
+"""Characters."""
+
+MOST_PHOTOS = 10
+"""In one post."""
+
+_CAPTION = {"examples": ["Dusk, at last."]}
+
+_PHOTO_ID, _POST_ID = "412316860416003", "412316860416005"
 
 
 class LocationSchema(Schema):
-    """Where a post was made: a name, and its coordinates if the author wants."""
+    """The place of a post: a name, and coordinates if the author gives them."""
 
-    name = Line(required=True, shortest=1, longest=LONGEST_PLACE)
-    latitude = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-90, 90))
-    longitude = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-180, 180))
+    name = Line(required=True, shortest=1, longest=LONGEST_PLACE, metadata={"examples": ["Lisbon"]})
+    latitude = fields.Float(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(-90, 90),
+        metadata={"description": "Degrees; only with `longitude`.", "examples": [38.72]},
+    )
+    longitude = fields.Float(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(-180, 180),
+        metadata={"description": "Degrees; only with `latitude`.", "examples": [-9.14]},
+    )
 
     @validates_schema
-    def both_or_neither(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuses half a position."""
+    def require_both_coordinates(self, data: dict[str, Any], **_: Any) -> None:
+        """Raises ValidationError for one coordinate without the other."""
         if (data.get("latitude") is None) != (data.get("longitude") is None):
-            raise ValidationError("Latitude and longitude come together.", "longitude")
+            raise ValidationError("Give latitude and longitude together.", "longitude")
 
     @post_load
     def location(self, data: dict[str, Any], **_: Any) -> Location:
-        """The graph's own record."""
+        """The graph's record of it."""
         return Location(**data)
 
 
-def _different(photo_ids: Sequence[int]) -> None:
+def _require_different(photo_ids: Sequence[int]) -> None:
+    """Raises ValidationError."""
     if len(set(photo_ids)) != len(photo_ids):
         raise ValidationError("The same photo twice.")
 
 
 class NewPost(Schema):
-    """What to post: photos that are ready, in this order."""
+    """A post to publish: photos that are `ready`, shown in this order."""
 
     photo_ids = fields.List(
-        Id(), required=True, validate=[validate.Length(1, MOST_PHOTOS), _different]
+        Id(example=_PHOTO_ID),
+        required=True,
+        validate=[validate.Length(1, MOST_PHOTOS), _require_different],
     )
-    caption = Prose(longest=LONGEST_CAPTION, load_default="")
+    caption = Prose(longest=LONGEST_CAPTION, load_default="", metadata=_CAPTION)
     location = fields.Nested(LocationSchema, load_default=None, allow_none=True)
 
     @post_load
     def draft(self, data: dict[str, Any], **_: Any) -> Draft:
-        """What the service takes."""
+        """The draft that the service publishes."""
         return Draft(**{**data, "photo_ids": tuple(data["photo_ids"])})
 
 
-class PostedPhotoSchema(Schema):
+class PostPhotoSchema(Schema):
     """A photo in a post."""
 
-    id = Id(required=True)
-    width = fields.Integer(required=True)
-    height = fields.Integer(required=True)
-    blurhash = fields.String(required=True)
-    alt_text = fields.String(required=True, allow_none=True)
+    id = Id(required=True, example=_PHOTO_ID)
+    width = fields.Integer(
+        required=True, metadata={"description": "Pixels, upright.", "examples": [3000]}
+    )
+    height = fields.Integer(
+        required=True, metadata={"description": "Pixels, upright.", "examples": [4000]}
+    )
+    blurhash = fields.String(
+        required=True,
+        metadata={
+            "description": "A placeholder for the photo (https://blurha.sh).",
+            "examples": ["LEHV6nWB2yk8pyo0adR*.7kCMdnj"],
+        },
+    )
+    alt_text = fields.String(
+        required=True, allow_none=True, metadata={"examples": ["Dusk over the river"]}
+    )
     renditions = fields.Nested(RenditionsSchema, required=True)
 
 
 class PostSchema(Schema):
-    """A post, alike for every viewer."""
+    """A post. Every viewer gets the same body."""
 
-    id = Id(required=True)
-    author = fields.Nested(PersonSchema, required=True)
-    caption = fields.String(required=True)
+    id = Id(required=True, example=_POST_ID)
+    author = fields.Nested(UserSummarySchema, required=True)
+    caption = fields.String(required=True, metadata=_CAPTION)
     location = fields.Nested(LocationSchema, required=True, allow_none=True)
-    photos = fields.List(fields.Nested(PostedPhotoSchema), required=True)
+    photos = fields.List(fields.Nested(PostPhotoSchema), required=True)
     created_at = Time(required=True)
 
 
 class PostPage(Schema):
-    """Some of a user's posts, newest first; `next` leads on."""
+    """One page of a user's posts, newest first."""
 
     posts = fields.List(fields.Nested(PostSchema), required=True)
-    next = fields.String()
+    next = fields.String(
+        metadata={
+            "description": "The `cursor` of the next, older page. Absent at the end.",
+            "examples": ["AAABdwAAAAAA7pUq1vC4d9Jr0Kx2Wm5Zt8"],
+        }
+    )
 
 
-class FeedSchema(PostPage):
-    """Some of the viewer's feed, newest first; `prev` leads to what is newer than this page."""
+class FeedPageSchema(PostPage):
+    """One page of the feed, newest first."""
 
-    prev = fields.String()
+    prev = fields.String(
+        metadata={
+            "description": "The `cursor` of the page above this one, with newer posts. Absent in "
+            "an empty feed.",
+            "examples": ["AQABdwAAAAAA9mXq1vC4d9Jr0Kx2Wm5Zt8"],
+        }
+    )

@@ -1,4 +1,4 @@
-"""A feed's reading position, and what is unread above it."""
+"""Bodies about the read position in the feed."""
 
 import time
 
@@ -7,25 +7,35 @@ from marshmallow import Schema, ValidationError, fields
 from api.schemas.fields import Id
 from graph.ids import CLOCK_TOLERANCE_MS, new_id
 
+_POST_ID = "412316860416005"
 
-def _possible(post_id: int) -> None:
+
+def _require_possible(post_id: int) -> None:
+    """Raises ValidationError for an id of the future."""
     if post_id > new_id(time.time_ns() // 1_000_000 + CLOCK_TOLERANCE_MS):
         raise ValidationError("No post has this id yet.")
 
 
 class NewPosition(Schema):
-    """The newest post that was read. It need not be in the feed: it is a place."""
+    """The newest post that the user has read. It may have left the feed since."""
 
-    post_id = Id(required=True, validate=_possible)
+    post_id = Id(required=True, example=_POST_ID, validate=_require_possible)
 
 
 class UnreadSchema(Schema):
-    """How many posts of others are above the position; own and deleted ones do not count."""
+    """The number of unread posts of other users."""
 
-    count = fields.Integer(required=True, metadata={"minimum": 0, "maximum": 100})
-    capped = fields.Boolean(required=True, metadata={"description": "There are more than `count`."})
+    count = fields.Integer(required=True, metadata={"minimum": 0, "maximum": 100, "examples": [3]})
+    capped = fields.Boolean(
+        required=True,
+        metadata={"description": "More than `count` are unread.", "examples": [False]},
+    )
     newest_id = Id(
         required=True,
         allow_none=True,
-        metadata={"description": "The feed's newest post, one's own too; null in an empty feed."},
+        example=_POST_ID,
+        metadata={
+            "description": "The newest post of the feed, the user's own included; "
+            "null in an empty feed."
+        },
     )

@@ -11,10 +11,10 @@ from api.app import BLUEPRINTS
 from tests.support.bare_app import bare_app
 
 PUBLIC = {
-    "accounts.sign_up": "nobody has a token yet",
-    "sessions.sign_in": "the same",
-    "health.livez": "for whoever starts and stops processes",
-    "health.readyz": "for load balancers; tells of no user",
+    "accounts.create_account": "the client has no token yet",
+    "sessions.create_session": "the client has no token yet",
+    "health.check_liveness": "for the supervisor of the process",
+    "health.check_readiness": "for load balancers; contains nothing about users",
     "api-docs.openapi_json": "the contract is public",
     "docs.page": "shows it",
     "docs.start": "the page's script",

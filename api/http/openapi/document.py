@@ -1,0 +1,97 @@
+"""The document as a whole: title, description, shared components."""
+
+from typing import Any
+
+from flask import Flask, Response
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from api.http.auth import SCHEME
+from api.http.errors import http_problem
+from api.http.openapi.operations import OperationPlugin
+from api.http.openapi.problems import SHARED_RESPONSES, response_of
+from api.http.problems import CONTENT_TYPE
+from api.schemas.paths import IdConverter, id_parameter_schema
+from api.schemas.problems import ProblemSchema
+
+DESCRIPTION = """\
+Share photos, follow users, and read their posts in a feed, newest first.
+
+**Authentication**: sign up (`createAccount`) or sign in (`createSession`) to get a token. Send it
+with every other request: `Authorization: Bearer pf_…`. A token in a query string is refused (400
+`token-in-query`).
+
+**Errors** have the media type `application/problem+json` (RFC 9457). The member `code` is stable;
+each operation lists the codes of its own. These can come from any operation that reads what they
+are about: 400 `token-in-query` and `malformed-json`, 401 `not-signed-in`, 413 `body-too-large`,
+415 `unsupported-media-type`, 422 `invalid-fields`, 429 `too-many-requests`, 503 `overloaded` and
+`graph-unavailable`, `cache-unavailable`, `queue-unavailable` or `s3-unavailable`. What is absent
+and what the viewer may not see are both 404 `not-found`.
+
+**Retries**: 429 and 503 have the header `Retry-After`. PUT and DELETE can be repeated. Publishing a
+post or creating a photo with an `Idempotency-Key` can be repeated with the same key for 24 hours.
+
+**Paging**: lists take `limit` and `cursor`, and return the cursors `next` and (the feed) `prev`,
+also as a `Link` header (RFC 8288). A cursor is opaque, and valid for one user and one path.
+
+**Limits**: the headers `RateLimit` and `RateLimit-Policy` show how much of each quota is left.
+
+Ids are decimal text of at most 16 digits. Times are RFC 3339 in UTC. Every response has the header
+`X-Request-Id`.
+"""
+
+CONFIG: dict[str, Any] = {
+    "API_TITLE": "Photofeed",
+    "API_VERSION": "v1",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/",
+    "OPENAPI_JSON_PATH": "openapi.json",
+    "API_SPEC_OPTIONS": {
+        "info": {
+            "summary": "A photo-sharing back end with a home feed.",
+            "description": DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/", "description": "The server that returned this document."}],
+    },
+}
+
+
+class DocumentedApi(Api):  # type: ignore[misc]  # flask-smorest is untyped
+    """flask-smorest's Api. It returns errors as problems and documents them as problems."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = "Problem"
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """The problem."""
+        return http_problem(error)
+
+    def _register_responses(self) -> None:
+        """Our shared responses instead of one for each HTTP status."""
+        components = self.spec.components
+        components.schema("Problem", schema=ProblemSchema)
+        any_problem = {
+            "description": "Any other problem.",
+            "content": {CONTENT_TYPE: {"schema": "Problem"}},
+        }
+        components.response(self.DEFAULT_ERROR_RESPONSE_NAME, any_problem)
+        for name, problems in SHARED_RESPONSES.items():
+            components.response(name, response_of(problems), lazy=True)
+
+    def _register_etag_headers(self) -> None:
+        """None: the feed's ETag is documented with its route."""
+
+    def _register_pagination_header(self) -> None:
+        """None: pages are documented by api/http/paging.py."""
+
+
+def add_to(app: Flask) -> DocumentedApi:
+    """Serve the app's document at /openapi.json. Register blueprints with the result."""
+    app.config.update(CONFIG)
+    app.url_map.converters["id"] = IdConverter
+    api = DocumentedApi(app, spec_kwargs={"extra_plugins": [OperationPlugin(app)]})
+    api.register_converter(IdConverter, id_parameter_schema)
+    api.spec.components.security_scheme(
+        SCHEME, {"type": "http", "scheme": "bearer", "bearerFormat": "pf_…"}
+    )
+    return api
