@@ -63,7 +63,7 @@ def test_every_metric_is_explained_and_every_explained_metric_exists() -> None:
         for path in (ROOT / folder).rglob("*.py")
     ]
     named = {name for path in sources for name in METRIC.findall(path.read_text())}
-    explained = set(METRIC.findall((ROOT / "docs" / "operating.md").read_text()))
+    explained = set(METRIC.findall((ROOT / "docs" / "operating" / "metrics.md").read_text()))
     assert len(named) > 10
     assert named == explained
 
@@ -73,7 +73,7 @@ def test_every_queue_and_event_kind_is_explained() -> None:
 
     rows = re.findall(
         r"^\| `([\w-]+)` \| ((?:`[\w-]+`(?:, )?)+) \|",
-        (ROOT / "docs" / "operating.md").read_text(),
+        (ROOT / "docs" / "operating" / "run.md").read_text(),
         re.MULTILINE,
     )
     told = {kind: queue for queue, kinds in rows for kind in re.findall(r"`([\w-]+)`", kinds)}
@@ -89,3 +89,16 @@ def test_the_walk_is_a_script_that_can_be_run() -> None:
 def test_no_page_names_this_machine() -> None:
     for page in [*PAGES, *(ROOT / "docs").rglob("*.sh"), *(ROOT / "docs").rglob("*.cypher")]:
         assert not re.search(r"/(root|home|tmp|work)/\w", page.read_text()), page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_prose_is_wrapped_and_tables_are_small(page: Path) -> None:
+    code = False
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        code = code != line.startswith("```")
+        if code or re.match(r"\[\w+\]: |#", line):
+            continue
+        if line.startswith("|"):
+            assert line.count("|") - line.count("\\|") <= 9, (number, line)
+        else:
+            assert len(line) <= 100, (number, line)
