@@ -1,6 +1,6 @@
-"""The local stack: the stores and our own processes, started, awaited, watched and stopped.
+"""The local stack: starts, supervises and stops the stores and our own processes.
 
-Nothing of ours is imported here: our processes are command lines.
+It imports no other package of photofeed: our processes are command lines.
 """
 
 from stack.errors import StackError

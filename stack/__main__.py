@@ -1,86 +1,120 @@
-"""`python -m stack up|down|status|logs|restart|backup|restore|run|fetch|lock`: what make calls."""
+"""`python -m stack up|down|status|logs|restart|backup|restore|run|fetch|lock`: used by make."""
 
 import argparse
 import io
 import os
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from environs import Env, EnvValidationError
 
-from stack.commands import lifecycle
-from stack.errors import InterruptedStartError, StackError, explained
+from stack import env_file
+from stack.commands import backups, inspection, lifecycle, rolling_restart
+from stack.commands.run import run
+from stack.errors import InterruptedStartError, StackError, to_stack_error
 from stack.parts import jars
+from stack.parts.stores import SHARED_LIBRARY
 from stack.settings import ROOT, StackSettings
+from stack.terminal import report
 
 
-def main(arguments: list[str]) -> int:
-    """Does what is asked; 1 and a sentence when it cannot."""
-    asked = _parser().parse_args(arguments)
+def main(words: list[str]) -> int:
+    """Runs a command; the exit status. Prints the message of a StackError."""
+    arguments = _parser().parse_args(words)
     try:
-        _do(asked, _settings())
+        COMMANDS[arguments.command](_settings(), arguments)
     except StackError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
+        return _fail(error)
     except OSError as error:
-        sentence = explained(error)
-        if sentence is None:
+        translated = to_stack_error(error)
+        if translated is None:
             raise
-        print(f"\n{sentence}", file=sys.stderr)
-        return 1
+        return _fail(translated)
     except (KeyboardInterrupt, InterruptedStartError):
         return 130
     return 0
 
 
-def _do(asked: argparse.Namespace, settings: StackSettings) -> None:
-    match asked.command:
-        case "up" if asked.detach:
-            lifecycle.up_detached(settings)
-        case "up":
-            lifecycle.up(settings, table=not asked.no_table)
-        case "logs":
-            lifecycle.logs(settings, asked.part)
-        case "backup":
-            lifecycle.backup(settings, asked.path)
-        case "restore":
-            lifecycle.restore(settings, asked.path)
-        case "run":
-            lifecycle.run(settings, asked.words)
-        case "fetch":
-            lifecycle.fetch()
-        case "lock":
-            print(f"{jars.write_lock()} jars locked in {jars.LOCK}")
-        case _:
-            PLAIN[asked.command](settings)
+def _up(settings: StackSettings, arguments: argparse.Namespace) -> None:
+    if arguments.detach:
+        lifecycle.up_detached(settings)
+    else:
+        lifecycle.up(settings, table=not arguments.no_table)
 
 
-PLAIN = {
-    "down": lifecycle.down,
-    "status": lifecycle.status,
-    "restart": lifecycle.restart,
+def _down(settings: StackSettings, _arguments: argparse.Namespace) -> None:
+    lifecycle.down(settings)
+
+
+def _status(settings: StackSettings, _arguments: argparse.Namespace) -> None:
+    inspection.status(settings)
+
+
+def _logs(settings: StackSettings, arguments: argparse.Namespace) -> None:
+    inspection.logs(settings, arguments.part)
+
+
+def _restart(settings: StackSettings, _arguments: argparse.Namespace) -> None:
+    rolling_restart.restart(settings, env_file.read_ready(settings.folder), report)
+    report("All our processes are new. The stores were not touched.")
+
+
+def _backup(settings: StackSettings, arguments: argparse.Namespace) -> None:
+    path = arguments.path.resolve()
+    backups.backup(settings, path, env_file.read(settings.folder), report)
+
+
+def _restore(settings: StackSettings, arguments: argparse.Namespace) -> None:
+    path = arguments.path.resolve()
+    backups.restore(settings, path, env_file.read(settings.folder), report)
+
+
+def _run(settings: StackSettings, arguments: argparse.Namespace) -> None:
+    run(settings, arguments.words)
+
+
+def _fetch(_settings: StackSettings, _arguments: argparse.Namespace) -> None:
+    jars.ensure(jars.read_lock(), SHARED_LIBRARY, other_libraries=[], stopping=threading.Event())
+
+
+def _lock(_settings: StackSettings, _arguments: argparse.Namespace) -> None:
+    print(f"{jars.write_lock()} jars locked in {jars.LOCK}")
+
+
+COMMANDS: dict[str, Callable[[StackSettings, argparse.Namespace], None]] = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "logs": _logs,
+    "restart": _restart,
+    "backup": _backup,
+    "restore": _restore,
+    "run": _run,
+    "fetch": _fetch,
+    "lock": _lock,
 }
-"""Commands that take no words of their own."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
     add = parser.add_subparsers(dest="command", required=True).add_parser
-    up = add("up", help="start everything and stay")
-    up.add_argument("--detach", action="store_true", help="come back when it answers")
+    up = add("up", help="start everything and stay in the foreground")
+    up.add_argument("--detach", action="store_true", help="run in the background; return when up")
     up.add_argument("--no-table", action="store_true", help="print no passwords")
     add("down", help="stop what runs in the background")
     add("status", help="show the processes")
     add("logs", help="follow the logs").add_argument("part", nargs="?")
-    add("restart", help="replace our processes one after the other, stores staying up")
-    backup = add("backup", help="write the graph into a file, or a new one in a folder")
-    restore = add("restore", help="put the graph of such a file in place")
-    for one in (backup, restore):
-        one.add_argument("path", type=Path)
-    run = add("run", help="run a command with the environment of the running stack")
-    run.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
-    add("fetch", help="fetch Neo4j's jars, unless they are there")
-    add("lock", help="resolve Neo4j's jars anew")
+    add("restart", help="replace our processes one after the other; the stores stay up")
+    backup = add("backup", help="write the graph to a file, or to a new file in a folder")
+    restore = add("restore", help="replace the graph by that of a backup")
+    for command in (backup, restore):
+        command.add_argument("path", type=Path)
+    run_parser = add("run", help="run a command with the environment of the running stack")
+    run_parser.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
+    add("fetch", help="fetch Neo4j's jars, if any is missing")
+    add("lock", help="resolve Neo4j's jars and write the lock")
     return parser
 
 
@@ -96,16 +130,21 @@ def _settings() -> StackSettings:
     return settings
 
 
-def _print_what_can_be_printed() -> None:
-    """A terminal that has no `…` gets a `?`: nothing that is said may keep us from stopping."""
+def _fail(error: StackError) -> int:
+    print(f"\n{error}", file=sys.stderr)
+    return 1
+
+
+def _replace_unprintable() -> None:
+    """Prints `?` for a character that the terminal lacks: an error here would prevent a stop."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":
-    _print_what_can_be_printed()
+    _replace_unprintable()
     status = main(sys.argv[1:])
     sys.stdout.flush()
-    # Not sys.exit: after Ctrl-C a download may still hang in a thread that nobody waits for.
+    # sys.exit() would wait for download threads, which may hang after Ctrl-C.
     os._exit(status)

@@ -1,26 +1,26 @@
-"""What the stack cannot go on after."""
+"""Errors of the stack. Their messages are for the user at the terminal."""
 
 import errno
 
 
 class StackError(Exception):
-    """A sentence for the person at the terminal: what is wrong, and what to do about it."""
+    """The stack cannot continue. The message gives the problem and the remedy."""
 
 
 class InterruptedStartError(Exception):
-    """The person has asked for the end while things were still being started."""
+    """The user has stopped the stack while it was starting."""
 
 
-def explained(error: OSError) -> StackError | None:
-    """The sentence for a full disk or a file of somebody else's; None for any other error."""
+def to_stack_error(error: OSError) -> StackError | None:
+    """A StackError for a full disk or a missing permission; None for any other error."""
     if isinstance(error, PermissionError):
         return StackError(
-            f"{error.filename or 'Something'}: permission denied. If a sudo made it, give it back "
-            "to yourself (sudo chown -R); or name a folder of your own in STACK_FOLDER."
+            f"{error.filename or 'A file'}: permission denied. If sudo created it, take it back "
+            "with `sudo chown -R`; or set STACK_FOLDER to a folder that you own."
         )
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
     return StackError(
         f"The disk is full (writing {error.filename or 'a file'}). Free about 2 GB and run the "
-        "same command again: what is there already is kept."
+        "same command again. No data are lost."
     )

@@ -1,16 +1,17 @@
-"""Ports on the loopback address: the usual ones, or free ones when those are taken."""
+"""Ports on the loopback address: the default ones, or free ones where those are taken."""
 
 import json
 import random
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stack.errors import StackError
+from stack.terminal import Report
 
 HOST = "127.0.0.1"
 
-USUAL = {
+DEFAULTS = {
     "api": 8000,
     "admin": 8001,
     "neo4j": 7687,
@@ -20,113 +21,120 @@ USUAL = {
     "s3": 8333,
 }
 
-SPANS = {"s3": (*range(9), 10008)}
-"""Ports a part needs beside its first: the S3 server has nine in a row and one 10,008 above."""
+OFFSETS = {"s3": (*range(9), 10008)}
+"""Offsets of the ports that a part needs, from its first port; (0,) for a part not listed."""
 
 FREE_PORTS = range(20_000, 22_500)
-"""Where a free one is looked for: below the system's range for outgoing connections, so that
-none of those takes it between our look and the part's start, +10,008 included."""
+"""The range of free ports. With an offset of 10,008 it still ends below Linux's ephemeral ports,
+so no outgoing connection takes a port between the check and the part's start."""
 
 TRIES = 400
 HIGHEST = 65_535
-CALL_SECONDS = 0.5
-TAKEN = "is taken: another program listens there"
+CONNECT_SECONDS = 0.5
+TAKEN = "another program listens on that port"
 
 
 def choose(
     names: Iterable[str],
     *,
-    memory: Path,
-    usual: Mapping[str, int] | None,
-    asked: Mapping[str, int] | None,
-    say: Callable[[str], None],
+    file: Path,
+    defaults: Mapping[str, int] | None,
+    requested: Mapping[str, int] | None,
+    report: Report,
 ) -> dict[str, int]:
-    """A port for each name: the one asked for, else the last one, else the usual, else a free one.
+    """A port for each name: the requested one, the last one, the default one, or a free one.
 
-    Remembers them in `memory`; says each that is not the usual one. Without `usual` any free port
-    is right and nothing is said. Raises StackError if a port that was asked for cannot be had.
+    Stores the ports in `file`, and reports each port that is not the default. Without `defaults`
+    nothing is reported. Raises StackError where a requested port cannot be used.
     """
     names = list(names)
-    last = _remembered(memory)
-    chosen = _asked_for({name: asked[name] for name in names if name in asked} if asked else {})
+    last = _load(file)
+    chosen = _reserve({name: port for name, port in (requested or {}).items() if name in names})
     for name in names:
         if name in chosen:
             continue
         taken = _all_of(chosen)
-        candidates = [port for port in (last.get(name), (usual or {}).get(name)) if port]
-        port = next((port for port in candidates if _free(name, port, taken)), None)
-        chosen[name] = port or _any_free(name, taken)
-        if usual and chosen[name] != usual[name]:
-            kept = chosen[name] == last.get(name)
-            why = "as at the last start" if kept else f"as {usual[name]} is not free"
-            say(f"{name}: port {chosen[name]} is used, {why}.")
-    memory.write_text(json.dumps(last | chosen, indent=1))
+        candidates = [port for port in (last.get(name), (defaults or {}).get(name)) if port]
+        port = next((port for port in candidates if _is_usable(name, port, taken)), None)
+        chosen[name] = port or _draw(name, taken)
+        if defaults and chosen[name] != defaults[name]:
+            is_last = chosen[name] == last.get(name)
+            why = "as at the last start" if is_last else f"as {defaults[name]} is not free"
+            report(f"{name}: port {chosen[name]} is used, {why}.")
+    file.write_text(json.dumps(last | chosen, indent=1))
     return chosen
 
 
 def is_free(port: int) -> bool:
-    """Whether we may listen on this port of the loopback address, and nobody else does."""
+    """Whether we can listen on this port of the loopback address, and no other program does."""
     return obstacle(port) is None
 
 
 def obstacle(port: int) -> str | None:
-    """Why we cannot listen on this port, as the end of a sentence; None if we can."""
+    """Why we cannot listen on this port, as a clause of a message; None if we can."""
     if not 0 < port <= HIGHEST:
-        return f"does not exist: ports go from 1 to {HIGHEST}"
+        return f"ports go from 1 to {HIGHEST}"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except PermissionError:
-            return "may not be opened by you: permission denied (mostly so below 1024)"
+            return "you may not open that port (as a rule, ports below 1024 need root)"
         except OSError:
             return TAKEN
     return TAKEN if _answers(port) else None
 
 
 def _answers(port: int) -> bool:
-    """Where binding beside a listener of all addresses is allowed, only a call tells of it."""
-    with socket.socket() as caller:
-        caller.settimeout(CALL_SECONDS)
-        return caller.connect_ex((HOST, port)) == 0
+    """Some systems let us bind beside a listener on all addresses: only a connection shows it."""
+    with socket.socket() as client:
+        client.settimeout(CONNECT_SECONDS)
+        return client.connect_ex((HOST, port)) == 0
 
 
-def _asked_for(asked: Mapping[str, int]) -> dict[str, int]:
-    """The same ports, all of which can be had together. Raises StackError."""
+def _reserve(requested: Mapping[str, int]) -> dict[str, int]:
+    """The requested ports. Raises StackError unless all of them are free, offsets included."""
     chosen: dict[str, int] = {}
-    for name, port in asked.items():
-        for offset in SPANS.get(name, (0,)):
-            needed = port + offset
-            own = f"Port {port} was asked for {name}"
-            also = f"{own}, which also needs {needed}. That port" if offset else f"{own}. It"
-            other = next((one for one in chosen if needed in _all_of({one: chosen[one]})), None)
-            why = f"was asked for {other} too" if other else obstacle(needed)
+    for name, port in requested.items():
+        for needed in sorted(_needed(name, port)):
+            owner = next((one for one in chosen if needed in _needed(one, chosen[one])), None)
+            why = f"that port is requested for {owner}" if owner else obstacle(needed)
             if why:
-                raise StackError(f"{also} {why}. Ask for another port (see docs/running.md).")
+                also = f", as it also needs port {needed}" if needed != port else ""
+                raise StackError(
+                    f"{name} cannot use port {port}{also}: {why}. Request another port "
+                    "(see docs/running.md)."
+                )
         chosen[name] = port
     return chosen
 
 
-def _remembered(memory: Path) -> dict[str, int]:
+def _load(file: Path) -> dict[str, int]:
+    """The ports of the last start; none where the file is missing or damaged."""
     try:
-        return {str(name): int(port) for name, port in json.loads(memory.read_text()).items()}
+        return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
     except (OSError, ValueError, AttributeError):
         return {}
 
 
-def _any_free(name: str, taken: set[int]) -> int:
+def _draw(name: str, taken: set[int]) -> int:
     generator = random.SystemRandom()
     for _ in range(TRIES):
         port = generator.choice(FREE_PORTS)
-        if _free(name, port, taken):
+        if _is_usable(name, port, taken):
             return port
     raise StackError(f"No free port was found for {name}: too many programs listen on this machine")
 
 
-def _free(name: str, port: int, taken: set[int]) -> bool:
-    needed = {port + offset for offset in SPANS.get(name, (0,))}
+def _is_usable(name: str, port: int, taken: set[int]) -> bool:
+    needed = _needed(name, port)
     return not needed & taken and all(is_free(one) for one in needed)
 
 
+def _needed(name: str, port: int) -> set[int]:
+    """Every port of a part whose first port is `port`."""
+    return {port + offset for offset in OFFSETS.get(name, (0,))}
+
+
 def _all_of(chosen: Mapping[str, int]) -> set[int]:
-    return {port + offset for name, port in chosen.items() for offset in SPANS.get(name, (0,))}
+    return {port for name, first in chosen.items() for port in _needed(name, first)}

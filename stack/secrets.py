@@ -1,4 +1,4 @@
-"""The passwords and keys of the local stack: drawn once, kept in a file only its owner can read."""
+"""Passwords and keys of the local stack: drawn at the first start, stored in `secrets.env`."""
 
 import os
 import secrets
@@ -15,21 +15,21 @@ NAMES = (
 )
 
 SECRET_BYTES = 18
-"""144 bits; as base64url without padding, so fit for URLs, shells and configuration files."""
+"""144 bits. As base64url without padding they fit URLs, shells and configuration files."""
 
 
 def load(path: Path) -> dict[str, str]:
-    """The secrets in `path`, drawing those that it does not have yet."""
-    known = _read(path)
-    missing = {name: _draw() for name in NAMES if name not in known}
+    """The secrets by name. Those that `path` lacks are drawn and written to it."""
+    stored = _read(path)
+    missing = {name: _draw() for name in NAMES if name not in stored}
     if missing:
-        write_private(path, "".join(f"{k}={v}\n" for k, v in (known | missing).items()))
+        write_private(path, "".join(f"{k}={v}\n" for k, v in (stored | missing).items()))
     path.chmod(0o600)
-    return known | missing
+    return stored | missing
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces `path` at once, mode 600 from its first byte on."""
+    """Replaces the file atomically. It has mode 600 before its first byte is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
@@ -39,7 +39,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _draw() -> str:
-    """A secret that begins with a letter: a leading `-` reads as an option in a command line."""
+    """A secret that begins with a letter: a leading `-` would be an option in a command line."""
     return "p" + secrets.token_urlsafe(SECRET_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""What the stack is told by the environment (and by `.env` in the checkout)."""
+"""Settings of the local stack, from the environment and from `.env` in the checkout."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ from typing import Self
 
 from environs import Env
 
-from stack.ports import USUAL
+from stack.ports import DEFAULTS
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: our processes are started from here."""
+"""The checkout. It is the working folder of our processes."""
 
 PORT_VARIABLES = {
     "api": "API_PORT",
@@ -22,12 +22,15 @@ PORT_VARIABLES = {
     "cache": "CACHE_REDIS_PORT",
     "s3": "S3_PORT",
 }
-"""Which variable asks for which port: one that is asked for and taken is an error."""
+"""The variable that requests a port, by the port's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """Which parts are ours to run, where they keep their data, and how large they may grow."""
+    """The folder and the sizes of a stack, and the stores that are external.
+
+    A store is external where its URL is set: it is then not started, only checked.
+    """
 
     folder: Path = ROOT / ".local"
     neo4j_uri: str | None = None
@@ -51,13 +54,13 @@ class StackSettings:
     admin_password: str | None = None
     limits_scale: str = "100"
     api_workers: int = min(2, os.cpu_count() or 1)
-    usual_ports: Mapping[str, int] | None = None
-    asked_ports: Mapping[str, int] | None = None
+    default_ports: Mapping[str, int] | None = None
+    requested_ports: Mapping[str, int] | None = None
 
     @classmethod
     def from_env(cls, env: Env) -> Self:
-        """The settings of `make up`; an external part's own variables count only with its URL."""
-        asked = {name: env.int(variable, None) for name, variable in PORT_VARIABLES.items()}
+        """The settings of `make up`. The keys of an external store count only with its URL."""
+        requested = {name: env.int(variable, None) for name, variable in PORT_VARIABLES.items()}
         return cls(
             folder=Path(env.str("STACK_FOLDER", "") or ROOT / ".local").resolve(),
             neo4j_uri=env.str("NEO4J_URI", "") or None,
@@ -80,6 +83,6 @@ class StackSettings:
             admin_password=env.str("ADMIN_PASSWORD", "") or None,
             limits_scale=env.str("LIMITS_SCALE", "100"),
             api_workers=env.int("API_WORKERS", min(2, os.cpu_count() or 1)),
-            usual_ports=USUAL,
-            asked_ports={name: port for name, port in asked.items() if port},
+            default_ports=DEFAULTS,
+            requested_ports={name: port for name, port in requested.items() if port},
         )

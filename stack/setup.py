@@ -1,6 +1,6 @@
-"""Makes .venv: `python3 -P stack/setup.py [--tools]`, run by make before every other command.
+"""Makes .venv: `python3 -P stack/setup.py [--tools]`, which make runs before every command.
 
-Run by the machine's own Python, so it needs nothing but the standard library.
+It runs on the machine's own Python, so it imports the standard library only.
 """
 
 import fcntl
@@ -20,48 +20,49 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 BUILDING = VENV / "half-built"
-"""Exists while .venv is being made or changed: one that was interrupted is made anew."""
+"""Exists while .venv is made or changed. If an interrupted run leaves it, .venv is made anew."""
 
 VERSION = [str(number) for number in sys.version_info[:2]]
+"""Major and minor version of this Python."""
 
 LINE_SECONDS = 5.0
-"""Between two lines about how far it is, where there is no terminal."""
+"""Between two lines of progress where there is no terminal."""
 
-NOT_FOR_PIP = ("PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
-"""Variables that would take packages from elsewhere, or put them there."""
+UNSET_VARIABLES = ("PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
+"""With these pip would find packages outside .venv, or install them there."""
 
 LAST_LINES = 20
-"""Of what pip said, when it failed."""
+"""Of pip's output, shown when pip fails."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 when .venv has what the requirements files name; else a sentence has been printed."""
+    """Makes .venv up to date; the exit status. Prints a message where that fails."""
     names = ["requirements.txt"] + (["requirements-dev.txt"] if "--tools" in arguments else [])
     local = ROOT / ".local"
     try:
         local.mkdir(exist_ok=True)
-        with suppress(PermissionError):  # a folder that was lent to us
-            local.chmod(0o700)  # what the stack keeps there is nobody else's business
+        with suppress(PermissionError):  # the folder may belong to another user
+            local.chmod(0o700)  # photos, graph and logs are private
         with (local / "setup.lock").open("w") as lock:
-            _wait_for(lock)
-            return 0 if _fresh(names) else _build(names, lock)
+            _acquire(lock)
+            return 0 if _is_up_to_date(names) else _build(names, lock)
     except KeyboardInterrupt:
         return 130
     except PermissionError as error:
-        return _complain(f"{error}. If a sudo made it, give it back to yourself (sudo chown -R).")
+        return _fail(f"{error}. If sudo created it, take it back with `sudo chown -R`.")
     except OSError as error:
-        return _complain(f"{error}. If the disk is full, free about 2 GB; then run it again.")
+        return _fail(f"{error}. If the disk is full, free about 2 GB; then run it again.")
 
 
-def _fresh(names: Sequence[str]) -> bool:
-    """Whether .venv was built, to the end, from just these files in this place."""
+def _is_up_to_date(names: Sequence[str]) -> bool:
+    """Whether .venv was completed in this place, from these files with their present content."""
     stamp = _stamp(names)
-    built = PYTHON.exists() and stamp.exists() and not BUILDING.exists()
-    return built and stamp.read_text() == _digest(names)
+    completed = PYTHON.exists() and stamp.exists() and not BUILDING.exists()
+    return completed and stamp.read_text() == _digest(names)
 
 
-def _wait_for(lock: IO[str]) -> None:
-    """Of two makes at once one builds, the other waits."""
+def _acquire(lock: IO[str]) -> None:
+    """Returns when no other make has the lock. The lock is released when the file is closed."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -70,28 +71,33 @@ def _wait_for(lock: IO[str]) -> None:
 
 
 def _build(names: Sequence[str], lock: IO[str]) -> int:
-    """Makes or completes .venv. What it runs holds the lock too, and longer if this is killed."""
-    held = [lock.fileno()]
-    if BUILDING.exists() or not _works(PYTHON):
+    """Makes or completes .venv; the exit status.
+
+    The child processes inherit the lock, so it stays locked while they run, even if this process
+    is killed.
+    """
+    inherited = [lock.fileno()]
+    if BUILDING.exists() or not _is_usable(PYTHON):
         if importlib.util.find_spec("ensurepip") is None:
-            return _complain(
+            return _fail(
                 "This Python cannot make virtual environments. Install its venv package (on "
                 "Debian and Ubuntu: apt install python3-venv), then run the same command again."
             )
         print("Making .venv …", flush=True)
-        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)], pass_fds=held):
-            return _complain("The virtual environment .venv could not be made: see above.")
+        command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+        if subprocess.call(command, pass_fds=inherited):
+            return _fail("The virtual environment .venv could not be made: see above.")
     BUILDING.touch()
-    if not _install(names, held):
+    if not _install(names, inherited):
         return 1
-    for built in (names, names[:1]):  # the tools' file contains what runs, too
-        _stamp(built).write_text(_digest(built))
+    for completed in (names, names[:1]):  # requirements-dev.txt comes on top of requirements.txt
+        _stamp(completed).write_text(_digest(completed))
     BUILDING.unlink()
     return 0
 
 
-def _install(names: Sequence[str], held: Sequence[int]) -> bool:
-    """Fetches and installs the packages, each verified by its hash, saying how far it is."""
+def _install(names: Sequence[str], inherited: Sequence[int]) -> bool:
+    """Fetches the packages, verifies their hashes and installs them; False if that fails."""
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--require-hashes", "--progress-bar", "off"]
     for name in names:
@@ -103,27 +109,27 @@ def _install(names: Sequence[str], held: Sequence[int]) -> bool:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        pass_fds=held,
+        pass_fds=inherited,
     ) as pip:
-        said = _shown(pip.stdout or [], total)
+        output = _show_progress(pip.stdout or [], total)
     if pip.returncode == 0:
         return True
-    if not any(line.startswith("Installing") for line in said):
-        BUILDING.unlink()  # it failed before it changed anything
-    print("\n".join(said[-LAST_LINES:]))
-    _complain(
+    if not any(line.startswith("Installing") for line in output):
+        BUILDING.unlink()  # pip has changed nothing yet
+    print("\n".join(output[-LAST_LINES:]))
+    _fail(
         "The packages could not be installed: see above. Is this machine online? Behind a proxy, "
         "set HTTPS_PROXY. Then run the same command again."
     )
     return False
 
 
-def _shown(lines: Iterable[str], total: int) -> list[str]:
-    """Reads what pip says and shows what matters of it; all of it comes back."""
-    said: list[str] = []
+def _show_progress(lines: Iterable[str], total: int) -> list[str]:
+    """Prints progress while it reads pip's output; all lines of it."""
+    output: list[str] = []
     count, shown, terminal = 0, 0.0, sys.stdout.isatty()
     for line in lines:
-        said.append(line.rstrip())
+        output.append(line.rstrip())
         word = line.split(" ", 1)[0]
         count += word == "Collecting"
         text = f"Fetching packages: {count} of at most {total}"
@@ -135,17 +141,20 @@ def _shown(lines: Iterable[str], total: int) -> list[str]:
         shown = time.monotonic()
     if terminal and shown:
         print()
-    return said
+    return output
 
 
-def _works(python: Path) -> bool:
-    """Whether it is this version and has pip: not so in a .venv that was moved or cut short."""
+def _is_usable(python: Path) -> bool:
+    """Whether this interpreter runs, has VERSION and has pip.
+
+    Where .venv was moved, or its making was interrupted, it does not.
+    """
     script = "import sys, pip; print(*sys.version_info[:2])"
     try:
-        asked = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
+        result = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
     except OSError:
         return False
-    return asked.stdout.split() == VERSION
+    return result.stdout.split() == VERSION
 
 
 def _pins(name: str) -> list[str]:
@@ -153,25 +162,25 @@ def _pins(name: str) -> list[str]:
 
 
 def _stamp(names: Sequence[str]) -> Path:
-    """The file that says from what .venv was built."""
+    """The file with the digest of the requirements that .venv was built from."""
     return VENV / f"built-from-{names[-1]}"
 
 
 def _digest(names: Sequence[str]) -> str:
-    """Changes with the requirements files, the Python, and the place: a .venv cannot be moved."""
+    """A digest of the requirements, of VERSION, and of ROOT, as a .venv cannot be moved."""
     texts = [str(ROOT), *VERSION, *((ROOT / name).read_text() for name in names)]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
-def _complain(sentence: str) -> int:
-    print(f"\n{sentence}", file=sys.stderr)
+def _fail(message: str) -> int:
+    print(f"\n{message}", file=sys.stderr)
     return 1
 
 
 if __name__ == "__main__":
-    for name in NOT_FOR_PIP:
+    for name in UNSET_VARIABLES:
         os.environ.pop(name, None)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal may have no `…`
+            stream.reconfigure(errors="replace")  # the terminal may lack `…`
     sys.exit(main(sys.argv[1:]))

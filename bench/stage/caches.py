@@ -13,10 +13,10 @@ from typing import Any
 import redis
 
 from bench.stage.cores import SERVER, pin
-from stack.parts.part import Process
-from stack.parts.redis import EmbeddedRedis, find_server
+from stack.parts.redis import LocalRedis, find_server
 from stack.ports import HOST, choose
 from stack.settings import ROOT
+from stack.supervision.process import Process
 from storage import Storage, StorageSettings
 
 FOLDER = ROOT / ".local" / "bench"
@@ -88,9 +88,11 @@ def running_cache() -> Iterator[Cache]:
 
 @contextmanager
 def _started(folder: Path) -> Iterator[Cache]:
-    ports = choose(["cache"], memory=folder / "ports.json", usual=None, asked=None, say=print)
+    ports = choose(
+        ["cache"], file=folder / "ports.json", defaults=None, requested=None, report=print
+    )
     password = secrets.token_hex(16)
-    part = EmbeddedRedis(
+    part = LocalRedis(
         "cache",
         folder,
         port=ports["cache"],
@@ -116,7 +118,7 @@ def _started(folder: Path) -> Iterator[Cache]:
         process.stop()
 
 
-def _answering(process: Process, part: EmbeddedRedis) -> None:
+def _answering(process: Process, part: LocalRedis) -> None:
     """Returns when it answers. Raises RuntimeError with the end of its log if it does not."""
     pause = threading.Event()
     for _ in range(int(START_SECONDS / LOOK_SECONDS)):

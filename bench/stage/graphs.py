@@ -13,8 +13,8 @@ from bench.stage import town_files
 from bench.stage.town import Town, proper
 from graph import Graph, GraphSettings, schema
 from stack import LocalStack, StackError, StackSettings, secrets
-from stack.local import SHARED_LIBRARY
-from stack.parts.neo4j import SERVER_OPTIONS, EmbeddedNeo4j, admin_command, java_environment
+from stack.parts.neo4j import SERVER_OPTIONS, LocalNeo4j, admin_command, java_environment
+from stack.parts.stores import SHARED_LIBRARY
 from stack.settings import ROOT
 
 KEPT = ROOT / ".local" / "bench" / "graphs"
@@ -115,9 +115,9 @@ def _import(town: Town, folder: Path, say: Say) -> None:
     shutil.rmtree(folder / "csv")
 
 
-def _neo4j(home: Path, password: str) -> EmbeddedNeo4j:
+def _neo4j(home: Path, password: str) -> LocalNeo4j:
     """Only prepared, never started: so its ports say nothing."""
-    return EmbeddedNeo4j(
+    return LocalNeo4j(
         home,
         bolt=1,
         http=2,
@@ -125,14 +125,14 @@ def _neo4j(home: Path, password: str) -> EmbeddedNeo4j:
         heap="512m",
         pagecache="256m",
         java_options=(),
-        near=[SHARED_LIBRARY],
-        stop=Event(),
+        other_libraries=[SHARED_LIBRARY],
+        stopping=Event(),
     )
 
 
 def _index(town: Town, folder: Path, say: Say) -> None:
     say("makes constraints and indexes, and waits for them")
-    stack = LocalStack(settings(folder, town.users), say=say, stores=("neo4j",))
+    stack = LocalStack(settings(folder, town.users), report=say, stores=("neo4j",))
     with stack, Graph.open(graph_settings(stack.env)) as graph:
         schema.apply(graph.connection)
         _prove(town, graph)

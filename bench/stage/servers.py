@@ -12,10 +12,11 @@ import psutil
 import requests
 
 from bench.stage.cores import SERVER, pin
-from stack.parts.part import Process, Program
+from stack.parts.part import Program
 from stack.parts.photofeed import Api
 from stack.ports import HOST, choose
 from stack.settings import ROOT
+from stack.supervision.process import Process
 
 FOLDER = ROOT / ".local" / "bench"
 START_SECONDS = 30.0
@@ -92,9 +93,9 @@ def family(pid: int | None) -> list[int]:
 
 def free_port() -> int:
     """One that nobody listens at."""
-    return choose(["api"], memory=_folder() / "ports.json", usual=None, asked=None, say=print)[
-        "api"
-    ]
+    return choose(
+        ["api"], file=_folder() / "ports.json", defaults=None, requested=None, report=print
+    )["api"]
 
 
 def _folder() -> Path:

@@ -23,8 +23,8 @@ from bench.stage.town import Town
 from graph import Graph, schema
 from observing import logs
 from stack import LocalStack, StackSettings
-from stack.local import end_leftovers, lock
 from stack.settings import ROOT
+from stack.supervision.launcher import lock_folder, stop_orphans
 from storage import Storage, StorageSettings
 
 STAGES = ROOT / ".local" / "bench" / "stages"
@@ -85,7 +85,7 @@ class Stage:
         return [self._tokens[index] for index in indices]
 
     def _token(self, index: int) -> str:
-        begun = sessions.begin(self.graph, self.town.user_id(index), days=30)
+        begun = sessions.create(self.graph, self.town.user_id(index), days=30)
         text = str(begun.token)
         sessions.authenticate(self.graph, self.storage, text)  # leaves a copy in the cache
         return text
@@ -127,7 +127,7 @@ class Ours:
         self.api_workers = api_workers
         folder = stage.stack.folder / "ours"
         self._stack = LocalStack(
-            _external(stage.env, folder, api_workers), say=lambda _text: None, max_deaths=3
+            _external(stage.env, folder, api_workers), report=lambda _text: None, max_crashes=3
         )
         self._watcher = threading.Thread(target=self._stack.supervisor.watch, daemon=True)
 
@@ -195,7 +195,7 @@ def opened(town: Town, sizes: Sizes) -> Iterator[Stage]:
     )
     with ExitStack() as closing:
         closing.callback(shutil.rmtree, folder, ignore_errors=True)
-        stack = closing.enter_context(LocalStack(settings, say=sizes.say))
+        stack = closing.enter_context(LocalStack(settings, report=sizes.say))
         graph = closing.enter_context(Graph.open(graphs.graph_settings(stack.env)))
         storage = Storage.open(storage_settings(stack.env))
         closing.callback(storage.close)
@@ -228,8 +228,8 @@ def _emptied(folder: Path) -> None:
     """What an earlier run was killed with ends here."""
     for one in (folder / "ours", folder):
         if one.exists():
-            with lock(one):
-                end_leftovers(one, print)
+            with lock_folder(one):
+                stop_orphans(one, print)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 

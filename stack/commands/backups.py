@@ -1,14 +1,14 @@
-"""`python -m stack backup | restore`: the graph as one file, and its way back.
+"""`python -m stack backup | restore`: the graph as one file.
 
-Neo4j Community can be copied only while it stands still. So it is stopped, copied and started
-again; meanwhile cached feeds are read on, and everything else is answered 503.
+Neo4j Community can be copied only while it is stopped. Both commands stop it, copy, and start it
+again. Meanwhile cached feeds are readable; every other request gets 503.
 """
 
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -17,41 +17,44 @@ import redis
 from redis.exceptions import RedisError
 
 from stack.errors import StackError
-from stack.local import lock
 from stack.parts.neo4j import Login, admin_command, java_environment, login_problem
 from stack.secrets import write_private
 from stack.settings import StackSettings
 from stack.supervision import records
-from stack.supervision.holds import ended, held
+from stack.supervision.holds import hold, stop_on_hold
+from stack.supervision.launcher import lock_folder
+from stack.terminal import Report
 
 NAME = "neo4j"
-"""The part, and the database in it."""
+"""The part's name, and the database's."""
 
 HEAP = "256m"
 COPY_SECONDS = 3_600
 STOP_SECONDS = 60
 START_SECONDS = 180
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
+
+MAGIC = (b"DZV1", b"DGV1")
+"""The first bytes of a dump, compressed by zstd or gzip."""
 
 EXTERNAL = """\
-The Neo4j at {uri} is not one that `make up` has started, and only its own machine can copy it:
+The Neo4j at {uri} is external: only its own machine can copy it.
   cluster or Enterprise: neo4j-admin database backup, while it runs
   Aura: its console
   Community: stop it there, then
     neo4j-admin database dump neo4j --to-path=FOLDER
     neo4j-admin database load neo4j --from-path=FOLDER --overwrite-destination=true
-After a load empty the cache's Redis (FLUSHDB) before Neo4j is started: see docs/operating.md."""
+After a load, empty the cache's Redis (FLUSHDB) before you start Neo4j:
+see docs/operating/backup.md."""
 
-Say = Callable[[str], None]
 
+def backup(settings: StackSettings, path: Path, env: dict[str, str] | None, report: Report) -> Path:
+    """Writes the graph to `path`, or to a new file in that folder; the file's path.
 
-def backup(settings: StackSettings, path: Path, env: dict[str, str] | None, say: Say) -> Path:
-    """Writes the graph into `path`, or into a new file in that folder; the file.
-
-    `env` is what the running stack was told, if it runs. Raises StackError; a file that is there
-    already is never overwritten, and one that is there is whole.
+    `env` is the environment of the running stack, None where it does not run. Never overwrites a
+    file, and leaves no partial one. Raises StackError.
     """
-    home = _own(settings, env)
+    home = _home_of_local(settings, env)
     if path.is_dir():
         path /= f"photofeed-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.dump"
     if path.exists():
@@ -59,9 +62,9 @@ def backup(settings: StackSettings, path: Path, env: dict[str, str] | None, say:
     if not path.parent.is_dir():
         raise StackError(f"There is no folder {path.parent}.")
     draft = path.with_name(f".{path.name}.part")
-    write_private(draft, "")  # it holds password hashes: for its owner only
+    write_private(draft, "")  # the graph holds password hashes
     try:
-        with _stopped(settings, env, say):
+        with _neo4j_stopped(settings, env, report):
             began = time.monotonic()
             with draft.open("wb") as output:
                 _neo4j_admin(home, "dump", NAME, "--to-stdout", stdout=output)
@@ -71,74 +74,80 @@ def backup(settings: StackSettings, path: Path, env: dict[str, str] | None, say:
         draft.rename(path)
     finally:
         draft.unlink(missing_ok=True)
-    say(f"{path}: {path.stat().st_size / 1e6:.1f} MB, copied in {seconds:.1f} s.")
+    report(f"{path}: {path.stat().st_size / 1e6:.1f} MB, copied in {seconds:.1f} s.")
     return path
 
 
-def restore(settings: StackSettings, path: Path, env: dict[str, str] | None, say: Say) -> None:
-    """Puts the graph of a dump in place of the one that is there, and empties the cache.
+def restore(
+    settings: StackSettings, path: Path, env: dict[str, str] | None, report: Report
+) -> None:
+    """Replaces the graph by that of the dump, and empties the cache.
 
-    What was there is kept until the other has been loaded. Raises StackError.
+    `env` is as for backup(). If the load fails, the old graph is put back. Raises StackError.
     """
-    home = _own(settings, env)
+    home = _home_of_local(settings, env)
     if not path.is_file():
         raise StackError(f"There is no file {path}.")
     with path.open("rb") as dump:
         if dump.read(4) not in MAGIC:
             raise StackError(f"{path} is not a dump of Neo4j's.")
-    with _stopped(settings, env, say):
+    with _neo4j_stopped(settings, env, report):
         began = time.monotonic()
-        with _put_aside(home), path.open("rb") as dump:
+        with _old_graph_aside(home), path.open("rb") as dump:
             _neo4j_admin(
                 home, "load", NAME, "--from-stdin", "--overwrite-destination=true", stdin=dump
             )
-        say(f"{path} has been loaded in {time.monotonic() - began:.1f} s.")
-        _empty_cache(settings, env, say)
+        report(f"{path} has been loaded in {time.monotonic() - began:.1f} s.")
+        _empty_cache(settings, env, report)
     if env:
-        say("Every post, follow and sign-in after the dump is gone; every deletion too.")
+        report("All writes after the dump are lost: posts, follows, sessions and deletions.")
 
 
-MAGIC = (b"DZV1", b"DGV1")
-"""How a dump begins: compressed by zstd, or by gzip."""
+def _home_of_local(settings: StackSettings, env: dict[str, str] | None) -> Path:
+    """The folder of this stack's Neo4j. Raises StackError where Neo4j is external or has no graph.
 
-
-def _own(settings: StackSettings, env: dict[str, str] | None) -> Path:
-    """The folder of the Neo4j that is ours. Raises StackError where it is somebody else's."""
-    running = (env or {}).get("NEO4J_URI")
-    ours = records.read(settings.folder / "run", NAME) is not None
-    if settings.neo4j_uri and not (ours and settings.neo4j_uri == running):
+    A command that runs in the stack's environment has NEO4J_URI set to the local one.
+    """
+    running_uri = (env or {}).get("NEO4J_URI")
+    is_local = records.read(settings.folder / "run", NAME) is not None
+    if settings.neo4j_uri and not (is_local and settings.neo4j_uri == running_uri):
         raise StackError(EXTERNAL.format(uri=settings.neo4j_uri))
     home = settings.folder / NAME
     if not (home / "data" / "databases" / NAME).is_dir():
-        raise StackError(f"There is no graph in {home}: start it once with `make up`.")
+        raise StackError(f"There is no graph in {home}: run `make up` once.")
     return home
 
 
 @contextmanager
-def _stopped(settings: StackSettings, env: dict[str, str] | None, say: Say) -> Iterator[None]:
-    """While this lasts Neo4j stands still, and nothing of the stack starts it."""
+def _neo4j_stopped(
+    settings: StackSettings, env: dict[str, str] | None, report: Report
+) -> Iterator[None]:
+    """Stops Neo4j and prevents its start; at the end returns when it answers again.
+
+    Where the stack does not run, the folder's lock prevents its start.
+    """
     if env is None:
-        with lock(settings.folder):  # or it runs, and is not ready yet: this says so
+        with lock_folder(settings.folder):  # raises while the stack is starting
             yield
         return
     run_folder = settings.folder / "run"
     record = records.read(run_folder, NAME)
     if record is None:
-        raise StackError("Neo4j is down and is being started again: try it in a minute.")
-    with held(run_folder, NAME):
-        say("Neo4j stops. Cached feeds are read on; all else is answered 503 meanwhile.")
+        raise StackError("Neo4j is down and is being started again: try again in a minute.")
+    with hold(run_folder, NAME):
+        report("Neo4j stops. Cached feeds stay readable; every other request gets 503.")
         began = time.monotonic()
-        ended(run_folder, record, seconds=STOP_SECONDS)
+        stop_on_hold(run_folder, record, seconds=STOP_SECONDS)
         try:
             yield
         finally:
-            say("Neo4j starts again …")
-    _answering(env)
-    say(f"Neo4j answers again; it was away for {time.monotonic() - began:.1f} s.")
+            report("Neo4j starts again …")
+    _await_login(env)
+    report(f"Neo4j answers again; it was down for {time.monotonic() - began:.1f} s.")
 
 
-def _answering(env: dict[str, str]) -> None:
-    """Returns when Neo4j lets us in. Raises StackError if it never does."""
+def _await_login(env: dict[str, str]) -> None:
+    """Returns when Neo4j answers a query. Raises StackError after START_SECONDS."""
     login = Login(
         uri=env["NEO4J_URI"],
         user=env["NEO4J_USER"],
@@ -148,57 +157,59 @@ def _answering(env: dict[str, str]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while problem := login_problem(login, refused="Neo4j does not accept its own password."):
         if time.monotonic() > deadline:
-            raise StackError(f"Neo4j does not come back: {problem}. See `make logs PART=neo4j`.")
-        time.sleep(LOOK_SECONDS)
+            raise StackError(f"Neo4j does not start: {problem}. See `make logs PART=neo4j`.")
+        time.sleep(POLL_SECONDS)
 
 
 @contextmanager
-def _put_aside(home: Path) -> Iterator[None]:
-    """The graph that is there, out of the way; back in its place if this fails."""
+def _old_graph_aside(home: Path) -> Iterator[None]:
+    """Moves the graph away, removes it at the end, and moves it back after an error."""
     aside = home / "before-restore"
     if aside.exists():
         raise StackError(
-            f"{aside} holds the graph that was there before a restore that was killed. Move its "
-            f"folders back into {home / 'data'}, or remove it."
+            f"{aside} holds the graph from before a restore that was killed. Move its folders "
+            f"back into {home / 'data'}, or remove it."
         )
-    moved = [(home / "data" / kind / NAME, aside / kind) for kind in ("databases", "transactions")]
+    folders = [
+        (home / "data" / kind / NAME, aside / kind) for kind in ("databases", "transactions")
+    ]
     aside.mkdir()
-    for place, kept in moved:
-        if place.exists():
-            place.rename(kept)
+    for original, saved in folders:
+        if original.exists():
+            original.rename(saved)
     try:
         yield
     except BaseException:
-        for place, kept in moved:
-            shutil.rmtree(place, ignore_errors=True)
-            if kept.exists():
-                kept.rename(place)
+        for original, saved in folders:
+            shutil.rmtree(original, ignore_errors=True)
+            if saved.exists():
+                saved.rename(original)
         aside.rmdir()
         raise
     shutil.rmtree(aside)
 
 
-def _empty_cache(settings: StackSettings, env: dict[str, str] | None, say: Say) -> None:
-    """Nothing that the other graph has filled may be read with this one."""
+def _empty_cache(settings: StackSettings, env: dict[str, str] | None, report: Report) -> None:
+    """Removes all that was cached from the old graph. Raises StackError."""
     url = env["CACHE_REDIS_URL"] if env else settings.cache_redis_url
     if url is None:
-        say("The cache is empty: it keeps nothing when it stops.")
+        report("The cache is empty: it stores nothing on disk.")
         return
     try:
         with redis.Redis.from_url(url, socket_timeout=10) as cache:
             cache.flushdb(asynchronous=True)
     except RedisError as error:
         raise StackError(
-            f"The graph is restored, but the cache could not be emptied ({error}). Do that by hand "
-            "(FLUSHDB) before anybody reads: it shows posts that the graph has forgotten."
+            f"The graph is restored, but the cache could not be emptied ({error}). Empty it "
+            "yourself (FLUSHDB) before anybody reads: it holds posts that the graph lacks."
         ) from error
-    say("The cache has been emptied.")
+    report("The cache has been emptied.")
 
 
 def _neo4j_admin(
     home: Path, *words: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
 ) -> None:
-    """Runs `neo4j-admin database …`. Raises StackError with the end of what it said."""
+    """Runs `neo4j-admin database …`. Raises StackError with the end of its output."""
     try:
         subprocess.run(
             [*admin_command(home, heap=HEAP), "database", *words],
@@ -211,4 +222,4 @@ def _neo4j_admin(
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         end = (error.stderr or str(error).encode()).decode(errors="replace").strip()[-1000:]
-        raise StackError(f"neo4j-admin database {words[0]} failed. It says:\n{end}") from error
+        raise StackError(f"neo4j-admin database {words[0]} failed:\n{end}") from error

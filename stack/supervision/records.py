@@ -1,6 +1,6 @@
-"""Which processes the stack has started: so that a later run finds what an earlier one left.
+"""Records of started processes, on disk: a later launcher finds what a killed one left running.
 
-A process is known by its pid and its start time, never by its name.
+A process is identified by its pid and its start time, never by its name.
 """
 
 import json
@@ -15,36 +15,48 @@ import psutil
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 START_FIELD = 19
-"""Place of the start time, in ticks since boot, in /proc/PID/stat after the command's name."""
+"""Index of the start time, in ticks since boot, among the fields of /proc/PID/stat that follow
+the command's name."""
+
+POLL_SECONDS = 0.05
+KILL_SECONDS = 5
+"""How long a process that got SIGKILL is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A process of ours. It leads a session and group of its own, whose id is its pid."""
+    """A process of ours. It leads a session and a process group, whose id is its pid."""
 
     name: str
     pid: int
     started: str
-    also: dict[str, str] = field(default_factory=dict)  # descendants: pid → start
+    """As start_of() gives it."""
+    descendants: dict[str, str] = field(default_factory=dict)
+    """Pid → start."""
 
     def alive(self) -> bool:
         """Whether this very process still runs."""
         return start_of(self.pid) == self.started
 
     def write(self, folder: Path) -> None:
-        """Keeps the record in `folder`, replacing an older one of the same name."""
+        """Stores the record in `folder`. Replaces an older one of the same name."""
         draft = folder / f"{self.name}.json.new"
         draft.write_text(json.dumps(asdict(self)))
         draft.replace(folder / f"{self.name}.json")
 
     def with_descendants(self) -> "Record":
-        """The same record, knowing also what the process has started by now."""
+        """The record with the descendants that run now added to it."""
         try:
             children = psutil.Process(self.pid).children(recursive=True)
         except psutil.Error:
             return self
-        also = {str(child.pid): start_of(child.pid) or "" for child in children}
-        return Record(name=self.name, pid=self.pid, started=self.started, also=self.also | also)
+        started = {str(child.pid): start_of(child.pid) or "" for child in children}
+        return Record(
+            name=self.name,
+            pid=self.pid,
+            started=self.started,
+            descendants=self.descendants | started,
+        )
 
 
 def record_of(name: str, pid: int) -> Record:
@@ -53,7 +65,7 @@ def record_of(name: str, pid: int) -> Record:
 
 
 def read(folder: Path, name: str) -> Record | None:
-    """The record of that name, or None."""
+    """The record of that name; None where it is missing or damaged."""
     try:
         return Record(**json.loads((folder / f"{name}.json").read_text()))
     except (OSError, ValueError, TypeError):
@@ -61,20 +73,20 @@ def read(folder: Path, name: str) -> Record | None:
 
 
 def read_all(folder: Path) -> list[Record]:
-    """Every record, the youngest first: the reverse of the order in which they were started."""
+    """All records, the last started first."""
     paths = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     return [record for path in paths if (record := read(folder, path.stem))]
 
 
-def forget(folder: Path, name: str) -> None:
+def remove(folder: Path, name: str) -> None:
     """Removes the record of that name, if there is one."""
     (folder / f"{name}.json").unlink(missing_ok=True)
 
 
 def start_of(pid: int) -> str | None:
-    """When the process started, as a text that differs for each process and boot; None if gone.
+    """When the process started, as a text that is unique over processes and boots; None if ended.
 
-    On Linux from the kernel's ticks: a wall clock that is set meanwhile changes nothing.
+    On Linux it holds the kernel's ticks, so a change of the wall clock does not change it.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -84,45 +96,46 @@ def start_of(pid: int) -> str | None:
         pass
     try:
         process = psutil.Process(pid)
-        gone = process.status() == psutil.STATUS_ZOMBIE
-        return None if gone else f"{_boot()}:{process.create_time()}"
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE
+        return None if is_zombie else f"{_boot()}:{process.create_time()}"
     except psutil.Error:
         return None
 
 
-def survivors(record: Record) -> list[int]:
-    """Pids that still run of this process, its descendants and its group."""
-    pids = {int(pid) for pid, start in record.also.items() if start_of(int(pid)) == start}
+def running_pids(record: Record) -> list[int]:
+    """The pids that still run of the process, its descendants and its group."""
+    descendants = {int(pid): start for pid, start in record.descendants.items()}
+    pids = {pid for pid, start in descendants.items() if start_of(pid) == start}
     leader = start_of(record.pid)
     if leader == record.started:
         pids.add(record.pid)
     if leader in (record.started, None) and record.started.startswith(_boot()):
-        # A pid is not given anew while it names a group: the group of a leader that is gone
-        # can only be the one that we started.
+        # The kernel reuses no pid that is still the id of a group. So where the leader has ended,
+        # a group of that id is ours.
         pids |= set(_group(record.pid))
     return sorted(pids)
 
 
-def end(record: Record, *, seconds: float) -> bool:
-    """Asks the process to stop, waits, and kills what is left after `seconds`; True if it obeyed.
+def stop(record: Record, *, seconds: float) -> bool:
+    """Stops the process: SIGTERM, then SIGKILL after `seconds`; True if SIGTERM was enough.
 
-    Only the leader is asked while it lives: it knows how to stop what it started.
+    While the leader runs, only the leader gets SIGTERM: it stops its own children.
     """
     deadline = time.monotonic() + seconds
-    asked: set[int] = set()
-    while alive := survivors(record):
-        ask = [record.pid] if record.pid in alive else alive
-        for pid in set(ask) - asked:
+    signalled: set[int] = set()
+    while running := running_pids(record):
+        targets = {record.pid} if record.pid in running else set(running)
+        for pid in targets - signalled:
             _signal(pid, signal.SIGTERM)
-            asked.add(pid)
+        signalled |= targets
         if time.monotonic() > deadline:
             break
-        time.sleep(0.05)
-    for pid in alive:
+        time.sleep(POLL_SECONDS)
+    for pid in running:
         _signal(pid, signal.SIGKILL)
-    while alive and survivors(record) and time.monotonic() < deadline + 5:
-        time.sleep(0.05)
-    return not alive
+    while running and running_pids(record) and time.monotonic() < deadline + KILL_SECONDS:
+        time.sleep(POLL_SECONDS)
+    return not running
 
 
 def _boot() -> str:
@@ -130,6 +143,7 @@ def _boot() -> str:
 
 
 def _group(leader: int) -> list[int]:
+    """The other members of the leader's process group that run."""
     members = []
     for pid in psutil.pids():
         try:

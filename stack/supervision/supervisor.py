@@ -1,68 +1,82 @@
-"""Starts parts, waits until they answer, starts them again when they die, stops them in order."""
+"""Starts parts, waits until they answer, restarts those that crash, stops all of them in order."""
 
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stack.errors import InterruptedStartError, StackError, explained
-from stack.parts.part import Part, Process, Program
-from stack.supervision.holds import is_held
+from stack.errors import InterruptedStartError, StackError, to_stack_error
+from stack.parts.part import Part, Program
+from stack.supervision.holds import is_on_hold
+from stack.supervision.process import Process
+from stack.terminal import Report
 
-LOOK_SECONDS = 0.1
-"""Between two looks at what is being started or watched."""
+POLL_SECONDS = 0.1
+"""Between two checks of a part that is starting or is supervised."""
 
 BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Before the first restart of a part that died, the second, and so on."""
+"""Delay of a restart after the first crash, the second, and so on."""
 
-MAX_DEATHS = 5
-DEATH_WINDOW_SECONDS = 60.0
-"""A part that dies so often in so short a time would go on dying."""
+MAX_CRASHES = 5
+"""Crashes of one part within CRASH_WINDOW_SECONDS after which the supervisor gives up."""
 
-STORE_LOOK_SECONDS = 2.0
-"""Between two looks at a store for whose return a dead process of ours waits."""
+CRASH_WINDOW_SECONDS = 60.0
+
+CLEAN_UP_SECONDS = 5.0
+"""From SIGTERM to SIGKILL for the descendants of a process that has ended."""
+
+STORE_POLL_SECONDS = 2.0
+"""Between two checks of the stores that a process needs before it is restarted."""
 
 
 @dataclass
-class Watched:
-    """A program under supervision."""
+class SupervisedProcess:
+    """A process and the state of its supervision."""
 
     process: Process
     needs: Sequence[Part]
-    deaths: deque[float] = field(default_factory=deque)
+    """Parts without which the process is not restarted."""
+    crashes: deque[float] = field(default_factory=deque)
+    """Monotonic times within CRASH_WINDOW_SECONDS."""
     restart_at: float | None = None
-    answered: bool = True
+    """Monotonic time; None while the process runs."""
+    ready: bool = True
+
+    @property
+    def name(self) -> str:
+        """The part's name."""
+        return self.process.program.name
 
 
 class Supervisor:
-    """The programs that were started, in order."""
+    """The processes of a stack, in the order of their start."""
 
     def __init__(
         self,
         folder: Path,
         *,
         working_folder: Path,
-        say: Callable[[str], None],
-        stop: threading.Event,
-        max_deaths: int = MAX_DEATHS,
+        report: Report,
+        stopping: threading.Event,
+        max_crashes: int = MAX_CRASHES,
     ) -> None:
         self._folder = folder
         self._working_folder = working_folder
-        self._say = say
-        self._stop = stop
-        self._max_deaths = max_deaths
-        self._watched: list[Watched] = []
+        self._report = report
+        self._stopping = stopping
+        self._max_crashes = max_crashes
+        self._supervised: list[SupervisedProcess] = []
         self._lock = threading.Lock()
 
     def start(self, parts: Sequence[Part], *, needs: Sequence[Part] = ()) -> None:
-        """Starts the parts side by side and waits until each answers.
+        """Starts the parts in parallel and waits until all of them answer.
 
-        Raises StackError with the last log lines of one that does not get there. A part that dies
-        later is only started again while all of `needs` answer.
+        A part that crashes later is restarted only while all of `needs` answer. Raises StackError
+        with the end of the log of a part that does not become ready.
         """
         with ThreadPoolExecutor(len(parts) or 1, thread_name_prefix="start") as pool:
             futures = [pool.submit(self._start_one, part, needs) for part in parts]
@@ -70,137 +84,148 @@ class Supervisor:
                 try:
                     future.result()
                 except BaseException as error:
-                    self._stop.set()  # so that the others are not waited for
-                    sentence = explained(error) if isinstance(error, OSError) else None
-                    raise sentence or error from error
+                    self._stopping.set()  # ends the other threads
+                    translated = to_stack_error(error) if isinstance(error, OSError) else None
+                    raise translated or error from error
 
     def process(self, name: str) -> Process:
         """The process of that name. Raises KeyError."""
-        found = {watched.process.program.name: watched.process for watched in self._watched}
-        return found[name]
+        return {one.name: one.process for one in self._supervised}[name]
 
     def watch(self) -> None:
-        """Restarts what dies, until asked to stop. Raises StackError if one keeps dying."""
-        while not self._stop.wait(LOOK_SECONDS):
-            for watched in list(self._watched):
-                self._look_at(watched)
+        """Restarts crashed processes until the stack stops.
+
+        Raises StackError where one crashes too often.
+        """
+        while not self._stopping.wait(POLL_SECONDS):
+            for supervised in list(self._supervised):
+                self._check(supervised)
 
     def stop(self, *, seconds: float | None = None) -> None:
-        """Stops everything: last started, first stopped; what was started together, together."""
+        """Stops all processes in reverse order. Those with the same needs stop in parallel."""
         with self._lock:
-            groups: dict[tuple[str, ...], list[Watched]] = {}
-            for watched in reversed(self._watched):
-                groups.setdefault(tuple(part.name for part in watched.needs), []).append(watched)
-            self._watched = []
+            groups: dict[tuple[str, ...], list[SupervisedProcess]] = {}
+            for supervised in reversed(self._supervised):
+                needs = tuple(part.name for part in supervised.needs)
+                groups.setdefault(needs, []).append(supervised)
+            self._supervised = []
         for group in groups.values():
             with ThreadPoolExecutor(len(group)) as pool:
-                obeyed = pool.map(lambda one: one.process.stop(seconds=seconds), group)
-                for watched, ok in zip(group, obeyed, strict=True):
-                    if not ok:
-                        self._say(f"{watched.process.program.name} had to be killed.")
+                results = pool.map(lambda one: one.process.stop(seconds=seconds), group)
+                for supervised, stopped in zip(group, results, strict=True):
+                    if not stopped:
+                        self._report(f"{supervised.name} had to be killed.")
 
     def _start_one(self, part: Part, needs: Sequence[Part]) -> None:
-        started = time.monotonic()
+        began = time.monotonic()
         if not isinstance(part, Program):
-            self._await(part, None)
+            self._await_ready(part, None)
             return
         process = Process(part, folder=self._folder, working_folder=self._working_folder)
         process.start()
-        watched = Watched(process=process, needs=needs)
         with self._lock:
-            self._watched.append(watched)
-        self._await(part, process)
-        process.note_descendants()
-        self._say(f"{part.name} answers after {time.monotonic() - started:.1f} s.")
+            self._supervised.append(SupervisedProcess(process=process, needs=needs))
+        self._await_ready(part, process)
+        process.record_descendants()
+        self._report(f"{part.name} answers after {time.monotonic() - began:.1f} s.")
 
-    def _await(self, part: Part, process: Process | None) -> None:
+    def _await_ready(self, part: Part, process: Process | None) -> None:
         deadline = time.monotonic() + part.start_seconds
-        problem: str | None = "it does not answer"
+        problem: str | None = "no answer"
         while time.monotonic() < deadline:
-            if self._stop.is_set():
+            if self._stopping.is_set():
                 raise InterruptedStartError
             if process and not process.alive():
-                raise StackError(f"{part.name} ended while it was starting. {_last(process)}")
+                raise StackError(f"{part.name} ended while it was starting. {_log_tail(process)}")
             problem = part.problem()
             if problem is None:
                 return
-            time.sleep(LOOK_SECONDS)
-        where = _last(process) if process else "Is it running, and is its URL the right one?"
+            time.sleep(POLL_SECONDS)
+        hint = _log_tail(process) if process else "Is it running, and is its URL right?"
         raise StackError(
-            f"{part.name} does not answer after {part.start_seconds:.0f} s: {problem}. {where}"
+            f"{part.name} does not answer after {part.start_seconds:.0f} s: {problem}. {hint}"
         )
 
-    def _look_at(self, watched: Watched) -> None:
-        process, program = watched.process, watched.process.program
-        if watched.restart_at is not None:
-            if time.monotonic() >= watched.restart_at:
-                self._restart(watched)
-            return
-        if not process.alive():
-            self._mourn(watched)
-        elif not watched.answered and program.problem() is None:
-            watched.answered = True
-            process.note_descendants()
-            self._say(f"{program.name} answers again.")
+    def _check(self, supervised: SupervisedProcess) -> None:
+        process = supervised.process
+        if supervised.restart_at is not None:
+            if time.monotonic() >= supervised.restart_at:
+                self._restart(supervised)
+        elif not process.alive():
+            self._handle_end(supervised)
+        elif not supervised.ready and process.program.problem() is None:
+            supervised.ready = True
+            process.record_descendants()
+            self._report(f"{supervised.name} answers again.")
 
-    def _mourn(self, watched: Watched) -> None:
-        process, name = watched.process, watched.process.program.name
-        how = _how_it_ended(process.exit_status())
-        as_asked = is_held(process.run_folder, name)
-        process.stop(seconds=5.0)  # what it may have left of its own
+    def _handle_end(self, supervised: SupervisedProcess) -> None:
+        """Cleans up after a process that has ended, and plans its restart."""
+        process, name = supervised.process, supervised.name
+        cause = _cause_of_end(process.exit_status())
+        on_hold = is_on_hold(process.run_folder, name)  # read before the record is removed
+        process.stop(seconds=CLEAN_UP_SECONDS)
         now = time.monotonic()
-        if as_asked:
-            watched.restart_at = now
-            self._say(f"{name} was stopped as asked; it is started again when it may be.")
+        if on_hold:
+            supervised.restart_at = now
+            self._report(f"{name} is on hold; it is started again when the hold is released.")
             return
-        if not _missing(watched.needs):  # else it is the store's death, not its own
-            watched.deaths.append(now)
-        while watched.deaths and watched.deaths[0] < now - DEATH_WINDOW_SECONDS:
-            watched.deaths.popleft()
-        count = len(watched.deaths)
-        if count >= self._max_deaths:
+        crashes = self._count_crash(supervised, now)
+        if crashes >= self._max_crashes:
             raise StackError(
-                f"{name} has ended {count} times within {DEATH_WINDOW_SECONDS:.0f} s, at last "
-                f"{how}. {_last(process)}"
+                f"{name} has ended {crashes} times within {CRASH_WINDOW_SECONDS:.0f} s, at last "
+                f"{cause}. {_log_tail(process)}"
             )
-        delay = BACK_OFF_SECONDS[min(max(count - 1, 0), len(BACK_OFF_SECONDS) - 1)]
-        watched.restart_at = now + delay
-        self._say(f"{name} ended ({how}); it is started again in {delay:g} s.")
+        delay = BACK_OFF_SECONDS[min(max(crashes - 1, 0), len(BACK_OFF_SECONDS) - 1)]
+        supervised.restart_at = now + delay
+        self._report(f"{name} ended ({cause}); it is started again in {delay:g} s.")
 
-    def _restart(self, watched: Watched) -> None:
-        process, program = watched.process, watched.process.program
-        if is_held(process.run_folder, program.name):
+    def _count_crash(self, supervised: SupervisedProcess, now: float) -> int:
+        """The number of crashes in the window, this one included.
+
+        A process that ends while a store it needs is down has not crashed.
+        """
+        crashes = supervised.crashes
+        if not _any_down(supervised.needs):
+            crashes.append(now)
+        while crashes and crashes[0] < now - CRASH_WINDOW_SECONDS:
+            crashes.popleft()
+        return len(crashes)
+
+    def _restart(self, supervised: SupervisedProcess) -> None:
+        process = supervised.process
+        if is_on_hold(process.run_folder, supervised.name):
             return
-        if _missing(watched.needs):
-            watched.restart_at = time.monotonic() + STORE_LOOK_SECONDS
+        if _any_down(supervised.needs):
+            supervised.restart_at = time.monotonic() + STORE_POLL_SECONDS
             return
-        watched.restart_at = None
-        watched.answered = False
+        supervised.restart_at = None
+        supervised.ready = False
         try:
             process.start()
         except OSError as error:
-            raise explained(error) or StackError(f"{program.name}: {error}") from error
+            unknown = StackError(f"{supervised.name}: {error}")
+            raise to_stack_error(error) or unknown from error
 
 
-def _missing(needs: Sequence[Part]) -> list[str]:
-    """Which of these do not answer now."""
-    return [part.name for part in needs if _problem(part)]
+def _any_down(parts: Sequence[Part]) -> bool:
+    """Whether one of these parts does not answer now."""
+    return any(not _is_up(part) for part in parts)
 
 
-def _problem(part: Part) -> str | None:
+def _is_up(part: Part) -> bool:
     try:
-        return part.problem()
-    except StackError as error:
-        return str(error)
+        return part.problem() is None
+    except StackError:
+        return False
 
 
-def _how_it_ended(status: int | None) -> str:
+def _cause_of_end(status: int | None) -> str:
     if status is None:
-        return "nobody knows how"
+        return "exit status unknown"
     return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
 
 
-def _last(process: Process) -> str:
+def _log_tail(process: Process) -> str:
     lines = process.last_lines()
     if "No space left on device" in lines:
         return "The disk is full: free about 2 GB and run the same command again."

@@ -1,4 +1,4 @@
-"""Small programs for a supervisor to run, and a stack small enough to start in a moment."""
+"""Small programs for a supervisor, and a stack that starts within a moment."""
 
 import sys
 import threading
@@ -12,11 +12,11 @@ from stack.supervision.supervisor import Supervisor
 
 REDIS = ("queue", "cache")
 SLEEPS = "import time\nprint('awake', flush=True)\ntime.sleep(600)"
-DIES = "print('the reason stands here', flush=True)\nraise SystemExit(3)"
+EXITS = "print('the cause is in the log', flush=True)\nraise SystemExit(3)"
 
 
 class Script(Program):
-    """A few lines of Python. It answers when they have written something."""
+    """A few lines of Python. It is ready once it has written to its log."""
 
     start_seconds = 60.0
     stop_seconds = 1.0
@@ -31,23 +31,23 @@ class Script(Program):
         return [sys.executable, "-c", self._text]
 
     def problem(self) -> str | None:
-        written = self._log.exists() and self._log.stat().st_size
-        return None if written and self.answers else "silent"
+        has_output = self._log.exists() and self._log.stat().st_size
+        return None if has_output and self.answers else "silent"
 
 
-class Bench:
-    """A supervisor with what it has said, its watch running in a thread."""
+class Supervision:
+    """A supervisor with the lines it reports. Its watch() runs in a thread."""
 
-    def __init__(self, folder: Path, *, max_deaths: int = 5) -> None:
-        self.said: list[str] = []
+    def __init__(self, folder: Path, *, max_crashes: int = 5) -> None:
+        self.lines: list[str] = []
         self.error: Exception | None = None
         self.stopping = threading.Event()
         self.supervisor = Supervisor(
             folder,
             working_folder=folder,
-            say=self.said.append,
-            stop=self.stopping,
-            max_deaths=max_deaths,
+            report=self.lines.append,
+            stopping=self.stopping,
+            max_crashes=max_crashes,
         )
         self._thread = threading.Thread(target=self._watch)
 
@@ -65,12 +65,12 @@ class Bench:
         assert pid is not None
         return pid
 
-    def replaced(self, name: str, pid: int) -> bool:
-        """Whether another process has taken its place, or the supervisor has given up."""
+    def is_replaced(self, name: str, pid: int) -> bool:
+        """Whether the process has another pid, or the supervisor has given up."""
         return self.pid(name) != pid or self.error is not None
 
-    def heard(self, text: str) -> bool:
-        return any(text in line for line in self.said)
+    def has_reported(self, text: str) -> bool:
+        return any(text in line for line in self.lines)
 
     def _watch(self) -> None:
         try:
@@ -81,12 +81,12 @@ class Bench:
 
 @contextmanager
 def redis_stack(folder: Path, **settings: object) -> Iterator[tuple[LocalStack, list[str]]]:
-    """A stack of the two Redis servers alone, and what it has said."""
-    said: list[str] = []
+    """A stack of the two Redis servers alone, and the lines it reports."""
+    lines: list[str] = []
     stack = LocalStack(
         StackSettings(folder=folder, **settings),  # type: ignore[arg-type]
         stores=REDIS,
-        say=said.append,
+        report=lines.append,
     )
     with stack:
-        yield stack, said
+        yield stack, lines

@@ -1,4 +1,4 @@
-"""Fetching Neo4j's jars, from a repository of the test's own: real HTTP, on this machine."""
+"""Neo4j's jars, fetched over HTTP from a repository on this machine."""
 
 import hashlib
 import threading
@@ -18,18 +18,18 @@ BYTES = bytes(range(256)) * 400
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder; cuts the first answer for each name in `cut` in its middle."""
+    """Serves a folder. Sends half of the first response for each name in `truncate`."""
 
-    cut: set[str]
-    asked: list[str]
+    truncate: set[str]
+    requests: list[str]
 
     def do_GET(self) -> None:
         name = self.path.rpartition("/")[2]
-        self.asked.append(name)
-        if name not in self.cut:
+        self.requests.append(name)
+        if name not in self.truncate:
             super().do_GET()
             return
-        self.cut.remove(name)
+        self.truncate.remove(name)
         data = Path(self.translate_path(self.path)).read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
@@ -51,15 +51,16 @@ class Repository:
             path.write_bytes(BYTES + bytes([number]))
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             self.jars.append(Jar(coordinate=f"org.example:thing{number}:1.0", sha256=sha256))
-        self.cut: set[str] = set()
-        self.asked: list[str] = []
-        bound: Any = type("Bound", (Handler,), {"cut": self.cut, "asked": self.asked})
+        self.truncate: set[str] = set()
+        self.requests: list[str] = []
+        attributes = {"truncate": self.truncate, "requests": self.requests}
+        bound: Any = type("Bound", (Handler,), attributes)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(bound, directory=str(folder)))
         self.urls = {"mine": f"http://127.0.0.1:{self.server.server_port}"}
 
     def fetched(self) -> list[str]:
-        """Names of the jars that were asked for, checksums left out."""
-        return sorted(name for name in self.asked if name.endswith(".jar"))
+        """The names of the requested jars, without their checksum files."""
+        return sorted(name for name in self.requests if name.endswith(".jar"))
 
 
 @pytest.fixture
@@ -86,74 +87,74 @@ def library(tmp_path: Path) -> Path:
     return tmp_path / "lib"
 
 
-def fetch(repository: Repository, library: Path, *, near: tuple[Path, ...] = ()) -> None:
+def fetch(repository: Repository, library: Path, *, other_libraries: tuple[Path, ...] = ()) -> None:
     ensure(
         repository.jars,
         library,
-        near=near,
-        stop=threading.Event(),
+        other_libraries=other_libraries,
+        stopping=threading.Event(),
         repositories=repository.urls,
     )
 
 
-def right(repository: Repository, library: Path) -> bool:
+def is_intact(repository: Repository, library: Path) -> bool:
     return all(
         hashlib.sha256((library / jar.file_name).read_bytes()).hexdigest() == jar.sha256
         for jar in repository.jars
     )
 
 
-def test_every_jar_of_the_lock_is_fetched_and_kept_in_the_users_cache(
+def test_every_jar_of_the_lock_is_fetched_and_stored_in_the_users_cache(
     repository: Repository, library: Path, cache: Path
 ) -> None:
     fetch(repository, library)
-    assert right(repository, library)
+    assert is_intact(repository, library)
     assert len(list(cache.rglob("*.jar"))) == 3
     assert not (library / "fetching").exists()
 
 
-def test_a_complete_library_asks_nobody(repository: Repository, library: Path) -> None:
+def test_a_complete_library_sends_no_request(repository: Repository, library: Path) -> None:
     fetch(repository, library)
-    repository.asked.clear()
+    repository.requests.clear()
     fetch(repository, library)
     assert repository.fetched() == []
 
 
-def test_a_half_jar_in_the_users_cache_is_fetched_again(
+def test_a_partial_jar_in_the_users_cache_is_fetched_again(
     repository: Repository, library: Path, cache: Path
 ) -> None:
-    half = cache / "org/example/thing1/1.0/thing1-1.0.jar"
-    half.parent.mkdir(parents=True)
-    half.write_bytes(BYTES[:1000])
+    partial_jar = cache / "org/example/thing1/1.0/thing1-1.0.jar"
+    partial_jar.parent.mkdir(parents=True)
+    partial_jar.write_bytes(BYTES[:1000])
     fetch(repository, library)
-    assert right(repository, library)
-    assert hashlib.sha256(half.read_bytes()).hexdigest() == repository.jars[1].sha256
+    assert is_intact(repository, library)
+    assert hashlib.sha256(partial_jar.read_bytes()).hexdigest() == repository.jars[1].sha256
 
 
-def test_a_whole_jar_in_the_users_cache_is_not_fetched(
+def test_an_intact_jar_in_the_users_cache_is_not_fetched(
     repository: Repository, library: Path, tmp_path: Path
 ) -> None:
     fetch(repository, library)
-    repository.asked.clear()
+    repository.requests.clear()
     fetch(repository, tmp_path / "another")
-    assert right(repository, tmp_path / "another")
+    assert is_intact(repository, tmp_path / "another")
     assert repository.fetched() == []
 
 
-def test_a_half_jar_in_the_library_is_fetched_again(
+def test_a_partial_jar_in_the_library_is_fetched_again(
     repository: Repository, library: Path, cache: Path
 ) -> None:
     library.mkdir()
     (library / "thing0-1.0.jar").write_bytes(BYTES[:1000])
     fetch(repository, library)
-    assert right(repository, library)
+    assert is_intact(repository, library)
     assert cache.exists()
 
 
-def test_a_download_that_is_cut_is_tried_again(repository: Repository, library: Path) -> None:
-    repository.cut.add("thing2-1.0.jar")
+def test_a_truncated_download_is_tried_again(repository: Repository, library: Path) -> None:
+    repository.truncate.add("thing2-1.0.jar")
     fetch(repository, library)
-    assert right(repository, library)
+    assert is_intact(repository, library)
     assert repository.fetched().count("thing2-1.0.jar") == 2
 
 
@@ -168,7 +169,7 @@ def test_bytes_that_the_lock_does_not_name_are_refused(
     assert not (library / "complete").exists()
 
 
-def test_without_a_network_a_sentence_says_what_to_do(
+def test_without_a_network_the_error_gives_the_remedy(
     repository: Repository, library: Path
 ) -> None:
     repository.urls["mine"] = "http://127.0.0.1:9"
@@ -176,7 +177,7 @@ def test_without_a_network_a_sentence_says_what_to_do(
         fetch(repository, library)
 
 
-def test_what_an_older_lock_has_left_leaves_the_class_path(
+def test_jars_of_an_older_lock_are_removed_from_the_class_path(
     repository: Repository, library: Path
 ) -> None:
     library.mkdir()
@@ -187,13 +188,13 @@ def test_what_an_older_lock_has_left_leaves_the_class_path(
     )
 
 
-def test_jars_near_by_are_linked_instead_of_fetched(
+def test_jars_of_another_library_are_linked_instead_of_fetched(
     repository: Repository, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch(repository, library)
-    repository.asked.clear()
+    repository.requests.clear()
     monkeypatch.setenv("M2_REPO", str(tmp_path / "empty"))
-    fetch(repository, tmp_path / "another", near=(library,))
+    fetch(repository, tmp_path / "another", other_libraries=(library,))
     assert (tmp_path / "another/thing0-1.0.jar").samefile(library / "thing0-1.0.jar")
     assert repository.fetched() == []
 
@@ -207,5 +208,5 @@ def test_the_committed_lock_names_each_jar_once_with_its_hash() -> None:
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOME", "M2_REPO"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as for a uid that nobody knows
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as for a uid without an account
     assert jars._cache_path(Jar(coordinate="a:b:1", sha256="")) is None

@@ -27,7 +27,7 @@ def test_make_alone_lists_every_command() -> None:
     assert {"up", "down", "status", "logs", "test", "check", "format", "lock", "demo"} <= listed
 
 
-def test_a_python_that_is_too_old_is_a_sentence(tmp_path: Path) -> None:
+def test_a_python_that_is_too_old_is_an_error_message(tmp_path: Path) -> None:
     old = tmp_path / "python3.8"
     old.write_text(f"#!/bin/sh\nprintenv PYTHONPATH >> {tmp_path}/path\nexit 1\n")
     old.chmod(0o755)
@@ -35,16 +35,17 @@ def test_a_python_that_is_too_old_is_a_sentence(tmp_path: Path) -> None:
     assert refused.returncode != 0
     assert "photofeed needs Python 3.11 or newer" in refused.stderr
     assert "make PYTHON=" in refused.stderr
-    assert (tmp_path / "path").read_text() == ""  # modules of elsewhere are not for us
+    assert (tmp_path / "path").read_text() == ""  # PYTHONPATH is not passed on
 
 
-def test_the_ci_script_runs_the_checks_the_readmes_test_command_and_the_benchs_proofs() -> None:
+def test_the_ci_script_runs_the_checks_all_tests_and_the_proofs_of_the_bench() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
     assert "set -euo pipefail" in script
     assert [line for line in script.splitlines() if line.startswith("make")] == [
         "make check",
         "make test",
+        "make test-system",
         "make bench-quick || make bench-quick",
     ]
     assert re.search(r"^make test\b", (ROOT / "README.md").read_text(), flags=re.MULTILINE)

@@ -4,7 +4,7 @@ import pytest
 
 from stack import progress
 from stack.progress import Progress
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 
 def test_the_last_line_has_the_count_the_unit_and_the_detail(

@@ -1,4 +1,4 @@
-"""stack/setup.py in a checkout of the test's own, with requirements that need no network."""
+"""stack/setup.py in a temporary checkout, with requirements that need no network."""
 
 import fcntl
 import os
@@ -10,27 +10,27 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NOWHERE = "nothing-by-this-name==1.0 --hash=sha256:" + "0" * 64 + "\n"
+UNAVAILABLE = "nothing-by-this-name==1.0 --hash=sha256:" + "0" * 64 + "\n"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout whose .venv has been made."""
+def checkout_with_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with a complete .venv."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "stack").mkdir()
     shutil.copy(ROOT / "stack" / "setup.py", folder / "stack")
     write_requirements(folder)
     first = setup(folder)
-    assert (first.returncode, runs(folder)) == (0, True), first.stderr
+    assert (first.returncode, has_pip(folder)) == (0, True), first.stderr
     assert "Making .venv" in first.stdout
     return folder
 
 
 @pytest.fixture
-def checkout(made: Path) -> Path:
-    """The same, its requirements as when it was made."""
-    write_requirements(made)
-    return made
+def checkout(checkout_with_venv: Path) -> Path:
+    """The same checkout, with the requirements that .venv was built from."""
+    write_requirements(checkout_with_venv)
+    return checkout_with_venv
 
 
 def write_requirements(folder: Path) -> None:
@@ -40,7 +40,7 @@ def write_requirements(folder: Path) -> None:
 
 def setup(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    # Latin-1 has no `…`; a person's PIP_USER would be an error in a .venv.
+    # Latin-1 lacks `…`; in a .venv pip fails where PIP_USER is set.
     env |= {"PIP_NO_INDEX": "1", "PIP_USER": "1", "PYTHONIOENCODING": "latin-1"}
     return subprocess.run(
         [sys.executable, "-P", "stack/setup.py", *words],
@@ -53,43 +53,43 @@ def setup(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def runs(checkout: Path) -> bool:
+def has_pip(checkout: Path) -> bool:
     return subprocess.call([checkout / ".venv/bin/python", "-c", "import pip"]) == 0
 
 
-def test_a_venv_that_is_up_to_date_is_left_alone(checkout: Path) -> None:
+def test_a_venv_that_is_up_to_date_is_not_changed(checkout: Path) -> None:
     again = setup(checkout)
     assert (again.returncode, again.stdout) == (0, "")
 
 
-def test_a_package_that_cannot_be_had_is_a_sentence_and_no_whole_venv(checkout: Path) -> None:
-    (checkout / "requirements.txt").write_text(NOWHERE)
+def test_a_missing_package_is_an_error_message_and_leaves_venv_incomplete(checkout: Path) -> None:
+    (checkout / "requirements.txt").write_text(UNAVAILABLE)
     failed = setup(checkout)
     assert failed.returncode == 1
     assert "nothing-by-this-name" in failed.stdout
     assert "Is this machine online?" in failed.stderr
     assert "Traceback" not in failed.stderr
-    assert setup(checkout).returncode == 1  # it is not taken for whole the next time
+    assert setup(checkout).returncode == 1  # the next run does not take it for complete
 
 
-def test_the_tools_are_a_second_layer(checkout: Path) -> None:
-    (checkout / "requirements-dev.txt").write_text(NOWHERE)
+def test_the_tools_are_installed_on_request_only(checkout: Path) -> None:
+    (checkout / "requirements-dev.txt").write_text(UNAVAILABLE)
     assert setup(checkout).returncode == 0
     assert setup(checkout, "--tools").returncode == 1
 
 
-def test_a_venv_whose_making_was_interrupted_is_made_anew(checkout: Path) -> None:
-    (checkout / ".venv" / "half-built").touch()  # as a run that was killed leaves it
+def test_a_venv_is_made_anew_after_an_interruption(checkout: Path) -> None:
+    (checkout / ".venv" / "half-built").touch()  # as after a kill
     (checkout / ".venv" / "remains").touch()
     assert setup(checkout).returncode == 0
-    assert runs(checkout)
+    assert has_pip(checkout)
     assert not (checkout / ".venv" / "remains").exists()
     assert not (checkout / ".venv" / "half-built").exists()
 
 
-def test_a_make_waits_for_what_a_killed_one_has_left_running(checkout: Path) -> None:
-    with (checkout / ".local" / "setup.lock").open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+def test_a_make_waits_while_another_process_has_the_lock(checkout: Path) -> None:
+    with (checkout / ".local" / "setup.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         waiting = subprocess.Popen(
             [sys.executable, "-P", "stack/setup.py"], cwd=checkout, stdout=subprocess.PIPE
         )
@@ -100,7 +100,7 @@ def test_a_make_waits_for_what_a_killed_one_has_left_running(checkout: Path) -> 
     waiting.stdout.close()
 
 
-def test_the_requirements_name_no_place_but_the_registry_of_the_reader() -> None:
+def test_the_requirements_name_no_package_index() -> None:
     for path in ROOT.glob("requirements*"):
         text = path.read_text()
         assert "://" not in text, path

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from stack import StackError
-from stack.local import end_leftovers, lock
+from stack.supervision.launcher import lock_folder, stop_orphans
 
 TESTS = Path(__file__).resolve().parents[2] / ".local" / "test"
 RUNS_SIDE_BY_SIDE = 16
@@ -21,11 +21,11 @@ def free_folder(kind: str) -> Path:
     for number in range(1, RUNS_SIDE_BY_SIDE + 1):
         folder = TESTS / f"{kind}-{number}"
         try:
-            held = lock(folder)
+            held = lock_folder(folder)
         except StackError:
             continue
         with held:
-            end_leftovers(folder, print)
+            stop_orphans(folder, print)
             wipe(folder)
         return folder
     raise AssertionError(f"{RUNS_SIDE_BY_SIDE} test runs hold their folders already")

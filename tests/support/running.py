@@ -33,8 +33,8 @@ class Running:
         self._names = names
         self._stack = LocalStack(
             external_stores(stack_env, folder or free_folder("running")),
-            say=self._heard,
-            max_deaths=MANY_DEATHS,
+            report=self._heard,
+            max_crashes=MANY_DEATHS,
         )
         self._extra = extra or {}
         self._watcher = threading.Thread(target=self._stack.supervisor.watch, daemon=True)

@@ -24,10 +24,10 @@ import psutil
 from drill.support.proxy import Hold, Proxy, Side, proxied
 from graph.queries import LOADED
 from stack import LocalStack
-from stack.parts.part import Process
 from stack.parts.photofeed import Api
 from stack.ports import HOST
 from stack.settings import ROOT
+from stack.supervision.process import Process
 from tests.support.eventually import eventually
 from tests.support.folders import free_folder
 from tests.support.running import MANY_DEATHS, external_stores
@@ -130,7 +130,7 @@ class Site:
         settings = replace(
             external_stores(stack_env, self.folder), queue_redis_url=None, cache_redis_url=None
         )
-        self.stack = LocalStack(settings, say=lambda _: None, max_deaths=MANY_DEATHS)
+        self.stack = LocalStack(settings, report=lambda _: None, max_crashes=MANY_DEATHS)
         self._watcher = threading.Thread(target=self.stack.supervisor.watch, daemon=True)
         self._zygote: subprocess.Popen[str] | None = None
         self._started: list[Ours] = []
@@ -205,7 +205,7 @@ class Site:
         api = Ours(process.pid, process.log, proxies)
         (self._lasting if lasting else self._started).append(api)
         eventually(lambda: program.problem() is None, seconds=60)
-        process.note_descendants()
+        process.record_descendants()
         return api, program.url
 
     def returned(self, name: str, instead_of: int) -> None:

@@ -55,7 +55,7 @@ def private() -> Iterator[Private]:
         neo4j_java_options=QUICK_JAVA,
     )
     said: list[str] = []
-    with LocalStack(settings, stores=("neo4j", "cache"), say=said.append) as stack:
+    with LocalStack(settings, stores=("neo4j", "cache"), report=said.append) as stack:
         watcher = threading.Thread(target=stack.supervisor.watch)
         watcher.start()
         try:

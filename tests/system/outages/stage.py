@@ -63,8 +63,8 @@ class OutageStage:
                 limits_scale="1000000",
                 api_workers=2,
             ),
-            say=self.said.append,
-            max_deaths=MANY_DEATHS,
+            report=self.said.append,
+            max_crashes=MANY_DEATHS,
         )
         self._watcher = threading.Thread(target=self._stack.supervisor.watch, daemon=True)
 

@@ -1,4 +1,4 @@
-"""The whole stack, Neo4j included, as `make up` starts it: once killed, once asked to stop."""
+"""The whole stack, as `make up` starts it: its launcher is killed, then stopped by Ctrl-C."""
 
 import os
 import signal
@@ -8,34 +8,34 @@ import pytest
 import requests
 
 from stack.supervision.records import start_of
-from tests.eventually import eventually
-from tests.stack.test_commands import OURS, Stack
+from tests.support.eventually import eventually
+from tests.system.stack.command_line import PARTS, CommandLine
 
 pytestmark = pytest.mark.timeout(600)
 START_SECONDS = 240
-"""With everything on two cores that others use too; an idle machine needs 20."""
+"""On two busy cores. An idle machine needs 20 s."""
 
 
 def create(url: str, body: dict[str, str]) -> None:
-    """As a client must: 503 of a Neo4j that has just been started means to come again.
+    """Repeats a request that gets 503, as Neo4j has just been started.
 
-    409 then means that the first try had done it.
+    A later try may get 409: the first one was carried out.
     """
-    refused = False
+    is_repeated = False
 
     def created() -> bool:
-        nonlocal refused
+        nonlocal is_repeated
         answer = requests.post(url, json=body, timeout=20)
-        assert answer.status_code in {201, 503} | ({409} if refused else set()), answer.text
-        refused = answer.status_code == 503
-        return not refused
+        assert answer.status_code in {201, 503} | ({409} if is_repeated else set()), answer.text
+        is_repeated = answer.status_code == 503
+        return not is_repeated
 
     eventually(created, seconds=60, every=1)
 
 
 @pytest.fixture
-def stack() -> Iterator[Stack]:
-    stack = Stack("a whole", {})  # every part can live in a folder with a space
+def stack() -> Iterator[CommandLine]:
+    stack = CommandLine("a whole", {})  # the folder's name has a space
     for name in ("NEO4J_URI", "S3_ENDPOINT_URL", "MEDIA_BASE_URL", "NEO4J_PASSWORD"):
         stack.env.pop(name, None)
     stack.env["NEO4J_PAGECACHE"] = "128m"
@@ -43,21 +43,21 @@ def stack() -> Iterator[Stack]:
     stack.run("down")
 
 
-def test_a_killed_launcher_costs_no_data_and_ctrl_c_leaves_no_process(stack: Stack) -> None:
+def test_a_killed_launcher_costs_no_data_and_ctrl_c_leaves_no_process(stack: CommandLine) -> None:
     launcher = stack.start("up")
-    eventually(lambda: stack.ready() or launcher.poll() is not None, seconds=START_SECONDS)
+    eventually(lambda: stack.is_ready() or launcher.poll() is not None, seconds=START_SECONDS)
     api = f"http://127.0.0.1:{stack.env['API_PORT']}"
     account = {"username": "keeper", "name": "Keeper", "password": "a long enough one"}
     create(f"{api}/v1/accounts", account)
     old = stack.pids()
-    assert set(old) == OURS | {"launcher", "neo4j", "s3"}
+    assert set(old) == PARTS | {"launcher", "neo4j", "s3"}
     launcher.kill()
     launcher.communicate()
     assert start_of(old["neo4j"])
 
     launcher = stack.start("up")
-    eventually(lambda: not stack.ready(), seconds=60)  # what the killed one had noted is gone
-    eventually(lambda: stack.ready() or launcher.poll() is not None, seconds=START_SECONDS)
+    eventually(lambda: not stack.is_ready(), seconds=60)  # the killed launcher's file is removed
+    eventually(lambda: stack.is_ready() or launcher.poll() is not None, seconds=START_SECONDS)
     new = stack.pids()
     login = {name: account[name] for name in ("username", "password")}
     create(f"{api}/v1/sessions", login)

@@ -1,4 +1,4 @@
-"""What is left when the launcher itself is killed."""
+"""What a killed launcher has left running, and how the next one finds it."""
 
 import os
 import signal
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from stack.local import end_leftovers
 from stack.supervision import records
-from stack.supervision.records import Record, record_of, start_of, survivors
-from tests.eventually import eventually
+from stack.supervision.launcher import stop_orphans
+from stack.supervision.records import Record, record_of, running_pids, start_of
 from tests.stack.programs import SLEEPS, redis_stack
+from tests.support.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,10 +27,17 @@ with redis_stack(Path(sys.argv[1])) as (stack, _):
     stack.supervisor.watch()
 """
 
+HAS_CHILD = f"""
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, '-c', {SLEEPS!r}])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
 
 @pytest.fixture
-def stranger() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that the stack has never started."""
+def foreign_process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that no stack has started."""
     process = subprocess.Popen(
         [sys.executable, "-c", SLEEPS], stdout=subprocess.PIPE, start_new_session=True
     )
@@ -41,8 +48,8 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
     process.communicate()
 
 
-def killed_launcher(folder: Path) -> tuple[str, list[int]]:
-    """The queue's URL and the pids of the parts of a launcher that was killed."""
+def kill_launcher(folder: Path) -> tuple[str, list[int]]:
+    """Starts a launcher and kills it; the queue's URL and the pids of the parts."""
     launcher = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -54,49 +61,44 @@ def killed_launcher(folder: Path) -> tuple[str, list[int]]:
     return url, pids
 
 
-def test_a_killed_launcher_is_recovered_from_with_its_data(tmp_path: Path) -> None:
-    url, pids = killed_launcher(tmp_path)
+def test_the_next_launcher_stops_the_orphans_of_a_killed_one_and_has_its_data(
+    tmp_path: Path,
+) -> None:
+    url, pids = kill_launcher(tmp_path)
     assert len(pids) == 2
     assert all(start_of(pid) for pid in pids)
-    redis.Redis.from_url(url).set("kept", "yes")
-    with redis_stack(tmp_path) as (stack, said):
+    redis.Redis.from_url(url).set("key", "value")
+    with redis_stack(tmp_path) as (stack, lines):
         assert not any(start_of(pid) for pid in pids)
-        assert redis.Redis.from_url(stack.env["QUEUE_REDIS_URL"]).get("kept") == b"yes"
+        assert redis.Redis.from_url(stack.env["QUEUE_REDIS_URL"]).get("key") == b"value"
         assert stack.env["QUEUE_REDIS_URL"] == url
-    assert sum("still runs from an earlier start" in line for line in said) == 2
+    assert sum("still runs from an earlier start" in line for line in lines) == 2
 
 
-def test_a_process_that_has_got_a_recorded_pid_by_chance_is_left_alone(
-    tmp_path: Path, stranger: subprocess.Popen[bytes]
+def test_another_process_that_has_a_recorded_pid_is_not_stopped(
+    tmp_path: Path, foreign_process: subprocess.Popen[bytes]
 ) -> None:
     (tmp_path / "run").mkdir()
-    real = record_of("queue", stranger.pid)
+    real = record_of("queue", foreign_process.pid)
     boot, _, ticks = real.started.rpartition(":")
     Record(name="queue", pid=real.pid, started=f"{boot}:{int(ticks) - 1}").write(tmp_path / "run")
-    end_leftovers(tmp_path, print)
-    assert stranger.poll() is None
+    stop_orphans(tmp_path, print)
+    assert foreign_process.poll() is None
     assert records.read_all(tmp_path / "run") == []
 
 
-def test_records_of_an_earlier_boot_mean_nothing(
-    tmp_path: Path, stranger: subprocess.Popen[bytes]
+def test_records_of_an_earlier_boot_are_void(
+    tmp_path: Path, foreign_process: subprocess.Popen[bytes]
 ) -> None:
     (tmp_path / "run").mkdir()
-    ticks = record_of("queue", stranger.pid).started.rpartition(":")[2]
-    Record(name="queue", pid=stranger.pid, started=f"another:{ticks}").write(tmp_path / "run")
-    end_leftovers(tmp_path, print)
-    assert stranger.poll() is None
+    ticks = record_of("queue", foreign_process.pid).started.rpartition(":")[2]
+    record = Record(name="queue", pid=foreign_process.pid, started=f"another:{ticks}")
+    record.write(tmp_path / "run")
+    stop_orphans(tmp_path, print)
+    assert foreign_process.poll() is None
 
 
-HAS_CHILD = f"""
-import subprocess, sys, time
-child = subprocess.Popen([sys.executable, '-c', {SLEEPS!r}])
-print(child.pid, flush=True)
-time.sleep(600)
-"""
-
-
-def test_what_a_killed_part_has_started_is_found_by_its_group() -> None:
+def test_the_children_of_a_killed_part_are_found_by_its_process_group() -> None:
     parent = subprocess.Popen(
         [sys.executable, "-c", HAS_CHILD],
         stdout=subprocess.PIPE,
@@ -108,13 +110,13 @@ def test_what_a_killed_part_has_started_is_found_by_its_group() -> None:
     child = int(parent.stdout.readline())
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    assert survivors(record) == [child]
-    assert records.end(record, seconds=5)
+    assert running_pids(record) == [child]
+    assert records.stop(record, seconds=5)
     eventually(lambda: start_of(child) is None)
     parent.stdout.close()
 
 
-def test_a_record_that_was_cut_short_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_damaged_record_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "queue.json").write_text('{"name": "qu')
     with redis_stack(tmp_path) as (stack, _):

@@ -1,4 +1,4 @@
-"""Stores that somebody else runs: what a newcomer reads when their settings are wrong."""
+"""External stores: the messages for wrong settings."""
 
 import errno
 from dataclasses import replace
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from stack import LocalStack, StackError, StackSettings
-from stack.errors import explained
+from stack.errors import to_stack_error
 from stack.parts.neo4j import ExternalNeo4j, Login
 from stack.parts.redis import ExternalRedis
 from stack.parts.s3 import Bucket, ExternalS3
 
-NOBODY = "127.0.0.1:9"
+NO_LISTENER = "127.0.0.1:9"
 
 
 @pytest.fixture
@@ -40,23 +40,23 @@ def test_stores_with_the_right_settings_have_no_problem(
 
 
 def test_a_neo4j_that_does_not_answer_is_waited_for() -> None:
-    login = Login(uri=f"bolt://{NOBODY}", user="neo4j", password="x")
-    assert f"no answer at bolt://{NOBODY}" in (ExternalNeo4j(login).problem() or "")
+    login = Login(uri=f"bolt://{NO_LISTENER}", user="neo4j", password="x")
+    assert f"no answer at bolt://{NO_LISTENER}" in (ExternalNeo4j(login).problem() or "")
 
 
-def test_a_neo4j_address_that_is_none_is_a_sentence() -> None:
+def test_an_invalid_neo4j_uri_is_an_error_that_names_the_variable() -> None:
     login = Login(uri="http://127.0.0.1:7474", user="neo4j", password="x")
     with pytest.raises(StackError, match="NEO4J_URI"):
         ExternalNeo4j(login).problem()
 
 
-def test_the_wrong_password_of_a_redis_names_the_variable(stack_env: dict[str, str]) -> None:
+def test_a_wrong_redis_password_names_the_variable(stack_env: dict[str, str]) -> None:
     _, _, address = stack_env["CACHE_REDIS_URL"].partition("@")
     with pytest.raises(StackError, match="Redis refuses the password in CACHE_REDIS_URL"):
         ExternalRedis("cache", f"redis://:wrong@{address}").problem()
 
 
-def test_a_redis_without_the_password_it_wants_names_the_variable(
+def test_a_missing_redis_password_names_the_variable(
     stack_env: dict[str, str],
 ) -> None:
     _, _, address = stack_env["QUEUE_REDIS_URL"].partition("@")
@@ -64,47 +64,49 @@ def test_a_redis_without_the_password_it_wants_names_the_variable(
         ExternalRedis("queue", f"redis://{address}").problem()
 
 
-def test_a_redis_url_that_is_none_is_a_sentence() -> None:
+def test_an_invalid_redis_url_is_an_error_that_names_the_variable() -> None:
     with pytest.raises(StackError, match="QUEUE_REDIS_URL is not the URL of a Redis"):
         ExternalRedis("queue", "localhost").problem()
 
 
 def test_a_redis_that_does_not_answer_is_waited_for() -> None:
-    assert ExternalRedis("queue", f"redis://{NOBODY}/0").problem()
+    assert ExternalRedis("queue", f"redis://{NO_LISTENER}/0").problem()
 
 
-def test_the_wrong_key_of_an_s3_names_the_variables(bucket: Bucket) -> None:
+def test_a_wrong_s3_key_names_the_variables(bucket: Bucket) -> None:
     with pytest.raises(StackError, match="AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"):
         ExternalS3(replace(bucket, secret_key="wrong")).problem()
 
 
-def test_an_s3_without_keys_names_the_variables(bucket: Bucket) -> None:
+def test_missing_s3_keys_name_the_variables(bucket: Bucket) -> None:
     with pytest.raises(StackError, match="needs AWS_ACCESS_KEY_ID"):
         ExternalS3(replace(bucket, access_key=None)).problem()
 
 
-def test_a_bucket_that_is_missing_is_no_problem_as_it_will_be_made(bucket: Bucket) -> None:
-    assert ExternalS3(replace(bucket, name="not-made-yet")).problem() is None
+def test_a_missing_bucket_is_no_problem_as_it_is_created_later(bucket: Bucket) -> None:
+    assert ExternalS3(replace(bucket, name="not-created-yet")).problem() is None
 
 
 def test_an_s3_that_does_not_answer_is_waited_for(bucket: Bucket) -> None:
-    assert ExternalS3(replace(bucket, endpoint_url=f"http://{NOBODY}")).problem()
+    assert ExternalS3(replace(bucket, endpoint_url=f"http://{NO_LISTENER}")).problem()
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"), [("bolt://127.0.0.1:9", "another"), (None, "neo4j")], ids=["theirs", "ours"]
+    ("uri", "database"),
+    [("bolt://127.0.0.1:9", "another"), (None, "neo4j")],
+    ids=["external", "local"],
 )
-def test_the_database_that_is_named_counts_for_an_external_neo4j_alone(
-    tmp_path: Path, uri: str | None, told: str
+def test_the_database_setting_applies_to_an_external_neo4j_only(
+    tmp_path: Path, uri: str | None, database: str
 ) -> None:
     settings = StackSettings(folder=tmp_path, neo4j_uri=uri, neo4j_database="another")
     stack = LocalStack(settings, stores=["neo4j"])
-    stack.supervisor.start = lambda *_, **__: None  # type: ignore[method-assign] # only told
+    stack.supervisor.start = lambda *_, **__: None  # type: ignore[method-assign]
     stack.start_stores()
-    assert stack.env["NEO4J_DATABASE"] == told
+    assert stack.env["NEO4J_DATABASE"] == database
 
 
-def test_a_folder_of_somebody_elses_is_a_sentence() -> None:
-    said = str(explained(PermissionError(errno.EACCES, "Permission denied", "the/lock")))
-    assert said.startswith("the/lock: permission denied.")
-    assert "STACK_FOLDER" in said
+def test_a_missing_permission_is_a_message_that_names_the_file_and_the_remedy() -> None:
+    message = str(to_stack_error(PermissionError(errno.EACCES, "Permission denied", "the/lock")))
+    assert message.startswith("the/lock: permission denied.")
+    assert "STACK_FOLDER" in message
