@@ -1,5 +1,5 @@
-# The commands of photofeed; `make` alone lists them. Python 3.11 or newer and make are enough:
-# .venv and everything else is made by the first command that needs it.
+# The commands of photofeed; `make` alone lists them. They need Python 3.11 or newer and make. The
+# first command that needs .venv makes it.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; \
@@ -9,39 +9,40 @@ PIN = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gener
 	--no-emit-index-url --no-header
 TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer. Install one, then \
 	run make again; if it is not on PATH, name it: make PYTHON=/path/to/python3.12 up
-# Two runs on two sets of servers: one alone leaves half of a small machine idle. What fails there is
-# run once more, and shown as a rerun: a fault fails twice, a machine too busy for a time-out once.
+# Two test processes, each with its own servers: one alone leaves half of a small machine idle. A test
+# that fails runs once more, and the result shows the rerun: a real fault fails twice, a time-out on
+# a busy machine once.
 SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 1 \
 	--rerun-show-tracebacks
-# What a run leaves: the slowest tests at its end, and each test's time in a file.
+# A run prints its slowest tests and writes the time of every test to a file.
 RECORD = --durations 25 --durations-min 1 --junit-xml .local/test/$(1).xml
 
-# Modules of elsewhere must not come before those of .venv.
+# With these variables Python would import modules from outside .venv.
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status restart backup logs test test-system drill bench bench-quick bench-compare check \
-	lint format lock demo packages tools python
+.PHONY: help up down status restart backup logs test test-system drill bench bench-quick \
+	bench-compare check lint format lock demo packages tools python
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: packages  ## start everything and stay; Ctrl-C stops it (DETACH=1: in the background)
+up: packages  ## start everything in the foreground; Ctrl-C stops it (DETACH=1: in the background)
 	@$(RUN) -m stack up $(if $(DETACH),--detach)
 
-down: packages  ## stop what DETACH=1 has started
+down: packages  ## stop the stack that DETACH=1 has started
 	@$(RUN) -m stack down
 
 status: packages  ## show which processes run
 	@$(RUN) -m stack status
 
-restart: packages  ## replace our processes one after the other, under load, stores staying up
+restart: packages  ## replace our processes one after the other, under load; the stores stay up
 	@$(RUN) -m stack restart
 
-backup: packages  ## write the graph into a file (FILE=…); Neo4j stands still meanwhile
+backup: packages  ## write the graph to a file (FILE=…); Neo4j is stopped meanwhile
 	@$(RUN) -m stack backup $(or $(FILE),.)
 
-logs: packages  ## follow the logs (PART=api: of one part)
+logs: packages  ## follow the logs (PART=api: the log of one part)
 	@$(RUN) -m stack logs $(PART)
 
 demo: packages  ## fill the running stack with a small town of people and photographs
@@ -66,26 +67,26 @@ bench: tools  ## measure against peers and limits (ROWS=F1,R1 SEED=7 GROWTH=1)
 	@$(RUN) -m bench $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(GROWTH),--growth) $(BENCH)
 
-bench-quick: tools  ## prove each row's result at small sizes, judging no time
+bench-quick: tools  ## prove each row's result at small sizes; times are not judged
 	@$(RUN) -m stack fetch
 	@$(RUN) -m bench --quick $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED))
 
-bench-compare: tools  ## two result files side by side (A=… B=…)
+bench-compare: tools  ## show two result files side by side (A=… B=…)
 	@$(RUN) -m bench compare $(A) $(B)
 
 check: lint  ## the same as lint
 
-lint: tools  ## rules, format, types, import contracts
+lint: tools  ## check rules, format, types and import contracts
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
 
-format: tools  ## put the code into shape
+format: tools  ## format the code, and fix what ruff can fix
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-lock: tools  ## pin requirements*.in, the bench's peers and Neo4j's jars anew
+lock: tools  ## resolve and pin requirements*.in, the bench's peers and Neo4j's jars
 	for name in requirements requirements-dev; do $(PIN) $$name.in -o $$name.txt || exit 1; done
 	for name in stream textbook; do \
 		$(PIN) bench/peers/$$name.in -o bench/peers/$$name.txt || exit 1; done
