@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from graph import Graph
 from graph.ids import new_id
+from tests.support.document import assert_documented
 
 PASSWORD = "a long password"
 
@@ -23,8 +24,10 @@ class Answer(TestResponse):
 
 
 def ask(app: Flask, method: str, path: str, **kwargs: Any) -> Answer:
-    """What the app answers to somebody who is not signed in."""
-    return cast("Answer", app.test_client().open(path, method=method, **kwargs))
+    """What the app answers to somebody who is not signed in: always what its document lists."""
+    answer = app.test_client().open(path, method=method, **kwargs)
+    assert_documented(app, answer)
+    return cast("Answer", answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
