@@ -4,6 +4,7 @@ import re
 
 from marshmallow import Schema, ValidationError, fields
 
+from api.schemas import examples
 from api.schemas.fields import Id, Line, Password, Time
 from api.schemas.users import LONGEST_NAME, UserSchema
 from api.services.passwords import MAX_PASSWORD_BYTES
@@ -26,21 +27,21 @@ class NewAccount(Schema):
         metadata={
             "description": "Unique without regard to upper and lower case.",
             "pattern": f"^{_USERNAME.pattern}$",
-            "examples": ["ana"],
+            "examples": [examples.USERNAME],
         },
     )
     password = Password(shortest=8, longest_bytes=MAX_PASSWORD_BYTES, required=True)
     name = Line(
         shortest=1,
         longest=LONGEST_NAME,
-        metadata={"description": "The username, if absent.", "examples": ["Ana Lopes"]},
+        metadata={"description": "The username, if absent.", "examples": [examples.NAME]},
     )
 
 
 class Credentials(Schema):
     """A sign-in."""
 
-    username = Line(longest=100, required=True, metadata={"examples": ["ana"]})
+    username = Line(longest=100, required=True, metadata={"examples": [examples.USERNAME]})
     password = Password(longest_bytes=MAX_PASSWORD_BYTES, required=True)
 
 
@@ -52,18 +53,18 @@ class NewSessionSchema(Schema):
         required=True,
         metadata={
             "description": "Send it as `Authorization: Bearer pf_…`.",
-            "examples": ["pf_AAF3AAAAAAE7pUq1vC4d9Jr0Kx2Wm5Zt8Yb6Nh3Lg7Qs"],
+            "examples": [examples.TOKEN],
         },
     )
-    expires_at = Time(required=True, example="2026-12-22T19:53:44.120Z")
+    expires_at = Time(required=True, example=examples.SESSION_EXPIRES_AT)
 
 
 class SessionSchema(Schema):
     """One of the user's sessions."""
 
-    id = Id(required=True)
-    created_at = Time(required=True)
-    expires_at = Time(required=True, example="2026-12-22T19:53:44.120Z")
+    id = Id(required=True, example=examples.SESSION_ID)
+    created_at = Time(required=True, example=examples.SIGNED_IN_AT)
+    expires_at = Time(required=True, example=examples.SESSION_EXPIRES_AT)
     current = fields.Boolean(
         required=True,
         metadata={"description": "True for the session of this request.", "examples": [True]},

@@ -1,8 +1,23 @@
-"""Examples for the API document, composed from the `examples` of a schema's fields."""
+"""Examples for the API document: values that several schemas use, and bodies composed of them."""
 
 from typing import Any
 
 from marshmallow import Schema, fields
+
+USER_ID = "150880665600017"
+SESSION_ID = "190333757441200"
+PHOTO_ID = "190334365722877"
+POST_ID = "190334665196424"
+JOINED_AT = "2025-03-02T08:15:00.000Z"
+SIGNED_IN_AT = "2025-06-21T19:50:02.500Z"
+SESSION_EXPIRES_AT = "2025-07-21T19:50:02.500Z"
+UPLOAD_EXPIRES_AT = "2025-06-21T20:52:31.006Z"
+POSTED_AT = "2025-06-21T19:53:44.120Z"
+TOKEN = "pf_AACJOTlIMBEAAK0bZaF_sM1t3cXbq0oGm8dVZ0xk5n2bWq7yqf0H1uR4Tz9Lw6Ej"  # noqa: S105
+CURSOR = "AAABViDLuO-SSr3yeRrmRDLaToHO90SYFQ"
+USERNAME, NAME = "ana", "Ana Lopes"
+CAPTION, ALT_TEXT = "Dusk, at last.", "Dusk over the river"
+BLURHASH = "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
 
 
 class MissingExampleError(Exception):

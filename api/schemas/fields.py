@@ -36,7 +36,7 @@ def read_id(text: str) -> int | None:
 class Id(fields.String):
     """An id: an integer in Python, decimal text in JSON."""
 
-    def __init__(self, *, example: str = "412316860416001", **kwargs: Any) -> None:
+    def __init__(self, *, example: str, **kwargs: Any) -> None:
         metadata = {"pattern": f"^{ID_PATTERN}$", "examples": [example]}
         super().__init__(metadata={**metadata, **kwargs.pop("metadata", {})}, **kwargs)
 
@@ -53,7 +53,7 @@ class Id(fields.String):
 class Time(fields.String):
     """A point in time: an aware datetime in Python, RFC 3339 in UTC in JSON."""
 
-    def __init__(self, *, example: str = "2026-11-22T19:53:44.120Z", **kwargs: Any) -> None:
+    def __init__(self, *, example: str, **kwargs: Any) -> None:
         metadata = {"format": "date-time", "examples": [example]}
         super().__init__(metadata={**metadata, **kwargs.pop("metadata", {})}, **kwargs)
 

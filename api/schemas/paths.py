@@ -24,6 +24,6 @@ class IdConverter(BaseConverter):
         return str(value)
 
 
-def id_parameter_schema(_: IdConverter) -> dict[str, Any]:
+def id_parameter_schema(_: IdConverter) -> dict[str, str]:
     """The schema of an id in a path, for the API document."""
-    return {"type": "string", "pattern": f"^{ID_PATTERN}$", "examples": ["412316860416001"]}
+    return {"type": "string", "pattern": f"^{ID_PATTERN}$"}

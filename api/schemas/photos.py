@@ -5,6 +5,7 @@ import binascii
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from api.schemas import examples
 from api.schemas.fields import Choice, Id, Prose, Time
 from api.services.photos import CONTENT_TYPES, MAX_PHOTO_BYTES
 
@@ -15,7 +16,7 @@ _SHA256_BYTES = 32
 
 _ALT_TEXT = {
     "description": "A description for people who cannot see the photo.",
-    "examples": ["Dusk over the river"],
+    "examples": [examples.ALT_TEXT],
 }
 
 _MEDIA = "https://media.example.org/media/Zk3vXq8TnB2yWd5RfLh7Cg"
@@ -84,13 +85,13 @@ class UploadSchema(Schema):
             "examples": [{"Content-Type": "image/jpeg"}],
         },
     )
-    expires_at = Time(required=True)
+    expires_at = Time(required=True, example=examples.UPLOAD_EXPIRES_AT)
 
 
 class PhotoUploadSchema(Schema):
     """A new photo and how to upload its file."""
 
-    id = Id(required=True)
+    id = Id(required=True, example=examples.PHOTO_ID)
     state = _state("waiting")
     upload = fields.Nested(UploadSchema, required=True)
 
@@ -98,7 +99,7 @@ class PhotoUploadSchema(Schema):
 class PhotoProgressSchema(Schema):
     """A photo and its state."""
 
-    id = Id(required=True)
+    id = Id(required=True, example=examples.PHOTO_ID)
     state = _state("processing")
 
 
@@ -120,7 +121,7 @@ class RenditionsSchema(Schema):
 class PhotoSchema(Schema):
     """One of the user's own photos. Fields without a value are absent."""
 
-    id = Id(required=True)
+    id = Id(required=True, example=examples.PHOTO_ID)
     state = _state("ready")
     failure_code = fields.String(
         metadata={"description": "Why the photo failed, for programs, such as `not-an-image`."}
@@ -130,7 +131,7 @@ class PhotoSchema(Schema):
     blurhash = fields.String(
         metadata={
             "description": "A placeholder for the photo (https://blurha.sh).",
-            "examples": ["LEHV6nWB2yk8pyo0adR*.7kCMdnj"],
+            "examples": [examples.BLURHASH],
         }
     )
     alt_text = fields.String(metadata=_ALT_TEXT)

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from api.schemas import examples
 from api.schemas.fields import Id, Line, Prose, Time
 from api.schemas.photos import RenditionsSchema
 from api.schemas.users import UserSummarySchema
@@ -17,9 +18,7 @@ LONGEST_CAPTION, LONGEST_PLACE = 2200, 100
 MOST_PHOTOS = 10
 """In one post."""
 
-_CAPTION = {"examples": ["Dusk, at last."]}
-
-_PHOTO_ID, _POST_ID = "412316860416003", "412316860416005"
+_CAPTION = {"examples": [examples.CAPTION]}
 
 
 class LocationSchema(Schema):
@@ -61,7 +60,7 @@ class NewPost(Schema):
     """A post to publish: photos that are `ready`, shown in this order."""
 
     photo_ids = fields.List(
-        Id(example=_PHOTO_ID),
+        Id(example=examples.PHOTO_ID),
         required=True,
         validate=[validate.Length(1, MOST_PHOTOS), _require_different],
     )
@@ -77,7 +76,7 @@ class NewPost(Schema):
 class PostPhotoSchema(Schema):
     """A photo in a post."""
 
-    id = Id(required=True, example=_PHOTO_ID)
+    id = Id(required=True, example=examples.PHOTO_ID)
     width = fields.Integer(
         required=True, metadata={"description": "Pixels, upright.", "examples": [3000]}
     )
@@ -88,11 +87,11 @@ class PostPhotoSchema(Schema):
         required=True,
         metadata={
             "description": "A placeholder for the photo (https://blurha.sh).",
-            "examples": ["LEHV6nWB2yk8pyo0adR*.7kCMdnj"],
+            "examples": [examples.BLURHASH],
         },
     )
     alt_text = fields.String(
-        required=True, allow_none=True, metadata={"examples": ["Dusk over the river"]}
+        required=True, allow_none=True, metadata={"examples": [examples.ALT_TEXT]}
     )
     renditions = fields.Nested(RenditionsSchema, required=True)
 
@@ -100,12 +99,12 @@ class PostPhotoSchema(Schema):
 class PostSchema(Schema):
     """A post. Every viewer gets the same body."""
 
-    id = Id(required=True, example=_POST_ID)
+    id = Id(required=True, example=examples.POST_ID)
     author = fields.Nested(UserSummarySchema, required=True)
     caption = fields.String(required=True, metadata=_CAPTION)
     location = fields.Nested(LocationSchema, required=True, allow_none=True)
     photos = fields.List(fields.Nested(PostPhotoSchema), required=True)
-    created_at = Time(required=True)
+    created_at = Time(required=True, example=examples.POSTED_AT)
 
 
 class PostPage(Schema):
@@ -115,7 +114,7 @@ class PostPage(Schema):
     next = fields.String(
         metadata={
             "description": "The `cursor` of the next, older page. Absent at the end.",
-            "examples": ["AAABdwAAAAAA7pUq1vC4d9Jr0Kx2Wm5Zt8"],
+            "examples": [examples.CURSOR],
         }
     )
 
@@ -127,6 +126,6 @@ class FeedPageSchema(PostPage):
         metadata={
             "description": "The `cursor` of the page above this one, with newer posts. Absent in "
             "an empty feed.",
-            "examples": ["AQABdwAAAAAA9mXq1vC4d9Jr0Kx2Wm5Zt8"],
+            "examples": ["AQABViDLuO-SRK3HTAHE44tlgucvX9d8Jg"],
         }
     )

@@ -13,7 +13,7 @@ class ProblemSchema(Schema):
         required=True,
         metadata={
             "description": "An explanation for people.",
-            "examples": ["There is nothing here that you may see."],
+            "examples": ["There is nothing here, or you may not see it."],
         },
     )
     code = fields.String(

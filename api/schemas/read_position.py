@@ -4,10 +4,9 @@ import time
 
 from marshmallow import Schema, ValidationError, fields
 
+from api.schemas import examples
 from api.schemas.fields import Id
 from graph.ids import CLOCK_TOLERANCE_MS, new_id
-
-_POST_ID = "412316860416005"
 
 
 def _require_possible(post_id: int) -> None:
@@ -19,7 +18,7 @@ def _require_possible(post_id: int) -> None:
 class NewPosition(Schema):
     """The newest post that the user has read. It may have left the feed since."""
 
-    post_id = Id(required=True, example=_POST_ID, validate=_require_possible)
+    post_id = Id(required=True, example=examples.POST_ID, validate=_require_possible)
 
 
 class UnreadSchema(Schema):
@@ -33,7 +32,7 @@ class UnreadSchema(Schema):
     newest_id = Id(
         required=True,
         allow_none=True,
-        example=_POST_ID,
+        example=examples.POST_ID,
         metadata={
             "description": "The newest post of the feed, the user's own included; "
             "null in an empty feed."

@@ -4,14 +4,15 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
+from api.schemas import examples
 from api.schemas.fields import Id, Line, Password, Prose, Time
 from api.services.passwords import MAX_PASSWORD_BYTES
 
 LONGEST_NAME, LONGEST_BIO, LONGEST_LOCATION = 60, 500, 100
 """Characters."""
 
-_USERNAME = {"examples": ["ana"]}
-_NAME = {"examples": ["Ana Lopes"]}
+_USERNAME = {"examples": [examples.USERNAME]}
+_NAME = {"examples": [examples.NAME]}
 _BIO = {"examples": ["Film and rivers."]}
 _LOCATION = {"examples": ["Lisbon"]}
 
@@ -19,7 +20,7 @@ _LOCATION = {"examples": ["Lisbon"]}
 class UserSummarySchema(Schema):
     """A user in a list, or the author of a post."""
 
-    id = Id(required=True)
+    id = Id(required=True, example=examples.USER_ID)
     username = fields.String(required=True, metadata=_USERNAME)
     name = fields.String(required=True, metadata=_NAME)
 
@@ -29,7 +30,7 @@ class UserSchema(UserSummarySchema):
 
     bio = fields.String(required=True, allow_none=True, metadata=_BIO)
     location = fields.String(required=True, allow_none=True, metadata=_LOCATION)
-    created_at = Time(required=True)
+    created_at = Time(required=True, example=examples.JOINED_AT)
 
 
 class RelationSchema(Schema):
@@ -55,14 +56,14 @@ class RelationSchema(Schema):
 class ProfileSchema(Schema):
     """A user with counts and their relation to the viewer."""
 
-    id = Id(required=True, attribute="user.id")
+    id = Id(required=True, example=examples.USER_ID, attribute="user.id")
     username = fields.String(required=True, attribute="user.username", metadata=_USERNAME)
     name = fields.String(required=True, attribute="user.name", metadata=_NAME)
     bio = fields.String(required=True, allow_none=True, attribute="user.bio", metadata=_BIO)
     location = fields.String(
         required=True, allow_none=True, attribute="user.location", metadata=_LOCATION
     )
-    created_at = Time(required=True, attribute="user.created_at")
+    created_at = Time(required=True, example=examples.JOINED_AT, attribute="user.created_at")
     follower_count = fields.Integer(required=True, metadata={"examples": [128]})
     following_count = fields.Integer(required=True, metadata={"examples": [64]})
     post_count = fields.Integer(required=True, metadata={"examples": [32]})
@@ -79,7 +80,10 @@ class UsernameQuery(Schema):
     username = Line(
         longest=100,
         required=True,
-        metadata={"description": "Upper and lower case are the same.", "examples": ["ana"]},
+        metadata={
+            "description": "Upper and lower case are the same.",
+            "examples": [examples.USERNAME],
+        },
     )
 
 
@@ -90,7 +94,7 @@ class UserPage(Schema):
     next = fields.String(
         metadata={
             "description": "The `cursor` of the next page. Absent at the end.",
-            "examples": ["AAABdwAAAAAA7pUq1vC4d9Jr0Kx2Wm5Zt8"],
+            "examples": [examples.CURSOR],
         }
     )
 

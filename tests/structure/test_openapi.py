@@ -1,15 +1,31 @@
-"""The document says what the app does: it is valid, and every refusal in it is a problem."""
+"""The document does what tools and readers need: valid, whole, with ids, examples and errors."""
 
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
+from marshmallow import Schema, fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+import api.schemas
+from api.http.errors import ANSWERS
+from api.http.openapi.operations import operation_id
+from api.http.openapi.problems import problem_of
+from api.schemas.examples import MissingExampleError, example_of
 from tests.structure.test_routes import PUBLIC
 from tests.support.bare_app import bare_app
-
-METHODS = ("get", "post", "put", "patch", "delete")
+from tests.support.document import (
+    METHODS,
+    assert_valid,
+    document_of,
+    media_of,
+    operations_of,
+    resolved,
+)
 
 CONTRACT = {
     "POST /v1/accounts", "POST /v1/sessions", "GET /v1/me/sessions",
@@ -27,6 +43,18 @@ CONTRACT = {
 }  # fmt: skip
 
 
+VERBS = {
+    "block", "check", "complete", "count", "create", "delete", "end", "find", "follow", "get",
+    "list", "publish", "read", "remove", "set", "unblock", "unfollow", "update",
+}  # fmt: skip
+"""An operation's id begins with one of these."""
+
+LONGEST_SUMMARY = 80
+"""Characters: a summary is a line in a list."""
+
+Operations = dict[str, dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
 def app() -> Flask:
     return bare_app()
@@ -34,27 +62,44 @@ def app() -> Flask:
 
 @pytest.fixture(scope="module")
 def document(app: Flask) -> dict[str, Any]:
-    found: dict[str, Any] = app.test_client().get("/openapi.json").json or {}
-    return found
+    return document_of(app)
 
 
 @pytest.fixture(scope="module")
-def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {
-        f"{method.upper()} {path}": operation
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-        if method in METHODS
-    }
+def operations(document: dict[str, Any]) -> Operations:
+    return operations_of(document)
 
 
-def resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in node:
-        found: Any = document
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        node = found
-    return node
+def codes_of(document: dict[str, Any], operation: dict[str, Any]) -> set[str]:
+    """The codes of every problem that the operation lists."""
+    responses = [resolved(document, response) for response in operation["responses"].values()]
+    media = [one.get("content", {}).get("application/problem+json", {}) for one in responses]
+    return {code for one in media for code in one.get("examples", {})}
+
+
+def references_in(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for name, below in node.items():
+            if name == "$ref":
+                yield below
+            yield from references_in(below)
+    if isinstance(node, list):
+        for below in node:
+            yield from references_in(below)
+
+
+def schemas() -> list[type[Schema]]:
+    """Every schema of api/schemas."""
+    modules = [
+        importlib.import_module(f"api.schemas.{module.name}")
+        for module in pkgutil.iter_modules(api.schemas.__path__)
+    ]
+    return [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Schema) and value is not Schema
+    ]
 
 
 def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
@@ -62,14 +107,109 @@ def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
-def test_the_document_has_the_calls_of_the_contract_and_no_other(
-    operations: dict[str, dict[str, Any]],
-) -> None:
+def test_the_document_has_the_calls_of_the_contract_and_no_other(operations: Operations) -> None:
     assert set(operations) == CONTRACT
 
 
+def test_every_operation_has_an_id_of_its_own_that_begins_with_a_verb(
+    operations: Operations,
+) -> None:
+    ids = [operation["operationId"] for operation in operations.values()]
+    assert len(set(ids)) == len(ids)
+    for one in ids:
+        assert re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", one), one
+        assert re.findall(r"^[a-z]+", one)[0] in VERBS, one
+
+
+def test_the_id_of_an_operation_is_the_name_of_its_view(app: Flask, operations: Operations) -> None:
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule)
+        for method in rule.methods or ():
+            if operation := operations.get(f"{method} {path}"):
+                view = app.view_functions[rule.endpoint].__name__
+                assert operation["operationId"] == operation_id(view)
+
+
+def test_every_operation_has_a_summary_of_one_line_and_a_description(
+    operations: Operations,
+) -> None:
+    for name, operation in operations.items():
+        summary = operation["summary"]
+        assert summary.endswith("."), name
+        assert "\n" not in summary, name
+        assert len(summary) <= LONGEST_SUMMARY, name
+        described = operation["description"].partition("**Paging**")[0].partition("**Errors**")[0]
+        assert described.strip().endswith("."), name
+
+
+def test_what_changes_something_says_whether_it_can_be_repeated(operations: Operations) -> None:
+    for name, operation in operations.items():
+        reads = name.startswith("GET ")
+        assert ("**Retries**" in operation["description"]) != reads, name
+
+
+def test_every_problem_of_an_operation_is_described(
+    document: dict[str, Any], operations: Operations
+) -> None:
+    for name, operation in operations.items():
+        text = operation["description"] + document["info"]["description"]
+        assert {code for code in codes_of(document, operation) if f"`{code}`" not in text} == set()
+        assert codes_of(document, operation), name
+
+
+def test_every_error_of_the_table_is_documented_somewhere(
+    document: dict[str, Any], operations: Operations
+) -> None:
+    documented = {code for one in operations.values() for code in codes_of(document, one)}
+    assert {problem_of(error).code for error in ANSWERS} <= documented
+
+
+def test_paging_is_described_where_there_are_pages(operations: Operations) -> None:
+    for name, operation in operations.items():
+        parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
+        paged = "cursor" in parameters
+        assert ("**Paging**" in operation["description"]) == paged, name
+        assert not paged or "Link" in operation["responses"]["200"]["headers"], name
+
+
+def test_every_tag_is_described_and_used(document: dict[str, Any], operations: Operations) -> None:
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert all(text.endswith(".") for text in described.values())
+    assert {tag for operation in operations.values() for tag in operation["tags"]} == set(described)
+
+
+def test_every_component_is_used(document: dict[str, Any]) -> None:
+    components = {
+        f"#/components/{kind}/{name}"
+        for kind, members in document["components"].items()
+        for name in members
+        if kind != "securitySchemes"
+    }
+    assert components == set(references_in(document))
+
+
+def test_every_json_body_has_an_example_that_its_schema_allows(document: dict[str, Any]) -> None:
+    for place, media in media_of(document):
+        several = [example["value"] for example in media.get("examples", {}).values()]
+        examples = [media["example"]] if "example" in media else several
+        assert examples or place.endswith("default application/problem+json"), place
+        for example in examples:
+            assert_valid(document, media["schema"], example)
+
+
+@pytest.mark.parametrize("schema", schemas(), ids=lambda schema: schema.__name__)
+def test_a_schema_loads_its_own_example(schema: type[Schema]) -> None:
+    assert schema().load(example_of(schema()))
+
+
+def test_a_required_field_without_an_example_is_named() -> None:
+    schema = Schema.from_dict({"name": fields.String(required=True)}, name="Nameless")
+    with pytest.raises(MissingExampleError, match=r"Nameless.*\.name"):
+        example_of(schema())
+
+
 def test_every_refusal_is_documented_as_a_problem(
-    document: dict[str, Any], operations: dict[str, dict[str, Any]]
+    document: dict[str, Any], operations: Operations
 ) -> None:
     for name, operation in operations.items():
         refusals = {
@@ -80,7 +220,7 @@ def test_every_refusal_is_documented_as_a_problem(
         assert "default" in refusals, name
         for status, response in refusals.items():
             if (name, status) == ("GET /readyz", "503"):
-                continue  # says which store is down, for who watches over us
+                continue  # its body names the store that is down
             content = response["content"]
             assert list(content) == ["application/problem+json"], (name, status)
             schema = resolved(document, content["application/problem+json"]["schema"])
@@ -89,22 +229,20 @@ def test_every_refusal_is_documented_as_a_problem(
             )
 
 
-def test_what_needs_a_token_says_so(app: Flask, operations: dict[str, dict[str, Any]]) -> None:
+def test_what_needs_a_token_says_so_and_what_does_not_says_that(
+    app: Flask, operations: Operations
+) -> None:
     for rule in app.url_map.iter_rules():
         path = rule.rule.replace("<id:", "{").replace(">", "}")
         for method in (rule.methods or set()) & {name.upper() for name in METHODS}:
             operation = operations.get(f"{method} {path}")
             if operation is not None:
-                needs = operation.get("security") == [{"bearer": []}]
-                assert needs == (rule.endpoint not in PUBLIC), (method, path)
-                assert needs <= ("401" in operation["responses"])
+                public = rule.endpoint in PUBLIC
+                assert operation["security"] == ([] if public else [{"bearer": []}]), path
+                assert public or "401" in operation["responses"]
 
 
-def test_every_call_has_a_summary_and_ids_are_text(
-    document: dict[str, Any], operations: dict[str, dict[str, Any]]
-) -> None:
-    for name, operation in operations.items():
-        assert operation["summary"].endswith("."), name
+def test_ids_are_text(document: dict[str, Any]) -> None:
     for schema in document["components"]["schemas"].values():
         for name, field in schema.get("properties", {}).items():
             if name == "id":
@@ -112,7 +250,7 @@ def test_every_call_has_a_summary_and_ids_are_text(
 
 
 def test_calls_that_make_something_once_take_a_key(
-    operations: dict[str, dict[str, Any]],
+    operations: Operations,
 ) -> None:
     for name, required in (("POST /v1/me/feed", True), ("POST /v1/me/photos", False)):
         keys = [
@@ -124,7 +262,7 @@ def test_calls_that_make_something_once_take_a_key(
 
 
 def test_a_feed_may_say_which_store_it_was_answered_without(
-    operations: dict[str, dict[str, Any]],
+    operations: Operations,
 ) -> None:
     headers = operations["GET /v1/me/feed"]["responses"]["200"]["headers"]
     assert set(headers["Photofeed-Degraded"]["schema"]["enum"]) == {"graph", "cache"}
