@@ -1,4 +1,4 @@
-"""The public API as one person uses it, and nothing but it."""
+"""A client of the public API, for one person."""
 
 import time
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import Any
 import requests
 
 TIMEOUT_SECONDS = (3.05, 30)
-PATIENCE_SECONDS = 120
-"""How long one call is tried again while the server asks for patience."""
-MOST_PAUSE_SECONDS = 30
+RETRY_SECONDS = 120
+"""How long a call is repeated while the answer is 429 or 503."""
+MAX_PAUSE_SECONDS = 30
 BUSY = frozenset({429, 503})
 
 
 class ApiError(Exception):
-    """The API refused something the demo needs; the message says what and why."""
+    """The API refused a call. The message has the call, the status and the reason."""
 
     def __init__(self, call: str, status: int, code: str, detail: str) -> None:
         super().__init__(f"{call} answered {status} {code}: {detail}")
@@ -23,16 +23,16 @@ class ApiError(Exception):
 
 
 class ApiDownError(Exception):
-    """Nothing answers at the base URL."""
+    """There is no answer from the base URL."""
 
 
 class Client:
-    """One person's calls over one connection; waits when told to (Retry-After)."""
+    """The calls of one person over one connection. Waits as Retry-After says."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url.rstrip("/")
         self._http = requests.Session()
-        self._http.trust_env = False  # a machine's proxy has no business with loopback
+        self._http.trust_env = False  # a proxy must not get requests to the loopback address
         self.auth_token = ""
 
     def call(
@@ -44,25 +44,25 @@ class Client:
         headers: Mapping[str, str] | None = None,
         retry_codes: frozenset[str] = frozenset(),
     ) -> dict[str, Any]:
-        """The answer's JSON, {} without one.
+        """The answer's JSON; {} for an empty body.
 
-        Tries again on 429 and 503, and on the problem codes in `retry_codes`, after the time that
-        Retry-After says. Raises ApiError for any other refusal, ApiDownError when nothing answers.
+        Repeats the call on 429 and 503, and on the problem codes in `retry_codes`, after the time
+        in Retry-After. Raises ApiError for any other refusal, ApiDownError where nothing answers.
         """
         bearer = {"Authorization": f"Bearer {self.auth_token}"} if self.auth_token else {}
-        until = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + RETRY_SECONDS
         while True:
             answer = self._send(method, path, json=body, headers={**bearer, **(headers or {})})
             if answer.ok:
                 return dict(answer.json()) if answer.content else {}
-            error = problem(f"{method} {path}", answer)
-            again = error.status in BUSY or error.code in retry_codes
-            if not again or time.monotonic() > until:
+            error = to_error(f"{method} {path}", answer)
+            may_repeat = error.status in BUSY or error.code in retry_codes
+            if not may_repeat or time.monotonic() > deadline:
                 raise error
-            time.sleep(pause(answer))
+            time.sleep(pause_seconds(answer))
 
     def upload(self, upload: Mapping[str, Any], picture: bytes) -> None:
-        """Send the picture where the API said, with the headers it said."""
+        """Sends the picture to the URL that the API returned, with the returned headers."""
         answer = self._http.request(
             upload["method"],
             upload["url"],
@@ -84,8 +84,8 @@ class Client:
             raise ApiDownError(f"{self._base_url} is too busy to answer.") from error
 
 
-def problem(call: str, answer: requests.Response) -> ApiError:
-    """The refusal as an error with the problem's code and words."""
+def to_error(call: str, answer: requests.Response) -> ApiError:
+    """The refusal as an error with the problem's code and detail."""
     try:
         body = answer.json()
     except requests.JSONDecodeError:
@@ -96,9 +96,9 @@ def problem(call: str, answer: requests.Response) -> ApiError:
     return ApiError(call, answer.status_code, body.get("code", ""), detail)
 
 
-def pause(answer: requests.Response) -> float:
-    """Seconds to wait before the next try."""
+def pause_seconds(answer: requests.Response) -> float:
+    """Seconds until the next try, from Retry-After."""
     try:
-        return min(max(float(answer.headers.get("Retry-After", 1)), 0.2), MOST_PAUSE_SECONDS)
+        return min(max(float(answer.headers.get("Retry-After", 1)), 0.2), MAX_PAUSE_SECONDS)
     except ValueError:
         return 1.0

@@ -1,4 +1,4 @@
-"""The plan carried out through the public API; what is there already is left as it is."""
+"""Carries out the plan through the public API. What exists already is not changed."""
 
 import threading
 import time
@@ -8,28 +8,30 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from demo.client import ApiError, Client
-from demo.pictures import Subject, develop
+from demo.pictures import Subject, render
 from demo.plan import Person, PlannedPost, Town
 
 THREADS = 6
-"""More only wait for each other: the demo shares its machine with the servers."""
+"""More would not be faster, as the demo shares its machine with the servers."""
 READY_SECONDS = 180
+"""How long a photo's processing, or an author's earlier post, is waited for."""
+POLL_SECONDS = 0.15
 NOT_YET = frozenset({"photos-not-ready", "idempotency-key-in-flight"})
-"""Answers to a post that ask for the same request again."""
+"""Problem codes of POST /v1/me/feed after which the same request is repeated."""
 CONFLICT = 409
 UNAUTHORIZED = 401
 
 T = TypeVar("T")
 Step = Callable[[], None]
-"""Called after each thing done, to move the progress bar."""
+"""Called after each piece of work, to advance the progress bar."""
 
 
-class TakenError(Exception):
-    """A name of the town belongs to someone whose password is not the demo's."""
+class UsernameTakenError(Exception):
+    """An account of that name exists, with another password than the demo's."""
 
 
 class Resident:
-    """A person of the town with their connection to the API."""
+    """A person with an account, and the client that acts for them."""
 
     def __init__(self, person: Person, client: Client, user_id: str) -> None:
         self.person = person
@@ -37,70 +39,74 @@ class Resident:
         self.user_id = user_id
 
     def profile(self) -> dict[str, Any]:
-        """Their own profile with its counts."""
+        """The person's profile, with its counts."""
         return self.client.call("GET", f"/v1/users/{self.user_id}")
 
 
-def in_threads(work: Callable[[T], Any], things: Iterable[T], step: Step) -> list[Any]:
-    """`work` of each thing, a few at a time, in order. Raises the first error at once."""
-    stop = threading.Event()
+def map_in_threads(work: Callable[[T], Any], items: Iterable[T], step: Step) -> list[Any]:
+    """The results of `work` for each item, in the items' order.
 
-    def one(thing: T) -> Any:
-        if stop.is_set():
+    Starts no further work after an error, and raises the first one.
+    """
+    failed = threading.Event()
+
+    def run(item: T) -> Any:
+        if failed.is_set():
             return None
         try:
-            done = work(thing)
+            result = work(item)
         except BaseException:
-            stop.set()
+            failed.set()
             raise
         step()
-        return done
+        return result
 
     with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(one, things))
+        return list(threads.map(run, items))
 
 
-def arrive(town: Town, base_url: str, password: str, step: Step) -> dict[str, Resident]:
-    """Everyone signed up, or signed in where they exist; by username."""
+def sign_up_all(town: Town, base_url: str, password: str, step: Step) -> dict[str, Resident]:
+    """Signs everybody up, or in where the account exists; the residents by username."""
 
-    def one(person: Person) -> Resident:
+    def to_resident(person: Person) -> Resident:
         client = Client(base_url)
-        user = enter(client, person, password)
+        user = sign_up_or_in(client, person, password)
         return Resident(person, client, user["id"])
 
-    return {one.person.username: one for one in in_threads(one, town.people, step)}
+    residents = map_in_threads(to_resident, town.people, step)
+    return {resident.person.username: resident for resident in residents}
 
 
-def enter(client: Client, person: Person, password: str) -> dict[str, Any]:
-    """The person's user, new or found; the client then acts for them. Raises TakenError."""
+def sign_up_or_in(client: Client, person: Person, password: str) -> dict[str, Any]:
+    """The person's user. Gives the client their token. Raises UsernameTakenError."""
     account = {"username": person.username, "password": password}
     try:
         answer = client.call("POST", "/v1/accounts", {**account, "name": person.name})
-        new = True
+        is_new = True
     except ApiError as error:
         if error.status != CONFLICT:
             raise
-        answer, new = sign_in(client, account), False
+        answer, is_new = sign_in(client, account), False
     client.auth_token = answer["auth_token"]
-    if new:
+    if is_new:
         client.call("PATCH", "/v1/me", {"bio": person.bio, "location": person.location})
     return dict(answer["user"])
 
 
 def sign_in(client: Client, account: Mapping[str, str]) -> dict[str, Any]:
-    """A new session. Raises TakenError when the password is not the demo's."""
+    """The answer with a new session. Raises UsernameTakenError where the password is wrong."""
     try:
         return client.call("POST", "/v1/sessions", account)
     except ApiError as error:
         if error.status == UNAUTHORIZED:
-            raise TakenError(account["username"]) from error
+            raise UsernameTakenError(account["username"]) from error
         raise
 
 
-def follow(town: Town, residents: Mapping[str, Resident], step: Callable[[int], None]) -> None:
-    """Every follow of the plan; whoever follows as many already is passed over."""
+def follow_all(town: Town, residents: Mapping[str, Resident], step: Callable[[int], None]) -> None:
+    """Carries out the follows of the plan. Skips a person who follows as many people already."""
 
-    def one(person: Person) -> None:
+    def follow(person: Person) -> None:
         resident = residents[person.username]
         if resident.profile()["following_count"] < len(person.follows):
             for username in person.follows:
@@ -109,92 +115,92 @@ def follow(town: Town, residents: Mapping[str, Resident], step: Callable[[int], 
         else:
             step(len(person.follows))
 
-    in_threads(one, town.people, lambda: None)
+    map_in_threads(follow, town.people, lambda: None)
 
 
-def publish(
+def publish_all(
     town: Town, residents: Mapping[str, Resident], pictures: Mapping[str, Path], step: Step
 ) -> int:
-    """Post what each author has not posted yet, in the plan's order; how many that was.
+    """Publishes the posts of the plan that do not exist yet; their number.
 
-    An author's posts are made in order, so their number says which are there: an interrupted run
-    goes on where it stopped. The order between authors is only roughly the plan's.
+    Each author's posts are published in the plan's order, so an author's post count says which
+    exist, and an interrupted run can be continued. The order between authors may differ.
     """
-    had = {name: one.profile()["post_count"] for name, one in residents.items()}
-    due = [post for post in town.posts if post.nth >= had[post.author]]
-    for _ in range(len(town.posts) - len(due)):
+    counts = {name: resident.profile()["post_count"] for name, resident in residents.items()}
+    missing = [post for post in town.posts if post.number >= counts[post.author]]
+    for _ in range(len(town.posts) - len(missing)):
         step()
-    turns = Turns(had)
+    order = PostOrder(counts)
 
-    def one(post: PlannedPost) -> None:
+    def publish(post: PlannedPost) -> None:
         resident = residents[post.author]
         try:
             photos = [
-                upload(resident.client, subject, develop(pictures[subject.name], post.seed(at)))
-                for at, subject in enumerate(post.subjects)
+                upload(resident.client, subject, render(pictures[subject.name], post.seed(index)))
+                for index, subject in enumerate(post.subjects)
             ]
             await_ready(resident.client, photos)
-            turns.wait_for(post)
+            order.await_earlier(post)
             resident.client.call(
                 "POST",
                 "/v1/me/feed",
                 body_of(post, photos),
-                headers={"Idempotency-Key": f"demo-{post.author}-{post.nth}-{photos[0]}"},
+                headers={"Idempotency-Key": f"demo-{post.author}-{post.number}-{photos[0]}"},
                 retry_codes=NOT_YET,
             )
         finally:
-            turns.done(post)
+            order.finish(post)
 
-    in_threads(one, due, step)
-    return len(due)
+    map_in_threads(publish, missing, step)
+    return len(missing)
 
 
-class Turns:
-    """Makes one author's posts appear in order though several are prepared at once."""
+class PostOrder:
+    """Keeps the order of each author's posts while several are prepared in parallel."""
 
-    def __init__(self, had: Mapping[str, int]) -> None:
-        self._next = dict(had)
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._next = dict(counts)
         self._changed = threading.Condition()
 
-    def wait_for(self, post: PlannedPost) -> None:
-        """Returns when the author's posts before this one are done."""
+    def await_earlier(self, post: PlannedPost) -> None:
+        """Returns when the author's earlier posts are finished, or after READY_SECONDS."""
         with self._changed:
-            self._changed.wait_for(lambda: self._next[post.author] >= post.nth, READY_SECONDS)
+            self._changed.wait_for(lambda: self._next[post.author] >= post.number, READY_SECONDS)
 
-    def done(self, post: PlannedPost) -> None:
-        """The author's next post may appear."""
+    def finish(self, post: PlannedPost) -> None:
+        """Lets the author's next post be published."""
         with self._changed:
-            self._next[post.author] = max(self._next[post.author], post.nth + 1)
+            self._next[post.author] = max(self._next[post.author], post.number + 1)
             self._changed.notify_all()
 
 
 def upload(client: Client, subject: Subject, picture: bytes) -> str:
-    """The id of a photo whose bytes are uploaded and in processing."""
-    asked = {
+    """The id of a new photo. Its bytes are uploaded and its processing has begun."""
+    new_photo = {
         "content_type": "image/jpeg",
         "size_bytes": len(picture),
         "alt_text": subject.alt_text,
     }
-    photo = client.call("POST", "/v1/me/photos", asked)
+    photo = client.call("POST", "/v1/me/photos", new_photo)
     client.upload(photo["upload"], picture)
     client.call("POST", f"/v1/me/photos/{photo['id']}/complete")
     return str(photo["id"])
 
 
 def await_ready(client: Client, photos: Iterable[str]) -> None:
-    """Returns when every photo is ready. Raises ApiError when one fails or takes too long."""
-    until = time.monotonic() + READY_SECONDS
+    """Returns when all photos are ready. Raises ApiError where one fails or takes too long."""
+    deadline = time.monotonic() + READY_SECONDS
     for photo_id in photos:
         while (photo := client.call("GET", f"/v1/me/photos/{photo_id}"))["state"] != "ready":
-            late = time.monotonic() > until
-            if photo["state"] == "failed" or late:
+            is_late = time.monotonic() > deadline
+            if photo["state"] == "failed" or is_late:
                 code = photo.get("failure_code") or "still processing"
                 raise ApiError(f"Photo {photo_id}", 0, code, "Is the photos worker running?")
-            time.sleep(0.15)
+            time.sleep(POLL_SECONDS)
 
 
 def body_of(post: PlannedPost, photos: list[str]) -> dict[str, Any]:
-    """The post as the API takes it."""
+    """The post as the body of POST /v1/me/feed."""
     body: dict[str, Any] = {"photo_ids": photos, "caption": post.caption}
     if post.place:
         name, latitude, longitude = post.place

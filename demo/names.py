@@ -1,4 +1,4 @@
-"""What the people of the demo are called, where they are, and what they say of themselves."""
+"""Names, places, trades and phrases from which the people and posts of the demo are drawn."""
 
 _FIRST = """
 Adaeze Ama Amira Ana Anneke Anouk Arjun Astrid Ayumi Beatriz Bilal Bram Carmen Chidi Chloe Dagny

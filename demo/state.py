@@ -1,24 +1,23 @@
-"""What the demo remembers between runs, and where it finds the running stack."""
+"""What the demo stores between runs, and the addresses of the running stack."""
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from environs import Env
+
+from stack import env_file
+from stack.commands.tables import browser_url
+from stack.secrets import write_private
 
 API_URL = "http://127.0.0.1:8000"
 SEED = 1
 
 
 def stack_folder(root: Path) -> Path:
-    """Where the stack of this checkout keeps its things; found as the stack itself does.
-
-    The environment goes before `.env`.
-    """
+    """The folder of the stack of this checkout. The environment takes precedence over `.env`."""
     env = Env()
     if (root / ".env").exists():
         env.read_env(str(root / ".env"), recurse=False)
@@ -27,7 +26,7 @@ def stack_folder(root: Path) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The town's seed and everyone's password, in a file only its owner can read."""
+    """The town's seed and the password of all its accounts, in a file that only its owner reads."""
 
     path: Path
     seed: int
@@ -35,55 +34,46 @@ class State:
 
     @classmethod
     def load(cls, path: Path, *, seed: int | None) -> "State":
-        """The state in `path`, made or changed to `seed` where needed."""
-        known = json.loads(path.read_text()) if path.exists() else {}
+        """The state in `path`, created where it is missing; `seed` replaces the stored seed."""
+        stored = json.loads(path.read_text()) if path.exists() else {}
         state = cls(
             path=path,
-            seed=known.get("seed", SEED) if seed is None else seed,
-            password=known.get("password") or secrets.token_urlsafe(18),
+            seed=stored.get("seed", SEED) if seed is None else seed,
+            password=stored.get("password") or secrets.token_urlsafe(18),
         )
         state.save()
         return state
 
     def save(self) -> None:
-        """Write it whole, readable by its owner alone from the first byte on."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"seed": self.seed, "password": self.password}, file)
-        draft.replace(self.path)
+        """Replaces the file atomically, with mode 600."""
+        write_private(self.path, json.dumps({"seed": self.seed, "password": self.password}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class Addresses:
     """Where the running stack answers."""
 
     api_url: str
     browser_url: str
-    """Neo4j Browser with its form filled in but for the password, or nothing."""
+    """Neo4j Browser with its form filled in, without the password; empty where there is none."""
 
     @classmethod
-    def find(cls, folder: Path, environ: Mapping[str, str], *, api_url: str | None) -> "Where":
-        """What the command line, the running stack's own note and the environment say.
+    def find(cls, folder: Path, environ: Mapping[str, str], *, api_url: str | None) -> "Addresses":
+        """The addresses of the stack in `folder`, else those of the environment.
 
-        The note goes before what is exported, which may be of another day or another stack.
+        `api_url`, of the command line, takes precedence over both. The environment comes last, as
+        its variables may be those of another stack.
         """
-        told = {**environ, **read_note(folder / "run" / "stack.env")}
-        browser = told.get("NEO4J_BROWSER_URL", "")
-        scheme, _, address = told.get("NEO4J_URI", "bolt://127.0.0.1:7687").partition("://")
-        login = quote(f"{scheme}://{told.get('NEO4J_USER', 'neo4j')}@{address}", safe=":/@")
+        env = {**environ, **read_env_file(folder)}
         return cls(
-            api_url=(api_url or told.get("API_URL") or API_URL).rstrip("/"),
-            browser_url=f"{browser}?connectURL={login}" if browser else "",
+            api_url=(api_url or env.get("API_URL") or API_URL).rstrip("/"),
+            browser_url=browser_url(env),
         )
 
 
-def read_note(path: Path) -> dict[str, str]:
-    """The note's lines NAME=value, {} without one."""
+def read_env_file(folder: Path) -> dict[str, str]:
+    """The environment file of the stack in `folder`; empty where there is none to read."""
     try:
-        lines = path.read_text().splitlines()
+        return env_file.read(folder) or {}
     except OSError:
         return {}
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}

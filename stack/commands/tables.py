@@ -59,8 +59,8 @@ def browser_url(env: Mapping[str, str]) -> str:
     browser = env.get("NEO4J_BROWSER_URL", "")
     if not browser:
         return ""
-    scheme, _, address = env["NEO4J_URI"].partition("://")
-    login = quote(f"{scheme}://{env['NEO4J_USER']}@{address}", safe=":/@")
+    scheme, _, address = env.get("NEO4J_URI", "bolt://127.0.0.1:7687").partition("://")
+    login = quote(f"{scheme}://{env.get('NEO4J_USER', 'neo4j')}@{address}", safe=":/@")
     return f"{browser}?connectURL={login}"
 
 

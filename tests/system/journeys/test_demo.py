@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from demo.client import ApiDownError, Client
-from demo.fill import TakenError, arrive, follow, publish
+from demo.fill import UsernameTakenError, follow_all, publish_all, sign_up_all
 from demo.pictures import SUBJECTS
 from demo.plan import Town, plan
 from tests.support.eventually import eventually
@@ -33,9 +33,9 @@ def town() -> Town:
 
 
 def fill(town: Town, running: Running, pictures: dict[str, Path]) -> int:
-    residents = arrive(town, running.url, PASSWORD, lambda: None)
-    follow(town, residents, lambda _count: None)
-    return publish(town, residents, pictures, lambda: None)
+    residents = sign_up_all(town, running.url, PASSWORD, lambda: None)
+    follow_all(town, residents, lambda _count: None)
+    return publish_all(town, residents, pictures, lambda: None)
 
 
 @pytest.mark.timeout(300)
@@ -46,7 +46,7 @@ def test_the_town_is_filled_once_however_often_it_is_run(
     assert fill(half, running, pictures) == 5
     assert fill(town, running, pictures) == 7
     assert fill(town, running, pictures) == 0
-    residents = arrive(town, running.url, PASSWORD, lambda: None)
+    residents = sign_up_all(town, running.url, PASSWORD, lambda: None)
     guide = residents[town.guide().username]
     wanted = {*guide.person.follows, guide.person.username}
     captions = [post.caption for post in town.posts if post.author in wanted]
@@ -61,9 +61,9 @@ def test_the_town_is_filled_once_however_often_it_is_run(
 
 
 def test_a_name_that_is_taken_is_said(running: Running, town: Town) -> None:
-    arrive(town, running.url, PASSWORD, lambda: None)
-    with pytest.raises(TakenError, match=r"\w+\.\w+"):
-        arrive(town, running.url, "another password", lambda: None)
+    sign_up_all(town, running.url, PASSWORD, lambda: None)
+    with pytest.raises(UsernameTakenError, match=r"\w+\.\w+"):
+        sign_up_all(town, running.url, "another password", lambda: None)
 
 
 def test_an_api_that_does_not_run_is_said() -> None:
