@@ -1,6 +1,6 @@
-"""The web process: settings, stores, the app and the feed's front before it. Served by granian.
+"""The web process: settings, stores, the app, the front and load shedding. Served by granian.
 
-Each worker process of the server imports this after its start, so no connection crosses a fork.
+Each worker process of granian imports it after its start, so no connection is shared by a fork.
 """
 
 import atexit
@@ -9,7 +9,7 @@ from environs import Env
 
 from api.app import ApiSettings, create_app
 from api.fast_feed.front import Front
-from api.http import context
+from api.http.context import context_of
 from api.http.load_shedding import LoadShedding
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
@@ -24,7 +24,7 @@ _log_level = env.str("LOG_LEVEL", "info")
 env.seal()
 
 logs.configure("api", level=_log_level)
-_graph = Graph.open(_graph_settings, circuit=True)  # others wait behind who waits for it
+_graph = Graph.open(_graph_settings, circuit=True)  # a dead graph must not occupy all turns
 _storage = Storage.open(_storage_settings)
 _rebuilder = BackgroundRebuilder(_graph, _storage)
 atexit.register(_graph.close)
@@ -32,6 +32,6 @@ atexit.register(_storage.close)
 atexit.register(_rebuilder.close)
 
 app = create_app(_api_settings, _graph, _storage, _rebuilder)
-_front = Front(app.wsgi_app, context.parts_of(app))
+_front = Front(app.wsgi_app, context_of(app))
 atexit.register(_front.close)
 app.wsgi_app = LoadShedding(_front)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""The app: wired here and nowhere else."""
+"""The Flask app: its context, hooks and routes."""
 
 from http import HTTPStatus
 
@@ -21,14 +21,13 @@ from api.endpoints import (
 )
 from api.http import auth, context, errors, limits, observing, openapi, parsing
 from api.http.cursors import Cursors
-from api.http.responses import SAFE_HEADERS
+from api.http.responses import NO_CACHE, SAFE_HEADERS
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.settings import ApiSettings
 from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
-from storage.admissions import Admissions
 
 __all__ = ["ApiSettings", "create_app"]
 
@@ -50,23 +49,21 @@ BLUEPRINTS = (
 def create_app(
     settings: ApiSettings, graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder
 ) -> Flask:
-    """The app on these stores; it opens and closes none."""
+    """The app on these stores. The caller opens and closes them."""
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = parsing.MAX_BODY_BYTES + 1  # read by one: it is too large
+    app.config["MAX_CONTENT_LENGTH"] = parsing.MAX_BODY_BYTES + 1  # one more: it is too large
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.url_map.merge_slashes = False  # a path is right or 404; nothing is redirected
+    app.url_map.merge_slashes = False  # a wrong path is 404, not redirected
     context.attach(
-        app.extensions,
-        context.Parts(
+        app,
+        context.Context(
             settings=settings,
             graph=graph,
             storage=storage,
             rebuilder=rebuilder,
-            admissions=Admissions(
-                storage.cache, limits.scaled_by(limits.GENERAL, settings.limits_scale)
-            ),
+            admissions=storage.admissions(limits.scale(limits.GENERAL, settings.limits_scale)),
             cursors=Cursors(settings.cursor_secret),
             passwords=Passwords(),
             health=HealthChecks(graph, storage),
@@ -82,27 +79,27 @@ def create_app(
 
 
 def _add_hooks(app: Flask) -> None:
-    observing.register(app)  # first in, last out: its log line tells what was really answered
+    observing.register(app)  # its after_request runs last and logs the final response
     app.before_request(auth.refuse_token_in_query)
     app.before_request(parsing.refuse_huge_headers)
     app.before_request(parsing.refuse_unfit_body)
-    app.after_request(_make_safe)
-    app.after_request(limits.tell)
+    app.after_request(_add_safe_headers)
+    app.after_request(limits.add_headers)
 
 
 def _add_routes(app: Flask) -> None:
     api = openapi.add_to(app)
-    errors.register(app)  # after flask-smorest's own handler, which it replaces
+    errors.register(app)  # after flask-smorest's own handlers, which it replaces
     for module in BLUEPRINTS:
         api.register_blueprint(module.blueprint)
     app.register_blueprint(docs.blueprint)
 
 
-def _make_safe(response: Response) -> Response:
+def _add_safe_headers(response: Response) -> Response:
     for name, value in SAFE_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith("/v1/"):
-        response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.headers.setdefault("Cache-Control", NO_CACHE)
     if response.status_code == HTTPStatus.NO_CONTENT:
-        del response.headers["Content-Type"]  # flask-smorest gives even nothing a type
+        del response.headers["Content-Type"]  # flask-smorest sets it also without a body
     return response

@@ -1,27 +1,27 @@
-"""What the API can be told from outside."""
+"""The settings of the API."""
 
 from dataclasses import dataclass, field
 
 from environs import Env, validate
 
 DEFAULT_SESSION_DAYS = 30
-"""Days until a sign-in runs out."""
+"""Days until a session expires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """The API's own settings; each store has its own beside it."""
+    """The settings of the API. Each store has its own settings class."""
 
     cursor_secret: str = field(repr=False)
     session_days: int = DEFAULT_SESSION_DAYS
     limits_scale: float = 1.0
-    """Every quota is multiplied by this: tests and the demo act as many people from one address."""
+    """Multiplies every quota: tests and the demo send the requests of many users."""
     trusted_proxies: int = 0
-    """How many proxies of ours stand before us; their X-Forwarded-For entries are believed."""
+    """The number of our proxies before the API, whose X-Forwarded-For entries are trusted."""
 
     @classmethod
     def from_env(cls, env: Env) -> "ApiSettings":
-        """The settings of the environment; errors are collected for `env.seal()`."""
+        """The settings in the environment. `env.seal()` raises all errors together."""
         return cls(
             cursor_secret=env.str("CURSOR_SECRET", validate=validate.Length(min=16)),
             session_days=env.int(

@@ -27,7 +27,7 @@ def create_account(*, username: str, password: str, name: str | None = None) -> 
 
     **Retries**: if the response is lost, the account may exist: sign in with `createSession`.
     """
-    limits.take(limits.SIGN_UPS, limits.client_network())
+    limits.consume(limits.SIGN_UPS, limits.client_network())
     user, session = accounts.sign_up(
         context.graph(),
         context.passwords(),

@@ -5,7 +5,7 @@ from typing import Any
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
 from api.http.openapi import raises
-from api.http.paging import LINK, PageQuery, before, paged
+from api.http.paging import LINK, PageQuery, page, upper_bound
 from api.http.parsing import Blueprint
 from api.schemas.users import UserPage
 from api.services import blocks
@@ -56,5 +56,5 @@ def list_blocks(*, cursor: str | None, limit: int) -> Any:
 
     The order is that of the users' ids, falling, not of the blocks.
     """
-    users, next_id = graph().blocks.list(viewer_id(), before=before(cursor), limit=limit)
-    return paged(next_id, limit, users=users)
+    users, next_id = graph().blocks.list(viewer_id(), before=upper_bound(cursor), limit=limit)
+    return page(next_id, limit, users=users)

@@ -4,12 +4,12 @@ from flask import Response, request
 
 from api.http import idempotency, limits
 from api.http.auth import login_required
-from api.http.context import graph, parts, storage, viewer_id
+from api.http.context import graph, rebuilder, storage, viewer_id
 from api.http.handover import handover_of
 from api.http.openapi import raises, takes
 from api.http.paging import LINK, PageQuery, read_cursor
 from api.http.parsing import Blueprint
-from api.http.responses import DEGRADED_DOCUMENTED, ETAG, IF_NONE_MATCH, JSON, feed_answer
+from api.http.responses import DEGRADED_DOCUMENTED, ETAG, IF_NONE_MATCH, JSON, feed_response
 from api.schemas.posts import FeedPageSchema, NewPost, PostSchema
 from api.services.errors import PhotoAlreadyPostedError, PhotoFailedError, PhotosNotReadyError
 from api.services.posts import Draft, publish
@@ -44,16 +44,16 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
     top.
     """
     handover = handover_of(request.environ)
-    page = reading.page(
+    page = reading.read_page(
         graph(),
         storage(),
-        parts().rebuilder,
+        rebuilder(),
         viewer_id=viewer_id(),
         cursor=read_cursor(cursor),
         limit=limit,
         window=handover.window if handover else None,
     )
-    return feed_answer(page, limit)
+    return feed_response(page, limit)
 
 
 @blueprint.post("/v1/me/feed")

@@ -5,7 +5,7 @@ from typing import Any
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
 from api.http.openapi import raises
-from api.http.paging import LINK, PageQuery, before, paged
+from api.http.paging import LINK, PageQuery, page, upper_bound
 from api.http.parsing import Blueprint
 from api.schemas.users import UserPage
 from api.services import follows
@@ -56,9 +56,9 @@ def list_following(*, cursor: str | None, limit: int) -> Any:
     The order is that of the users' ids, falling, not of the follows.
     """
     users, next_id = graph().follows.following(
-        viewer_id(), viewer_id=viewer_id(), before=before(cursor), limit=limit
+        viewer_id(), viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
     )
-    return paged(next_id, limit, users=users)
+    return page(next_id, limit, users=users)
 
 
 @blueprint.get("/v1/me/followers")
@@ -71,9 +71,9 @@ def list_followers(*, cursor: str | None, limit: int) -> Any:
     The order is that of the users' ids, falling, not of the follows.
     """
     users, next_id = graph().follows.followers(
-        viewer_id(), viewer_id=viewer_id(), before=before(cursor), limit=limit
+        viewer_id(), viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
     )
-    return paged(next_id, limit, users=users)
+    return page(next_id, limit, users=users)
 
 
 @blueprint.delete("/v1/me/followers/<id:user_id>")

@@ -47,6 +47,6 @@ def check_readiness() -> Any:
     200 with `ok`, or with `degraded` if a store is down that requests can do without; 503 with
     `unavailable` if the process should not receive requests.
     """
-    health = context.parts().health.check()
+    health = context.health().check()
     body = {"status": health.status, "checks": {name: getattr(health, name) for name in _CHECKS}}
     return (body, 200, {}) if health.ready else (body, 503, {"Retry-After": "5"})

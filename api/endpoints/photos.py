@@ -5,7 +5,7 @@ from typing import Any
 from api.http import idempotency, limits
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
-from api.http.errors import AGAIN_SECONDS
+from api.http.errors import RETRY_AFTER_SECONDS
 from api.http.openapi import raises, takes
 from api.http.parsing import Blueprint
 from api.schemas.photos import NewPhoto, PhotoProgressSchema, PhotoSchema, PhotoUploadSchema
@@ -62,7 +62,7 @@ def create_photo(
     photo, and the response is 200 with a new upload URL. Without a key each request creates another
     photo.
     """
-    created = photos.begin(
+    created = photos.create(
         graph(),
         storage(),
         owner_id=viewer_id(),
@@ -101,7 +101,7 @@ def get_photo(photo_id: int) -> Any:
     photo is `ready`, `failure_code` unless it is `failed`.
     """
     photo = graph().photos.by_id(photo_id, owner_id=viewer_id())
-    headers = {"Retry-After": str(AGAIN_SECONDS)} if photo.state == "processing" else {}
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if photo.state == "processing" else {}
     return _present_fields(photo), headers
 
 

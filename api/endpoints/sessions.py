@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.http import context, limits
-from api.http.auth import forgetting_refused, login_required
+from api.http.auth import drop_copy_on_refusal, login_required
 from api.http.context import graph, storage, viewer
 from api.http.limits import TooManyRequestsError
 from api.http.openapi import raises
@@ -11,7 +11,7 @@ from api.http.parsing import Blueprint
 from api.schemas.accounts import Credentials, NewSessionSchema, SessionList
 from api.services import accounts, sessions
 from api.services.errors import TooBusyError, WrongCredentialsError
-from api.services.sessions import SignedIn
+from api.services.sessions import NewSession
 from graph.errors import NotFoundError
 from graph.sessions import Session
 from graph.users import User
@@ -34,7 +34,7 @@ def create_session(*, username: str, password: str) -> Any:
 
     **Retries**: if the response is lost, sign in again; each request creates a session.
     """
-    limits.take_sign_in(username)
+    limits.consume_sign_in(username)
     user, session = accounts.sign_in(
         graph(),
         context.passwords(),
@@ -58,7 +58,7 @@ def list_sessions() -> Any:
 
 
 @blueprint.delete("/v1/me/sessions/current")
-@forgetting_refused
+@drop_copy_on_refusal
 @login_required
 @blueprint.response(204)
 def end_current_session() -> Any:
@@ -72,7 +72,7 @@ def end_current_session() -> Any:
 
 
 @blueprint.delete("/v1/me/sessions/<id:session_id>")
-@forgetting_refused  # it can be the session of this request
+@drop_copy_on_refusal  # it can be the session of this request
 @login_required
 @blueprint.response(204)
 @raises(NotFoundError)
@@ -86,7 +86,7 @@ def end_session(session_id: int) -> Any:
     sessions.end(graph(), storage(), session_id, user_id=viewer().user_id)
 
 
-def session_response(user: User, session: SignedIn) -> tuple[dict[str, Any], dict[str, str]]:
+def session_response(user: User, session: NewSession) -> tuple[dict[str, Any], dict[str, str]]:
     """The body and headers after a sign-up or sign-in."""
     body = {"user": user, "auth_token": str(session.token), "expires_at": session.expires_at}
     return body, NO_STORE

@@ -7,9 +7,9 @@ from flask import Response
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
 from api.http.openapi import raises
-from api.http.paging import LINK, PageQuery, before, paged
+from api.http.paging import LINK, PageQuery, page, upper_bound
 from api.http.parsing import Blueprint
-from api.http.responses import posts_answer
+from api.http.responses import posts_response
 from api.schemas.posts import PostPage
 from api.schemas.users import ProfileSchema, UsernameQuery, UserPage
 from api.services.profiles import posts_of
@@ -56,9 +56,9 @@ def list_user_posts(user_id: int, *, cursor: str | None, limit: int) -> Response
     404 if the user does not exist, or a block is between you.
     """
     posts, next_id = posts_of(
-        graph(), storage(), user_id, viewer_id=viewer_id(), before=before(cursor), limit=limit
+        graph(), storage(), user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
     )
-    return posts_answer(posts, next_id, limit)
+    return posts_response(posts, next_id, limit)
 
 
 @blueprint.get("/v1/users/<id:user_id>/followers")
@@ -73,9 +73,9 @@ def list_user_followers(user_id: int, *, cursor: str | None, limit: int) -> Any:
     """
     graph().users.require_visible(user_id, viewer_id=viewer_id())
     users, next_id = graph().follows.followers(
-        user_id, viewer_id=viewer_id(), before=before(cursor), limit=limit
+        user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
     )
-    return paged(next_id, limit, users=users)
+    return page(next_id, limit, users=users)
 
 
 @blueprint.get("/v1/users/<id:user_id>/following")
@@ -90,6 +90,6 @@ def list_user_following(user_id: int, *, cursor: str | None, limit: int) -> Any:
     """
     graph().users.require_visible(user_id, viewer_id=viewer_id())
     users, next_id = graph().follows.following(
-        user_id, viewer_id=viewer_id(), before=before(cursor), limit=limit
+        user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
     )
-    return paged(next_id, limit, users=users)
+    return page(next_id, limit, users=users)

@@ -1,1 +1,1 @@
-"""GET /v1/me/feed ahead of Flask."""
+"""GET /v1/me/feed without Flask."""

@@ -1,140 +1,193 @@
-"""GET /v1/me/feed ahead of Flask: session, quota and most pages by one question to the cache.
+"""GET /v1/me/feed without Flask: session, limit and most pages in one round trip to the cache.
 
-By the same service functions and rendering as the view in endpoints/feed.py, which stays as the
-document of the route and for all that is unusual: whatever is not plain here, and whatever cannot
-be answered now, is passed on to it.
+It uses the same services and rendering as the view in endpoints/feed.py. The view documents the
+route and handles all unusual requests: the front forwards a request that it cannot parse simply, or
+whose page it cannot read now.
 """
 
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.types import StartResponse
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from api.fast_feed.access_log import AccessLog
-from api.http import limits
 from api.http.auth import SCHEME
-from api.http.context import Parts
+from api.http.context import Context
 from api.http.cursors import InvalidCursorError
 from api.http.handover import Handover, hand_over
-from api.http.observing import request_id
+from api.http.limits import rate_limit_headers
+from api.http.observing import choose_request_id
 from api.http.parsing import MAX_HEADER_BYTES
-from api.http.responses import JSON, SAFE_HEADERS, Rendered, feed_page
-from api.services.sessions import Admitted, claimant, viewer
+from api.http.responses import JSON, SAFE_HEADERS, render_feed_page
+from api.services.sessions import AdmittedViewer, unverified_session, viewer_of
 from api.services.tokens import Token, read_token
 from feed.errors import FeedBusyError
 from feed.pages import Cursor, FeedPage
-from feed.reading import page as page_of_stores
-from feed.reading import page_at_once
+from feed.reading import page_from_window, read_page
 from graph.errors import GraphError
 from observing.metrics import FRONT_PASSED_ON
 from storage.errors import StorageError
-from storage.feed_reads import FeedReads
-from storage.windows import Window
+from storage.feed_reads import FeedRead
+from storage.limits import LimitUse
 
 log = structlog.get_logger()
 
 PATH = "/v1/me/feed"
 
 DEFAULT_LIMIT = 20
-"""As in api/http/paging.py."""
+"""The same as in api/http/paging.py."""
 
 _LIMIT, _CURSOR = re.compile(r"[1-9][0-9]?|100"), re.compile(r"[A-Za-z0-9_-]+")
-"""A limit and a cursor in their plain spelling."""
+"""Limit and cursor without leading zeros, escapes or other variants."""
 
 _TAG = re.compile(r'"[^"]*"')
-"""An If-None-Match of one strong tag, as we hand them out."""
+"""An If-None-Match with one strong tag."""
 
-_UNUSUAL = ("HTTP_TRANSFER_ENCODING", "HTTP_IF_MATCH")
-
-Answer = tuple[str, list[tuple[str, str]], list[bytes]]
-"""Status, headers, body."""
+_UNUSUAL_HEADERS = ("HTTP_TRANSFER_ENCODING", "HTTP_IF_MATCH")
 
 WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
-class Front:
-    """A WSGI app before the one that these parts belong to."""
+class WsgiResponse(NamedTuple):
+    """A response of the front."""
 
-    def __init__(self, app: WsgiApp, parts: Parts) -> None:
+    status: str
+    headers: list[tuple[str, str]]
+    body: list[bytes]
+
+
+class _FeedRequest(NamedTuple):
+    """The parsed request."""
+
+    token: Token
+    """Not verified yet."""
+    cursor: Cursor | None
+    limit: int
+    request_id: str
+
+
+class Front:
+    """WSGI middleware before the Flask app with this context."""
+
+    def __init__(self, app: WsgiApp, context: Context) -> None:
         self._app = app
-        self._parts = parts
-        self._cursors = parts.cursors
-        self._reads = FeedReads(parts.storage.cache, parts.admissions)
-        self._access_log = AccessLog(PATH, trusted_proxies=parts.settings.trusted_proxies)
+        self._context = context
+        self._reads = context.storage.feed_reads(context.admissions)
+        self._access_log = AccessLog(PATH, trusted_proxies=context.settings.trusted_proxies)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """The page, or the answer of the app behind."""
+        """The page of the feed, or the response of the app."""
         if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "GET":
             return self._app(environ, start_response)
         try:
-            answer = self._answer(environ)
-        except Exception:  # a mistake of ours: the view may know better, and it is a 500 there
+            response = self._respond(environ)
+        except Exception:  # a bug here: the view may succeed, and returns a 500 if not
             log.exception("front failed")
-            answer = None
-        if answer is None:
+            response = None
+        if response is None:
             FRONT_PASSED_ON.inc()
             return self._app(environ, start_response)
-        status, headers, body = answer
-        start_response(status, headers)
-        return body
+        start_response(response.status, response.headers)
+        return response.body
 
     def close(self) -> None:
-        """Write what has been answered and not been logged yet."""
+        """Flush the access log."""
         self._access_log.flush()
 
-    def _answer(self, environ: dict[str, Any]) -> Answer | None:
-        """The page; None where the request or the page is not plain."""
-        began = time.perf_counter()
-        token, query = _token(environ), _query(environ["QUERY_STRING"])
-        if token is None or query is None or not _is_plain(environ):
+    def _respond(self, environ: dict[str, Any]) -> WsgiResponse | None:
+        """The response; None if the request is unusual or its page cannot be read now."""
+        start_time = time.perf_counter()
+        request = self._parse(environ)
+        read = self._read_cache(request) if request else None
+        if request is None or read is None:
+            return None
+        page = page_from_window(self._context.graph, read.window, request.cursor, request.limit)
+        from_window = page is not None
+        if page is None:
+            page = self._read_page(environ, request, read)
+        if page is None:
+            return None
+        response = self._render(environ, request, page, read.admission.limit_use)
+        self._access_log.add(
+            environ,
+            start_time,
+            response.status[:3],
+            request.request_id,
+            request.token.user_id,
+            from_window=from_window,
+        )
+        return response
+
+    def _parse(self, environ: Mapping[str, Any]) -> _FeedRequest | None:
+        """The request; None if it is unusual or invalid."""
+        token, query = _token(environ), _parse_query(environ["QUERY_STRING"])
+        if token is None or query is None or not _is_usual(environ):
             return None
         limit, text = query
         try:
-            cursor = self._cursors.read(PATH, token.user_id, text) if text else None
-            before = cursor.id if cursor and cursor.direction == "before" else None
-            read = self._reads.read(claimant(token), before, limit)
-        except (InvalidCursorError, StorageError):
+            cursor = self._context.cursors.read(PATH, token.user_id, text) if text else None
+        except InvalidCursorError:
             return None
-        taken = read.admission.taken
-        if not (read.admission.proved and taken.allowed):
-            return None
-        asked_as = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        page = page_at_once(self._parts.graph, read.window, cursor, limit)
-        at_once = page is not None
-        if page is None:
-            hand_over(environ, Handover(Admitted(viewer(token), taken), read.window))
-            with bound_contextvars(request_id=asked_as, viewer_id=token.user_id):
-                page = self._page(token.user_id, read.window, cursor, limit)
-        if page is None:
-            return None
-        rendered = feed_page(page, self._cursors, path=PATH, viewer_id=token.user_id, limit=limit)
-        status, headers, body = _response(rendered, environ.get("HTTP_IF_NONE_MATCH"))
-        headers += limits.told([(self._parts.admissions.policy, taken)]).items()
-        headers.append(("X-Request-Id", asked_as))
-        self._access_log.add(environ, began, status[:3], asked_as, token.user_id, at_once=at_once)
-        return status, headers, body
+        request_id = choose_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        return _FeedRequest(token, cursor, limit, request_id)
 
-    def _page(
-        self, viewer_id: int, window: Window, cursor: Cursor | None, limit: int
-    ) -> FeedPage | None:
-        """The page that the window does not prove; None where it cannot be had now."""
-        parts = self._parts
+    def _read_cache(self, request: _FeedRequest) -> FeedRead | None:
+        """Session, limit and window; None if the cache is down or does not admit the request."""
+        cursor = request.cursor
+        before = cursor.id if cursor and cursor.direction == "before" else None
         try:
-            return page_of_stores(
-                parts.graph,
-                parts.storage,
-                parts.rebuilder,
-                viewer_id=viewer_id,
-                cursor=cursor,
-                limit=limit,
-                window=window,
-            )
+            read = self._reads.read(unverified_session(request.token), before, request.limit)
+        except StorageError:
+            return None
+        admission = read.admission
+        return read if admission.is_authenticated and admission.limit_use.allowed else None
+
+    def _read_page(
+        self, environ: dict[str, Any], request: _FeedRequest, read: FeedRead
+    ) -> FeedPage | None:
+        """The page that the window does not prove; None if it cannot be read now."""
+        context, viewer = self._context, viewer_of(request.token)
+        hand_over(environ, Handover(AdmittedViewer(viewer, read.admission.limit_use), read.window))
+        try:
+            with bound_contextvars(request_id=request.request_id, viewer_id=viewer.user_id):
+                return read_page(
+                    context.graph,
+                    context.storage,
+                    context.rebuilder,
+                    viewer_id=viewer.user_id,
+                    cursor=request.cursor,
+                    limit=request.limit,
+                    window=read.window,
+                )
         except (GraphError, StorageError, FeedBusyError):
             return None
+
+    def _render(
+        self, environ: Mapping[str, Any], request: _FeedRequest, page: FeedPage, use: LimitUse
+    ) -> WsgiResponse:
+        """The page, or 304 if the client has it."""
+        context = self._context
+        rendered = render_feed_page(
+            page,
+            context.cursors,
+            path=PATH,
+            viewer_id=request.token.user_id,
+            limit=request.limit,
+        )
+        headers = [
+            *SAFE_HEADERS.items(),
+            *rendered.headers.items(),
+            *rate_limit_headers([(context.admissions.policy, use)]).items(),
+            ("X-Request-Id", request.request_id),
+        ]
+        if environ.get("HTTP_IF_NONE_MATCH") == rendered.etag:
+            return WsgiResponse("304 Not Modified", headers, [])
+        headers += [("Content-Type", JSON), ("Content-Length", str(len(rendered.body)))]
+        return WsgiResponse("200 OK", headers, [rendered.body])
 
 
 def _token(environ: Mapping[str, Any]) -> Token | None:
@@ -142,8 +195,8 @@ def _token(environ: Mapping[str, Any]) -> Token | None:
     return read_token(text.strip()) if scheme.lower() == SCHEME else None
 
 
-def _query(text: str) -> tuple[int, str] | None:
-    """Limit and cursor ("" of the first page), each at most once and plainly spelled; or None."""
+def _parse_query(text: str) -> tuple[int, str] | None:
+    """Limit and cursor, "" for the first page; None for any other parameter or variant."""
     limit, cursor = 0, ""
     for part in text.split("&") if text else ():
         name, _, value = part.partition("=")
@@ -156,20 +209,11 @@ def _query(text: str) -> tuple[int, str] | None:
     return limit or DEFAULT_LIMIT, cursor
 
 
-def _is_plain(environ: Mapping[str, Any]) -> bool:
-    """Without a body, with headers that mean nothing here, and few of them."""
-    if environ.get("CONTENT_LENGTH") or not environ.keys().isdisjoint(_UNUSUAL):
+def _is_usual(environ: Mapping[str, Any]) -> bool:
+    """Whether it has no body, no header that changes its meaning, and headers below the limit."""
+    if environ.get("CONTENT_LENGTH") or not environ.keys().isdisjoint(_UNUSUAL_HEADERS):
         return False
     if "HTTP_IF_NONE_MATCH" in environ and not _TAG.fullmatch(environ["HTTP_IF_NONE_MATCH"]):
         return False
     size = sum([len(key) + len(environ[key]) for key in environ if key[:5] == "HTTP_"])
     return size <= MAX_HEADER_BYTES
-
-
-def _response(rendered: Rendered, if_none_match: str | None) -> Answer:
-    headers = [*SAFE_HEADERS.items(), *rendered.headers.items()]
-    if if_none_match == rendered.etag:
-        return "304 Not Modified", headers, []
-    length = str(len(rendered.body))
-    headers += [("Content-Type", JSON), ("Content-Length", length)]
-    return "200 OK", headers, [rendered.body]

@@ -1,1 +1,1 @@
-"""What every route shares: who asks, limits, parsing, paging, errors, the API document."""
+"""Shared by all routes: authentication, limits, parsing, paging, errors, the API document."""

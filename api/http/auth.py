@@ -1,4 +1,4 @@
-"""`Authorization: Bearer pf_…`: who may call a route, and who calls."""
+"""Authentication of requests by `Authorization: Bearer pf_…`."""
 
 import functools
 from collections.abc import Callable
@@ -20,65 +20,70 @@ SCHEME = "bearer"
 """The name of the security scheme in the API document."""
 
 QUERY_NAMES = frozenset({"auth_token", "access_token", "token"})
-"""A token in a URL ends up in logs, histories and Referer headers: it is refused there."""
+"""Query parameters that are refused: URLs appear in logs, histories and Referer headers."""
 
 
 class TokenInQueryError(BadRequest):
-    """A token was sent in the URL, under one of `QUERY_NAMES`."""
+    """The URL has one of `QUERY_NAMES`."""
 
-    description = "A token belongs in the Authorization header, never in a URL."
+    description = "Send the token in the Authorization header, never in the URL."
 
 
 def refuse_token_in_query() -> None:
-    """Raises TokenInQueryError. Before every request, of known routes or not."""
+    """Raises TokenInQueryError. Called before every request, also of unknown paths."""
     if QUERY_NAMES.intersection(request.args):
         raise TokenInQueryError
 
 
 def login_required(view: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a view that only a signed-in user gets to; `viewer_id()` is theirs."""
+    """Decorates a view: it needs a valid token, and counts under the general limit.
 
-    @functools.wraps(view)
-    def authenticated(*args: P.args, **kwargs: P.kwargs) -> R:
-        admitted = _admitted()
-        g.viewer = admitted.viewer if admitted else _signed_in()
-        structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
-        if admitted:
-            limits.note(context.parts().admissions.policy, admitted.taken)
-        else:
-            limits.take(limits.GENERAL, str(g.viewer.user_id))
-        return view(*args, **kwargs)
-
-    authenticated.login_required = True  # type: ignore[attr-defined]
-    return authenticated
-
-
-def forgetting_refused(view: Callable[P, R]) -> Callable[P, R]:
-    """Decorates signing out, around `login_required`: a refused token's copy goes before the 401.
-
-    An earlier try may have ended the session and not have reached the cache: then other processes
-    still accept it, and a 401 here would sound as if nobody did. Raises StorageUnavailableError.
+    The view can call `viewer()` and `viewer_id()`. Raises NotSignedInError, TooManyRequestsError.
     """
 
     @functools.wraps(view)
-    def forgetting(*args: P.args, **kwargs: P.kwargs) -> R:
+    def authenticated_view(*args: P.args, **kwargs: P.kwargs) -> R:
+        admitted = _admit()
+        g.viewer = admitted.viewer if admitted else _authenticate()
+        structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
+        if admitted:
+            limits.record(context.admissions().policy, admitted.limit_use)
+        else:
+            limits.consume(limits.GENERAL, str(g.viewer.user_id))
+        return view(*args, **kwargs)
+
+    authenticated_view.login_required = True  # type: ignore[attr-defined]
+    return authenticated_view
+
+
+def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
+    """Decorates a sign-out, around `login_required`: drops the session's copy before a 401.
+
+    An earlier try may have ended the session in the graph and failed at the cache. Other processes
+    then still accept the copy, so a 401 would be wrong. Raises StorageUnavailableError if the copy
+    cannot be dropped.
+    """
+
+    @functools.wraps(view)
+    def dropping_view(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return view(*args, **kwargs)
         except NotSignedInError:
-            sessions.forget_copy(context.storage(), _bearer_token())
+            sessions.drop_copy(context.storage(), _bearer_token())
             raise
 
-    return forgetting
+    return dropping_view
 
 
-def _admitted() -> sessions.Admitted | None:
+def _admit() -> sessions.AdmittedViewer | None:
+    """The viewer by the cache alone, from the handover if the front has read it already."""
     handover = handover_of(request.environ)
     if handover:
         return handover.admitted
-    return sessions.admitted(context.parts().admissions, _bearer_token())
+    return sessions.admit(context.admissions(), _bearer_token())
 
 
-def _signed_in() -> sessions.Viewer:
+def _authenticate() -> sessions.Viewer:
     return sessions.authenticate(context.graph(), context.storage(), _bearer_token())
 
 

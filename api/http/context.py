@@ -1,4 +1,4 @@
-"""What the request being served needs: the stores, the settings, and who asks."""
+"""The context of a request: the app's settings, stores and helpers, and the viewer."""
 
 from dataclasses import dataclass
 
@@ -18,64 +18,79 @@ _NAME = "photofeed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What one app is made of; built once and passed."""
+class Context:
+    """What the views of one app share. Built once, in `create_app`."""
 
     settings: ApiSettings
     graph: Graph
     storage: Storage
     rebuilder: BackgroundRebuilder
     admissions: Admissions
-    """Under the general limit."""
+    """They count requests under the general limit."""
     cursors: Cursors
     passwords: Passwords
     health: HealthChecks
 
 
-def attach(extensions: dict[str, object], parts: Parts) -> None:
-    """Make these the parts of the app with these extensions."""
-    extensions[_NAME] = parts
+def attach(app: Flask, context: Context) -> None:
+    """Make this the context of the app."""
+    app.extensions[_NAME] = context
 
 
-def parts() -> Parts:
-    """The parts of the app that serves this request."""
-    return parts_of(current_app)
+def context_of(app: Flask) -> Context:
+    """The context of the app."""
+    context = app.extensions[_NAME]
+    assert isinstance(context, Context)  # noqa: S101 - narrows the type for mypy
+    return context
 
 
-def parts_of(app: Flask) -> Parts:
-    """The parts of an app."""
-    found = app.extensions[_NAME]
-    assert isinstance(found, Parts)  # noqa: S101 - says so to mypy
-    return found
+def settings() -> ApiSettings:
+    """The settings of the API."""
+    return context_of(current_app).settings
 
 
 def graph() -> Graph:
     """The graph."""
-    return parts().graph
+    return context_of(current_app).graph
 
 
 def storage() -> Storage:
     """Redis and S3."""
-    return parts().storage
+    return context_of(current_app).storage
 
 
-def settings() -> ApiSettings:
-    """The API's settings."""
-    return parts().settings
+def rebuilder() -> BackgroundRebuilder:
+    """The rebuilder of timelines."""
+    return context_of(current_app).rebuilder
+
+
+def admissions() -> Admissions:
+    """The admissions under the general limit."""
+    return context_of(current_app).admissions
+
+
+def cursors() -> Cursors:
+    """The signer of cursors."""
+    return context_of(current_app).cursors
 
 
 def passwords() -> Passwords:
-    """The bounded hasher."""
-    return parts().passwords
+    """The password hasher."""
+    return context_of(current_app).passwords
+
+
+def health() -> HealthChecks:
+    """The health checks."""
+    return context_of(current_app).health
 
 
 def viewer() -> Viewer:
-    """Who asks. Only behind `login_required`."""
-    found = g.viewer
-    assert isinstance(found, Viewer)  # noqa: S101 - says so to mypy
-    return found
+    """The viewer. Only in views with `login_required`."""
+    viewer = g.viewer
+    assert isinstance(viewer, Viewer)  # noqa: S101 - narrows the type for mypy
+    return viewer
 
 
 def viewer_id() -> int:
-    """The id of who asks."""
+    """The viewer's user id."""
     return viewer().user_id

@@ -1,4 +1,4 @@
-"""Which error is which status: the only such table."""
+"""The table of errors: the status and the problem of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,176 +10,183 @@ from werkzeug.exceptions import HTTPException
 
 from api.http import limits
 from api.http.cursors import InvalidCursorError
-from api.http.problems import code_of, code_of_status, flattened, problem
-from api.services import errors as refused
+from api.http.problems import code_of, code_of_status, flatten_messages, problem
+from api.services import errors as service_errors
 from feed.errors import FeedBusyError
 from graph import errors as graph_errors
 from storage.errors import StorageUnavailableError
 
 log = structlog.get_logger()
 
-NOT_FOUND = "There is nothing here that you may see."
-"""Of what is absent and of what is hidden: the two are not told apart."""
+NOT_FOUND = "There is nothing here, or you may not see it."
+"""The detail of 404. It is the same for what is absent and what is hidden from the viewer."""
 
-AGAIN_SECONDS = 1
-"""When to come again after a 503 or a 409 that passes."""
+RETRY_AFTER_SECONDS = 1
+"""When to repeat a request after a 503, or after a 409 for something in progress."""
+
+FORWARDED_HEADERS = frozenset({"allow", "retry-after", "www-authenticate"})
+"""Headers of werkzeug's errors that the problem keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """How an error is told. Without `detail` the error's own text is."""
+class ErrorResponse:
+    """The problem that an error becomes."""
 
     status: int
     detail: str = ""
+    """The error's own text if empty."""
     code: str = ""
+    """By the name of the error's class if empty."""
     retry_after: int | None = None
     field: str = ""
+    """The field of the request that `errors` names, if any."""
 
 
-ANSWERS: dict[type[Exception], Answer] = {
-    InvalidCursorError: Answer(
-        status=400, detail="This cursor was not made for you and this route: start without one."
+ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
+    InvalidCursorError: ErrorResponse(
+        status=400,
+        detail="The cursor is not valid for this user and path. Start without a cursor.",
     ),
-    refused.IdempotencyKeyMissingError: Answer(
+    service_errors.IdempotencyKeyMissingError: ErrorResponse(
         status=400, detail="Send an Idempotency-Key header of 1 to 255 printable characters."
     ),
-    refused.NotSignedInError: Answer(
+    service_errors.NotSignedInError: ErrorResponse(
         status=401, detail="Send a valid token: `Authorization: Bearer pf_…`."
     ),
-    refused.WrongCredentialsError: Answer(
+    service_errors.WrongCredentialsError: ErrorResponse(
         status=401, detail="No user has this username and password."
     ),
-    refused.WrongPasswordError: Answer(
-        status=403, detail="The current password is another.", field="current_password"
+    service_errors.WrongPasswordError: ErrorResponse(
+        status=403, detail="The current password is wrong.", field="current_password"
     ),
-    graph_errors.NotFoundError: Answer(status=404, detail=NOT_FOUND),
-    graph_errors.UsernameTakenError: Answer(
-        status=409, detail="Somebody has this username.", field="username"
+    graph_errors.NotFoundError: ErrorResponse(status=404, detail=NOT_FOUND),
+    graph_errors.UsernameTakenError: ErrorResponse(
+        status=409, detail="This username is taken.", field="username"
     ),
-    refused.PhotosNotReadyError: Answer(status=409, retry_after=AGAIN_SECONDS),
-    refused.NothingUploadedError: Answer(
+    service_errors.PhotosNotReadyError: ErrorResponse(status=409, retry_after=RETRY_AFTER_SECONDS),
+    service_errors.NothingUploadedError: ErrorResponse(
         status=409, detail="Nothing has been uploaded for this photo yet."
     ),
-    refused.IdempotencyKeyInFlightError: Answer(
+    service_errors.IdempotencyKeyInFlightError: ErrorResponse(
         status=409,
-        detail="A request with this Idempotency-Key is still being answered.",
-        retry_after=AGAIN_SECONDS,
+        detail="A request with this Idempotency-Key is in progress.",
+        retry_after=RETRY_AFTER_SECONDS,
     ),
-    refused.PostDeletedError: Answer(
-        status=410, detail="What this key made has been deleted, with its post."
+    service_errors.PostDeletedError: ErrorResponse(
+        status=410, detail="The post or photo of this Idempotency-Key is deleted."
     ),
-    refused.PhotoTooLargeError: Answer(
+    service_errors.PhotoTooLargeError: ErrorResponse(
         status=413, detail="A photo has at most 15,000,000 bytes.", field="size_bytes"
     ),
-    refused.UnsupportedPhotoTypeError: Answer(
+    service_errors.UnsupportedPhotoTypeError: ErrorResponse(
         status=415,
         detail="A photo is a JPEG, PNG, WebP, HEIC or GIF image.",
         field="content_type",
     ),
-    refused.CannotFollowYourselfError: Answer(status=422, detail="Follow somebody else."),
-    refused.CannotBlockYourselfError: Answer(status=422, detail="Block somebody else."),
-    refused.PhotoFailedError: Answer(status=422, field="photo_ids"),
-    refused.PhotoAlreadyPostedError: Answer(
-        status=422, detail="A photo can be posted once.", field="photo_ids"
+    service_errors.CannotFollowYourselfError: ErrorResponse(
+        status=422, detail="You cannot follow yourself."
     ),
-    refused.IdempotencyKeyReusedError: Answer(
-        status=422, detail="This Idempotency-Key came with another body before."
+    service_errors.CannotBlockYourselfError: ErrorResponse(
+        status=422, detail="You cannot block yourself."
     ),
-    refused.TooBusyError: Answer(
-        status=503, detail="Too many sign-ins at once.", retry_after=AGAIN_SECONDS
+    service_errors.PhotoFailedError: ErrorResponse(status=422, field="photo_ids"),
+    service_errors.PhotoAlreadyPostedError: ErrorResponse(
+        status=422, detail="A photo can be in one post only.", field="photo_ids"
     ),
-    FeedBusyError: Answer(
+    service_errors.IdempotencyKeyReusedError: ErrorResponse(
+        status=422, detail="This Idempotency-Key was sent with another body before."
+    ),
+    service_errors.TooBusyError: ErrorResponse(
+        status=503, detail="Too many sign-ins at once.", retry_after=RETRY_AFTER_SECONDS
+    ),
+    FeedBusyError: ErrorResponse(
         status=503,
-        detail="Too many feeds are being read from the graph; try again.",
-        retry_after=AGAIN_SECONDS,
+        detail="Too many feeds are being read from the graph.",
+        retry_after=RETRY_AFTER_SECONDS,
     ),
-    graph_errors.ClockOffError: Answer(
-        status=503, detail="This server's clock is off; try again.", retry_after=5
+    graph_errors.ClockOffError: ErrorResponse(
+        status=503, detail="The clock of this server is wrong.", retry_after=5
     ),
-    graph_errors.ConstraintViolatedError: Answer(
-        status=503,
-        code="graph-unavailable",
-        detail="Others are writing the same. The same request again is safe.",
-        retry_after=AGAIN_SECONDS,
-    ),
-    graph_errors.GraphUnavailableError: Answer(
+    graph_errors.ConstraintViolatedError: ErrorResponse(
         status=503,
         code="graph-unavailable",
-        detail="The graph does not answer. The same request again is safe.",
-        retry_after=AGAIN_SECONDS,
+        detail="Other requests write the same. It is safe to repeat the request.",
+        retry_after=RETRY_AFTER_SECONDS,
+    ),
+    graph_errors.GraphUnavailableError: ErrorResponse(
+        status=503,
+        code="graph-unavailable",
+        detail="The graph does not answer. It is safe to repeat the request.",
+        retry_after=RETRY_AFTER_SECONDS,
     ),
 }
 
 
 def register(app: Flask) -> None:
-    """Answer every error of a request as a problem."""
-    for error, answer in ANSWERS.items():
-        app.register_error_handler(error, _told(answer))
-    app.register_error_handler(StorageUnavailableError, _storage_unavailable)
-    app.register_error_handler(limits.TooManyRequestsError, _too_many)
+    """Turn every error of a request into a problem."""
+    for error, response in ERROR_RESPONSES.items():
+        app.register_error_handler(error, _handler_of(response))
+    app.register_error_handler(StorageUnavailableError, _storage_problem)
+    app.register_error_handler(limits.TooManyRequestsError, _limit_problem)
     app.register_error_handler(HTTPException, http_problem)
-    app.register_error_handler(Exception, _mistake)
+    app.register_error_handler(Exception, _internal_problem)
 
 
 def http_problem(error: HTTPException) -> Response:
-    """What Flask, werkzeug and webargs raise, as a problem."""
+    """The problem of an error that Flask, werkzeug or webargs raises."""
     status = error.code or 500
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY:  # webargs's, for fields that do not fit
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:  # raised by webargs for invalid fields
         return _fields_problem(error)
-    own = type(error).__module__.startswith("api.")
-    code = code_of(type(error)) if own else code_of_status(status)
-    hidden = status == HTTPStatus.NOT_FOUND
-    detail = NOT_FOUND if hidden else error.description or code
-    return problem(status, code, detail, headers=_headers(error))
+    is_ours = type(error).__module__.startswith("api.")
+    code = code_of(type(error)) if is_ours else code_of_status(status)
+    is_hidden = status == HTTPStatus.NOT_FOUND
+    detail = NOT_FOUND if is_hidden else error.description or code
+    return problem(status, code, detail, headers=_forwarded_headers(error))
 
 
 def _fields_problem(error: HTTPException) -> Response:
-    """Names each field that does not fit; the level that says body or query is left out."""
+    """Names each invalid field, without the top level that says `json` or `query`."""
     messages = (getattr(error, "data", None) or {}).get("messages", {})
     errors: dict[str, list[str]] = {}
-    for below in messages.values():
-        errors.update(flattened(below))
-    detail = f"Look at: {', '.join(errors)}." if errors else "The request does not fit."
+    for field_messages in messages.values():
+        errors.update(flatten_messages(field_messages))
+    detail = f"Invalid: {', '.join(errors)}." if errors else "The request is invalid."
     return problem(422, "invalid-fields", detail, errors=errors)
 
 
-def _told(answer: Answer) -> Callable[[Exception], Response]:
-    """The handler that gives this answer."""
+def _handler_of(response: ErrorResponse) -> Callable[[Exception], Response]:
+    """The handler of an error with this response."""
 
-    def tell(error: Exception) -> Response:
-        headers = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
-        if answer.status == HTTPStatus.UNAUTHORIZED:
+    def handle(error: Exception) -> Response:
+        retry_after = response.retry_after
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        if response.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
-        code = answer.code or code_of(type(error))
-        detail = answer.detail or str(error)
-        errors = {answer.field: [detail]} if answer.field else None
-        return problem(answer.status, code, detail, errors=errors, headers=headers)
+        code = response.code or code_of(type(error))
+        detail = response.detail or str(error)
+        errors = {response.field: [detail]} if response.field else None
+        return problem(response.status, code, detail, errors=errors, headers=headers)
 
-    return tell
+    return handle
 
 
-def _storage_unavailable(error: StorageUnavailableError) -> Response:
+def _storage_problem(error: StorageUnavailableError) -> Response:
     log.warning("storage unavailable", part=error.part, error=str(error))
-    detail = "Part of us does not answer. The same request again is safe and finishes the job."
-    headers = {"Retry-After": str(AGAIN_SECONDS)}
+    detail = "A store does not answer. It is safe to repeat the request, which then completes."
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return problem(503, f"{error.part}-unavailable", detail, headers=headers)
 
 
-def _too_many(error: limits.TooManyRequestsError) -> Response:
+def _limit_problem(error: limits.TooManyRequestsError) -> Response:
     headers = {"Retry-After": str(error.retry_after)}
     return problem(429, "too-many-requests", str(error), headers=headers)
 
 
-def _mistake(error: Exception) -> Response:
-    """A mistake of ours: everything in the log, nothing in the answer."""
+def _internal_problem(error: Exception) -> Response:
+    """The problem of a bug: the details are in the log alone."""
     log.error("uncaught exception", exc_info=error, method=request.method, path=request.path)
-    return problem(500, "internal-error", "We made a mistake. It has been written down.")
+    return problem(500, "internal-error", "Internal error. It is in the server's log.")
 
 
-def _headers(error: HTTPException) -> dict[str, str]:
-    """Those that say how to do better: Allow, Retry-After."""
-    return {
-        name: value
-        for name, value in error.get_headers()
-        if name.lower() in {"allow", "retry-after", "www-authenticate"}
-    }
+def _forwarded_headers(error: HTTPException) -> dict[str, str]:
+    return {name: value for name, value in error.get_headers() if name.lower() in FORWARDED_HEADERS}

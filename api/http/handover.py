@@ -1,30 +1,30 @@
-"""What the front has read for a request that it then passes on: the view does not ask again.
+"""The handover from the front to the view: what the front has read, so that it is read once.
 
-In the request's WSGI environ, where no client can put anything under this name.
+It is in the WSGI environ of the request. Clients cannot set this key: headers begin with `HTTP_`.
 """
 
 from typing import Any, NamedTuple
 
-from api.services.sessions import Admitted
+from api.services.sessions import AdmittedViewer
 from storage.windows import Window
 
 _NAME = "photofeed.handover"
 
 
 class Handover(NamedTuple):
-    """What the cache said of one request, whose token its session's copy has proved."""
+    """What the cache returned for a request with a valid token."""
 
-    admitted: Admitted
+    admitted: AdmittedViewer
     window: Window
-    """Of the page that is asked for."""
+    """The window for the cursor and limit of the request."""
 
 
 def hand_over(environ: dict[str, Any], handover: Handover) -> None:
-    """Leave it for the view."""
+    """Store it for the view."""
     environ[_NAME] = handover
 
 
 def handover_of(environ: dict[str, Any]) -> Handover | None:
-    """What the front has left, if it had a look at this request."""
+    """The front's handover; None if the front did not read the cache for this request."""
     handover = environ.get(_NAME)
     return handover if isinstance(handover, Handover) else None

@@ -29,13 +29,13 @@ ERRORS = (
     IdempotencyKeyInFlightError,
     PostDeletedError,
 )
-"""What a route that takes the header can raise because of it."""
+"""Errors of routes that take the header."""
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def key() -> str | None:
-    """The request's key, if it has one. Raises IdempotencyKeyMissingError for one that is none."""
+    """The key; None without the header. Raises IdempotencyKeyMissingError for an invalid key."""
     sent = request.headers.get(HEADER)
     if sent is not None and not _KEY.fullmatch(sent):
         raise IdempotencyKeyMissingError
@@ -43,7 +43,7 @@ def key() -> str | None:
 
 
 def required_key() -> str:
-    """The request's key. Raises IdempotencyKeyMissingError."""
+    """The key. Raises IdempotencyKeyMissingError."""
     sent = key()
     if sent is None:
         raise IdempotencyKeyMissingError

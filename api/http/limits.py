@@ -1,4 +1,4 @@
-"""How often one may ask: 429 with Retry-After beyond it, and headers that tell in time."""
+"""Rate limits: 429 with Retry-After above a quota, and RateLimit headers before it is reached."""
 
 import functools
 import ipaddress
@@ -9,91 +9,91 @@ from typing import ParamSpec, TypeVar
 from flask import Response, g, request
 
 from api.http import context
-from graph.users import folded
-from storage.limits import Policy, Taken
+from graph.users import fold_username
+from storage.limits import LimitUse, Policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 MINUTE, HOUR = 60, 3600
+"""In seconds."""
 
 GENERAL = Policy(name="general", quota=1200, window_seconds=MINUTE)
-"""All requests of a signed-in user together."""
+"""All requests of a signed-in user."""
 
 SIGN_UPS = Policy(name="sign-ups", quota=30, window_seconds=HOUR)
-"""New accounts from one address."""
+"""Sign-ups from one address."""
 
 SIGN_INS = Policy(name="sign-ins", quota=10, window_seconds=5 * MINUTE)
-"""Tries at one account from one address."""
+"""Sign-ins to one account from one address, successful or not."""
 
 SIGN_INS_OF_ACCOUNT = Policy(name="sign-ins-of-account", quota=1000, window_seconds=HOUR)
-"""Tries at one account from anywhere: so many that no single address locks its owner out."""
+"""Sign-ins to one account from all addresses. The quota is high because an attacker who uses it up
+locks the owner out."""
 
 SIGN_INS_OF_ADDRESS = Policy(name="sign-ins-of-address", quota=100, window_seconds=5 * MINUTE)
-"""Tries at any account from one address."""
+"""Sign-ins to all accounts from one address."""
 
 PASSWORD_CHANGES = Policy(name="password-changes", quota=10, window_seconds=5 * MINUTE)
-"""Guesses of a signed-in user's own password."""
+"""Password changes of a user: each checks a guess of the current password."""
 
 PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
+"""Posts of a user."""
+
 UPLOADS = Policy(name="uploads", quota=600, window_seconds=HOUR)
+"""Photos of a user."""
 
 
 class TooManyRequestsError(Exception):
-    """The quota is used up."""
+    """The quota of a policy is used up."""
 
-    def __init__(self, policy: Policy, taken: Taken) -> None:
+    def __init__(self, policy: Policy, use: LimitUse) -> None:
         super().__init__(f"At most {policy.quota} in {policy.window_seconds} s ({policy.name}).")
-        self.retry_after = max(1, taken.reset_seconds)
+        self.retry_after = max(1, use.reset_seconds)
 
 
-def take(policy: Policy, subject: str) -> None:
-    """Use up one of the subject's requests. Raises TooManyRequestsError."""
-    allowed = scaled(policy)
-    note(allowed, context.storage().limits.take(allowed, subject))
+def consume(policy: Policy, subject: str) -> None:
+    """Count one use by the subject, a user's id or an address. Raises TooManyRequestsError."""
+    scaled_policy = scale(policy, context.settings().limits_scale)
+    record(scaled_policy, context.storage().limits.take(scaled_policy, subject))
 
 
-def note(policy: Policy, taken: Taken) -> None:
-    """Have the answer tell of a use that was counted. Raises TooManyRequestsError."""
-    g.setdefault("taken", []).append((policy, taken))
-    if not taken.allowed:
-        raise TooManyRequestsError(policy, taken)
+def consume_sign_in(username: str) -> None:
+    """Count a sign-in, successful or not. Raises TooManyRequestsError."""
+    account, address = fold_username(username), client_network()
+    consume(SIGN_INS_OF_ADDRESS, address)
+    consume(SIGN_INS, f"{account} {address}")
+    consume(SIGN_INS_OF_ACCOUNT, account)
 
 
-def scaled(policy: Policy) -> Policy:
-    """The policy as this app's settings want it."""
-    return scaled_by(policy, context.settings().limits_scale)
+def record(policy: Policy, use: LimitUse) -> None:
+    """Note a counted use for the response's headers. Raises TooManyRequestsError if over quota."""
+    g.setdefault("limit_uses", []).append((policy, use))
+    if not use.allowed:
+        raise TooManyRequestsError(policy, use)
 
 
-def scaled_by(policy: Policy, scale: float) -> Policy:
-    """The policy with its quota as the settings want it."""
-    return replace(policy, quota=max(1, int(policy.quota * scale)))
+def scale(policy: Policy, factor: float) -> Policy:
+    """The policy with its quota multiplied, at least 1."""
+    return replace(policy, quota=max(1, int(policy.quota * factor)))
 
 
 def limited(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorates a view behind `login_required`: every call uses up one of the viewer's."""
+    """Decorates a view inside `login_required`: each call counts one use by the viewer."""
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
-        def counted(*args: P.args, **kwargs: P.kwargs) -> R:
-            take(policy, str(context.viewer_id()))
+        def limited_view(*args: P.args, **kwargs: P.kwargs) -> R:
+            consume(policy, str(context.viewer_id()))
             return view(*args, **kwargs)
 
-        return counted
+        return limited_view
 
     return decorate
 
 
-def take_sign_in(username: str) -> None:
-    """Use up one try at an account. Raises TooManyRequestsError."""
-    account, address = folded(username), client_network()
-    take(SIGN_INS_OF_ADDRESS, address)
-    take(SIGN_INS, f"{account} {address}")
-    take(SIGN_INS_OF_ACCOUNT, account)
-
-
 def client_network() -> str:
-    """The client's address, of IPv6 its /64: one household or machine has all of that."""
+    """The client's IPv4 address or its IPv6 /64, which one household or machine has to itself."""
     try:
         address = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:
@@ -105,21 +105,21 @@ def client_network() -> str:
     return str(address)
 
 
-def tell(response: Response) -> Response:
-    """Say in the answer how much is left of each quota that the request used."""
-    used: list[tuple[Policy, Taken]] = g.get("taken", [])
-    if used:
-        response.headers.update(told(used))
+def add_headers(response: Response) -> Response:
+    """Add the RateLimit headers of the quotas that the request used."""
+    uses: list[tuple[Policy, LimitUse]] = g.get("limit_uses", [])
+    if uses:
+        response.headers.update(rate_limit_headers(uses))
     return response
 
 
-def told(used: Sequence[tuple[Policy, Taken]]) -> dict[str, str]:
-    """The headers that say it."""
+def rate_limit_headers(uses: Sequence[tuple[Policy, LimitUse]]) -> dict[str, str]:
+    """`RateLimit-Policy` with each quota, and `RateLimit` with what is left of it."""
     return {
         "RateLimit-Policy": ", ".join(
-            f'"{policy.name}";q={policy.quota};w={policy.window_seconds}' for policy, _ in used
+            f'"{policy.name}";q={policy.quota};w={policy.window_seconds}' for policy, _ in uses
         ),
         "RateLimit": ", ".join(
-            f'"{policy.name}";r={taken.remaining};t={taken.reset_seconds}' for policy, taken in used
+            f'"{policy.name}";r={use.remaining};t={use.reset_seconds}' for policy, use in uses
         ),
     }

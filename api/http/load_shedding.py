@@ -1,77 +1,79 @@
-"""What a process does not take on: beyond a few requests at once, and a short wait, it is 503.
+"""Load shedding: a process works on 8 requests at once; others wait up to 0.5 s, then get 503.
 
-The server hands a request to any thread that is free, and keeps the others where nobody can see how
-long they wait. So it is given many threads, of which a few work; the rest stand in line here, or
-say 503 at once when the line has become too long. Else the line would grow until each answer came
-after its client had gone, and nobody were served at all.
+The server queues requests for a free thread where no code can see how long they wait. It therefore
+has many more threads than requests are worked on. The other threads wait here, or return 503 at
+once while the queue is long. Without this bound the queue would grow until every client had given
+up before its response.
 """
 
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from api.http.observing import method_named
-from api.http.observing import request_id as new_request_id
+from api.http.observing import choose_request_id, method_label
 from api.http.problems import CONTENT_TYPE
+from api.http.responses import NO_CACHE
 from bounds.turns import Turns
 from observing.metrics import REQUESTS
 
-AT_ONCE = 8
-"""Requests that a process works on: most of their time they wait for a store. With four, pages of
-the feed came at four fifths of the rate; more would only take the core from one another."""
+CONCURRENCY = 8
+"""Requests worked on at once; most of their time is waiting for a store. Four gave 80 % of the
+rate of feed pages. More than eight only compete for the core."""
 
 WAIT_SECONDS = 0.5
 """How long a request waits for its turn."""
 
 BUSY_SECONDS = 1.0
-"""After one has waited in vain: for so long hardly anybody waits."""
+"""After a wait in vain, for so long only BUSY_QUEUE requests wait."""
 
-BUSY_LINE = 4
-"""Who waits all the same, so that none of those at work ever waits for work."""
+BUSY_QUEUE = 4
+"""Requests that wait in a busy period, so that a turn that ends is used at once."""
 
-ALWAYS = frozenset({"/livez", "/readyz"})
-"""Asked by who would end a process that does not answer."""
+PROBES = frozenset({"/livez", "/readyz"})
+"""Paths without a bound: a supervisor ends a process that does not answer them."""
 
-_DETAIL = "Too many requests at once. The same request again is safe."
+DETAIL = "Too many requests at once. It is safe to repeat the request."
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class LoadShedding:
-    """A WSGI app before another one, which lets so many requests through at a time."""
+    """WSGI middleware that forwards at most `concurrency` requests at a time."""
 
-    def __init__(self, app: WsgiApp, at_once: int = AT_ONCE) -> None:
+    def __init__(self, app: WsgiApp, concurrency: int = CONCURRENCY) -> None:
         self._app = app
         self._turns = Turns(
-            at_once,
+            concurrency,
             wait_seconds=WAIT_SECONDS,
             busy_seconds=BUSY_SECONDS,
-            busy_line=BUSY_LINE,
+            busy_line=BUSY_QUEUE,
         )
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """The app's answer, or 503."""
-        if environ.get("PATH_INFO") in ALWAYS:
+        """The app's response, or 503."""
+        if environ.get("PATH_INFO") in PROBES:
             return self._app(environ, start_response)
         if not self._turns.take():
-            return _refused(environ, start_response)
+            return _respond_overloaded(environ, start_response)
         try:
             return self._app(environ, start_response)
         finally:
             self._turns.give_back()
 
 
-def _refused(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The problem, made without the app: it has to cost next to nothing."""
-    REQUESTS.labels(method_named(environ.get("REQUEST_METHOD", "")), "(overload)", 503).inc()
-    request_id = new_request_id("")
+def _respond_overloaded(
+    environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    """The 503 problem, made without Flask to be cheap."""
+    REQUESTS.labels(method_label(environ.get("REQUEST_METHOD", "")), "(overload)", 503).inc()
+    request_id = choose_request_id("")
     body = {
         "type": "urn:photofeed:problem:overloaded",
         "title": "Overloaded",
         "status": 503,
-        "detail": _DETAIL,
+        "detail": DETAIL,
         "code": "overloaded",
         "request_id": request_id,
     }
@@ -79,7 +81,7 @@ def _refused(environ: dict[str, Any], start_response: Callable[..., Any]) -> Ite
         ("Content-Type", CONTENT_TYPE),
         ("Retry-After", "1"),
         ("X-Request-Id", request_id),
-        ("Cache-Control", "private, no-cache"),
+        ("Cache-Control", NO_CACHE),
         ("X-Content-Type-Options", "nosniff"),
     ]
     start_response("503 Service Unavailable", headers)

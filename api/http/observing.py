@@ -1,4 +1,4 @@
-"""What operators see of each request: an id, a log line, and counters."""
+"""Observation of requests: an id, a log line and counters for each."""
 
 import itertools
 import re
@@ -13,45 +13,50 @@ from observing.metrics import REQUEST_SECONDS, REQUESTS
 log = structlog.get_logger()
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""A client's or proxy's own id is kept if it looks like one; else a new one is drawn."""
+"""A valid X-Request-Id of a client or a proxy."""
 
-_PROCESS = secrets.token_hex(8)
-_numbers = itertools.count(secrets.randbits(48))
-"""A request's number in its process: drawing 16 random bytes costs a system call."""
+_PROCESS_ID = secrets.token_hex(8)
+_counter = itertools.count(secrets.randbits(48))
+"""The number of a request in its process. 16 random bytes for each would cost a system call."""
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-"""Those counted by name: a client may make up any number of others."""
+"""Methods with a label of their own. Clients can invent any number of others."""
 
 
 def register(app: Flask) -> None:
     """Observe every request of the app."""
-    app.before_request(_begin)
-    app.after_request(_end)
+    app.before_request(_start_request)
+    app.after_request(_finish_request)
 
 
-def _begin() -> None:
-    g.request_id = request_id(request.headers.get("X-Request-Id", ""))
-    g.began = time.perf_counter()
+def choose_request_id(sent: str) -> str:
+    """The id that was sent, if it is valid; else a new unique id."""
+    if sent and REQUEST_ID.fullmatch(sent):
+        return sent
+    return f"{_PROCESS_ID}{next(_counter):016x}"
+
+
+def method_label(method: str) -> str:
+    """The method as a label: `(other)` for an invented one."""
+    return method if method in METHODS else "(other)"
+
+
+def _start_request() -> None:
+    g.request_id = choose_request_id(request.headers.get("X-Request-Id", ""))
+    g.start_time = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
-def request_id(sent: str) -> str:
-    """The id that was sent, if it looks like one, or one that no other request has."""
-    if sent and REQUEST_ID.fullmatch(sent):
-        return sent
-    return f"{_PROCESS}{next(_numbers):016x}"
-
-
-def _end(response: Response) -> Response:
+def _finish_request(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     route = request.url_rule.rule if request.url_rule else "(none)"
-    seconds = time.perf_counter() - g.began
-    method = method_named(request.method)
+    seconds = time.perf_counter() - g.start_time
+    method = method_label(request.method)
     REQUESTS.labels(method, route, response.status_code).inc()
     REQUEST_SECONDS.labels(method, route).observe(seconds)
     log.info(
-        "request",  # without the query string: what is secret may have been put there
+        "request",  # without the query string, which may contain a secret
         method=request.method,
         route=route,
         path=request.path,
@@ -60,8 +65,3 @@ def _end(response: Response) -> Response:
         client=request.remote_addr,
     )
     return response
-
-
-def method_named(method: str) -> str:
-    """The method, or one name for all that a client may make up."""
-    return method if method in METHODS else "(other)"

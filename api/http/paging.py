@@ -1,4 +1,4 @@
-"""Pages: `limit` and `cursor` in, `next`, `prev` and a Link header out."""
+"""Paging: requests have `limit` and `cursor`, responses `next`, `prev` and a Link header."""
 
 from typing import Any
 
@@ -37,14 +37,17 @@ class PageQuery(Schema):
 
 
 def read_cursor(text: str | None) -> Cursor | None:
-    """The cursor that was signed for this viewer and this very path. Raises InvalidCursorError."""
+    """The cursor, if it was signed for this viewer and path. Raises InvalidCursorError."""
     if text is None:
         return None
-    return context.parts().cursors.read(request.path, context.viewer_id(), text)
+    return context.cursors().read(request.path, context.viewer_id(), text)
 
 
-def before(text: str | None) -> int:
-    """Where a page that only goes downward starts, exclusive. Raises InvalidCursorError."""
+def upper_bound(text: str | None) -> int:
+    """The id below which the page begins, in a list that has only `next`.
+
+    Raises InvalidCursorError, also for a `prev` cursor.
+    """
     cursor = read_cursor(text)
     if cursor is None:
         return MAX_ID
@@ -53,9 +56,9 @@ def before(text: str | None) -> int:
     return cursor.id
 
 
-def signed(**cursors: Cursor | None) -> dict[str, str]:
-    """Those of `next` and `prev` that there are, as text for this viewer and path."""
-    sign = context.parts().cursors.sign
+def sign_cursors(**cursors: Cursor | None) -> dict[str, str]:
+    """The cursors that are not None, signed for this viewer and path."""
+    sign = context.cursors().sign
     return {
         name: sign(request.path, context.viewer_id(), cursor)
         for name, cursor in cursors.items()
@@ -64,17 +67,19 @@ def signed(**cursors: Cursor | None) -> dict[str, str]:
 
 
 def link_header(cursors: dict[str, str], limit: int) -> dict[str, str]:
-    """The RFC 8288 header that says the same as the body."""
-    return links(request.path, cursors, limit)
+    """The Link header (RFC 8288) of this path with the body's cursors; empty without any."""
+    return link_header_for(request.path, cursors, limit)
 
 
-def links(path: str, cursors: dict[str, str], limit: int) -> dict[str, str]:
-    """The same of any path. Cursors are of letters that need no escaping."""
-    rels = [f'<{path}?limit={limit}&cursor={text}>; rel="{name}"' for name, text in cursors.items()]
-    return {"Link": ", ".join(rels)} if rels else {}
+def link_header_for(path: str, cursors: dict[str, str], limit: int) -> dict[str, str]:
+    """The Link header of any path. Signed cursors need no escaping."""
+    links = [
+        f'<{path}?limit={limit}&cursor={text}>; rel="{name}"' for name, text in cursors.items()
+    ]
+    return {"Link": ", ".join(links)} if links else {}
 
 
-def paged(next_id: int | None, limit: int, **items: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """A page's body and its Link header; no `next` at the end."""
-    cursors = signed(next=None if next_id is None else Cursor("before", next_id))
+def page(next_id: int | None, limit: int, **items: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """The body and the Link header of a page; `next` is absent if `next_id` is None."""
+    cursors = sign_cursors(next=None if next_id is None else Cursor("before", next_id))
     return {**items, **cursors}, link_header(cursors, limit)

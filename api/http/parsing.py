@@ -1,4 +1,4 @@
-"""What every request must be like before anything looks at it, and how its JSON is read."""
+"""Checks of every request before its view runs, and strict parsing of JSON."""
 
 import json
 from typing import Any, NoReturn
@@ -15,30 +15,32 @@ from werkzeug.exceptions import (
 )
 
 MAX_BODY_BYTES = 64 * 1024
+"""No operation needs more: photos are uploaded to S3."""
 
 MAX_HEADER_BYTES = 16 * 1024
+"""Names and values of all headers together."""
 
 
 class BodyTooLargeError(RequestEntityTooLarge):
-    """More than any call of ours takes."""
+    """The body is above the limit."""
 
     description = "A body has at most 64 kB."
 
 
 class UnsupportedMediaTypeError(UnsupportedMediaType):
-    """A body that is not said to be JSON, or is said to be packed."""
+    """The headers do not declare JSON in UTF-8, or declare a compressed body."""
 
-    description = "Send JSON in UTF-8, unpacked: `Content-Type: application/json`."
+    description = "Send JSON in UTF-8, not compressed: `Content-Type: application/json`."
 
 
 class MalformedJsonError(BadRequest):
-    """A body that is no JSON, or so deep that nobody means it."""
+    """The body is not JSON, or its nesting is too deep."""
 
     description = "The body is not JSON in UTF-8."
 
 
 class RequestHeaderFieldsTooLargeError(RequestHeaderFieldsTooLarge):
-    """More headers than any client of ours needs."""
+    """The headers are above the limit."""
 
     description = "The headers together have at most 16 kB."
 
@@ -52,7 +54,7 @@ def refuse_huge_headers() -> None:
 def refuse_unfit_body() -> None:
     """Raises BodyTooLargeError, UnsupportedMediaTypeError.
 
-    flask-smorest reads a body of another type as an empty one.
+    Without this check flask-smorest takes a body of another media type for an empty one.
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise BodyTooLargeError
@@ -61,26 +63,27 @@ def refuse_unfit_body() -> None:
         raise UnsupportedMediaTypeError
 
 
-def _is_json(of: Request) -> bool:
-    charset = of.mimetype_params.get("charset", "utf-8").lower()
-    encoding = of.headers.get("Content-Encoding", "identity").lower()
-    return of.mimetype == "application/json" and charset == "utf-8" and encoding == "identity"
+def _is_json(req: Request) -> bool:
+    """Whether the headers declare JSON in UTF-8, not compressed."""
+    charset = req.mimetype_params.get("charset", "utf-8").lower()
+    encoding = req.headers.get("Content-Encoding", "identity").lower()
+    return req.mimetype == "application/json" and charset == "utf-8" and encoding == "identity"
 
 
 class Parser(FlaskParser):
-    """Reads JSON strictly, and refuses unknown fields in bodies and queries alike."""
+    """Parses JSON strictly. Refuses unknown fields in bodies and in queries."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}  # noqa: RUF012 - webargs's own
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}  # noqa: RUF012 - as in webargs
 
     def use_args(self, argmap: Any, *args: Any, **kwargs: Any) -> Any:
-        """As webargs has it; but a schema is made once a view: each costs a copy of its fields."""
-        made = argmap() if isinstance(argmap, type) else argmap
-        return super().use_args(made, *args, **kwargs)
+        """As in webargs, but with one schema for each view: an instance copies all its fields."""
+        schema = argmap() if isinstance(argmap, type) else argmap
+        return super().use_args(schema, *args, **kwargs)
 
-    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - webargs's signature
-        """The body. Raises MalformedJsonError."""
+    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - as in webargs
+        """The parsed body. Raises MalformedJsonError, BodyTooLargeError."""
         data = req.get_data()
-        if len(data) > MAX_BODY_BYTES:  # sent in chunks, its size not said before
+        if len(data) > MAX_BODY_BYTES:  # sent in chunks, without a Content-Length
             raise BodyTooLargeError
         try:
             return _read_json(data)
@@ -90,17 +93,17 @@ class Parser(FlaskParser):
 
 def _read_json(data: bytes) -> Any:
     """Raises ValueError, RecursionError."""
-    body = json.loads(data.decode(), parse_constant=_no_number)
-    if b"\\u" in data:  # half a surrogate pair cannot be stored, nor told back to the client
+    body = json.loads(data.decode(), parse_constant=_refuse_constant)
+    if b"\\u" in data:  # half a surrogate pair cannot be encoded, so it cannot be stored
         json.dumps(body, ensure_ascii=False).encode()
     return body
 
 
-def _no_number(_: str) -> NoReturn:
+def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("JSON has no NaN and no Infinity")
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
-    """flask-smorest's, reading as above."""
+    """flask-smorest's Blueprint with our parser."""
 
     ARGUMENTS_PARSER = Parser()

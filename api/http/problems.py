@@ -1,4 +1,4 @@
-"""The one shape of every refusal: RFC 9457 `application/problem+json`."""
+"""The body of every error response: RFC 9457 `application/problem+json`."""
 
 import re
 from collections.abc import Mapping
@@ -11,9 +11,14 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def code_of(error: type[BaseException]) -> str:
-    """The stable code that a class names: PhotosNotReadyError is `photos-not-ready`."""
+    """The stable code of an error's class: `photos-not-ready` of PhotosNotReadyError."""
     words = re.findall(r"[A-Z][a-z0-9]*", error.__name__.removesuffix("Error"))
     return "-".join(words).lower()
+
+
+def code_of_status(status: int) -> str:
+    """The stable code of an HTTP status: `method-not-allowed` of 405."""
+    return HTTPStatus(status).phrase.lower().replace(" ", "-").replace("'", "")
 
 
 def problem(
@@ -24,7 +29,7 @@ def problem(
     errors: Mapping[str, list[str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer that tells a client what is wrong, in words and by a code that stays."""
+    """The response with a problem as its body."""
     body = problem_body(status, code, detail, errors=errors, request_id=g.get("request_id", ""))
     response = Response(json.dumps(body), status=status, content_type=CONTENT_TYPE)
     response.headers.update(headers or {})
@@ -51,19 +56,14 @@ def problem_body(
     return {**body, "errors": errors} if errors else body
 
 
-def code_of_status(status: int) -> str:
-    """The code of a refusal that HTTP itself has a name for: 405 is `method-not-allowed`."""
-    return HTTPStatus(status).phrase.lower().replace(" ", "-").replace("'", "")
-
-
-def flattened(messages: Any, path: str = "") -> dict[str, list[str]]:
-    """Messages by the path of the field they are about: `{"location.latitude": ["…"]}`."""
+def flatten_messages(messages: Any, path: str = "") -> dict[str, list[str]]:
+    """Marshmallow's nested messages by the path of their field: `{"location.latitude": ["…"]}`."""
     if isinstance(messages, Mapping):
-        found: dict[str, list[str]] = {}
-        for name, below in messages.items():
-            here = path if name == "_schema" else f"{path}.{name}" if path else str(name)
-            found.update(flattened(below, here))
-        return found
+        messages_by_path: dict[str, list[str]] = {}
+        for name, nested in messages.items():
+            nested_path = path if name == "_schema" else f"{path}.{name}" if path else str(name)
+            messages_by_path.update(flatten_messages(nested, nested_path))
+        return messages_by_path
     texts = messages if isinstance(messages, list) else [messages]
     return {path or "body": [str(text) for text in texts]}
 

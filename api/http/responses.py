@@ -1,4 +1,4 @@
-"""Answers made of finished JSON: bodies of posts are joined, not parsed."""
+"""Responses made of finished JSON: the bodies of posts are joined, not parsed."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from flask import Response, request
 
 from api.http import context
 from api.http.cursors import Cursors
-from api.http.paging import link_header, links, signed
+from api.http.paging import link_header, link_header_for, sign_cursors
 from feed.pages import Cursor, FeedPage
 
 JSON = "application/json"
@@ -18,13 +18,13 @@ SAFE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""On every answer, unless it has others of its own."""
+"""Added to every response that does not set them itself."""
 
-ALWAYS_ASK = "private, no-cache"
-"""A feed is its viewer's alone, and another one the next time."""
+NO_CACHE = "private, no-cache"
+"""The Cache-Control of responses: for one viewer, and to be revalidated before each use."""
 
 DEGRADED = "Photofeed-Degraded"
-"""Names the stores without which a page was answered; absent when all is well."""
+"""A header with the stores that are down: the response is correct without them."""
 
 DEGRADED_DOCUMENTED = {
     DEGRADED: {
@@ -54,61 +54,62 @@ IF_NONE_MATCH = {
 """A parameter in the API document."""
 
 ETAG_BYTES = 12
-"""Of a SHA-256: nobody gains by two pages of theirs looking alike."""
+"""Bytes of the SHA-256 in an ETag. It need not resist attacks: a page has one viewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """A page of a feed as it is sent, but for what each request has of its own."""
+class RenderedPage:
+    """A page of the feed as sent, without the headers that differ for each request."""
 
     body: bytes
     headers: dict[str, str]
     etag: str
-    """With its quotes, as in the header."""
+    """With quotes, as in the header."""
 
 
-def feed_page(
+def render_feed_page(
     page: FeedPage, cursors: Cursors, *, path: str, viewer_id: int, limit: int
-) -> Rendered:
-    """The page, for the view and for the front before it."""
-    ends = {
+) -> RenderedPage:
+    """The page for the view and for the front."""
+    signed_cursors = {
         name: cursors.sign(path, viewer_id, cursor)
         for name, cursor in (("next", page.next), ("prev", page.prev))
         if cursor is not None
     }
-    body = page_body(page.bodies, ends)
+    body = page_body(page.bodies, signed_cursors)
     etag = f'"{hashlib.sha256(body).hexdigest()[: 2 * ETAG_BYTES]}"'
-    headers = {"Cache-Control": ALWAYS_ASK, **links(path, ends, limit), "ETag": etag}
+    link = link_header_for(path, signed_cursors, limit)
+    headers = {"Cache-Control": NO_CACHE, **link, "ETag": etag}
     if page.degraded:
         headers[DEGRADED] = ", ".join(page.degraded)
-    return Rendered(body=body, headers=headers, etag=etag)
+    return RenderedPage(body=body, headers=headers, etag=etag)
 
 
-def feed_answer(page: FeedPage, limit: int) -> Response:
-    """The view's answer: the page, or 304 to a client that has it."""
-    rendered = feed_page(
+def feed_response(page: FeedPage, limit: int) -> Response:
+    """The page of the feed, or 304 if the request has its ETag."""
+    rendered = render_feed_page(
         page,
-        context.parts().cursors,
+        context.cursors(),
         path=request.path,
         viewer_id=context.viewer_id(),
         limit=limit,
     )
-    answer = Response(rendered.body, content_type=JSON)
-    answer.headers.update(rendered.headers)
-    answer.make_conditional(request)
-    answer.headers.pop("Date", None)  # the server's to add, as on every other answer
-    return answer
+    response = Response(rendered.body, content_type=JSON)
+    response.headers.update(rendered.headers)
+    response.make_conditional(request)
+    response.headers.pop("Date", None)  # the server adds it, as to every other response
+    return response
+
+
+def posts_response(bodies: Sequence[bytes], next_id: int | None, limit: int) -> Response:
+    """A page of one author's posts."""
+    cursors = sign_cursors(next=None if next_id is None else Cursor("before", next_id))
+    response = Response(page_body(bodies, cursors), content_type=JSON)
+    response.headers.update(link_header(cursors, limit))
+    return response
 
 
 def page_body(bodies: Sequence[bytes], cursors: dict[str, str]) -> bytes:
-    """A page of posts with its cursors."""
-    ends = "".join(f',"{name}":"{text}"' for name, text in cursors.items())  # none needs escaping
-    return b'{"posts":[%s]%s}' % (b",".join(bodies), ends.encode())
-
-
-def posts_answer(bodies: Sequence[bytes], next_id: int | None, limit: int) -> Response:
-    """The answer that is one page of somebody's posts."""
-    cursors = signed(next=None if next_id is None else Cursor("before", next_id))
-    answer = Response(page_body(bodies, cursors), content_type=JSON)
-    answer.headers.update(link_header(cursors, limit))
-    return answer
+    """The JSON of a page of posts. Signed cursors need no escaping."""
+    members = "".join(f',"{name}":"{text}"' for name, text in cursors.items())
+    return b'{"posts":[%s]%s}' % (b",".join(bodies), members.encode())

@@ -1,4 +1,4 @@
-"""Signing up, signing in, and changing a password."""
+"""Sign-up, sign-in and password changes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from api.services.errors import (
     WrongPasswordError,
 )
 from api.services.passwords import Passwords
-from api.services.sessions import SignedIn, Viewer
+from api.services.sessions import NewSession, Viewer
 from api.services.tokens import new_token
 from graph import Graph
 from graph.errors import NotFoundError
@@ -18,8 +18,8 @@ from graph.ids import new_id, with_new_id
 from graph.users import FirstSession, User
 from storage import Storage
 
-_CHECKS = 2
-"""How often a password change is checked against the password that is in force by then."""
+_MAX_ATTEMPTS = 2
+"""A password change is tried again if another request changes the password at the same time."""
 
 
 def sign_up(
@@ -30,15 +30,15 @@ def sign_up(
     password: str,
     name: str | None,
     session_days: int,
-) -> tuple[User, SignedIn]:
-    """A new user and their first session, both or neither.
+) -> tuple[User, NewSession]:
+    """A new user and their first session, created in one transaction.
 
     Raises UsernameTakenError, TooBusyError.
     """
-    password_hash = passwords.hashed(password)
+    password_hash = passwords.hash(password)
     expires_at = datetime.now(UTC) + timedelta(days=session_days)
 
-    def create(user_id: int) -> tuple[User, SignedIn]:
+    def create(user_id: int) -> tuple[User, NewSession]:
         token = new_token(user_id=user_id, session_id=new_id())
         user = graph.users.create(
             user_id=token.user_id,
@@ -49,25 +49,30 @@ def sign_up(
                 id=token.session_id, secret_sha256=token.secret_sha256, expires_at=expires_at
             ),
         )
-        return user, SignedIn(token=token, expires_at=expires_at)
+        return user, NewSession(token=token, expires_at=expires_at)
 
     return with_new_id(create)
 
 
 def sign_in(
     graph: Graph, passwords: Passwords, *, username: str, password: str, session_days: int
-) -> tuple[User, SignedIn]:
-    """The user and a new session. Raises WrongCredentialsError, no sooner for nobody."""
-    known = graph.users.credentials(username)
-    if not passwords.fits(password, known.password_hash if known else None) or known is None:
+) -> tuple[User, NewSession]:
+    """The user and a new session.
+
+    Raises WrongCredentialsError, after the same time for an unknown username as for a wrong
+    password. Raises TooBusyError.
+    """
+    credentials = graph.users.credentials(username)
+    password_hash = credentials.password_hash if credentials else None
+    if not passwords.verify(password, password_hash) or credentials is None:
         raise WrongCredentialsError
     try:
-        session = sessions.begin(
-            graph, known.user_id, days=session_days, password_hash=known.password_hash
+        session = sessions.create(
+            graph, credentials.user_id, days=session_days, password_hash=password_hash
         )
-    except NotFoundError:  # the password was changed while this one was checked
+    except NotFoundError:  # the password was changed after the hash was read
         raise WrongCredentialsError from None
-    return graph.users.by_id(known.user_id), session
+    return graph.users.by_id(credentials.user_id), session
 
 
 def change_password(
@@ -79,18 +84,20 @@ def change_password(
     current_password: str,
     password: str,
 ) -> None:
-    """Change the password and end all other sessions; once this returns nobody accepts those.
+    """Change the password and end all other sessions before returning.
 
-    The same request again finishes the job where the first could not reach the cache: a password
-    that is in force already counts as changed. One that another request has replaced while it was
-    checked does not: it is checked anew. Raises WrongPasswordError, NotSignedInError, TooBusyError,
-    StorageUnavailableError.
+    Repeating the request is safe: if `password` is set already, it counts as the current one, and
+    the cached copies of the ended sessions are dropped again. The password is checked again if
+    another request changes it in between. Raises WrongPasswordError, NotSignedInError,
+    TooBusyError, StorageUnavailableError.
     """
-    for _ in range(_CHECKS):
+    for _ in range(_MAX_ATTEMPTS):
         stored = graph.users.password_hash(viewer.user_id)
-        if not passwords.fits(current_password, stored) and not passwords.fits(password, stored):
+        if not passwords.verify(current_password, stored) and not passwords.verify(
+            password, stored
+        ):
             raise WrongPasswordError
-        ended = _changed(graph, viewer, passwords.hashed(password), checked_hash=stored)
+        ended = _replace_hash(graph, viewer, passwords.hash(password), checked_hash=stored)
         if ended is not None:
             break
     else:
@@ -99,10 +106,10 @@ def change_password(
         storage.sessions.drop(ended)
 
 
-def _changed(
+def _replace_hash(
     graph: Graph, viewer: Viewer, password_hash: str, *, checked_hash: str
 ) -> list[int] | None:
-    """The sessions that ended; None where the password or the session is no longer the one."""
+    """The ids of the ended sessions; None if the stored hash or the viewer's session changed."""
     try:
         return graph.users.set_password(
             viewer.user_id,

@@ -1,34 +1,35 @@
-"""Cache updates around a commit that may fail: an event, or the next reader, does them again.
+"""Cache updates around a commit that fail open: log line, counter, and no error for the client.
 
-Each fails open. The fact is committed, so the client gets its 2xx whether the cache answers or not.
+The fact is committed, so the response is 2xx whether the cache answers or not. The fact's event, or
+the next reader, repeats the update.
 """
 
 from feed.bodies import discard_bodies_of
 from graph import Graph
 from storage import Storage
-from storage.bodies import Expected
-from storage.fail_open import fail_open, nothing
+from storage.bodies import NewBodyReservation
+from storage.fail_open import fail_open, return_none
 
 
-@fail_open("drop timeline", nothing)
+@fail_open("drop timeline", return_none)
 def drop_timeline(storage: Storage, user_id: int) -> None:
-    """Have the user's next page come from the graph."""
+    """Drop the user's timeline: their next page is read from the graph."""
     storage.timelines.drop(user_id)
 
 
-@fail_open("discard bodies", nothing)
+@fail_open("discard bodies", return_none)
 def discard_bodies(graph: Graph, storage: Storage, author_id: int) -> None:
-    """Have the author's posts rendered anew, with their new name."""
+    """Discard the cached bodies of the author's posts: they hold the author's old profile."""
     discard_bodies_of(graph, storage, author_id)
 
 
-@fail_open("expect body", nothing)
-def expect_body(storage: Storage, post_id: int, author_id: int) -> Expected | None:
-    """Before a post is created: what its body is written with afterwards."""
-    return storage.bodies.expect(post_id, author_id)
+@fail_open("expect body", return_none)
+def reserve_body(storage: Storage, post_id: int, author_id: int) -> NewBodyReservation | None:
+    """The reservation that `fill_body` needs. To be called before the post is committed."""
+    return storage.bodies.reserve_new(post_id, author_id)
 
 
-@fail_open("fill body", nothing)
-def fill_body(storage: Storage, expected: Expected, body: bytes) -> None:
-    """The body of the post just created, unless it was deleted or its author renamed meanwhile."""
-    storage.bodies.fill_new(expected, body)
+@fail_open("fill body", return_none)
+def fill_body(storage: Storage, reservation: NewBodyReservation, body: bytes) -> None:
+    """Cache the new post's body, unless the post was deleted or its author's profile changed."""
+    storage.bodies.fill_new(reservation, body)

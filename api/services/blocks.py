@@ -1,4 +1,4 @@
-"""Blocking: neither sees the other, and both follows end."""
+"""Blocks: neither user sees the other, and the follows between them end."""
 
 from api.services.errors import CannotBlockYourselfError
 from graph import Graph
@@ -7,23 +7,27 @@ from storage import Storage
 
 
 def block(graph: Graph, storage: Storage, *, blocker_id: int, blocked_id: int) -> None:
-    """Block somebody; the same again changes nothing.
+    """Block a user; repeating it is safe.
 
-    Once this returns neither is shown anything of the other. Raises CannotBlockYourselfError,
-    NotFoundError, and StorageUnavailableError where that cannot be promised yet.
+    Requests that begin after the return show neither user anything of the other. Raises
+    CannotBlockYourselfError, NotFoundError, and StorageUnavailableError if a timeline could not be
+    dropped: the same request again completes the block.
     """
     if blocker_id == blocked_id:
         raise CannotBlockYourselfError
     _require_blockable(graph, blocker_id, blocked_id)
     event = graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
-    # While a follow is being left each repeat has an event, and drops again; where none was cut
-    # the other's timeline needs no drop, and anybody could have it dropped all day.
+    # An event exists while a follow between the two is being removed, on repeats too. Without one
+    # only the blocker's own timeline is dropped: else anybody could drop any other user's.
     storage.timelines.drop(*((blocker_id, blocked_id) if event else (blocker_id,)))
     storage.queues.wake(event)
 
 
 def _require_blockable(graph: Graph, blocker_id: int, blocked_id: int) -> None:
-    """Raises NotFoundError for who is absent, or hidden by a block of their own: alike for both."""
+    """Raises NotFoundError for a user who does not exist or who has blocked the blocker.
+
+    A user whom the blocker has blocked before is hidden too, but can be blocked again.
+    """
     try:
         graph.users.require_visible(blocked_id, viewer_id=blocker_id)
     except NotFoundError:

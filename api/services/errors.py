@@ -1,53 +1,53 @@
-"""What the use cases refuse. A class names its code: PhotosNotReadyError is `photos-not-ready`."""
+"""Errors of the services. The class name gives the code: PhotosNotReadyError `photos-not-ready`."""
 
 from collections.abc import Sequence
 
 
 class ServiceError(Exception):
-    """A request that is understood and refused."""
+    """A valid request that a service refuses."""
 
 
 class NotSignedInError(ServiceError):
-    """No token, or one that is wrong, expired or revoked: nobody is told which."""
+    """The token is missing, wrong, expired or revoked. The response does not tell which."""
 
 
 class WrongCredentialsError(ServiceError):
-    """No such user, or not their password: nobody is told which."""
+    """The username is unknown or the password wrong. The response does not tell which."""
 
 
 class WrongPasswordError(ServiceError):
-    """The signed-in user gave another current password than theirs."""
+    """The current password that a signed-in user sent is wrong."""
 
 
 class TooBusyError(ServiceError):
-    """So many passwords are being checked that this one would have to wait too long."""
+    """Too many passwords are being hashed in this process."""
 
 
 class CannotFollowYourselfError(ServiceError):
-    """Follower and followee are one."""
+    """Follower and followee are the same user."""
 
 
 class CannotBlockYourselfError(ServiceError):
-    """Blocker and blocked are one."""
+    """Blocker and blocked user are the same user."""
 
 
 class PhotoTooLargeError(ServiceError):
-    """The declared size is beyond what is taken."""
+    """The declared size is above the limit."""
 
 
 class UnsupportedPhotoTypeError(ServiceError):
-    """The declared type is none that is taken."""
+    """The declared media type is not accepted."""
 
 
 class NothingUploadedError(ServiceError):
-    """The photo's upload is said to be complete, but storage has nothing of it."""
+    """The upload of the photo was reported complete, but S3 has no such object."""
 
 
 class PhotosNotReadyError(ServiceError):
-    """Photos of a post are still waiting or being processed."""
+    """Photos of a post are waiting for their upload or being processed."""
 
     def __init__(self, photo_ids: Sequence[int]) -> None:
-        super().__init__(f"Not ready yet: {_listed(photo_ids)}.")
+        super().__init__(f"Not ready yet: {_joined(photo_ids)}.")
         self.photo_ids = tuple(photo_ids)
 
 
@@ -55,29 +55,29 @@ class PhotoFailedError(ServiceError):
     """Photos of a post were refused or never uploaded: they will not become ready."""
 
     def __init__(self, photo_ids: Sequence[int]) -> None:
-        super().__init__(f"These will never be ready: {_listed(photo_ids)}.")
+        super().__init__(f"These will never be ready: {_joined(photo_ids)}.")
         self.photo_ids = tuple(photo_ids)
 
 
 class PhotoAlreadyPostedError(ServiceError):
-    """A photo stands in one post at most."""
+    """A photo of the post is in another post."""
 
 
 class IdempotencyKeyMissingError(ServiceError):
-    """The request needs an Idempotency-Key."""
+    """The request has no valid Idempotency-Key."""
 
 
 class IdempotencyKeyReusedError(ServiceError):
-    """The key came with another body within the last 24 hours."""
+    """The key was sent with another body within the last 24 hours."""
 
 
 class IdempotencyKeyInFlightError(ServiceError):
-    """Another request with the key is still being answered."""
+    """Another request with this key is in progress."""
 
 
 class PostDeletedError(ServiceError):
-    """The key's post, or the post of its photo, existed and has been deleted."""
+    """The post that this key made, or the post of the photo that it made, is deleted."""
 
 
-def _listed(photo_ids: Sequence[int]) -> str:
+def _joined(photo_ids: Sequence[int]) -> str:
     return ", ".join(str(photo_id) for photo_id in photo_ids)

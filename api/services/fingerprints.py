@@ -1,4 +1,4 @@
-"""What an idempotency key is bound to: the use it was for and the body it came with."""
+"""Fingerprints: an idempotency key is valid for one operation with one body."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def of(use: str, body: Mapping[str, Any]) -> str:
-    """The SHA-256 of the read body, in hex: spacing and order of fields make no difference."""
-    text = json.dumps([use, body], sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+def of(operation: str, body: Mapping[str, Any]) -> str:
+    """The SHA-256, in hex, of the parsed body: white space and the order of fields do not count."""
+    text = json.dumps([operation, body], sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,6 @@
-"""Whether this process can do its work, asked of each store at once and within a bound."""
+"""Readiness of this process: one probe for each store, in parallel, with one deadline for all."""
 
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -13,17 +12,19 @@ from observing.probes import Probes
 from storage import Storage
 from storage.errors import StorageError
 
-_PATIENCE_SECONDS = 3.0
-"""What has not answered by then counts as down."""
+_TIMEOUT_SECONDS = 3.0
+"""A store that has not answered by then counts as down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What `/readyz` says."""
+    """The checks of `/readyz`."""
 
     ready: bool
     status: str
+    """`ok`, `degraded` or `unavailable`."""
     neo4j: str
+    """`ok` or the reason why not, in a few words; so are the other three stores."""
     queue: str
     cache: str
     s3: str
@@ -31,59 +32,61 @@ class Health:
 
 
 class HealthChecks:
-    """Asks the stores side by side; probes at the same time share what is being asked.
+    """Probes of the stores, shared by requests that run at the same time.
 
-    So a check that hangs holds one thread, however many probes come, and no other check.
+    A probe that hangs occupies one thread, however many requests wait for it, and delays no other
+    probe.
     """
 
     def __init__(self, graph: Graph, storage: Storage) -> None:
         self._graph = graph
-        questions = {
-            "neo4j": self._neo4j,
+        probes = {
+            "neo4j": self._probe_neo4j,
             "queue": storage.ping_queue,
             "cache": storage.ping_cache,
             "s3": storage.photos.ping,
             "oldest": graph.events.oldest_due_seconds,
         }
-        self._probes = Probes(questions, threads_name="health")
+        self._probes = Probes(probes, threads_name="health")
 
     def check(self) -> Health:
-        """How things are now.
+        """The health now.
 
-        Without the graph, or with a clock that is off, this process serves nobody well: not ready.
-        Without the cache or a queue it does: degraded.
+        `unavailable`, not ready: the graph is down or this machine's clock is off. `degraded`,
+        ready: a Redis server or S3 is down.
         """
-        until = monotonic() + _PATIENCE_SECONDS
-        asked = self._probes.answers()
-        oldest = asked.pop("oldest")
-        said = {part: _said(future, until) for part, future in asked.items()}
-        ready = said["neo4j"] == "ok"
-        well = all(word == "ok" for word in said.values())
+        deadline = monotonic() + _TIMEOUT_SECONDS
+        answers = self._probes.answers()
+        oldest = answers.pop("oldest")
+        states = {store: _state(answer, deadline) for store, answer in answers.items()}
+        ready = states["neo4j"] == "ok"
+        all_ok = all(state == "ok" for state in states.values())
         return Health(
             ready=ready,
-            status="ok" if well else "degraded" if ready else "unavailable",
-            oldest_event_seconds=_answer(oldest, until),
-            **said,
+            status="ok" if all_ok else "degraded" if ready else "unavailable",
+            oldest_event_seconds=_seconds(oldest, deadline),
+            **states,
         )
 
-    def _neo4j(self) -> str | None:
+    def _probe_neo4j(self) -> str | None:
+        """None, or how far the clock is off."""
         self._graph.ping()
         offset = self._graph.clock_offset_seconds()
         return None if abs(offset) * 1000 <= CLOCK_TOLERANCE_MS else f"clock off by {offset:+.1f} s"
 
 
-def _said(future: "Future[Any]", until: float) -> str:
+def _state(answer: Future[Any], deadline: float) -> str:
     """`ok`, or in a few words what is wrong."""
     try:
-        return str(future.result(timeout=max(0, until - monotonic())) or "ok")
-    except TooLate:
+        return str(answer.result(timeout=max(0, deadline - monotonic())) or "ok")
+    except TimeoutError:
         return "no answer in time"
     except (GraphError, StorageError):
         return "unavailable"
 
 
-def _answer(future: "Future[float]", until: float) -> float | None:
+def _seconds(answer: Future[float], deadline: float) -> float | None:
     try:
-        return round(future.result(timeout=max(0, until - monotonic())), 3)
-    except (TooLate, GraphError, StorageError):
+        return round(answer.result(timeout=max(0, deadline - monotonic())), 3)
+    except (TimeoutError, GraphError, StorageError):
         return None

@@ -1,4 +1,4 @@
-"""A photo's way in: asked for here, sent straight to S3, and said to be complete here."""
+"""The upload of a photo: created here, sent by the client to S3, reported complete here."""
 
 import secrets
 from dataclasses import dataclass
@@ -22,24 +22,25 @@ from storage import Storage
 from storage.photos import Upload
 
 MAX_PHOTO_BYTES = 15_000_000
-"""15 MB: what a phone's largest JPEG needs, and half as much again."""
+"""15 MB: a phone's largest JPEG takes about 10 MB."""
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/gif")
 
-_KEPT_WAITING = timedelta(days=1)
-"""An upload not completed by then is swept."""
+_UPLOAD_TTL = timedelta(days=1)
+"""A photo whose upload is not complete by then expires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """A photo that waits for its bytes, and where to send them."""
+class CreatedPhoto:
+    """A photo that waits for its upload, and the presigned PUT."""
 
     photo: Photo
     upload: Upload
     replayed: bool
+    """Whether an earlier request with the same key created it."""
 
 
-def begin(
+def create(
     graph: Graph,
     storage: Storage,
     *,
@@ -49,8 +50,8 @@ def begin(
     checksum_sha256: str | None,
     alt_text: str | None,
     key: str | None,
-) -> Begun:
-    """A new photo, or with a key seen before the one it made, and a presigned PUT for it.
+) -> CreatedPhoto:
+    """A new photo and a presigned PUT for it; with a key sent before, the photo of that key.
 
     Raises PhotoTooLargeError, UnsupportedPhotoTypeError, IdempotencyKeyReusedError,
     IdempotencyKeyInFlightError, PostDeletedError.
@@ -69,7 +70,7 @@ def begin(
                 photo_id=photo_id,
                 owner_id=owner_id,
                 path=secrets.token_urlsafe(16),
-                expires_at=datetime.now(UTC) + _KEPT_WAITING,
+                expires_at=datetime.now(UTC) + _UPLOAD_TTL,
                 key=key,
                 fingerprint=fingerprint if key else None,
                 **declared,
@@ -77,31 +78,23 @@ def begin(
         )
     except KeyInFlightError:
         raise IdempotencyKeyInFlightError from None
-    except KeyTakenError as taken:
-        if taken.fingerprint != fingerprint:
+    except KeyTakenError as error:
+        if error.fingerprint != fingerprint:
             raise IdempotencyKeyReusedError from None
-        photo = _made_before(graph, taken.result_id, owner_id)
-        return Begun(photo=photo, upload=_upload(storage, photo), replayed=True)
-    return Begun(photo=photo, upload=_upload(storage, photo), replayed=False)
-
-
-def _made_before(graph: Graph, photo_id: int, owner_id: int) -> Photo:
-    """The photo that a key made. Only with its post is one ever taken away."""
-    try:
-        return graph.photos.by_id(photo_id, owner_id=owner_id)
-    except NotFoundError:
-        raise PostDeletedError from None
+        photo = _photo_of_key(graph, error.result_id, owner_id)
+        return CreatedPhoto(photo=photo, upload=_presign_upload(storage, photo), replayed=True)
+    return CreatedPhoto(photo=photo, upload=_presign_upload(storage, photo), replayed=False)
 
 
 def complete(graph: Graph, storage: Storage, photo_id: int, *, owner_id: int) -> Photo:
-    """The photo, from now on being processed; said again it is only looked up.
+    """The photo, whose processing begins now; on a repeat the photo in its present state.
 
     Raises NotFoundError, NothingUploadedError, StorageUnavailableError.
     """
     photo = graph.photos.by_id(photo_id, owner_id=owner_id)
     if photo.state != "waiting":
         return photo
-    if storage.photos.uploaded_size(photo.path) is None:
+    if storage.photos.upload_size(photo.path) is None:
         raise NothingUploadedError
     photo, event = graph.photos.complete(photo_id, owner_id=owner_id)
     storage.queues.wake(event)
@@ -109,13 +102,22 @@ def complete(graph: Graph, storage: Storage, photo_id: int, *, owner_id: int) ->
 
 
 def _require_acceptable(content_type: str, size_bytes: int) -> None:
+    """Raises UnsupportedPhotoTypeError, PhotoTooLargeError."""
     if content_type not in CONTENT_TYPES:
         raise UnsupportedPhotoTypeError
     if size_bytes > MAX_PHOTO_BYTES:
         raise PhotoTooLargeError
 
 
-def _upload(storage: Storage, photo: Photo) -> Upload:
+def _photo_of_key(graph: Graph, photo_id: int, owner_id: int) -> Photo:
+    """The photo that an earlier request created. It can only be absent if its post was deleted."""
+    try:
+        return graph.photos.by_id(photo_id, owner_id=owner_id)
+    except NotFoundError:
+        raise PostDeletedError from None
+
+
+def _presign_upload(storage: Storage, photo: Photo) -> Upload:
     return storage.photos.presign_upload(
         photo.path,
         content_type=photo.content_type,

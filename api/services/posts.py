@@ -1,4 +1,8 @@
-"""A post: committed with its key and its event, then pushed to its author, then rung for."""
+"""Posts: published and deleted.
+
+A post is committed with its idempotency key and its event. Then its body is cached, it is pushed to
+its author's timeline, and a worker is woken.
+"""
 
 import time
 from collections.abc import Sequence
@@ -7,7 +11,7 @@ from dataclasses import asdict, dataclass
 import structlog
 
 from api.services import fingerprints
-from api.services.best_effort import drop_timeline, expect_body, fill_body
+from api.services.best_effort import drop_timeline, fill_body, reserve_body
 from api.services.errors import (
     IdempotencyKeyInFlightError,
     IdempotencyKeyReusedError,
@@ -30,7 +34,7 @@ from graph.ids import with_new_id
 from graph.posts import CreatedPost, Location
 from observing import metrics
 from storage import Storage
-from storage.bodies import Expected
+from storage.bodies import NewBodyReservation
 from storage.errors import StorageUnavailableError
 
 log = structlog.get_logger()
@@ -38,7 +42,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What the author wants to post."""
+    """The content of a post before it is published."""
 
     photo_ids: tuple[int, ...]
     caption: str
@@ -46,35 +50,38 @@ class Draft:
 
     @property
     def fingerprint(self) -> str:
-        """What the idempotency key is bound to."""
+        """The fingerprint that the idempotency key is stored with."""
         return fingerprints.of("post", asdict(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """A post that is committed, and its finished JSON."""
+class PublishedPost:
+    """A committed post and its body."""
 
     post_id: int
     body: bytes
     replayed: bool
+    """Whether an earlier request with the same key published it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Committed:
-    """A post that the graph has, and whose body the cache may have been told to expect."""
+class _CommittedPost:
+    """A committed post, and the reservation of its body if the cache answered before."""
 
     post_id: int
-    expected: Expected | None
+    reservation: NewBodyReservation | None
     created: CreatedPost
 
 
-def publish(graph: Graph, storage: Storage, draft: Draft, *, author_id: int, key: str) -> Published:
-    """The author's new post, or the one that the key made before.
+def publish(
+    graph: Graph, storage: Storage, draft: Draft, *, author_id: int, key: str
+) -> PublishedPost:
+    """The author's new post; with a key sent before, the post of that key.
 
-    After the commit nothing can undo it: body, push and ring fail open, as readers and the event
-    do them again. Raises PhotosNotReadyError, PhotoFailedError, PhotoAlreadyPostedError,
-    NotFoundError, IdempotencyKeyReusedError, IdempotencyKeyInFlightError, PostDeletedError,
-    ClockOffError.
+    Steps after the commit fail open, as readers and the event repeat them: the body's write, the
+    push to the author, the wake. Raises PhotosNotReadyError, PhotoFailedError,
+    PhotoAlreadyPostedError, NotFoundError, IdempotencyKeyReusedError, IdempotencyKeyInFlightError,
+    PostDeletedError, ClockOffError.
     """
     try:
         committed = with_new_id(
@@ -84,20 +91,41 @@ def publish(graph: Graph, storage: Storage, draft: Draft, *, author_id: int, key
         )
     except KeyInFlightError:
         raise IdempotencyKeyInFlightError from None
-    except KeyTakenError as taken:
-        return _replayed(graph, storage, draft, author_id=author_id, taken=taken)
-    except (PhotosNotPostableError, PhotoPostedError) as refusal:
-        raise _why_not(draft.photo_ids, refusal) from None
-    body = _written_through(graph, storage, committed)
+    except KeyTakenError as error:
+        return _replay(graph, storage, draft, author_id=author_id, taken=error)
+    except (PhotosNotPostableError, PhotoPostedError) as error:
+        raise _refusal_of(draft.photo_ids, error) from None
+    body = _write_body(graph, storage, committed)
     push_to_author(storage, author_id, committed.post_id)
     storage.queues.wake(committed.created.event)
-    return Published(post_id=committed.post_id, body=body, replayed=False)
+    return PublishedPost(post_id=committed.post_id, body=body, replayed=False)
+
+
+def delete(graph: Graph, storage: Storage, post_id: int, *, author_id: int) -> None:
+    """Delete the author's post; it can be repeated for 24 hours.
+
+    Requests that begin after the return show the post on no page; the event deletes its photos.
+    Raises NotFoundError, and StorageUnavailableError if the cached body could not be replaced by a
+    tombstone: the same request again completes the deletion.
+    """
+    event = graph.posts.delete(post_id, author_id=author_id)
+    storage.bodies.tombstone([post_id])  # on a repeat too: the first try may have failed here
+    storage.queues.wake(event)
+
+
+def push_to_author(storage: Storage, author_id: int, post_id: int) -> None:
+    """Push the post to its author's timeline. Fails open: the fan-out begins with the author."""
+    try:
+        storage.timelines.push([author_id], post_id, read_at=time.monotonic())
+    except StorageUnavailableError as error:
+        metrics.AUTHOR_PUSHES_MISSED.inc()
+        log.warning("author's timeline missed", post_id=post_id, error=str(error))
 
 
 def _commit(
     graph: Graph, storage: Storage, draft: Draft, *, post_id: int, author_id: int, key: str
-) -> _Committed:
-    expected = expect_body(storage, post_id, author_id)
+) -> _CommittedPost:
+    reservation = reserve_body(storage, post_id, author_id)
     created = graph.posts.create(
         post_id=post_id,
         author_id=author_id,
@@ -107,71 +135,49 @@ def _commit(
         key=key,
         fingerprint=draft.fingerprint,
     )
-    return _Committed(post_id=post_id, expected=expected, created=created)
+    return _CommittedPost(post_id=post_id, reservation=reservation, created=created)
 
 
-def _written_through(graph: Graph, storage: Storage, committed: _Committed) -> bytes:
-    """The new post's body, in the cache before anybody can ask for it.
+def _write_body(graph: Graph, storage: Storage, committed: _CommittedPost) -> bytes:
+    """The new post's body, cached before a reader can need it.
 
-    Made of what the commit gave back: no second question to the graph.
+    It is rendered from the rows that the commit returned, without another query.
     """
     post = committed.created.post
     if post is None:
-        return _body(graph, storage, committed.post_id)
+        return _body_of(graph, storage, committed.post_id)
     body = render(post, storage)
-    if committed.expected:
-        fill_body(storage, committed.expected, body)
+    if committed.reservation:
+        fill_body(storage, committed.reservation, body)
     return body
 
 
-def push_to_author(storage: Storage, author_id: int, post_id: int) -> None:
-    """The post into its author's own timeline, before the answer; best effort.
-
-    What is missed here comes with the fan-out, which begins with the author.
-    """
-    try:
-        storage.timelines.push([author_id], post_id, read_at=time.monotonic())
-    except StorageUnavailableError as error:
-        metrics.AUTHOR_PUSHES_MISSED.inc()
-        log.warning("author's timeline missed", post_id=post_id, error=str(error))
-
-
-def _replayed(
+def _replay(
     graph: Graph, storage: Storage, draft: Draft, *, author_id: int, taken: KeyTakenError
-) -> Published:
-    """What the key made before. Raises IdempotencyKeyReusedError, PostDeletedError."""
+) -> PublishedPost:
+    """The post of the key. Raises IdempotencyKeyReusedError, PostDeletedError."""
     if taken.fingerprint != draft.fingerprint:
         raise IdempotencyKeyReusedError from None
-    drop_timeline(storage, author_id)  # the first try may have died before its push
-    body = _body(graph, storage, taken.result_id)
-    return Published(post_id=taken.result_id, body=body, replayed=True)
+    drop_timeline(storage, author_id)  # the first try may have failed before its push
+    body = _body_of(graph, storage, taken.result_id)
+    return PublishedPost(post_id=taken.result_id, body=body, replayed=True)
 
 
-def _body(graph: Graph, storage: Storage, post_id: int) -> bytes:
+def _body_of(graph: Graph, storage: Storage, post_id: int) -> bytes:
+    """Raises PostDeletedError."""
     body = bodies_of(graph, storage, [post_id])[post_id]
     if not body:
         raise PostDeletedError
     return body
 
 
-def _why_not(photo_ids: Sequence[int], refusal: Exception) -> Exception:
-    """The reason that helps most: what is not theirs, what never will be, what is not yet."""
-    if not isinstance(refusal, PhotosNotPostableError):
+def _refusal_of(photo_ids: Sequence[int], error: Exception) -> Exception:
+    """The error for the client: absent photos before failed ones, those before unready ones."""
+    if not isinstance(error, PhotosNotPostableError):
         return PhotoAlreadyPostedError()
-    states = refusal.states
+    states = error.states
     if any(photo_id not in states for photo_id in photo_ids):
         return NotFoundError()
     if failed := [photo_id for photo_id in photo_ids if states[photo_id] in ("failed", "expired")]:
         return PhotoFailedError(failed)
     return PhotosNotReadyError([photo_id for photo_id in photo_ids if states[photo_id] != "ready"])
-
-
-def delete(graph: Graph, storage: Storage, post_id: int, *, author_id: int) -> None:
-    """Delete the author's post; the same again within 24 hours is fine.
-
-    Once this returns no page shows it; its photos go by the event. Raises NotFoundError, and
-    StorageUnavailableError where that cannot be promised yet: the same request finishes the job.
-    """
-    event = graph.posts.delete(post_id, author_id=author_id)
-    storage.bodies.tombstone([post_id])  # on a repeat too: the first try may have died here
-    storage.queues.wake(event)

@@ -1,4 +1,4 @@
-"""A user's page: what they say of themselves and what they posted."""
+"""Profiles: the page of a user's posts, and changes of one's own profile."""
 
 from collections.abc import Mapping
 
@@ -12,10 +12,10 @@ from storage import Storage
 def posts_of(
     graph: Graph, storage: Storage, author_id: int, *, viewer_id: int, before: int, limit: int
 ) -> tuple[list[bytes], int | None]:
-    """One page of an author's posts as finished JSON, newest first, and where the next starts.
+    """A page of the author's posts below the id `before`: bodies, newest first, and the next id.
 
-    A page may be short, as a post may vanish while it is read: the ids alone tell the end. Raises
-    NotFoundError unless the viewer may see the author: hidden is absent.
+    The next id is None on the last page. A page can be shorter than `limit` if a post is deleted
+    while it is read. Raises NotFoundError for an author who is absent or hidden from the viewer.
     """
     graph.users.require_visible(author_id, viewer_id=viewer_id)
     post_ids = graph.posts.ids_by_author(author_id, before=before, limit=limit + 1)
@@ -31,6 +31,6 @@ def update(
     if changes:
         _, event = graph.users.update(user_id, changes=changes)
         if event is not None:
-            discard_bodies(graph, storage, user_id)  # its event does it again
+            discard_bodies(graph, storage, user_id)  # fails open: the event repeats it
             storage.queues.wake(event)
     return graph.users.profile(user_id, viewer_id=user_id)

@@ -1,4 +1,7 @@
-"""Who is signed in: sessions are made, checked, listed and ended here."""
+"""Sessions: created, authenticated and ended.
+
+The graph holds the sessions. The cache holds copies, so that authentication needs no query.
+"""
 
 import hmac
 import time
@@ -12,15 +15,15 @@ from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import with_new_id
 from storage import Storage
-from storage.admissions import Admissions, Claimant
+from storage.admissions import Admissions, UnverifiedSession
 from storage.errors import StorageUnavailableError
-from storage.limits import Taken
+from storage.limits import LimitUse
 from storage.sessions import SessionCopy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedIn:
-    """What the client of a new session gets."""
+class NewSession:
+    """The token of a new session and its expiry."""
 
     token: Token
     expires_at: datetime
@@ -28,90 +31,111 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """Who asks, and by which session."""
+    """The authenticated user of a request, and the session."""
 
     user_id: int
     session_id: int
 
 
-class Admitted(NamedTuple):
-    """Who asks, and a use of theirs that has been counted."""
+class AdmittedViewer(NamedTuple):
+    """The viewer of a request, and its use of the general limit, which is counted already."""
 
     viewer: Viewer
-    taken: Taken
+    limit_use: LimitUse
 
 
-def begin(graph: Graph, user_id: int, *, days: int, password_hash: str | None = None) -> SignedIn:
-    """A new session of the user; nothing but its secret's hash is kept.
+def create(
+    graph: Graph, user_id: int, *, days: int, password_hash: str | None = None
+) -> NewSession:
+    """A new session of the user. Only the hash of its secret is stored.
 
-    With `password_hash` only while that is still the user's. Raises NotFoundError.
+    With `password_hash` only if it is still the user's. Raises NotFoundError.
     """
     expires_at = datetime.now(UTC) + timedelta(days=days)
     return with_new_id(
-        lambda session_id: _begin(
+        lambda session_id: _create(
             graph, new_token(user_id=user_id, session_id=session_id), expires_at, password_hash
         )
     )
 
 
-def admitted(admissions: Admissions, text: str) -> Admitted | None:
-    """Whose token it is, counted, by one question to the cache; None where that cannot tell."""
-    token = read_token(text)
-    if token is None:
-        return None
-    try:
-        admission = admissions.admit(claimant(token))
-    except StorageUnavailableError:
-        return None
-    return Admitted(viewer(token), admission.taken) if admission.proved else None
-
-
-def claimant(token: Token) -> Claimant:
-    """Who the token says it is of."""
-    return Claimant(token.user_id, token.session_id, token.secret_sha256)
-
-
-def viewer(token: Token) -> Viewer:
-    """Who asks by a token that has been proved."""
-    return Viewer(user_id=token.user_id, session_id=token.session_id)
-
-
-def authenticate(graph: Graph, storage: Storage, text: str) -> Viewer:
-    """Whose token it is. Raises NotSignedInError, GraphUnavailableError.
-
-    One read of the cache; the graph where the cache has no copy or does not answer.
-    """
-    token = read_token(text)
-    if token is None:
-        raise NotSignedInError
-    copy = _cached(storage, token.session_id) or _filled(graph, storage, token.session_id)
-    if copy is None or not proves(token, copy):
-        raise NotSignedInError
-    return viewer(token)
-
-
 def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> None:
-    """End a session of the user's: once this returns nobody accepts it.
+    """End a session of the user: no request that begins after the return is authenticated by it.
 
-    The copy is dropped also when the graph has ended the session already: an earlier try may have
-    died between the two. Raises NotFoundError, GraphUnavailableError, StorageUnavailableError.
+    Repeating it is safe: the cached copy is dropped also if the graph has ended the session, as the
+    first try may have failed in between. Raises NotFoundError, GraphUnavailableError,
+    StorageUnavailableError.
     """
     if not graph.sessions.delete(session_id, user_id=user_id):
         raise NotFoundError
     storage.sessions.drop([session_id])
 
 
-def forget_copy(storage: Storage, text: str) -> None:
-    """Drop the copy of the session that a token speaks of, valid or not; it can be made again.
+def drop_copy(storage: Storage, token_text: str) -> None:
+    """Drop the cached copy of the token's session. The token need not be valid.
 
     Raises StorageUnavailableError.
     """
-    token = read_token(text)
+    token = read_token(token_text)
     if token is not None:
         storage.sessions.drop([token.session_id])
 
 
-def _begin(graph: Graph, token: Token, expires_at: datetime, password_hash: str | None) -> SignedIn:
+def admit(admissions: Admissions, token_text: str) -> AdmittedViewer | None:
+    """The token's viewer, with the request counted, in one round trip to the cache.
+
+    None if the cache is down or has no copy for this token: then `authenticate` decides.
+    """
+    token = read_token(token_text)
+    if token is None:
+        return None
+    try:
+        admission = admissions.admit(unverified_session(token))
+    except StorageUnavailableError:
+        return None
+    if not admission.is_authenticated:
+        return None
+    return AdmittedViewer(viewer_of(token), admission.limit_use)
+
+
+def authenticate(graph: Graph, storage: Storage, token_text: str) -> Viewer:
+    """The token's viewer. Raises NotSignedInError, GraphUnavailableError.
+
+    It reads the cache once, and the graph if the cache is down or has no copy.
+    """
+    token = read_token(token_text)
+    if token is None:
+        raise NotSignedInError
+    copy = _read_copy(storage, token.session_id) or _copy_from_graph(
+        graph, storage, token.session_id
+    )
+    if copy is None or not token_matches(token, copy):
+        raise NotSignedInError
+    return viewer_of(token)
+
+
+def unverified_session(token: Token) -> UnverifiedSession:
+    """The session that the token names, to be checked by the cache."""
+    return UnverifiedSession(token.user_id, token.session_id, token.secret_sha256)
+
+
+def viewer_of(token: Token) -> Viewer:
+    """The viewer of a token that is verified."""
+    return Viewer(user_id=token.user_id, session_id=token.session_id)
+
+
+def token_matches(token: Token, copy: SessionCopy) -> bool:
+    """Whether the token is of this session, which has not expired.
+
+    The secret is compared in constant time, and before any other value of the client's.
+    """
+    secret_matches = hmac.compare_digest(token.secret_sha256, copy.secret_sha256)
+    return secret_matches and token.user_id == copy.user_id and copy.expires_at > time.time()
+
+
+def _create(
+    graph: Graph, token: Token, expires_at: datetime, password_hash: str | None
+) -> NewSession:
     graph.sessions.create(
         session_id=token.session_id,
         user_id=token.user_id,
@@ -119,19 +143,12 @@ def _begin(graph: Graph, token: Token, expires_at: datetime, password_hash: str 
         expires_at=expires_at,
         password_hash=password_hash,
     )
-    return SignedIn(token=token, expires_at=expires_at)
+    return NewSession(token=token, expires_at=expires_at)
 
 
-def _cached(storage: Storage, session_id: int) -> SessionCopy | None:
-    try:
-        return storage.sessions.read(session_id)
-    except StorageUnavailableError:
-        return None
-
-
-def _filled(graph: Graph, storage: Storage, session_id: int) -> SessionCopy | None:
-    """The session as the graph has it, copied unless it was ended while we read."""
-    claim = _claimed(storage, session_id)  # the mark first, then the reading
+def _copy_from_graph(graph: Graph, storage: Storage, session_id: int) -> SessionCopy | None:
+    """The session in the graph; it is cached unless it ends in the meantime."""
+    reservation = _reserve_copy(storage, session_id)  # before the graph is read
     session = graph.sessions.by_id(session_id)
     if session is None:
         return None
@@ -140,26 +157,27 @@ def _filled(graph: Graph, storage: Storage, session_id: int) -> SessionCopy | No
         secret_sha256=session.secret_sha256,
         expires_at=int(session.expires_at.timestamp()),
     )
-    if claim is not None:
-        _fill(storage, session_id, claim, copy)
+    if reservation is not None:
+        _fill_copy(storage, session_id, reservation, copy)
     return copy
 
 
-def _claimed(storage: Storage, session_id: int) -> str | None:
+def _read_copy(storage: Storage, session_id: int) -> SessionCopy | None:
     try:
-        return storage.sessions.claim(session_id)
+        return storage.sessions.read(session_id)
     except StorageUnavailableError:
         return None
 
 
-def _fill(storage: Storage, session_id: int, claim: str, copy: SessionCopy) -> None:
+def _reserve_copy(storage: Storage, session_id: int) -> str | None:
     try:
-        storage.sessions.fill(session_id, claim, copy)
+        return storage.sessions.reserve(session_id)
     except StorageUnavailableError:
-        return  # the next request asks the graph again
+        return None
 
 
-def proves(token: Token, copy: SessionCopy) -> bool:
-    """Compares in constant time before it looks at anything that a client could vary."""
-    knows = hmac.compare_digest(token.secret_sha256, copy.secret_sha256)
-    return knows and token.user_id == copy.user_id and copy.expires_at > time.time()
+def _fill_copy(storage: Storage, session_id: int, reservation: str, copy: SessionCopy) -> None:
+    try:
+        storage.sessions.fill(session_id, reservation, copy)
+    except StorageUnavailableError:
+        return  # the next request reads the graph again

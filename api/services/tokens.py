@@ -1,4 +1,4 @@
-"""The token of a sign-in: `pf_` and base64url of user id, session id and 32 random bytes."""
+"""Session tokens: `pf_` and the base64url of user id, session id and 32 random bytes."""
 
 import base64
 import binascii
@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from graph.ids import MAX_ID
 
 PREFIX = "pf_"
-"""Tells people and secret scanners what they have found."""
+"""It identifies a token to people and to secret scanners."""
 
 SECRET_BYTES = 32
 
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+"""From the alphabet of base64url to that of base64."""
+
 _LAYOUT = struct.Struct(f">QQ{SECRET_BYTES}s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """Who claims to be signed in, by which session, and what they know to prove it."""
+    """A claim to be a user by a session, and the secret that proves it."""
 
     user_id: int
     session_id: int
@@ -28,32 +30,32 @@ class Token:
 
     @property
     def secret_sha256(self) -> str:
-        """All that is ever stored of the secret, as hex."""
+        """The hash of the secret, in hex. Only this is stored."""
         return hashlib.sha256(self.secret).hexdigest()
 
     def __str__(self) -> str:
-        """The text that the client sends. For the client alone: never in a log."""
+        """The text for the client. It contains the secret: never log it."""
         packed = _LAYOUT.pack(self.user_id, self.session_id, self.secret)
         return PREFIX + base64.urlsafe_b64encode(packed).decode()
 
     def __repr__(self) -> str:
-        """Without the secret: this is what tracebacks and logs show."""
+        """The token without its secret, for tracebacks and logs."""
         return f"Token(user_id={self.user_id}, session_id={self.session_id})"
 
 
 def new_token(*, user_id: int, session_id: int) -> Token:
-    """A token with a secret of its own."""
+    """A token with a new random secret."""
     secret = secrets.token_bytes(SECRET_BYTES)
     return Token(user_id=user_id, session_id=session_id, secret=secret)
 
 
 def read_token(text: str) -> Token | None:
-    """The token that the text spells, or None if it spells none."""
+    """The token in the text; None if the text is not a token."""
     if not text.startswith(PREFIX):
         return None
     try:
-        spelled = text[len(PREFIX) :].encode("ascii").translate(_TO_STANDARD)
-        packed = binascii.a2b_base64(spelled, strict_mode=True)  # as base64 does, a third sooner
+        standard = text[len(PREFIX) :].encode("ascii").translate(_TO_STANDARD)
+        packed = binascii.a2b_base64(standard, strict_mode=True)  # two thirds of base64's time
         user_id, session_id, secret = _LAYOUT.unpack(packed)
     except (UnicodeEncodeError, binascii.Error, struct.error):
         return None

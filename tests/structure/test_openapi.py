@@ -12,7 +12,7 @@ from marshmallow import Schema, fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import api.schemas
-from api.http.errors import ANSWERS
+from api.http.errors import ERROR_RESPONSES
 from api.http.openapi.operations import operation_id
 from api.http.openapi.problems import problem_of
 from api.schemas.examples import MissingExampleError, example_of
@@ -161,7 +161,7 @@ def test_every_error_of_the_table_is_documented_somewhere(
     document: dict[str, Any], operations: Operations
 ) -> None:
     documented = {code for one in operations.values() for code in codes_of(document, one)}
-    assert {problem_of(error).code for error in ANSWERS} <= documented
+    assert {problem_of(error).code for error in ERROR_RESPONSES} <= documented
 
 
 def test_paging_is_described_where_there_are_pages(operations: Operations) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
+from api.http import load_shedding
 from api.http.auth import TokenInQueryError
 from api.http.cursors import InvalidCursorError
-from api.http.errors import ANSWERS
+from api.http.errors import ERROR_RESPONSES
 from api.http.limits import TooManyRequestsError
 from api.http.parsing import BodyTooLargeError, MalformedJsonError, UnsupportedMediaTypeError
 from api.http.problems import CONTENT_TYPE, code_of, problem_body
@@ -65,13 +66,13 @@ def problem_of(error: type[Exception]) -> DocumentedProblem:
         )
     if error is TooManyRequestsError:
         return TOO_MANY_REQUESTS
-    answer = ANSWERS[error]
+    response = ERROR_RESPONSES[error]
     return DocumentedProblem(
-        status=answer.status,
-        code=answer.code or code_of(error),
-        detail=answer.detail or (error.__doc__ or "").partition("\n")[0],
-        field=answer.field,
-        retry_after=answer.retry_after is not None,
+        status=response.status,
+        code=response.code or code_of(error),
+        detail=response.detail or (error.__doc__ or "").partition("\n")[0],
+        field=response.field,
+        retry_after=response.retry_after is not None,
     )
 
 
@@ -79,7 +80,7 @@ def _store_unavailable(part: str) -> DocumentedProblem:
     return DocumentedProblem(
         status=503,
         code=f"{part}-unavailable",
-        detail="A store does not answer. The same request again is safe.",
+        detail="A store does not answer. It is safe to repeat the request, which then completes.",
         retry_after=True,
     )
 
@@ -109,7 +110,7 @@ UNAVAILABLE = (
     DocumentedProblem(
         status=503,
         code="overloaded",
-        detail="Too many requests at once. The same request again is safe.",
+        detail=load_shedding.DETAIL,
         retry_after=True,
     ),
     problem_of(GraphUnavailableError),
