@@ -17,12 +17,16 @@ SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 
 # A run prints its slowest tests and writes the time of every test to a file.
 RECORD = --durations 25 --durations-min 1 --junit-xml .local/test/$(1).xml
 
+# The linters of the API document are npm packages, pinned in tests/openapi/package-lock.json.
+LINTERS = .local/openapi-linters
+LINTED = $(LINTERS)/openapi.json
+
 # With these variables Python would import modules from outside .venv.
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status restart backup logs test test-system drill bench bench-quick \
-	bench-compare check lint format lock demo packages tools python
+	bench-compare check lint lint-openapi format lock demo packages tools python
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +85,19 @@ lint: tools  ## check rules, format, types and import contracts
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
+
+lint-openapi: tools $(LINTERS)/node_modules  ## check the API document with spectral and redocly (needs npm)
+	@$(RUN) -m tests.openapi $(LINTED)
+	$(LINTERS)/node_modules/.bin/spectral lint --fail-severity hint \
+		--ruleset tests/openapi/spectral.yaml $(LINTED)
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+		$(LINTERS)/node_modules/.bin/redocly lint --config tests/openapi/redocly.yaml $(LINTED)
+
+$(LINTERS)/node_modules: tests/openapi/package-lock.json
+	@mkdir -p $(LINTERS)
+	@cp tests/openapi/package.json tests/openapi/package-lock.json $(LINTERS)
+	npm ci --ignore-scripts --no-audit --no-fund --silent --prefix $(LINTERS)
+	@touch $@
 
 format: tools  ## format the code, and fix what ruff can fix
 	$(RUN) -m ruff check --fix .

@@ -48,4 +48,5 @@ def test_the_ci_script_runs_the_checks_all_tests_and_the_proofs_of_the_bench() -
         "make test-system",
         "make bench-quick || make bench-quick",
     ]
+    assert "if command -v npm >/dev/null; then\n  make lint-openapi\nelse" in script
     assert re.search(r"^make test\b", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
