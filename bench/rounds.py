@@ -1,35 +1,35 @@
-"""How a row is measured: in turns, proved before it is timed, and judged by its median.
+"""How a row is measured: in turns, its result proved first, judged by the median ratio.
 
-A machine is shared and its rates move twofold within minutes, so no rate is compared with one of
-another minute: each round gives one ratio of two neighbours, and no round is dropped.
+The machine is shared and its rates change twofold within minutes, so a rate is never compared with
+one of another minute. Each round gives the ratio of two neighbours, and no round is dropped.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-from bench.rows.row import Better, Check, Measured, Row, Sides, Sizes
+from bench.rows.row import Better, Check, Row, Sides
+from bench.stage.measurement import Measurement
+from bench.stage.run_context import RunContext
+from stack.terminal import Report
 
-ROUNDS = 3
-"""The fewest rounds that are timed."""
-MANY_ROUNDS = 7
-"""Where the ratios of the first rounds lie further apart than SPREAD."""
+MIN_ROUNDS = 3
+MAX_ROUNDS = 7
+"""The number of rounds where the ratios of the first ones differ by more than SPREAD."""
 SPREAD = 1.3
-"""max ÷ min of the ratios above which three rounds say too little."""
+"""max ÷ min of the ratios above which MIN_ROUNDS are too few."""
 
 Verdict = Literal["met", "missed", "unclear", "checked", "WRONG", "void", "not run", "failed"]
-"""`checked`: a quick run, which judges no time. `failed`: the row itself broke."""
+"""`checked`: a quick run, which judges no time. `failed`: the row raised an exception."""
 
-FAILING: tuple[Verdict, ...] = ("WRONG", "failed")
-"""What makes a run exit 1. A target that is missed does not: it is a finding."""
-
-Say = Callable[[str], None]
+FAILURES: tuple[Verdict, ...] = ("WRONG", "failed")
+"""Verdicts that make a run exit with 1. A missed target does not: it is a result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """Both sides, one right after the other. `order` says which came first: A is ours."""
+    """Both sides, one right after the other. `order` is AB where ours was first, else BA."""
 
     ours: float
     against: float
@@ -39,7 +39,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a row. Without rounds there is no ratio, and `reason` says why."""
+    """The outcome of a row. Without rounds it has no ratio, and `reason` explains that."""
 
     verdict: Verdict
     reason: str = ""
@@ -50,46 +50,50 @@ class Outcome:
     sizes: Mapping[str, float | str] = field(default_factory=dict)
 
 
-def measured(row: Row, sizes: Sizes, *, say: Say) -> Outcome:
-    """The row, made ready, proved, timed and judged."""
-    say("gets ready")
-    with row.ready(sizes) as sides:
-        return _in_turns(row, sides, quick=sizes.quick, say=say)
+def measure(row: Row, run: RunContext) -> Outcome:
+    """Opens a row, proves its result, measures and judges it."""
+    run.report("opening")
+    with row.open(run) as sides:
+        return _measure_sides(row, sides, quick=run.quick, report=run.report)
 
 
-def _in_turns(row: Row, sides: Sides, *, quick: bool, say: Say) -> Outcome:
-    say("warm-up round")
-    _round(sides, ours_first=True)
-    say("proves its result")
+def _measure_sides(row: Row, sides: Sides, *, quick: bool, report: Report) -> Outcome:
+    report("warm-up round")
+    _run_round(sides, ours_first=True)
+    report("checking its result")
     check = sides.check()
     if quick or not check.passed:
         verdict: Verdict = "checked" if check.passed else "WRONG"
         return Outcome(verdict=verdict, check=check, sizes=sides.sizes)
-    rounds, cpu = _rounds(sides, say)
-    say("proves its result once more")
+    rounds, pairs = _run_rounds(sides, report)
+    report("checking its result again")
     check = sides.check()
     if not check.passed:
         return Outcome(verdict="WRONG", check=check, sizes=sides.sizes)
     if void := sides.void():
         return Outcome(verdict="void", reason=void, check=check, sizes=sides.sizes)
     return Outcome(
-        verdict=verdict_of([r.ratio for r in rounds], target=row.target, better=row.better),
+        verdict=judge([r.ratio for r in rounds], target=row.target, better=row.better),
         rounds=rounds,
         check=check,
-        cpu_us=cpu_of(cpu),
+        cpu_us=median_cpu_us(pairs),
         context=dict(sides.context()),
         sizes=sides.sizes,
     )
 
 
-def _rounds(sides: Sides, say: Say) -> tuple[list[Round], list[tuple[Measured, Measured]]]:
+Pair = tuple[Measurement, Measurement]
+"""Ours and the counterpart's, of one round."""
+
+
+def _run_rounds(sides: Sides, report: Report) -> tuple[list[Round], list[Pair]]:
     rounds: list[Round] = []
-    pairs: list[tuple[Measured, Measured]] = []
-    wanted = ROUNDS
-    while len(rounds) < wanted:
-        say(f"round {len(rounds) + 1} of {wanted}")
+    pairs: list[Pair] = []
+    count = MIN_ROUNDS
+    while len(rounds) < count:
+        report(f"round {len(rounds) + 1} of {count}")
         ours_first = len(rounds) % 2 == 0
-        ours, against = _round(sides, ours_first=ours_first)
+        ours, against = _run_round(sides, ours_first=ours_first)
         pairs.append((ours, against))
         rounds.append(
             Round(
@@ -99,18 +103,18 @@ def _rounds(sides: Sides, say: Say) -> tuple[list[Round], list[tuple[Measured, M
                 order="AB" if ours_first else "BA",
             )
         )
-        wanted = rounds_wanted([r.ratio for r in rounds])
+        count = rounds_needed([r.ratio for r in rounds])
     return rounds, pairs
 
 
-def rounds_wanted(ratios: Sequence[float]) -> int:
-    """How many rounds there must be in the end, by the ratios of those so far."""
-    if len(ratios) < ROUNDS:
-        return ROUNDS
-    return MANY_ROUNDS if max(ratios) > SPREAD * min(ratios) else len(ratios)
+def rounds_needed(ratios: Sequence[float]) -> int:
+    """The number of all rounds, by the ratios of those so far."""
+    if len(ratios) < MIN_ROUNDS:
+        return MIN_ROUNDS
+    return MAX_ROUNDS if max(ratios) > SPREAD * min(ratios) else len(ratios)
 
 
-def _round(sides: Sides, *, ours_first: bool) -> tuple[Measured, Measured]:
+def _run_round(sides: Sides, *, ours_first: bool) -> Pair:
     if ours_first:
         ours = sides.ours()
         return ours, sides.against()
@@ -118,8 +122,8 @@ def _round(sides: Sides, *, ours_first: bool) -> tuple[Measured, Measured]:
     return sides.ours(), against
 
 
-def verdict_of(ratios: Sequence[float], *, target: float, better: Better) -> Verdict:
-    """Met or missed by the median, unclear where the target lies among the ratios."""
+def judge(ratios: Sequence[float], *, target: float, better: Better) -> Verdict:
+    """`met` or `missed` by the median; `unclear` where the target lies between the ratios."""
     if min(ratios) < target < max(ratios):
         return "unclear"
     middle = median(ratios)
@@ -127,12 +131,12 @@ def verdict_of(ratios: Sequence[float], *, target: float, better: Better) -> Ver
     return "met" if good else "missed"
 
 
-def cpu_of(pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, float]:
-    """Median CPU µs an operation: our process, the other one, and Redis serving either."""
+def median_cpu_us(pairs: Sequence[Pair]) -> dict[str, float]:
+    """Median CPU µs an operation: our processes, the counterpart's, and Redis's for each side."""
     cpu: dict[str, float] = {}
-    for at, side in enumerate(("ours", "against")):
-        names = {name for pair in pairs for name in pair[at].cpu_us}
-        by_name = {n: median([p[at].cpu_us.get(n, 0.0) for p in pairs]) for n in names}
+    for index, side in enumerate(("ours", "against")):
+        names = {name for pair in pairs for name in pair[index].cpu_us}
+        by_name = {n: median([p[index].cpu_us.get(n, 0.0) for p in pairs]) for n in names}
         redis = by_name.pop("redis", None)
         if by_name:
             cpu[side] = sum(by_name.values())

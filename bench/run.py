@@ -1,32 +1,35 @@
-"""A run: the rows one after the other, each on its own, and what is written of them."""
+"""A run: the rows one after the other, growth, costs, and the result of all."""
 
 import shutil
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.report import tables as report
+from bench.growth import measure_growth
+from bench.report.cost import cost_sheet
 from bench.report.results import SCHEMA, Result, cost_result, growth_result, row_result
-from bench.rounds import Outcome, measured
-from bench.rows import table
-from bench.rows.row import Row, Sizes
+from bench.report.tables import row_line
+from bench.rounds import Outcome, measure
+from bench.rows.row import Row
+from bench.rows.table import ROWS
 from bench.stage import machine
-from bench.stage.shared import Shared
+from bench.stage.resources import Resources
+from bench.stage.run_context import RunContext
 from stack.progress import Progress
 
 INSTALL = {
     "redis-benchmark": "apt install redis-tools",
     "wrk": "apt install wrk",
 }
-"""How a program that a row needs is got on Debian and Ubuntu."""
+"""The command that installs a program on Debian and Ubuntu."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the command line asks of a run."""
+class Options:
+    """The options of a run."""
 
     quick: bool
     seed: int
@@ -34,52 +37,53 @@ class Asked:
     growth: bool
 
 
-def run(rows: Sequence[Row], asked: Asked) -> Result:
-    """The result of a run, as the file has it. A row that breaks does not stop the others."""
-    began, ticks = time.monotonic(), machine.ticks()
+def run_rows(rows: Sequence[Row], options: Options) -> Result:
+    """The result of a run, as in the file. A row that fails does not stop the others."""
+    began, ticks = time.monotonic(), machine.cpu_ticks()
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     commit, dirty = machine.commit()
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "commit": commit,
         "dirty": dirty,
-        "seed": asked.seed,
+        "seed": options.seed,
         "started": started,
-        "quick": asked.quick,
+        "quick": options.quick,
         "machine": machine.machine(),
         "versions": machine.versions(),
     }
-    total = len(rows) + asked.growth
-    with Shared() as shared, Progress("bench", total, unit="rows", stderr=True) as bar:
+    total = len(rows) + options.growth
+    with Resources() as resources, Progress("bench", total, unit="rows", stderr=True) as bar:
         progress = _RowProgress(bar)
-        sizes = Sizes(
-            quick=asked.quick,
-            seed=asked.seed,
-            seconds=asked.seconds,
-            shared=shared,
-            say=progress.say,
+        context = RunContext(
+            quick=options.quick,
+            seed=options.seed,
+            seconds=options.seconds,
+            resources=resources,
+            report=progress.report,
         )
-        result["rows"] = [_one(row, sizes, progress) for row in rows]
-        result["growth"] = _growth(sizes, progress) if asked.growth else []
-    result["cost"] = _costs(result["rows"]) if rows and not asked.quick else []
-    result["machine"]["steal"] = machine.steal(ticks, machine.ticks())
+        result["rows"] = [_run_row(row, context, progress) for row in rows]
+        result["growth"] = _run_growth(context, progress) if options.growth else []
+    complete = rows and not options.quick
+    result["cost"] = [cost_result(cost) for cost in cost_sheet(result["rows"])] if complete else []
+    result["machine"]["steal"] = machine.steal(ticks, machine.cpu_ticks())
     result["seconds"] = round(time.monotonic() - began, 1)
     return result
 
 
 class _RowProgress:
-    """Shows which row is measured, what it does, and the line of each row that is over."""
+    """Shows the row that is measured, what it does, and the line of each row that is over."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._row = ""
 
     def begin(self, row: str) -> None:
-        """Sets the row that the next details are of."""
+        """Sets the row of the next details."""
         self._row = row
         self._bar.describe(row)
 
-    def say(self, detail: str) -> None:
+    def report(self, detail: str) -> None:
         """Shows what the row does now."""
         self._bar.describe(f"{self._row}: {detail}")
 
@@ -89,33 +93,27 @@ class _RowProgress:
         self._bar.advance()
 
 
-def _one(row: Row, sizes: Sizes, progress: _RowProgress) -> dict[str, Any]:
+def _run_row(row: Row, context: RunContext, progress: _RowProgress) -> dict[str, Any]:
     progress.begin(row.id)
-    found = row_result(row, _outcome(row, sizes))
-    progress.end(report.line(found))
-    return found
+    result = row_result(row, _outcome(row, context))
+    progress.end(row_line(result))
+    return result
 
 
-def _outcome(row: Row, sizes: Sizes) -> Outcome:
+def _outcome(row: Row, context: RunContext) -> Outcome:
     missing = [program for program in row.needs if not shutil.which(program)]
     if missing:
         how = "; ".join(INSTALL.get(program, f"install {program}") for program in missing)
         return Outcome(verdict="not run", reason=f"{', '.join(missing)} is missing: {how}")
     try:
-        return measured(row, sizes, say=sizes.say)
-    except Exception as error:  # noqa: BLE001  (whatever it was: an hour of other rows stands behind it)
+        return measure(row, context)
+    except Exception as error:  # noqa: BLE001  (of any kind: the other rows take an hour)
         traceback.print_exc()
         return Outcome(verdict="failed", reason=f"{type(error).__name__}: {error}")
 
 
-def _growth(sizes: Sizes, progress: _RowProgress) -> list[dict[str, Any]]:
-    if table.GROWTH is None:
-        return []
+def _run_growth(context: RunContext, progress: _RowProgress) -> list[dict[str, Any]]:
     progress.begin("growth")
-    found = [growth_result(growth) for growth in table.GROWTH(sizes)]
-    progress.end(f"growth  {len(found)} rows")
-    return found
-
-
-def _costs(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [cost_result(cost) for cost in table.COSTS(rows)] if table.COSTS else []
+    results = [growth_result(growth) for growth in measure_growth(ROWS, context)]
+    progress.end(f"growth  {len(results)} rows")
+    return results

@@ -1,1 +1,1 @@
-"""What the rows are compared with, and the clients that load either side."""
+"""The peers that rows are compared with, and the clients that load both sides."""

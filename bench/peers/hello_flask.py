@@ -1,4 +1,4 @@
-"""Flask's hello, as JSON: what a framework costs before an app does anything."""
+"""Flask's hello as JSON: the cost of the framework alone."""
 
 from flask import Flask
 

@@ -1,4 +1,4 @@
-"""The least that a WSGI server can be asked to serve."""
+"""The smallest WSGI app: the cost of the server alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,6 @@ HEADERS = [("Content-Type", "application/json"), ("Content-Length", str(len(BODY
 
 
 def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    """The same answer to everything."""
+    """The same answer to every request."""
     start_response("200 OK", HEADERS)
     return [BODY]

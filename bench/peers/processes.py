@@ -1,6 +1,6 @@
-"""Peers, each in an environment of its own, made when the bench first needs it, every file pinned.
+"""Peers in virtual environments of their own, installed at first use from hash-pinned files.
 
-Nothing of theirs is imported by us: a peer is a process that is told what to do.
+We import nothing of theirs: a peer is a process that answers requests in JSON.
 """
 
 import fcntl
@@ -10,27 +10,28 @@ import selectors
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stack.settings import ROOT
+from bench.stage import folders
+from stack.terminal import Report
 
-FOLDER = ROOT / ".local" / "bench" / "peers"
+FOLDER = folders.FOLDER / "peers"
 HERE = Path(__file__).parent
 
 INSTALL_SECONDS = 900
-ASK_SECONDS = 300
-END_SECONDS = 10
+ANSWER_SECONDS = 300
+EXIT_SECONDS = 10
 
 THREADS = 4
-"""Of a textbook's server: as many requests as the product works on at once."""
+"""Of the textbook's server: as many requests as the product works on at once."""
 
 
 class PeerError(Exception):
-    """A peer that could not be installed, or does not do what it is told."""
+    """A peer could not be installed, has ended, or did not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +42,26 @@ class Environment:
 
     @property
     def python(self) -> Path:
-        """Its Python: the version that runs us."""
+        """Its Python, of the version that runs the bench."""
         return self.folder / "bin" / "python"
 
 
-def environment(name: str, *, say: Callable[[str], None]) -> Environment:
-    """The environment of bench/peers/<name>.txt, made if it is not there. Raises PeerError."""
+def install(name: str, report: Report) -> Environment:
+    """The environment of bench/peers/<name>.txt, made where it is missing. Raises PeerError."""
     requirements = HERE / f"{name}.txt"
-    told = f"{sys.version}\n{FOLDER}\n{requirements.read_text()}"
-    folder = FOLDER / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    contents = f"{sys.version}\n{FOLDER}\n{requirements.read_text()}"
+    folder = FOLDER / f"{name}-{hashlib.sha256(contents.encode()).hexdigest()[:12]}"
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
-            say(f"installs {name}")
-            _make(folder, requirements)
+            report(f"installing {name}")
+            _create(folder, requirements)
     return Environment(folder=folder)
 
 
-def _make(folder: Path, requirements: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # one that was interrupted
+def _create(folder: Path, requirements: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # of an interrupted installation
     _run(sys.executable, "-m", "venv", str(folder))
     quiet = ("--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes")
     pip = (str(folder / "bin" / "python"), "-m", "pip", "install")
@@ -72,8 +73,8 @@ def _run(*command: str) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        said = str(error.stderr or error.stdout or error).strip()[-1_000:]
-        raise PeerError(f"A peer could not be installed. It says:\n{said}") from error
+        output = str(error.stderr or error.stdout or error).strip()[-1_000:]
+        raise PeerError(f"A peer could not be installed. The output ends:\n{output}") from error
 
 
 class Peer:
@@ -84,19 +85,19 @@ class Peer:
         self._answers = selectors.DefaultSelector()
         self._answers.register(self._pipe(process.stdout), selectors.EVENT_READ)
 
-    def ask(self, what: str, **arguments: Any) -> Mapping[str, Any]:
-        """What it answers. Raises PeerError where it does not, or not in time."""
-        to_it, from_it = self._pipe(self._process.stdin), self._pipe(self._process.stdout)
+    def call(self, method: str, **arguments: Any) -> Mapping[str, Any]:
+        """The answer of one of its methods. Raises PeerError."""
+        requests, answers = self._pipe(self._process.stdin), self._pipe(self._process.stdout)
         try:
-            to_it.write(json.dumps({"do": what, **arguments}) + "\n")
-            to_it.flush()
+            requests.write(json.dumps({"method": method, **arguments}) + "\n")
+            requests.flush()
         except BrokenPipeError as error:
-            raise PeerError(f"The peer that was to {what} has ended: see above.") from error
-        if not self._answers.select(ASK_SECONDS):
-            raise PeerError(f"The peer that was to {what} did not answer in {ASK_SECONDS} s.")
-        line = from_it.readline()
+            raise PeerError(f"The peer has ended before {method}: see above.") from error
+        if not self._answers.select(ANSWER_SECONDS):
+            raise PeerError(f"The peer did not answer {method} in {ANSWER_SECONDS} s.")
+        line = answers.readline()
         if not line:
-            raise PeerError(f"The peer that was to {what} has ended: see above.")
+            raise PeerError(f"The peer has ended during {method}: see above.")
         answer: Mapping[str, Any] = json.loads(line)
         return answer
 
@@ -108,10 +109,10 @@ class Peer:
 
 
 @contextmanager
-def running(peer: Environment, script: str) -> Iterator[Peer]:
-    """bench/peers/<script>.py under a peer's Python, on the cores of this thread."""
+def running_peer(environment: Environment, script: str) -> Iterator[Peer]:
+    """bench/peers/<script>.py, run by the environment's Python on the cores of this thread."""
     process = subprocess.Popen(
-        [str(peer.python), str(HERE / f"{script}.py")],
+        [str(environment.python), str(HERE / f"{script}.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -121,21 +122,22 @@ def running(peer: Environment, script: str) -> Iterator[Peer]:
         yield Peer(process)
     finally:
         if process.stdin:
-            process.stdin.close()  # its end
+            process.stdin.close()  # ends the script
         try:
-            process.wait(END_SECONDS)
+            process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(END_SECONDS)
+            process.wait(EXIT_SECONDS)
 
 
-def gunicorn(peer: Environment, port: int) -> list[str]:
-    """The textbook's feed as its books serve it: one worker, as many threads as the product has.
+def gunicorn_command(environment: Environment, port: int) -> list[str]:
+    """The command that serves textbook.py as textbooks do: one worker, as many threads as ours.
 
-    It is told by CACHE_REDIS_URL where the timelines are; see textbook.py for its route.
+    The server reads from CACHE_REDIS_URL where the timelines are.
     """
     return [
-        *(str(peer.python), "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1"),
-        *("--threads", str(THREADS), "--keep-alive", "60", "--log-level", "warning"),
-        *("--bind", f"127.0.0.1:{port}", "--chdir", str(HERE), "textbook:app"),
+        *(str(environment.python), "-m", "gunicorn", "--worker-class", "gthread"),
+        *("--workers", "1", "--threads", str(THREADS), "--keep-alive", "60"),
+        *("--log-level", "warning", "--bind", f"127.0.0.1:{port}"),
+        *("--chdir", str(HERE), "textbook:app"),
     ]

@@ -1,13 +1,13 @@
-"""redis-benchmark's RPUSHX on lists equal to ours: what the server can do for any client."""
+"""redis-benchmark's RPUSHX on lists equal to ours: the server's limit for any client."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench.rows.row import Measured
 from bench.stage.caches import Cache
-from bench.stage.cores import childrens_seconds
+from bench.stage.cores import children_seconds
 from bench.stage.lists import Lists
+from bench.stage.measurement import Measurement
 from graph.ids import new_id
 from stack.ports import HOST
 from storage.timeline_layout import timeline_key
@@ -15,63 +15,74 @@ from storage.timeline_layout import timeline_key
 PROGRAM = "redis-benchmark"
 
 SHAPES = ((2, 250), (10, 64), (25, 32), (50, 16), (50, 64))
-"""Connections and commands ahead on each, of many tried those that were fastest now and then."""
+"""Connections, and commands in flight on each: the shapes that were fastest among many tried."""
 
-MOST_SECONDS = 120
+LIMIT_SECONDS = 120
+
+
+def benchmark_rate(
+    options: Sequence[str], command: Sequence[str], *, host: str, port: int, password: str
+) -> float:
+    """Commands a second of one run of redis-benchmark."""
+    server = ("-h", host, "-p", str(port), "-a", password)
+    done = subprocess.run(
+        [PROGRAM, *server, *options, "--csv", *command],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=True,
+    )
+    return float(done.stdout.splitlines()[-1].split(",")[1].strip('"'))
 
 
 @dataclass(slots=True, kw_only=True)
 class RedisBenchmark:
-    """Pushes into copies of our lists, under the names that it can make, at random."""
+    """Pushes to random copies of our lists, which have the names that it can generate."""
 
     cache: Cache
     lists: Lists
-    lengths: int = 0
-    pushed: int = 0
-    shapes: dict[str, float] = field(default_factory=dict)
-    """What each shape reached in the last turn, inserts a second."""
+    total_length: int = 0
+    """Of the copies, before the last turn."""
+    pushes: int = 0
+    """Of the last turn."""
+    rate_by_shape: dict[str, float] = field(default_factory=dict)
+    """Inserts a second in the last turn."""
 
-    def best(self) -> Measured:
-        """Inserts a second in the best shape, into lists that were copied just before."""
-        for _ in self.cache.ask(self._copies()):
-            pass
-        self.lengths, called = self._lengths(), self._called()
-        redis_before, client_before = self.cache.seconds(), childrens_seconds()
-        self.shapes = {f"-c {c} -P {p}": self._rate(c, p) for c, p in SHAPES}
-        self.pushed = self._called() - called  # more than asked for: it fills its last buffers
-        return Measured(
-            value=max(self.shapes.values()),
+    def measure(self) -> Measurement:
+        """Inserts a second of the fastest shape, into fresh copies."""
+        self.cache.run(self._copies())
+        self.total_length, calls_before = self._total_length(), self._calls()
+        redis_before, client_before = self.cache.cpu_seconds(), children_seconds()
+        self.rate_by_shape = {f"-c {c} -P {p}": self._rate(c, p) for c, p in SHAPES}
+        # More than requested: redis-benchmark fills its last buffers.
+        self.pushes = self._calls() - calls_before
+        return Measurement(
+            value=max(self.rate_by_shape.values()),
             cpu_us={
-                "redis": 1e6 * (self.cache.seconds() - redis_before) / self.pushed,
-                "client": 1e6 * (childrens_seconds() - client_before) / self.pushed,
+                "redis": 1e6 * (self.cache.cpu_seconds() - redis_before) / self.pushes,
+                "client": 1e6 * (children_seconds() - client_before) / self.pushes,
             },
         )
 
-    def right(self) -> bool:
+    def is_right(self) -> bool:
         """Whether every push of the last turn is in a list."""
-        return self._lengths() == self.lengths + self.pushed
+        return self._total_length() == self.total_length + self.pushes
 
-    def forget(self) -> None:
-        """Removes its lists."""
-        for _ in self.cache.ask(("UNLINK", name) for name in self._names()):
-            pass
+    def remove(self) -> None:
+        """Removes the copies."""
+        self.cache.run(("UNLINK", name) for name in self._names())
 
-    def _rate(self, connections: int, ahead: int) -> float:
-        count = len(self.lists.user_ids)
-        shape = ("-c", f"{connections}", "-P", f"{ahead}", "-n", f"{count}", "-r", f"{count}")
-        server = ("-h", HOST, "-p", str(self.cache.port), "-a", self.cache.password)
-        said = subprocess.run(
-            [PROGRAM, *server, *shape, "--csv", "RPUSHX", "tl:__rand_int__", str(new_id())],
-            capture_output=True,
-            text=True,
-            timeout=MOST_SECONDS,
-            check=True,
+    def _rate(self, connections: int, in_flight: int) -> float:
+        count = str(len(self.lists.user_ids))
+        options = ("-c", str(connections), "-P", str(in_flight), "-n", count, "-r", count)
+        command = ("RPUSHX", "tl:__rand_int__", str(new_id()))
+        return benchmark_rate(
+            options, command, host=HOST, port=self.cache.port, password=self.cache.password
         )
-        return float(said.stdout.splitlines()[-1].split(",")[1].strip('"'))
 
-    def _called(self) -> int:
-        """How often the server has been asked for RPUSHX so far."""
-        commands = self.cache.bare.info("commandstats")
+    def _calls(self) -> int:
+        """The number of RPUSHX that the server has run."""
+        commands = self.cache.client.info("commandstats")
         return int(commands.get("cmdstat_rpushx", {}).get("calls", 0))
 
     def _copies(self) -> Iterator[Sequence[bytes | str | int]]:
@@ -81,5 +92,5 @@ class RedisBenchmark:
     def _names(self) -> list[str]:
         return [f"tl:{number:012d}" for number in range(len(self.lists.user_ids))]
 
-    def _lengths(self) -> int:
-        return sum(self.cache.ask(("LLEN", name) for name in self._names()))
+    def _total_length(self) -> int:
+        return sum(self.cache.replies(("LLEN", name) for name in self._names()))

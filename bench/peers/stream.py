@@ -1,7 +1,7 @@
-"""stream-framework as a process: each line of JSON asks for something, a line answers.
+"""stream-framework as a process: each line of JSON names a method and its arguments.
 
 Runs in its own environment. Version 1.4.0 has a parameter named `async`, a keyword since Python
-3.7; that word is renamed as its module is read, and nothing else is changed.
+3.7. The loader below renames it when the module is read, and changes nothing else.
 """
 
 import importlib.abc
@@ -18,7 +18,7 @@ from typing import Any
 
 RENAMED = "stream_framework.feed_managers.base"
 CHUNK = 100
-"""Its own: the followers a task."""
+"""Followers a task: the default of stream-framework."""
 MAX_LENGTH = 400
 
 
@@ -59,14 +59,14 @@ class Feed(RedisFeed):  # type: ignore[misc]
 
 
 class Site:
-    """Templates of feeds, which the bench copies, and the work that is measured."""
+    """The methods: they fill the feeds that the bench copies, and do the work that is measured."""
 
     def __init__(self) -> None:
         self._manager = Manager()
         self._object = 0
 
     def fill(self, *, port: int, password: str, feeds: int, posts: int, text: str) -> Any:
-        """Feeds 1 to `feeds`: number n holds the newest MAX_LENGTH + n - 1 of `posts` posts."""
+        """Fills feeds 1 to `feeds`: feed n has the newest MAX_LENGTH + n - 1 of `posts` posts."""
         settings.STREAM_REDIS_CONFIG["default"].update(port=port, password=password)
         activities = [self._activity(text) for _ in range(posts)]
         Feed.insert_activities(activities)
@@ -75,29 +75,29 @@ class Site:
         return {"ids": [activity.serialization_id for activity in activities]}
 
     def fanout(self, *, users: Sequence[int], text: str) -> Any:
-        """One post to everybody, as its tasks do it, without the queue between."""
+        """Pushes one post to all users, as its tasks do, without the queue between them."""
         activity = self._activity(text)
         Feed.insert_activity(activity)
         cpu, began = time.process_time(), time.perf_counter()
-        for at in range(0, len(users), CHUNK):
-            chunk, post = users[at : at + CHUNK], {"activities": [activity], "trim": True}
+        for start in range(0, len(users), CHUNK):
+            chunk, post = users[start : start + CHUNK], {"activities": [activity], "trim": True}
             self._manager.fanout(chunk, Feed, add_operation, post)
         seconds = time.perf_counter() - began
         cpu = time.process_time() - cpu
         return {"seconds": seconds, "cpu": cpu, "id": activity.serialization_id}
 
     def pages(self, *, users: Sequence[int], seconds: float, seed: int) -> Any:
-        """First pages of users drawn at random, as many as the time allows."""
-        draw = random.Random(seed)
+        """Reads first pages of random users for some seconds."""
+        generator = random.Random(seed)
         count, cpu, began = 0, time.process_time(), time.perf_counter()
         while time.perf_counter() - began < seconds:
-            Feed(users[draw.randrange(len(users))])[:20]
+            Feed(users[generator.randrange(len(users))])[:20]
             count += 1
-        taken = time.perf_counter() - began
-        return {"pages": count, "seconds": taken, "cpu": time.process_time() - cpu}
+        elapsed = time.perf_counter() - began
+        return {"pages": count, "seconds": elapsed, "cpu": time.process_time() - cpu}
 
     def all_pages(self, *, users: Sequence[int]) -> Any:
-        """Every user's first page: ids, and the length of what each post says."""
+        """Every user's first page: the posts' ids, and the lengths of their texts."""
         pages = []
         for user in users:
             posts = Feed(user)[:20]
@@ -106,18 +106,18 @@ class Site:
         return {"pages": pages}
 
     def _activity(self, text: str) -> Activity:
-        """A post by somebody. Ids rise with the object's number within a millisecond."""
+        """A new post. Within a millisecond its id rises with the object's number."""
         self._object += 1
         return Activity(7, Add, self._object, extra_context={"text": text})
 
 
 def main() -> None:
-    """Answers until there is nothing more to read."""
+    """Answers requests until standard input ends."""
     site = Site()
     for line in sys.stdin:
-        asked = json.loads(line)
-        work = getattr(site, asked.pop("do"))
-        print(json.dumps(work(**asked)), flush=True)
+        arguments = json.loads(line)
+        method = getattr(site, arguments.pop("method"))
+        print(json.dumps(method(**arguments)), flush=True)
 
 
 if __name__ == "__main__":

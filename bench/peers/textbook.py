@@ -1,7 +1,8 @@
-"""The feed of a textbook: LRANGE and MGET, parsed, dumped by marshmallow; nobody signs in.
+"""The feed of a textbook: LRANGE and MGET, parsed, then dumped by marshmallow; no authentication.
 
-`GET /feed/<user id>`: the newest posts of a timeline as the product keeps it, as the product has
-them in its answer. CACHE_REDIS_URL says where they are. Served by gunicorn in its own environment.
+`GET /feed/<user id>` returns the newest posts of the product's own timelines and bodies, in the
+shape of the product's answer. CACHE_REDIS_URL is their Redis. gunicorn serves it in an environment
+of its own.
 """
 
 import json
@@ -17,7 +18,7 @@ PAGE = 20
 
 
 class Person(Schema):
-    """Who has posted."""
+    """The author of a post."""
 
     id = fields.String()
     username = fields.String()
@@ -25,7 +26,7 @@ class Person(Schema):
 
 
 class Location(Schema):
-    """Where."""
+    """The place of a post."""
 
     name = fields.String()
     latitude = fields.Float()
@@ -33,7 +34,7 @@ class Location(Schema):
 
 
 class Photo(Schema):
-    """One of a post's photos."""
+    """A photo of a post."""
 
     id = fields.String()
     width = fields.Integer()

@@ -1,23 +1,23 @@
-"""R3's counterpart: the textbook's feed, served from the lists and bodies of our stage."""
+"""The server of the textbook's feed, which reads the lists and bodies of our stage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.peers import processes as peers
-from bench.stage.servers import free_port, served
+from bench.peers.processes import gunicorn_command, install
+from bench.stage.servers import free_port, running_server
 from bench.stage.stage import Stage
 
 
 @contextmanager
-def served_textbook(stage: Stage) -> Iterator[str]:
-    """The textbook on gunicorn, on the core of servers; its URL."""
+def running_textbook(stage: Stage) -> Iterator[str]:
+    """The textbook's feed on gunicorn, on the servers' core; its URL."""
     port = free_port()
-    command = peers.gunicorn(peers.environment("textbook", say=stage.say), port)
+    command = gunicorn_command(install("textbook", stage.report), port)
     env = {"CACHE_REDIS_URL": stage.env["CACHE_REDIS_URL"]}
-    with served("textbook", command, port=port, env=env) as url:
+    with running_server("textbook", command, port=port, env=env) as url:
         yield url
 
 
-def path(stage: Stage, index: int) -> str:
-    """Where it shows the first page of a viewer."""
+def feed_path(stage: Stage, index: int) -> str:
+    """The path of a user's first page."""
     return f"/feed/{stage.town.user_id(index)}"

@@ -1,8 +1,8 @@
--- What wrk sends: the requests of a file in turn, each line METHOD, path, token, key and body,
--- parted by tabs. Arguments: the file; milliseconds to wait before each request, on average;
--- `once` to stop at the end of the file instead of beginning again. Then a 503 is no failure: who
--- gets one waits for a second before asking for something else, as Retry-After says.
-local requests, at, once, busy = {}, 0, false, false
+-- wrk's script: sends the requests of a file in turn. A line of the file has method, path, token,
+-- key and body, separated by tabs. Arguments: the file; the mean wait before each request in ms;
+-- `once` to stop at the end of the file instead of starting it again. With `once` a 503 is no
+-- failure: the connection waits for a second, as Retry-After demands, then sends the next request.
+local requests, position, once, busy = {}, 0, false, false
 local threads = {}
 
 function setup(thread)
@@ -22,11 +22,11 @@ function init(args)
     requests[#requests + 1] = wrk.format(method, path, headers, body)
   end
   if pause > 0 then
-    math.randomseed(at + #requests)
+    math.randomseed(position + #requests)
     delay = function() return math.random(0, math.floor(2 * pause)) end
   end
   if once then
-    at = -1 -- wrk asks for one request before it begins, and does not send it
+    position = -1 -- wrk calls request() once before the start and does not send the result
     overloaded = 0
     response = function(status)
       busy = status == 503
@@ -41,13 +41,13 @@ function init(args)
 end
 
 function request()
-  at = at + 1
-  if at <= 0 then return requests[1] end
-  if once and at > #requests then
+  position = position + 1
+  if position <= 0 then return requests[1] end
+  if once and position > #requests then
     wrk.thread:stop()
-    return requests[#requests] -- the same again: a repeated key, or a repeated PUT
+    return requests[#requests] -- until wrk stops: a repeated key, or a repeated PUT, writes nothing
   end
-  return requests[(at - 1) % #requests + 1]
+  return requests[(position - 1) % #requests + 1]
 end
 
 function done(summary, latency)

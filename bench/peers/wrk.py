@@ -1,7 +1,7 @@
-"""wrk: a client in C, on a core of its own, which sends the requests of a file in turn.
+"""wrk: a client in C, pinned to a core, which sends the requests of a file one after the other.
 
-It has no rate control. Where a rate is wanted each connection waits before each request, for a
-time drawn between 0 and twice the mean, so that requests come at any moment.
+It has no rate control. For a given rate each connection waits before each request, for a random
+time between 0 and twice the mean, so that requests come at any moment.
 """
 
 import json
@@ -16,12 +16,12 @@ SCRIPT = Path(__file__).with_suffix(".lua")
 
 CONNECTIONS = 16
 MARGIN_SECONDS = 30.0
-"""Beyond its own time: then it is ended."""
+"""After its time plus this wrk is killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request of a file."""
+    """A request of a file."""
 
     path: str
     token: str = ""
@@ -30,22 +30,23 @@ class Request:
     body: str = ""
 
     def line(self) -> str:
-        """As wrk.lua reads it."""
+        """The line that wrk.lua reads."""
         return f"{self.method}\t{self.path}\t{self.token}\t{self.key}\t{self.body}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What wrk found. `requests` were answered well, `overloaded` by a 503 that is no failure.
-
-    `refused` are other answers of 400 and above, `lost` those that never came.
-    """
+    """The result of wrk: counts of answers, and percentiles of their latency."""
 
     requests: int
+    """Answers below 400."""
     seconds: float
     refused: int
+    """Answers of 400 and above that are not counted as overloaded."""
     overloaded: int
+    """503 answers to a file sent `once`: they are no failure, and wrk waits as told."""
     lost: int
+    """Requests without an answer."""
     p50_ms: float
     p99_ms: float
 
@@ -54,15 +55,15 @@ class Load:
         """Requests answered a second."""
         return self.requests / self.seconds
 
-    def clean(self) -> "Load":
-        """The same. Raises RuntimeError where an answer was not what it should be."""
+    def checked(self) -> "Load":
+        """This load. Raises RuntimeError where requests were refused or lost, or none answered."""
         if self.refused or self.lost or not self.requests:
             raise RuntimeError(f"The load went wrong: {self}")
         return self
 
 
 def write_requests(path: Path, requests: Iterable[Request]) -> Path:
-    """A file of requests."""
+    """Writes a file of requests; its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         file.writelines(request.line() for request in requests)
@@ -79,7 +80,10 @@ def load(
     once: bool = False,
     core: int | None = CLIENT,
 ) -> Load:
-    """Sends the requests for so long, or `once`; keep-alive, one thread. Raises RuntimeError."""
+    """Sends the requests for some seconds, or `once`, over keep-alive connections of one thread.
+
+    `pause_ms` is the mean wait before each request. Raises RuntimeError where wrk fails.
+    """
     command = ["wrk", "--threads", "1", "--connections", str(connections)]
     command += ["--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--latency"]
     command += ["--script", str(SCRIPT), url, "--", str(requests), str(pause_ms)]
@@ -96,21 +100,21 @@ def _run(command: list[str], seconds: float) -> Load:
     )
     if done.returncode:
         raise RuntimeError(f"wrk failed: {done.stderr or done.stdout}")
-    return parsed(done.stdout)
+    return parse(done.stdout)
 
 
-def parsed(said: str) -> Load:
-    """The load of what wrk printed. Raises ValueError."""
-    line = next((line for line in said.splitlines() if line.startswith("RESULT ")), None)
+def parse(output: str) -> Load:
+    """The load in wrk's output. Raises ValueError where there is none."""
+    line = next((line for line in output.splitlines() if line.startswith("RESULT ")), None)
     if line is None:
-        raise ValueError(f"wrk said no result:\n{said}")
-    found = json.loads(line.removeprefix("RESULT "))
+        raise ValueError(f"wrk printed no result:\n{output}")
+    result = json.loads(line.removeprefix("RESULT "))
     return Load(
-        requests=found["requests"] - found["status"],
-        seconds=found["microseconds"] / 1e6,
-        refused=found["status"] - found["overloaded"],
-        overloaded=found["overloaded"],
-        lost=found["lost"],
-        p50_ms=found["p50"] / 1000,
-        p99_ms=found["p99"] / 1000,
+        requests=result["requests"] - result["status"],
+        seconds=result["microseconds"] / 1e6,
+        refused=result["status"] - result["overloaded"],
+        overloaded=result["overloaded"],
+        lost=result["lost"],
+        p50_ms=result["p50"] / 1000,
+        p99_ms=result["p99"] / 1000,
     )

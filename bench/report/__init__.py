@@ -1,1 +1,1 @@
-"""What is made of a run: the result file, tables, pictures, costs."""
+"""The report of a run: the result file, and tables, picture, comparison and costs made of it."""

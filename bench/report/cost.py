@@ -1,4 +1,4 @@
-"""What ten million users would take: from this run's rows, and assumptions that are named."""
+"""The cost sheet of ten million users, from a run's rows and from named assumptions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,39 +12,39 @@ USERS = 10_000_000
 POSTS_PER_SECOND = 231
 READS_PER_POST = 100
 PEAK = 3
-"""Times the mean."""
+"""Ratio of the peak to the mean."""
 BUSY = 0.5
-"""Of a core: no more than this is planned."""
+"""Planned load of a core at peak."""
 ACTIVE = 0.4
-"""Share of the users who read within 30 days, so have a list."""
+"""Share of the users who read within 30 days, and so have a list."""
 FOLLOWERS = 150
-"""Mean of a post: authors with many followers post more."""
+"""Mean over posts; authors with many followers post more."""
 CAP = 400
 HOT_POSTS = 20_000_000 * 7
-"""Posts whose bodies are kept: those of a week."""
+"""Posts with a body in the cache: those of a week."""
 BODY_BYTES, SESSION_BYTES = 700, 250
-"""With the key and what the server adds to it."""
+"""With key and the server's overhead."""
 ORIGINAL_BYTES = 5_000_000
 RENDITION_SHARE = 0.12
-"""Of an original, all three renditions together."""
+"""Size of all three renditions, as a share of the original."""
 PAGE_BYTES = 12_000
 GRAPH_BYTES = {"a user": 350, "a follow": 153, "a post with photo and indexes": 850}
-"""Store and indexes, as the import of a hundred thousand users left them."""
+"""Store and indexes after the import of a hundred thousand users."""
 FOLLOWS_PER_USER = 150
 GRAPH_CACHE = 0.3
-"""Share of the store that should be in the page cache: what is read of late."""
+"""Share of the store that should be in the page cache: the recently read part."""
 
 DAY, YEAR = 86_400, 365
 MICROSECONDS = 1e6
 
 
-def sheet(rows: Rows) -> list[Cost]:
-    """The lines. What needs a row that was not measured is left out."""
+def cost_sheet(rows: Rows) -> list[Cost]:
+    """The lines of the sheet, without those that need a row which was not measured."""
     return [*_memory(rows), *_cores(rows), *_graph(), *_objects(), *_gaps()]
 
 
 def _memory(rows: Rows) -> list[Cost]:
-    found = [
+    lines = [
         Cost(
             item="bodies of a week, cache RAM",
             value=HOT_POSTS * BODY_BYTES / 1e9,
@@ -60,7 +60,7 @@ def _memory(rows: Rows) -> list[Cost]:
     ]
     entry = _context(rows, "M1", LIST_ENTRY)
     if entry:
-        found.insert(
+        lines.insert(
             0,
             Cost(
                 item="timelines, cache RAM",
@@ -69,14 +69,14 @@ def _memory(rows: Rows) -> list[Cost]:
                 source=f"M1 ({entry:.1f} B an entry); assumed: {ACTIVE:.0%} active, cap {CAP}",
             ),
         )
-    return found
+    return lines
 
 
 def _cores(rows: Rows) -> list[Cost]:
-    """Cores at peak, none more than half busy; by CPU time, as rates are of a shared machine."""
+    """Cores at peak, each half busy. By CPU time, as the machine is shared and rates vary."""
     pages = POSTS_PER_SECOND * READS_PER_POST * PEAK
     posts = POSTS_PER_SECOND * PEAK
-    wanted = (
+    uses = (
         ("API cores, pages", pages, "R1", "ours"),
         ("cache cores, pages", pages, "R1", "redis"),
         ("API cores, publishing", posts, "W1", "ours"),
@@ -86,17 +86,17 @@ def _cores(rows: Rows) -> list[Cost]:
     return [
         Cost(
             item=item,
-            value=rate * each / MICROSECONDS / BUSY,
+            value=rate * us / MICROSECONDS / BUSY,
             unit="cores",
-            source=f"{row}: {each:.1f} µs of {side}; assumed: peak {PEAK} x mean, {BUSY:.0%} busy",
+            source=f"{row}: {us:.1f} µs of {side}; assumed: peak {PEAK} x mean, {BUSY:.0%} busy",
         )
-        for item, rate, row, side in wanted
-        if (each := _cpu(rows, row, side))
+        for item, rate, row, side in uses
+        if (us := _cpu_us(rows, row, side))
     ]
 
 
 def _graph() -> list[Cost]:
-    """The store after a year, by what each thing takes of it."""
+    """The store after a year, by kind of record, and its page cache."""
     counts = {
         "a user": USERS,
         "a follow": USERS * FOLLOWS_PER_USER,
@@ -111,10 +111,10 @@ def _graph() -> list[Cost]:
         )
         for thing, count in counts.items()
     ]
-    whole = sum(line.value for line in lines)
+    total = sum(line.value for line in lines)
     cache = Cost(
         item="page cache of a graph server",
-        value=whole * GRAPH_CACHE,
+        value=total * GRAPH_CACHE,
         unit="GB",
         source=f"assumed: {GRAPH_CACHE:.0%} of the store is read of late",
     )
@@ -164,6 +164,6 @@ def _context(rows: Rows, name: str, what: str) -> float | None:
     return None if row is None else row["context"].get(what)
 
 
-def _cpu(rows: Rows, name: str, side: str) -> float | None:
+def _cpu_us(rows: Rows, name: str, side: str) -> float | None:
     row = _row(rows, name)
     return None if row is None else row["cpu_us"].get(side)

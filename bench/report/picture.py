@@ -1,4 +1,4 @@
-"""Growth as an SVG: cost by number of users, both by their logarithms, points and fit a row."""
+"""Growth as an SVG: cost by number of users on logarithmic axes, points and fitted line a row."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -8,6 +8,7 @@ from typing import Any
 
 WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 250, 50, 60
+"""Margins of the axes; the legend is in the right one."""
 COLOURS = ("#1b6ca8", "#c1440e", "#2e7d32", "#7b3f9d", "#8a6d00", "#00838f", "#ad1457", "#455a64")
 
 HEAD = (
@@ -20,41 +21,41 @@ HEAD = (
 
 
 def svg(growths: Sequence[Mapping[str, Any]]) -> str:
-    """The picture. `growths` as the result file has them, at least one with points."""
+    """The picture of growths as in the result file. One at least must have points."""
     points = [point for growth in growths for point in growth["points"]]
-    frame = _Frame([x for x, _ in points], [y for _, y in points])
-    parts = [HEAD, frame.grid()]
-    for at, growth in enumerate(growths):
-        parts.append(_series(frame, growth, COLOURS[at % len(COLOURS)], at))
+    axes = _Axes([x for x, _ in points], [y for _, y in points])
+    parts = [HEAD, axes.grid()]
+    for number, growth in enumerate(growths):
+        parts.append(_series(axes, growth, COLOURS[number % len(COLOURS)], number))
     return "\n".join([*parts, "</svg>\n"])
 
 
-class _Frame:
-    """Where a value lies on the paper."""
+class _Axes:
+    """Logarithmic axes over whole powers of ten."""
 
     def __init__(self, xs: Sequence[float], ys: Sequence[float]) -> None:
-        self._x = floor(log10(min(xs))), max(ceil(log10(max(xs))), floor(log10(min(xs))) + 1)
-        self._y = floor(log10(min(ys))), max(ceil(log10(max(ys))), floor(log10(min(ys))) + 1)
+        self._x_powers = _powers(xs)
+        self._y_powers = _powers(ys)
 
     def x(self, value: float) -> float:
-        """From the left."""
-        low, high = self._x
+        """The distance from the left edge."""
+        low, high = self._x_powers
         return LEFT + (log10(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
-        """From the top."""
-        low, high = self._y
+        """The distance from the upper edge."""
+        low, high = self._y_powers
         return HEIGHT - BOTTOM - (log10(value) - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     def grid(self) -> str:
         """A line and a label at each power of ten."""
         lines = []
         right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-        for power in range(self._x[0], self._x[1] + 1):
+        for power in range(self._x_powers[0], self._x_powers[1] + 1):
             x = self.x(10.0**power)
             lines.append(f'<path d="M{x:.1f} {TOP}V{bottom}" stroke="#ddd"/>')
             lines.append(_label(x, bottom + 20, _users(power), "middle"))
-        for power in range(self._y[0], self._y[1] + 1):
+        for power in range(self._y_powers[0], self._y_powers[1] + 1):
             y = self.y(10.0**power)
             lines.append(f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#ddd"/>')
             lines.append(_label(LEFT - 8, y + 4, f"{10.0**power:g}", "end"))
@@ -62,35 +63,41 @@ class _Frame:
         return "\n".join(lines)
 
 
-def _series(frame: _Frame, growth: Mapping[str, Any], colour: str, at: int) -> str:
+def _powers(values: Sequence[float]) -> tuple[int, int]:
+    """The powers of ten around the values, at least one apart."""
+    low = floor(log10(min(values)))
+    return low, max(ceil(log10(max(values))), low + 1)
+
+
+def _series(axes: _Axes, growth: Mapping[str, Any], colour: str, number: int) -> str:
+    """A row's points, its fitted line, and its line of the legend."""
     dots = [
-        f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3.5" fill="{colour}"'
+        f'<circle cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="3.5" fill="{colour}"'
         ' fill-opacity="0.6"/>'
         for x, y in growth["points"]
     ]
     users = [x for x, _ in growth["points"]]
     ends = [(x, _fitted(growth, x)) for x in (min(users), max(users))]
-    path = "L".join(f"{frame.x(x):.1f} {frame.y(y):.1f}" for x, y in ends)
+    path = "L".join(f"{axes.x(x):.1f} {axes.y(y):.1f}" for x, y in ends)
     low, high = growth["interval"]
-    said = f"{growth['row']}: b = {growth['exponent']:.3f} ({low:.3f}..{high:.3f})"
-    y = TOP + 16 + 22 * at
+    legend = f"{growth['row']}: b = {growth['exponent']:.3f} ({low:.3f}..{high:.3f})"
+    y = TOP + 16 + 22 * number
     left = WIDTH - RIGHT + 18
-    key = f'<circle cx="{left}" cy="{y - 4}" r="4" fill="{colour}"/>'
     return "\n".join(
         [
             *dots,
             f'<path d="M{path}" stroke="{colour}" stroke-width="2" fill="none"/>',
-            key,
-            _label(left + 12, y, said, "start"),
+            f'<circle cx="{left}" cy="{y - 4}" r="4" fill="{colour}"/>',
+            _label(left + 12, y, legend, "start"),
         ]
     )
 
 
 def _fitted(growth: Mapping[str, Any], users: float) -> float:
-    """The line of that exponent through the middle of the points, as least squares has it."""
-    middle_x = fmean(log(x) for x, _ in growth["points"])
-    middle_y = fmean(log(y) for _, y in growth["points"])
-    return exp(middle_y + growth["exponent"] * (log(users) - middle_x))
+    """The cost on the least-squares line, which goes through the mean of the points' logarithms."""
+    mean_x = fmean(log(x) for x, _ in growth["points"])
+    mean_y = fmean(log(y) for _, y in growth["points"])
+    return exp(mean_y + growth["exponent"] * (log(users) - mean_x))
 
 
 def _users(power: int) -> str:

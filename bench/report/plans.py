@@ -1,4 +1,4 @@
-"""The plan of each of the product's statements, made anew: what the planner would do now."""
+"""The query plans of the product's statements, made anew, as the planner would choose them now."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,16 +17,16 @@ SAMPLES = {
 PAIRS = "list of ["
 
 
-def sample(meaning: str) -> Any:
-    """A value of the type with which a parameter's meaning begins. Raises StopIteration."""
+def sample_value(meaning: str) -> Any:
+    """A value of the type that a parameter's meaning begins with. Raises StopIteration."""
     if meaning.startswith(PAIRS):
         return [[1, 2]]
-    return next(value for kind, value in SAMPLES.items() if meaning.startswith(kind))
+    return next(value for type_, value in SAMPLES.items() if meaning.startswith(type_))
 
 
-def explained(graph: Graph, query: Query) -> tuple[list[str], list[dict[str, Any]]]:
-    """The column names and the operators of a plan made anew, its starts first."""
-    parameters = {name: sample(meaning) for name, meaning in query.parameters.items()}
+def explain(graph: Graph, query: Query) -> tuple[list[str], list[dict[str, Any]]]:
+    """A query's column names, and the operators of a new plan, those that start it first."""
+    parameters = {name: sample_value(meaning) for name, meaning in query.parameters.items()}
     connection = graph.connection
     with connection._driver.session(database=connection._database) as session:  # noqa: SLF001
         result = session.run(f"CYPHER replan=force EXPLAIN {query.text}", parameters)
@@ -38,16 +38,16 @@ def explained(graph: Graph, query: Query) -> tuple[list[str], list[dict[str, Any
 
 
 def operators(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A plan's operators, those first that the others stand on."""
+    """A plan's operators, each after those that it reads from."""
     for child in plan.get("children", []):
         yield from operators(child)
     yield plan
 
 
-def shapes(graph: Graph) -> dict[str, list[str]]:
-    """The operators of every statement's plan, by the statement's name, the schema's left out."""
+def operator_names(graph: Graph) -> dict[str, list[str]]:
+    """The operators of every statement's plan, by the statement's name, without the schema's."""
     return {
-        name: [one["operatorType"].partition("@")[0] for one in explained(graph, query)[1]]
+        name: [one["operatorType"].partition("@")[0] for one in explain(graph, query)[1]]
         for name, query in sorted(LOADED.items())
         if not name.startswith("schema/")
     }

@@ -1,4 +1,4 @@
-"""The result file: all that a run found. Table, picture and comparison are made from it alone."""
+"""The result file: all results of a run. Tables, picture and comparison are made from it alone."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,35 +7,33 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.rounds import FAILING, Outcome
+from bench.rounds import FAILURES, Outcome
 from bench.rows.row import Row
 
 SCHEMA = 1
-"""Raised when a reader of the file would have to change."""
+"""To be raised when readers of the file have to change."""
 
 Result = Mapping[str, Any]
-"""A result file as it was read."""
+"""A result file as read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """How a row's cost grows with the users.
-
-    `points`: every round's [users, cost], the cost a ratio to its counterpart's beside it.
-    `interval`: the exponent's, of 95 %.
-    """
+    """How a row's cost grows with the number of users."""
 
     row: str
     points: Sequence[tuple[float, float]]
+    """(users, cost) of every round; the cost is a ratio to that of the counterpart beside it."""
     exponent: float
     interval: tuple[float, float]
+    """The exponent's, of 95 %."""
     target: float
     verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """One line of the cost sheet. `source` names the row it follows from, or the assumption."""
+    """A line of the cost sheet. `source` names the row it is computed from, or the assumption."""
 
     item: str
     value: float
@@ -44,7 +42,7 @@ class Cost:
 
 
 def row_result(row: Row, outcome: Outcome) -> dict[str, Any]:
-    """A row as it stands in the file."""
+    """A row in the file."""
     ratios = [one.ratio for one in outcome.rounds]
     return {
         "id": row.id,
@@ -66,17 +64,17 @@ def row_result(row: Row, outcome: Outcome) -> dict[str, Any]:
 
 
 def growth_result(growth: Growth) -> dict[str, Any]:
-    """A row's growth as it stands in the file."""
+    """A row's growth in the file."""
     return asdict(growth)
 
 
 def cost_result(cost: Cost) -> dict[str, Any]:
-    """A line of the cost sheet as it stands in the file."""
+    """A line of the cost sheet in the file."""
     return {"item": cost.item, "value": cost.value, "unit": cost.unit, "from": cost.source}
 
 
 def write(result: Result, folder: Path) -> Path:
-    """The file written, named by when and at which commit the run began."""
+    """Writes the file; its path has the run's start and commit."""
     folder.mkdir(parents=True, exist_ok=True)
     stamp = str(result["started"]).replace("-", "").replace(":", "")
     path = folder / f"{stamp}-{result['commit']}.json"
@@ -85,13 +83,13 @@ def write(result: Result, folder: Path) -> Path:
 
 
 def read(path: Path) -> Result:
-    """A result file. Raises ValueError where it is none, or one of another schema."""
+    """A result file. Raises ValueError for any other file, and for another schema."""
     result = json.loads(path.read_text())
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:
         raise ValueError(f"{path} is no result file of schema {SCHEMA}.")
     return result
 
 
-def failed(result: Result) -> bool:
-    """Whether a row's result was wrong, or a row broke: the run exits 1 then."""
-    return any(row["verdict"] in FAILING for row in result["rows"])
+def has_failures(result: Result) -> bool:
+    """Whether a row's result was wrong or a row failed: the run then exits with 1."""
+    return any(row["verdict"] in FAILURES for row in result["rows"])

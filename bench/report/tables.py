@@ -1,138 +1,148 @@
 """A result file as tables: Markdown for a page, plain text for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.report.results import Result
 
 MARKS = {name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->") for name in ("bench", "growth")}
-"""Between these a page holds the rows of a result file, and its growth."""
+"""A page has the tables of rows, and of growth, between these marks."""
 
 Cells = Sequence[str]
 
 HEAD = ("row", "ours : against", "ratio", "target", "verdict", "proved")
-MORE = ("ours", "against", "CPU µs", "context")
+DETAILS_HEAD = ("ours", "against", "CPU µs", "context")
+GROWTH_HEAD = ("growth", "exponent (95 %)", "target", "verdict", "points")
+COST_HEAD = ("cost", "value", "unit", "from")
 
 
 def terminal(result: Result) -> str:
-    """The rows, one a line, with what stands beside them below."""
-    rows = [_row(one) for one in result["rows"]]
-    parts = [_aligned([HEAD, *rows])]
-    notes = [f"{one['id']}: {note}" for one in result["rows"] if (note := _note(one))]
+    """The rows, one a line, then their details, growth and costs."""
+    rows = [_row_cells(row) for row in result["rows"]]
+    parts = [align([HEAD, *rows])]
+    notes = [f"{row['id']}: {note}" for row in result["rows"] if (note := _note(row))]
     if notes:
         parts.append("\n".join(notes))
     if result["growth"]:
-        parts.append(_aligned([GROWTH_HEAD, *map(_growth, result["growth"])]))
+        parts.append(align([GROWTH_HEAD, *map(_growth_cells, result["growth"])]))
     if result["cost"]:
-        parts.append(_aligned([COST_HEAD, *map(_cost, result["cost"])]))
-    return "\n\n".join([_where(result), *parts])
+        parts.append(align([COST_HEAD, *map(_cost_cells, result["cost"])]))
+    return "\n\n".join([_run_line(result), *parts])
 
 
 def markdown(result: Result) -> str:
     """The same as Markdown tables."""
-    return "\n\n".join([_where(result), *_rows_of(result), *_growth_of(result)]) + "\n"
+    return "\n\n".join([_run_line(result), *_row_tables(result), *_growth_tables(result)]) + "\n"
 
 
-def write_into(page: Path, result: Result) -> None:
-    """Puts what the result has of rows and of growth between the page's marks for it.
+def update_page(page: Path, result: Result) -> None:
+    """Replaces the tables between the page's marks by those that the result has.
 
-    Raises ValueError where it has none.
+    Raises ValueError where the page has no such marks.
     """
-    for name, tables in (("bench", _rows_of(result)), ("growth", _growth_of(result))):
+    for name, tables in (("bench", _row_tables(result)), ("growth", _growth_tables(result))):
         if tables:
-            _write_between(page, *MARKS[name], "\n\n".join([_where(result), *tables]))
+            _replace_between(page, *MARKS[name], "\n\n".join([_run_line(result), *tables]))
 
 
-def _write_between(page: Path, begin: str, end: str, text: str) -> None:
-    before, found, rest = page.read_text().partition(begin)
-    _, ended, after = rest.partition(end)
-    if not found or not ended:
+def _replace_between(page: Path, begin: str, end: str, text: str) -> None:
+    before, has_begin, rest = page.read_text().partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not has_begin or not has_end:
         raise ValueError(f"{page} has no {begin} … {end}.")
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
-def _rows_of(result: Result) -> list[str]:
-    if not result["rows"]:
+def _row_tables(result: Result) -> list[str]:
+    rows = result["rows"]
+    if not rows:
         return []
-    parts = [_table((*HEAD, *MORE), [(*_row(one), *_beside(one)) for one in result["rows"]])]
-    reasons = [f"- **{one['id']}**: {one['reason']}" for one in result["rows"] if one["reason"]]
+    head = (*HEAD, *DETAILS_HEAD)
+    parts = [_markdown_table(head, [(*_row_cells(row), *_detail_cells(row)) for row in rows])]
+    reasons = [f"- **{row['id']}**: {row['reason']}" for row in rows if row["reason"]]
     if reasons:
         parts.append("\n".join(reasons))
     if result["cost"]:
-        parts.append(_table(COST_HEAD, map(_cost, result["cost"])))
+        parts.append(_markdown_table(COST_HEAD, map(_cost_cells, result["cost"])))
     return parts
 
 
-def _growth_of(result: Result) -> list[str]:
-    return [_table(GROWTH_HEAD, map(_growth, result["growth"]))] if result["growth"] else []
+def _growth_tables(result: Result) -> list[str]:
+    if not result["growth"]:
+        return []
+    return [_markdown_table(GROWTH_HEAD, map(_growth_cells, result["growth"]))]
 
 
-def line(row: Mapping[str, Any]) -> str:
-    """One row in a line, said when it is over."""
-    return "  ".join(cell for cell in _row(row) if cell) + (
+def row_line(row: Mapping[str, Any]) -> str:
+    """A row in one line, printed when it is over."""
+    return "  ".join(cell for cell in _row_cells(row) if cell) + (
         f"  ({row['reason']})" if row["reason"] else ""
     )
 
 
-def ratio(row: Mapping[str, Any]) -> str:
-    """Median (min..max), or nothing where none may be printed."""
+def format_ratio(row: Mapping[str, Any]) -> str:
+    """Median (min..max); empty for a row without ratio."""
     if row["median"] is None:
         return ""
-    return f"{number(row['median'])} ({number(row['min'])}..{number(row['max'])})"
+    low, high = format_number(row["min"]), format_number(row["max"])
+    return f"{format_number(row['median'])} ({low}..{high})"
 
 
-def number(value: float) -> str:
-    """Three digits that matter, thousands set apart."""
+def format_number(value: float) -> str:
+    """Three significant digits; from 1,000 on whole, with separators."""
     if abs(value) >= 1000:  # noqa: PLR2004
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
-GROWTH_HEAD = ("growth", "exponent (95 %)", "target", "verdict", "points")
-COST_HEAD = ("cost", "value", "unit", "from")
+def align(rows: Sequence[Cells]) -> str:
+    """Lines of cells in columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
-def _row(row: Mapping[str, Any]) -> Cells:
+def _row_cells(row: Mapping[str, Any]) -> Cells:
     sign = "≥" if row["better"] == "higher" else "≤"
     check = row["check"]
-    proved = f"{check['count']:,} {check['what']}" if check else ""
+    proof = f"{check['count']:,} {check['what']}" if check else ""
     return (
         row["id"],
         row["title"],
-        ratio(row),
-        f"{sign} {number(row['target'])}",
+        format_ratio(row),
+        f"{sign} {format_number(row['target'])}",
         row["verdict"],
-        proved,
+        proof,
     )
 
 
-def _beside(row: Mapping[str, Any]) -> Cells:
-    """What stands beside a ratio and is judged by nobody."""
+def _detail_cells(row: Mapping[str, Any]) -> Cells:
+    """Figures that are not judged: both sides of the median round, CPU time, context."""
     rounds = sorted(row["rounds"], key=lambda one: one["ratio"])
     middle = rounds[len(rounds) // 2] if rounds else None
     unit = row["unit"]
     return (
-        f"{number(middle['ours'])} {unit}" if middle else "",
-        f"{number(middle['against'])} {unit}" if middle else "",
-        ", ".join(f"{name} {number(value)}" for name, value in row["cpu_us"].items()),
-        "; ".join(f"{name} {_value(value)}" for name, value in row["context"].items()),
+        f"{format_number(middle['ours'])} {unit}" if middle else "",
+        f"{format_number(middle['against'])} {unit}" if middle else "",
+        ", ".join(f"{name} {format_number(value)}" for name, value in row["cpu_us"].items()),
+        "; ".join(f"{name} {_context_value(value)}" for name, value in row["context"].items()),
     )
 
 
 def _note(row: Mapping[str, Any]) -> str:
     if row["reason"]:
         return str(row["reason"])
-    ours, against, cpu, context = _beside(row)
+    ours, against, cpu, context = _detail_cells(row)
     rates = f"{ours} : {against}" if ours else ""
     return "; ".join(part for part in (rates, f"CPU µs {cpu}" if cpu else "", context) if part)
 
 
-def _value(value: float | str) -> str:
-    return value if isinstance(value, str) else number(value)
+def _context_value(value: float | str) -> str:
+    return value if isinstance(value, str) else format_number(value)
 
 
-def _growth(growth: Mapping[str, Any]) -> Cells:
+def _growth_cells(growth: Mapping[str, Any]) -> Cells:
     low, high = growth["interval"]
     return (
         growth["row"],
@@ -143,11 +153,12 @@ def _growth(growth: Mapping[str, Any]) -> Cells:
     )
 
 
-def _cost(cost: Mapping[str, Any]) -> Cells:
-    return (cost["item"], number(cost["value"]), cost["unit"], cost["from"])
+def _cost_cells(cost: Mapping[str, Any]) -> Cells:
+    return (cost["item"], format_number(cost["value"]), cost["unit"], cost["from"])
 
 
-def _where(result: Result) -> str:
+def _run_line(result: Result) -> str:
+    """When, of which commit and on which machine the run was."""
     machine = result["machine"]
     dirty = " with changes" if result["dirty"] else ""
     return (
@@ -157,12 +168,6 @@ def _where(result: Result) -> str:
     )
 
 
-def _table(head: Cells, rows: Any) -> str:
+def _markdown_table(head: Cells, rows: Iterable[Cells]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '·') for cell in one)} |" for one in lines)
-
-
-def _aligned(rows: Sequence[Cells]) -> str:
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    cells = ([cell.ljust(width) for cell, width in zip(r, widths, strict=True)] for r in rows)
-    return "\n".join("  ".join(row).rstrip() for row in cells)

@@ -1,1 +1,1 @@
-"""The rows of the table, a module a subject; table.py lists all of them."""
+"""The rows of the table: a module a subject, the type of a row, and the list of all rows."""

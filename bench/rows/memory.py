@@ -1,91 +1,111 @@
-"""What an entry of a timeline weighs in steady state, slack and watermark included."""
+"""M1: the bytes of a timeline's entry in steady state, slack and watermark included."""
 
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bench.rows.pushes import pushed
-from bench.rows.row import Check, Measured, Sides, Sizes
+from bench.rows.pushes import push_posts
+from bench.rows.row import Check, Row, Sides
 from bench.stage import lists
 from bench.stage.caches import CAP, SLACK, Cache, running_cache
 from bench.stage.lists import Lists
+from bench.stage.measurement import Measurement
+from bench.stage.run_context import RunContext
 from graph.ids import new_id
 
 LISTS, QUICK_LISTS = 5_000, 500
 BYTES = "bytes an entry, {kind}"
 LIST_ENTRY = BYTES.format(kind="list")
-"""What our side is called in the row's context; the cost of timelines follows from it."""
+"""The name of our figure in the row's context; the cost sheet reads it there."""
 POSTS, QUICK_POSTS = 3 * SLACK // 2, 20
-"""Pushed to all: every list has been trimmed then, at another time than its neighbours."""
+"""Posts pushed to each list: enough that every list is trimmed, each after another post."""
 
 
 @dataclass(slots=True, kw_only=True)
-class _Weighed:
+class _Memory:
     cache: Cache
     quick: bool
     generator: random.Random
-    ours: Lists | None = None
-    zsets: list[str] = field(default_factory=list)
+    filled: Lists | None = None
+    zset_keys: list[str] = field(default_factory=list)
     bytes_an_entry: dict[str, float] = field(default_factory=dict)
 
-    def lists(self) -> Measured:
-        """Entries a megabyte of lists that have been pushed to for long."""
-        if self.ours:
-            self.cache.storage.timelines.drop(*self.ours.user_ids)
-        count = QUICK_LISTS if self.quick else LISTS
-        before = self.cache.used_bytes()
-        self.ours = lists.filled(self.cache, count, self.generator)
-        posts = [new_id() for _ in range(QUICK_POSTS if self.quick else POSTS)]
-        pushed(self.cache, self.ours, posts)
-        return self._weighed("list", before, count)
+    @property
+    def count(self) -> int:
+        """The number of lists, and of ZSETs."""
+        return QUICK_LISTS if self.quick else LISTS
 
-    def zset(self) -> Measured:
-        """The same of ZSETs of the newest CAP of the same ids."""
-        if self.zsets:
-            self.cache.bare.delete(*self.zsets)
-        count = QUICK_LISTS if self.quick else LISTS
-        ids = self.newest()
-        self.cache.bare.zadd("template", {i: int(i) for i in ids})
+    def measure_lists(self) -> Measurement:
+        """Entries a megabyte, in lists after many pushes."""
+        if self.filled:
+            self.cache.storage.timelines.drop(*self.filled.user_ids)
         before = self.cache.used_bytes()
-        self.zsets = [f"tz:{number:014x}" for number in range(count)]
-        for _ in self.cache.ask(("COPY", "template", key) for key in self.zsets):
-            pass
-        measured = self._weighed("ZSET", before, count)
-        self.cache.bare.delete("template")
-        return measured
+        self._fill()
+        return self._measurement("list", before)
 
-    def newest(self) -> list[bytes]:
-        """The newest ids of every list: they were pushed the same since they were filled."""
-        if self.ours is None:
-            self.lists()
-        assert self.ours is not None  # noqa: S101
-        return self.ours.expected(0)[-CAP:]
+    def measure_zsets(self) -> Measurement:
+        """Entries a megabyte, in ZSETs of the newest CAP of the same ids."""
+        if self.zset_keys:
+            self.cache.client.delete(*self.zset_keys)
+        ids = self._newest()
+        self.cache.client.zadd("template", {i: int(i) for i in ids})
+        before = self.cache.used_bytes()
+        self.zset_keys = [f"tz:{number:014x}" for number in range(self.count)]
+        self.cache.run(("COPY", "template", key) for key in self.zset_keys)
+        measurement = self._measurement("ZSET", before)
+        self.cache.client.delete("template")
+        return measurement
 
     def check(self) -> Check:
         """Over all lists and all ZSETs."""
-        expected = self.newest()
-        assert self.ours is not None  # noqa: S101
-        wrong = lists.wrong(self.cache, self.ours)
-        replies = self.cache.ask(("ZRANGE", key, 0, -1) for key in self.zsets)
+        expected = self._newest()
+        filled = self._fill_once()
+        wrong = lists.count_wrong(self.cache, filled)
+        replies = self.cache.replies(("ZRANGE", key, 0, -1) for key in self.zset_keys)
         wrong += sum(entries != expected for entries in replies)
-        return Check(what="lists", count=len(self.ours.user_ids), passed=wrong == 0)
+        return Check(what="lists", count=len(filled.user_ids), passed=wrong == 0)
 
-    def _weighed(self, kind: str, before: int, count: int) -> Measured:
-        size = (self.cache.used_bytes() - before) / (count * CAP)
+    def _fill(self) -> Lists:
+        self.filled = lists.create_lists(self.cache, self.count, self.generator)
+        posts = [new_id() for _ in range(QUICK_POSTS if self.quick else POSTS)]
+        push_posts(self.cache, self.filled, posts)
+        return self.filled
+
+    def _fill_once(self) -> Lists:
+        return self.filled or self._fill()
+
+    def _newest(self) -> list[bytes]:
+        """The newest CAP ids: the same in every list, as all got the same pushes."""
+        return self._fill_once().history(0)[-CAP:]
+
+    def _measurement(self, kind: str, before: int) -> Measurement:
+        size = (self.cache.used_bytes() - before) / (self.count * CAP)
         self.bytes_an_entry[BYTES.format(kind=kind)] = size
-        return Measured(value=1e6 / size)
+        return Measurement(value=1e6 / size)
 
 
 @contextmanager
-def memory_row(sizes: Sizes) -> Iterator[Sides]:
-    """A cache of its own, of which nothing else takes memory."""
+def _memory(run: RunContext) -> Iterator[Sides]:
+    """In a cache of its own, where nothing else uses memory."""
     with running_cache() as cache:
-        weighed = _Weighed(cache=cache, quick=sizes.quick, generator=random.Random(sizes.seed))
+        memory = _Memory(cache=cache, quick=run.quick, generator=random.Random(run.seed))
         yield Sides(
-            ours=weighed.lists,
-            against=weighed.zset,
-            check=weighed.check,
-            context=lambda: weighed.bytes_an_entry,
-            sizes={"lists": QUICK_LISTS if sizes.quick else LISTS, "cap": CAP, "slack": SLACK},
+            ours=memory.measure_lists,
+            against=memory.measure_zsets,
+            check=memory.check,
+            context=lambda: memory.bytes_an_entry,
+            sizes={"lists": memory.count, "cap": CAP, "slack": SLACK},
         )
+
+
+ROWS = (
+    Row(
+        id="M1",
+        title="bytes an entry, ZSET of the same ids : ours",
+        unit="entries/MB",
+        target=10,
+        better="higher",
+        open=_memory,
+    ),
+)

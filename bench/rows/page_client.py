@@ -1,4 +1,4 @@
-"""Pages of feeds as clients get them, measured and compared with the view's and the model's."""
+"""Feed pages over HTTP: measured, and compared with those of the Flask view and of the model."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -12,22 +12,24 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from bench.peers.wrk import Load, Request, load, write_requests
-from bench.rows.row import Measured, Sizes
-from bench.stage.cores import CLIENT, SERVER, pin
-from bench.stage.stage import Ours, Stage, api_settings, cpu_seconds, stage_of, unpin
+from bench.stage.cores import CLIENT, SERVER, pin, process_seconds, unpin
+from bench.stage.measurement import Measurement
+from bench.stage.processes import Processes, api_settings
+from bench.stage.run_context import RunContext
+from bench.stage.stage import Stage, stage_of
 from feed.background import BackgroundRebuilder
 
 PAGE = 20
 """Posts a page."""
-ASK_SECONDS = 30.0
+REQUEST_SECONDS = 30.0
 
 DEEP_VIEWERS, OTHER_VIEWERS = 80, 320
-"""Who asks: some with full lists, most with lists of 38 posts; as many at all sizes of town."""
+"""Viewers with full lists, and with lists of 38 posts: as many at all sizes of town."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page of a viewer's feed, and which of their posts should be on it."""
+    """A page of a viewer's feed; `start` is the index in the feed of its first post."""
 
     viewer: int
     path: str
@@ -35,105 +37,107 @@ class Page:
 
 
 @dataclass(slots=True, kw_only=True)
-class Pages:
-    """The API of a stage on a core of its own, and a client to ask it."""
+class PageClient:
+    """A client of the API of a stage."""
 
     stage: Stage
-    ours: Ours
+    processes: Processes
     view: FlaskClient
+    """Calls the Flask view in this process."""
     seconds: float
+    """Of one measurement."""
 
-    def file(self, name: str, pages: Sequence[Page]) -> Path:
-        """These pages as requests for wrk."""
+    def write_file(self, name: str, pages: Sequence[Page]) -> Path:
+        """A file of requests for wrk."""
         tokens = self.stage.tokens([page.viewer for page in pages])
         lines = [Request(path=p.path, token=t) for p, t in zip(pages, tokens, strict=True)]
         return write_requests(self.stage.stack.folder / f"{name}.tsv", lines)
 
-    def measured(self, file: Path, **how: Any) -> tuple[Measured, Load]:
-        """Pages a second of these requests, all of them answered well."""
-        pids = self.ours.pids("api")
-        api_before, redis_before = cpu_seconds(pids), self.stage.cache_seconds()
-        found = load(self.ours.url, file, seconds=self.seconds, **how).clean()
-        each = 1e6 / found.requests
+    def measure(self, file: Path, **options: Any) -> tuple[Measurement, Load]:
+        """Pages a second of a file. Raises RuntimeError where an answer is an error."""
+        pids = self.processes.pids("api")
+        api_before, redis_before = process_seconds(pids), self.stage.cache_seconds()
+        result = load(self.processes.url, file, seconds=self.seconds, **options).checked()
+        us_a_request = 1e6 / result.requests
         cpu_us = {
-            "api": (cpu_seconds(pids) - api_before) * each,
-            "redis": (self.stage.cache_seconds() - redis_before) * each,
+            "api": (process_seconds(pids) - api_before) * us_a_request,
+            "redis": (self.stage.cache_seconds() - redis_before) * us_a_request,
         }
-        return Measured(value=found.rate, cpu_us=cpu_us), found
+        return Measurement(value=result.rate, cpu_us=cpu_us), result
 
-    def wrong(self, pages: Sequence[Page]) -> list[Page]:
-        """Those that are not byte for byte the view's, or hold other posts than the model has."""
-        found = []
+    def wrong_pages(self, pages: Sequence[Page]) -> list[Page]:
+        """Pages whose bytes differ from the view's, or whose posts differ from the model's."""
+        wrong = []
         with requests.Session() as client:
             client.trust_env = False
             tokens = self.stage.tokens([page.viewer for page in pages])
             for page, token in zip(pages, tokens, strict=True):
                 headers = {"Authorization": f"Bearer {token}"}
                 answer = client.get(
-                    f"{self.ours.url}{page.path}", headers=headers, timeout=ASK_SECONDS
+                    f"{self.processes.url}{page.path}", headers=headers, timeout=REQUEST_SECONDS
                 )
                 viewed = self.view.get(page.path, headers=headers)
-                if answer.content != viewed.data or ids_of(answer) != self.expected(page):
-                    found.append(page)
-        return found
+                if answer.content != viewed.data or _ids(answer) != self._expected_ids(page):
+                    wrong.append(page)
+        return wrong
 
-    def expected(self, page: Page) -> list[int]:
-        """The ids on a page, by the model."""
+    def _expected_ids(self, page: Page) -> list[int]:
+        """The ids of a page in the model."""
         return self.stage.feed(page.viewer)[page.start : page.start + PAGE]
 
-    def walked(self, viewer: int, start: int) -> Page:
-        """The viewer's page that begins at that post, reached by walking along `next`."""
+    def walk(self, viewer: int, start: int) -> Page:
+        """The viewer's page that begins at post `start`, reached along `next`."""
         [token] = self.stage.tokens([viewer])
-        path = first(viewer).path
+        path = first_page(viewer).path
         for _ in range(start // PAGE):
             answer = requests.get(
-                f"{self.ours.url}{path}",
+                f"{self.processes.url}{path}",
                 headers={"Authorization": f"Bearer {token}"},
-                timeout=ASK_SECONDS,
+                timeout=REQUEST_SECONDS,
             ).json()
             path = f"/v1/me/feed?limit={PAGE}&cursor={answer['next']}"
         return Page(viewer=viewer, path=path, start=start)
 
 
-def ids_of(answer: requests.Response) -> list[int]:
-    """The ids of the posts in an answer."""
+def _ids(answer: requests.Response) -> list[int]:
     return [int(post["id"]) for post in answer.json()["posts"]]
 
 
-def first(viewer: int) -> Page:
+def first_page(viewer: int) -> Page:
     """The viewer's first page."""
     return Page(viewer=viewer, path=f"/v1/me/feed?limit={PAGE}")
 
 
 def viewers(stage: Stage) -> list[int]:
-    """Who asks for pages, in random order."""
-    chance = random.Random(stage.town.seed)
-    deep = deep_viewers(stage)
-    others = [index for index in stage.town.readers if index not in stage.town.deep_readers]
-    chosen = deep + chance.sample(others, min(OTHER_VIEWERS, len(others) // 2))
-    chance.shuffle(chosen)
-    return chosen
+    """The users whose pages are read, in random order."""
+    generator = random.Random(stage.town.seed)
+    others = stage.town.ordinary_readers
+    drawn = deep_viewers(stage) + generator.sample(others, min(OTHER_VIEWERS, len(others) // 2))
+    generator.shuffle(drawn)
+    return drawn
 
 
 def deep_viewers(stage: Stage) -> list[int]:
-    """Those of them whose lists are full."""
+    """The viewers with full lists."""
     return list(stage.town.deep_readers)[:DEEP_VIEWERS]
 
 
 @contextmanager
-def pages_of(sizes: Sizes, *, pinned: bool = True) -> Iterator[Pages]:
-    """The pages of the run's stage: `pinned`, the API on one core, client and Redis on another."""
-    stage = stage_of(sizes)
-    ours = stage.ours("api")
+def page_client(run: RunContext, *, pinned: bool = True) -> Iterator[PageClient]:
+    """A client of the run's stage. `pinned`: the API has a core, client and Redis the other one."""
+    stage = stage_of(run)
+    processes = stage.processes("api")
     rebuilder = BackgroundRebuilder(stage.graph, stage.storage)
-    app = create_app(api_settings(ours.env), stage.graph, stage.storage, rebuilder)
-    servers = ours.pids("api")
+    app = create_app(api_settings(processes.env), stage.graph, stage.storage, rebuilder)
+    servers = processes.pids("api")
     if pinned:
         for pid in servers:
             pin(pid, SERVER)
         pin(stage.cache_pid(), CLIENT)
     try:
-        yield Pages(stage=stage, ours=ours, view=app.test_client(), seconds=sizes.seconds)
+        yield PageClient(
+            stage=stage, processes=processes, view=app.test_client(), seconds=run.seconds
+        )
     finally:
         rebuilder.close()
         for pid in (*servers, stage.cache_pid()):

@@ -1,175 +1,201 @@
-"""R1 to R6: pages of the feed over HTTP, from the cache, against what the same server could do."""
+"""R1 to R6: feed pages over HTTP, read from the cache, against what the same server can do."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.peers import textbook_server as textbook_feed
 from bench.peers.page_command import PageCommand
+from bench.peers.textbook_server import feed_path, running_textbook
 from bench.peers.wrk import Request, load, write_requests
-from bench.rows import page_client as pages
-from bench.rows.page_client import Page, Pages, deep_viewers, first, pages_of, viewers
-from bench.rows.row import Check, Measured, Row, Sides, Sizes
-from bench.stage.servers import granian_of
+from bench.rows.page_client import (
+    PAGE,
+    Page,
+    PageClient,
+    deep_viewers,
+    first_page,
+    page_client,
+    viewers,
+)
+from bench.rows.row import Check, OpenSides, Row, Sides
+from bench.stage.measurement import Measurement
+from bench.stage.run_context import RunContext
+from bench.stage.servers import running_app
 
 HELLO_FLASK = "bench.peers.hello_flask:app"
 HELLO_WSGI = "bench.peers.hello_wsgi:app"
 
 CEILING = 1.5
-"""What the client must reach at an app that does nothing, as a multiple of the row."""
+"""Least ratio of the client's rate at an app that does nothing to the row's rate."""
 
 PACED_CONNECTIONS = 64
-"""R5: so many wait in turn, so that requests come at the wanted rate, and at any moment."""
+"""R5: enough connections, each pausing between requests, that requests come at any moment."""
 
 DEEP = 200
 NEAR_THE_END = 40
-"""Posts before the end of a list at which R6's last page begins."""
+"""Posts from the start of R6's last page to the end of the list."""
 
 
-def _first_pages(pages_: Pages) -> list[Page]:
-    return [first(viewer) for viewer in viewers(pages_.stage)]
+def _first_pages(client: PageClient) -> list[Page]:
+    return [first_page(viewer) for viewer in viewers(client.stage)]
 
 
-def _check(pages_: Pages, asked: list[Page]) -> Check:
+def _check(client: PageClient, pages: list[Page]) -> Check:
     return Check(
         what="pages equal to the view's bytes and to the model's ids",
-        count=len(asked),
-        passed=not pages_.wrong(asked),
+        count=len(pages),
+        passed=not client.wrong_pages(pages),
     )
 
 
-class Ceiling:
-    """What the client reaches where the app does nothing: it must not be what is measured."""
+class ClientCeiling:
+    """The rate of the load client at an app that does nothing. It must not limit the row."""
 
-    def __init__(self, sizes: Sizes, url: str, file: Path) -> None:
-        self._sizes, self._url, self._file = sizes, url, file
+    def __init__(self, run: RunContext, url: str, file: Path) -> None:
+        self._run, self._url, self._file = run, url, file
         self._rate = 0.0
         self._best = 0.0
 
-    def note(self, measured: Measured) -> Measured:
-        """Remembers the row's best turn."""
-        self._best = max(self._best, measured.value)
-        return measured
+    def note(self, measurement: Measurement) -> Measurement:
+        """Keeps the row's best rate; returns the measurement."""
+        self._best = max(self._best, measurement.value)
+        return measurement
 
     def void(self) -> str | None:
-        """Why the row says nothing, if it does not."""
+        """Why the row gives no ratio, or None."""
         if self.rate() < CEILING * self._best:
             return f"the client's ceiling is {self.rate():,.0f}/s, the row {self._best:,.0f}/s"
         return None
 
     def rate(self) -> float:
-        """The ceiling."""
+        """Requests a second; the first call measures them."""
         if not self._rate:
-            self._rate = load(self._url, self._file, seconds=self._sizes.seconds).clean().rate
+            self._rate = load(self._url, self._file, seconds=self._run.seconds).checked().rate
         return self._rate
 
 
-@contextmanager
-def _against(
-    sizes: Sizes, counterpart: Callable[[ExitStack, Pages, Path], Callable[[], Measured]]
-) -> Iterator[Sides]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRow:
+    """What a counterpart of first pages is opened with."""
+
+    closing: ExitStack
+    """Closes what the counterpart opens."""
+    client: PageClient
+    plain_file: Path
+    """One request of `/`."""
+
+    def rate_of(self, url: str, file: Path) -> Measurement:
+        """Requests a second at a server."""
+        return Measurement(value=load(url, file, seconds=self.client.seconds).checked().rate)
+
+
+OpenCounterpart = Callable[[PageRow], Callable[[], Measurement]]
+
+
+def _first_page_row(open_counterpart: OpenCounterpart) -> OpenSides:
     """First pages, against a counterpart that is opened for the row."""
-    with ExitStack() as closing:
-        found = closing.enter_context(pages_of(sizes))
-        asked = _first_pages(found)
-        file = found.file("first", asked)
-        plain = write_requests(file.with_name("plain.tsv"), [Request(path="/")])
-        hello = closing.enter_context(granian_of(HELLO_WSGI))
-        ceiling = Ceiling(sizes, hello, plain)
-        yield Sides(
-            ours=lambda: ceiling.note(found.measured(file)[0]),
-            against=counterpart(closing, found, plain),
-            check=lambda: _check(found, asked),
-            void=ceiling.void,
-            context=lambda: {"client's ceiling": ceiling.rate()},
-            sizes={"users": found.stage.town.users, "viewers": len(asked)},
-        )
+
+    @contextmanager
+    def open_sides(run: RunContext) -> Iterator[Sides]:
+        with ExitStack() as closing:
+            client = closing.enter_context(page_client(run))
+            pages = _first_pages(client)
+            file = client.write_file("first", pages)
+            plain_file = write_requests(file.with_name("plain.tsv"), [Request(path="/")])
+            hello = closing.enter_context(running_app(HELLO_WSGI))
+            ceiling = ClientCeiling(run, hello, plain_file)
+            row = PageRow(closing=closing, client=client, plain_file=plain_file)
+            yield Sides(
+                ours=lambda: ceiling.note(client.measure(file)[0]),
+                against=open_counterpart(row),
+                check=lambda: _check(client, pages),
+                void=ceiling.void,
+                context=lambda: {"client's ceiling": ceiling.rate()},
+                sizes={"users": client.stage.town.users, "viewers": len(pages)},
+            )
+
+    return open_sides
 
 
-def _hello(app: str) -> Callable[[ExitStack, Pages, Path], Callable[[], Measured]]:
-    def opened(closing: ExitStack, found: Pages, plain: Path) -> Callable[[], Measured]:
-        url = closing.enter_context(granian_of(app))
-        return lambda: Measured(value=load(url, plain, seconds=found.seconds).clean().rate)
+def _hello(app: str) -> OpenCounterpart:
+    def open_hello(row: PageRow) -> Callable[[], Measurement]:
+        url = row.closing.enter_context(running_app(app))
+        return lambda: row.rate_of(url, row.plain_file)
 
-    return opened
-
-
-def _textbook(closing: ExitStack, found: Pages, _plain: Path) -> Callable[[], Measured]:
-    url = closing.enter_context(textbook_feed.served_textbook(found.stage))
-    file = write_requests(
-        found.stage.stack.folder / "textbook.tsv",
-        [Request(path=textbook_feed.path(found.stage, one)) for one in viewers(found.stage)],
-    )
-    return lambda: Measured(value=load(url, file, seconds=found.seconds).clean().rate)
+    return open_hello
 
 
-def _command(closing: ExitStack, found: Pages, _plain: Path) -> Callable[[], Measured]:
-    user_ids = [found.stage.town.user_id(viewer) for viewer in viewers(found.stage)]
-    command = closing.enter_context(PageCommand(found.stage, user_ids))
-    return lambda: Measured(value=command.rate(found.seconds))
+def _textbook(row: PageRow) -> Callable[[], Measurement]:
+    stage = row.client.stage
+    url = row.closing.enter_context(running_textbook(stage))
+    requests = [Request(path=feed_path(stage, viewer)) for viewer in viewers(stage)]
+    file = write_requests(stage.stack.folder / "textbook.tsv", requests)
+    return lambda: row.rate_of(url, file)
 
 
-def _ready(
-    counterpart: Callable[[ExitStack, Pages, Path], Callable[[], Measured]],
-) -> Callable[[Sizes], AbstractContextManager[Sides]]:
-    return lambda sizes: _against(sizes, counterpart)
+def _command(row: PageRow) -> Callable[[], Measurement]:
+    stage = row.client.stage
+    user_ids = [stage.town.user_id(viewer) for viewer in viewers(stage)]
+    command = row.closing.enter_context(PageCommand(stage, user_ids))
+    return lambda: Measurement(value=command.rate(row.client.seconds))
 
 
 @contextmanager
-def _paced(sizes: Sizes) -> Iterator[Sides]:
-    """R5: both asked at half of the rate that ours reaches, by the same pauses."""
+def _latency(run: RunContext) -> Iterator[Sides]:
+    """R5: both sides get half of our peak rate, by the same pauses."""
     with ExitStack() as closing:
-        found = closing.enter_context(pages_of(sizes))
-        hello = closing.enter_context(granian_of(HELLO_FLASK))
-        asked = _first_pages(found)
-        file = found.file("first", asked)
-        plain = write_requests(file.with_name("plain.tsv"), [Request(path="/")])
-        peak = found.measured(file)[1]
+        client = closing.enter_context(page_client(run))
+        hello = closing.enter_context(running_app(HELLO_FLASK))
+        pages = _first_pages(client)
+        file = client.write_file("first", pages)
+        plain_file = write_requests(file.with_name("plain.tsv"), [Request(path="/")])
+        peak = client.measure(file)[1]
         pause_ms = 1000 * PACED_CONNECTIONS / (peak.rate / 2)
         rates: dict[str, float] = {}
 
-        def at_half(name: str, url: str, requests: Path) -> Measured:
-            asked = load(
+        def p99_at_half(name: str, url: str, requests: Path) -> Measurement:
+            result = load(
                 url,
                 requests,
-                seconds=found.seconds,
+                seconds=client.seconds,
                 connections=PACED_CONNECTIONS,
                 pause_ms=pause_ms,
-            ).clean()
-            rates[name] = asked.rate
-            return Measured(value=asked.p99_ms)
+            ).checked()
+            rates[name] = result.rate
+            return Measurement(value=result.p99_ms)
 
         yield Sides(
-            ours=lambda: at_half("rate, ours", found.ours.url, file),
-            against=lambda: at_half("rate, against", hello, plain),
-            check=lambda: _check(found, asked),
+            ours=lambda: p99_at_half("rate, ours", client.processes.url, file),
+            against=lambda: p99_at_half("rate, against", hello, plain_file),
+            check=lambda: _check(client, pages),
             context=lambda: {"peak": peak.rate, **rates},
-            sizes={"users": found.stage.town.users, "viewers": len(asked)},
+            sizes={"users": client.stage.town.users, "viewers": len(pages)},
         )
 
 
-def _deep(start: int | None) -> Callable[[Sizes], AbstractContextManager[Sides]]:
-    """R6: a page deep in a full list, against the first page of the same lists."""
+def _deep_page(start: int | None) -> OpenSides:
+    """R6: a page that begins at post `start`, or near the end, against the first page."""
 
     @contextmanager
-    def ready(sizes: Sizes) -> Iterator[Sides]:
-        with pages_of(sizes) as found:
-            stage = found.stage
-            who = deep_viewers(stage)
+    def open_sides(run: RunContext) -> Iterator[Sides]:
+        with page_client(run) as client:
+            stage = client.stage
+            readers = deep_viewers(stage)
             cap = stage.storage.timelines.cap
-            least = min(cap, *(len(stage.feed(viewer)) for viewer in who))
-            depth = min(start or least, least - NEAR_THE_END) // pages.PAGE * pages.PAGE
-            deep = [found.walked(viewer, depth) for viewer in who]
-            shallow = [first(viewer) for viewer in who]
-            deep_file, shallow_file = found.file("deep", deep), found.file("shallow", shallow)
+            shortest = min(cap, *(len(stage.feed(viewer)) for viewer in readers))
+            depth = min(start or shortest, shortest - NEAR_THE_END) // PAGE * PAGE
+            deep = [client.walk(viewer, depth) for viewer in readers]
+            first = [first_page(viewer) for viewer in readers]
+            deep_file = client.write_file("deep", deep)
+            first_file = client.write_file("shallow", first)
             yield Sides(
-                ours=lambda: found.measured(deep_file)[0],
-                against=lambda: found.measured(shallow_file)[0],
-                check=lambda: _check(found, [*deep, *shallow]),
-                sizes={"users": stage.town.users, "lists": len(who), "depth": depth},
+                ours=lambda: client.measure(deep_file)[0],
+                against=lambda: client.measure(first_file)[0],
+                check=lambda: _check(client, [*deep, *first]),
+                sizes={"users": stage.town.users, "lists": len(readers), "depth": depth},
             )
 
-    return ready
+    return open_sides
 
 
 ROWS = (
@@ -179,7 +205,7 @@ ROWS = (
         unit="pages/s",
         target=1.8,
         better="higher",
-        ready=_ready(_hello(HELLO_FLASK)),
+        open=_first_page_row(_hello(HELLO_FLASK)),
         needs=("wrk",),
     ),
     Row(
@@ -188,7 +214,7 @@ ROWS = (
         unit="pages/s",
         target=0.33,
         better="higher",
-        ready=_ready(_hello(HELLO_WSGI)),
+        open=_first_page_row(_hello(HELLO_WSGI)),
         needs=("wrk",),
     ),
     Row(
@@ -197,7 +223,7 @@ ROWS = (
         unit="pages/s",
         target=17,
         better="higher",
-        ready=_ready(_textbook),
+        open=_first_page_row(_textbook),
         needs=("wrk",),
     ),
     Row(
@@ -206,7 +232,7 @@ ROWS = (
         unit="pages/s",
         target=0.28,
         better="higher",
-        ready=_ready(_command),
+        open=_first_page_row(_command),
         needs=("wrk", "redis-benchmark"),
     ),
     Row(
@@ -215,7 +241,7 @@ ROWS = (
         unit="ms",
         target=1.0,
         better="lower",
-        ready=_paced,
+        open=_latency,
         needs=("wrk",),
     ),
     Row(
@@ -224,7 +250,7 @@ ROWS = (
         unit="pages/s",
         target=0.6,
         better="higher",
-        ready=_deep(DEEP),
+        open=_deep_page(DEEP),
         needs=("wrk",),
     ),
     Row(
@@ -233,7 +259,7 @@ ROWS = (
         unit="pages/s",
         target=0.6,
         better="higher",
-        ready=_deep(None),
+        open=_deep_page(None),
         needs=("wrk",),
     ),
 )

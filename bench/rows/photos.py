@@ -1,14 +1,12 @@
-"""A photo's way from `complete` to `ready`, by CPU time, against bare Pillow: P1.
+"""P1: a photo's processing from `complete` to `ready`, against bare Pillow, both by CPU time.
 
-What the stores do of it runs on their machines, and while they do a core works on other photos: so
-it is the CPU time of ours that says how many photos a core makes ready.
+CPU time of our processes gives the photos a core processes: while the stores, on their machines,
+do their part, a core works on other photos.
 """
 
 import io
 import multiprocessing.forkserver
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,11 +19,14 @@ import requests
 from PIL import Image
 
 from bench.peers import bare_pillow
-from bench.rows.row import Check, Measured, Row, Sides, Sizes
-from bench.stage.caches import FOLDER
-from bench.stage.cores import CLIENT, on_core
-from bench.stage.pictures import alike, photograph
-from graph import Graph, GraphSettings, schema
+from bench.rows.row import Check, Row, Sides
+from bench.stage.cores import CLIENT, on_core, thread_seconds
+from bench.stage.folders import temporary_folder
+from bench.stage.graphs import graph_settings
+from bench.stage.measurement import Measurement
+from bench.stage.pictures import are_alike, photograph
+from bench.stage.run_context import RunContext
+from graph import Graph, schema
 from graph.events import Event
 from graph.ids import new_id
 from graph.photos import Photo
@@ -37,67 +38,75 @@ from workers import outbox
 from workers.photos.imaging import RENDITION_SIDES
 
 PHOTOS, QUICK_PHOTOS = 12, 2
-KINDS = 4
-"""Different pictures among them."""
+PICTURES = 4
+"""Different pictures among the photos."""
 PUT_SECONDS = 30
+GET_SECONDS = 10
 UPRIGHT = (3, 4)
-"""The sides' proportion of what lies on its side in the file."""
-NEARLY = 2.0
-"""Mean difference from bare Pillow's rendition, of 255, that rounding accounts for."""
+"""Width to height of a rendition; the picture lies on its side in the file."""
+MAX_DIFFERENCE = 2.0
+"""Mean difference from bare Pillow's rendition, of 255, that rounding explains."""
 
 
 @dataclass(slots=True, kw_only=True)
-class _Darkroom:
+class _Photos:
     graph: Graph
     storage: Storage
     media_url: str
     folder: Path
     owner_id: int
     files: Sequence[Path]
-    made: list[tuple[Photo, Path]] = field(default_factory=list)
+    processed: list[tuple[Photo, Path]] = field(default_factory=list)
+    """The photos of the last turn, with their files."""
     bare: dict[Path, dict[int, Path]] = field(default_factory=dict)
+    """Bare Pillow's renditions by side, by file."""
     wall_seconds: float = 0.0
+    """Of a photo, in the last turn."""
 
-    def ours(self) -> Measured:
-        """Photos that a core of workers makes ready in a second."""
-        owed = [(*self._uploaded(path), path) for path in self.files]
-        self.made.clear()
-        before, began = _cpu_seconds(), time.perf_counter()
-        for photo, event, path in owed:
+    def ours(self) -> Measurement:
+        """Photos that a core of workers processes in a second."""
+        uploads = [(*self._upload(path), path) for path in self.files]
+        self.processed.clear()
+        before, began = _worker_seconds(), time.perf_counter()
+        for photo, event, path in uploads:
             outbox.run(self.graph, self.storage, event.id, event.epoch)
-            self.made.append((photo, path))
-        self.wall_seconds = (time.perf_counter() - began) / len(owed)
-        return _measured(_cpu_seconds() - before, len(owed), "worker")
+            self.processed.append((photo, path))
+        self.wall_seconds = (time.perf_counter() - began) / len(uploads)
+        return _measurement(_worker_seconds() - before, len(uploads), "worker")
 
-    def against(self) -> Measured:
-        """Photos that a core of Pillow's renders in a second."""
-        before = time.thread_time()
+    def against(self) -> Measurement:
+        """Photos that a core renders in a second with bare Pillow."""
+        before = thread_seconds()
         for path in self.files:
             self.bare[path] = bare_pillow.render(path, self.folder)
-        return _measured(time.thread_time() - before, len(self.files), "Pillow")
+        return _measurement(thread_seconds() - before, len(self.files), "Pillow")
 
     def check(self) -> Check:
-        """All photos of the last turn: `ready`, and every rendition as Pillow's, saying nothing."""
-        passed = all(self._right(photo, path) for photo, path in self.made)
-        return Check(what="photos", count=len(self.made), passed=passed and bool(self.made))
+        """All photos of the last turn: `ready`, renditions like Pillow's, without metadata."""
+        passed = all(self._is_right(photo, path) for photo, path in self.processed)
+        return Check(
+            what="photos", count=len(self.processed), passed=passed and bool(self.processed)
+        )
 
-    def _right(self, photo: Photo, path: Path) -> bool:
+    def _is_right(self, photo: Photo, path: Path) -> bool:
         now = self.graph.photos.get(photo.id)
         if now is None or now.state != "ready":
             return False
-        return all(self._shows(photo, path, side) for side in RENDITION_SIDES)
+        return all(self._rendition_is_right(photo, path, side) for side in RENDITION_SIDES)
 
-    def _shows(self, photo: Photo, path: Path, side: int) -> bool:
-        answer = requests.get(f"{self.media_url}/media/{photo.path}/{side}.jpg", timeout=10)
+    def _rendition_is_right(self, photo: Photo, path: Path, side: int) -> bool:
+        url = f"{self.media_url}/media/{photo.path}/{side}.jpg"
+        answer = requests.get(url, timeout=GET_SECONDS)
         answer.raise_for_status()
-        told = b"Exif" in answer.content or b"taken" in answer.content
+        metadata = b"Exif" in answer.content or b"taken" in answer.content
         with Image.open(io.BytesIO(answer.content)) as ours, Image.open(self.bare[path][side]) as b:
-            told = told or "icc_profile" in ours.info or "comment" in ours.info
+            metadata = metadata or "icc_profile" in ours.info or "comment" in ours.info
             size = (side * UPRIGHT[0] // UPRIGHT[1], side)
-            return not told and ours.size == size and alike(ours, b, within=NEARLY)
+            alike = are_alike(ours, b, within=MAX_DIFFERENCE)
+            return not metadata and ours.size == size and alike
 
-    def _uploaded(self, file: Path) -> tuple[Photo, Event]:
-        """A photo of this file as the API leaves it, with the event that it owes."""
+    def _upload(self, file: Path) -> tuple[Photo, Event]:
+        """Uploads a file as the API lets clients do; the photo and its event."""
         data, path = file.read_bytes(), secrets.token_urlsafe(16)
         photo = self.graph.photos.create(
             photo_id=new_id(),
@@ -111,74 +120,72 @@ class _Darkroom:
             key=None,
             fingerprint=None,
         )
-        allowed = self.storage.photos.presign_upload(
+        upload = self.storage.photos.presign_upload(
             path, content_type="image/jpeg", size_bytes=len(data), checksum_sha256=None
         )
-        sent = requests.put(allowed.url, data=data, headers=allowed.headers, timeout=PUT_SECONDS)
-        sent.raise_for_status()
+        answer = requests.put(upload.url, data=data, headers=upload.headers, timeout=PUT_SECONDS)
+        answer.raise_for_status()
         photo, event = self.graph.photos.complete(photo.id, owner_id=self.owner_id)
         if event is None:
-            raise RuntimeError(f"Photo {photo.id} owes no event.")
+            raise RuntimeError(f"Photo {photo.id} has no event.")
         return photo, event
 
 
-def _measured(seconds: float, photos: int, process: str) -> Measured:
-    return Measured(value=photos / seconds, cpu_us={process: 1e6 * seconds / photos})
+def _measurement(seconds: float, photos: int, process: str) -> Measurement:
+    return Measurement(value=photos / seconds, cpu_us={process: 1e6 * seconds / photos})
 
 
-def _cpu_seconds() -> float:
-    """Of this thread, and of the children in which it has pictures decoded: to be subtracted."""
+def _worker_seconds() -> float:
+    """CPU time of this thread, and of the child processes that decode its pictures."""
     server = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
     children = 0.0
     if server is not None:
         used = psutil.Process(server).cpu_times()
         children = used.user + used.system + used.children_user + used.children_system
-    return time.thread_time() + children
+    return thread_seconds() + children
 
 
 @contextmanager
-def _darkroom(sizes: Sizes) -> Iterator[Sides]:
-    count = QUICK_PHOTOS if sizes.quick else PHOTOS
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="photos-", dir=FOLDER))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        sizes.say("makes pictures")
-        files = _pictures(folder, count, sizes.seed)
-        sizes.say("starts Neo4j and S3")
-        running = stack.enter_context(
-            LocalStack(StackSettings(folder=folder), say=sizes.say, stores=("neo4j", "s3"))
+def _processing(run: RunContext) -> Iterator[Sides]:
+    count = QUICK_PHOTOS if run.quick else PHOTOS
+    with ExitStack() as closing:
+        folder = closing.enter_context(temporary_folder("photos-"))
+        run.report("drawing pictures")
+        files = _write_pictures(folder, count, run.seed)
+        run.report("starting Neo4j and S3")
+        stack = closing.enter_context(
+            LocalStack(StackSettings(folder=folder), report=run.report, stores=("neo4j", "s3"))
         )
-        room = stack.enter_context(_opened(running.env, folder, files))
-        stack.enter_context(on_core(CLIENT))
+        photos = closing.enter_context(_open(stack.env, folder, files))
+        closing.enter_context(on_core(CLIENT))
         yield Sides(
-            ours=room.ours,
-            against=room.against,
-            check=room.check,
-            context=lambda: {"a photo with its stores, ms": 1e3 * room.wall_seconds},
+            ours=photos.ours,
+            against=photos.against,
+            check=photos.check,
+            context=lambda: {"a photo with its stores, ms": 1e3 * photos.wall_seconds},
             sizes={"photos": count, "bytes a photo": files[0].stat().st_size},
         )
 
 
-def _pictures(folder: Path, count: int, seed: int) -> list[Path]:
-    kinds = [photograph(seed + number) for number in range(min(count, KINDS))]
+def _write_pictures(folder: Path, count: int, seed: int) -> list[Path]:
+    pictures = [photograph(seed + number) for number in range(min(count, PICTURES))]
     files = [folder / f"{number}.jpg" for number in range(count)]
     for number, file in enumerate(files):
-        file.write_bytes(kinds[number % len(kinds)])
+        file.write_bytes(pictures[number % len(pictures)])
     return files
 
 
 @contextmanager
-def _opened(env: dict[str, str], folder: Path, files: Sequence[Path]) -> Iterator[_Darkroom]:
-    logs.configure("bench", level="error")  # the lines of ours are written, but not into the table
+def _open(env: dict[str, str], folder: Path, files: Sequence[Path]) -> Iterator[_Photos]:
+    logs.configure("bench", level="error")  # the product's log lines would go into the table
     storage = Storage.open(_storage_settings(env))
-    with Graph.open(_graph_settings(env)) as graph:
+    with Graph.open(graph_settings(env)) as graph:
         schema.apply(graph.connection)
         schema.warm(graph.connection)
         storage.photos.prepare_bucket()
         owner_id = new_id()
         graph.users.create(user_id=owner_id, username="owner", name="Owner", password_hash="-")  # noqa: S106
-        yield _Darkroom(
+        yield _Photos(
             graph=graph,
             storage=storage,
             media_url=env["MEDIA_BASE_URL"],
@@ -189,20 +196,11 @@ def _opened(env: dict[str, str], folder: Path, files: Sequence[Path]) -> Iterato
     storage.close()
 
 
-def _graph_settings(env: dict[str, str]) -> GraphSettings:
-    return GraphSettings(
-        uri=env["NEO4J_URI"],
-        user=env["NEO4J_USER"],
-        password=env["NEO4J_PASSWORD"],
-        database=env["NEO4J_DATABASE"],
-    )
-
-
 def _storage_settings(env: dict[str, str]) -> StorageSettings:
-    unasked = f"redis://{HOST}:9/0"
+    unused = f"redis://{HOST}:9/0"
     return StorageSettings(
-        queue_url=unasked,
-        cache_url=unasked,
+        queue_url=unused,
+        cache_url=unused,
         s3_endpoint_url=env["S3_ENDPOINT_URL"],
         s3_bucket=env["S3_BUCKET"],
         s3_access_key=env["AWS_ACCESS_KEY_ID"],
@@ -219,6 +217,6 @@ ROWS = (
         unit="photos/s",
         target=0.85,
         better="higher",
-        ready=_darkroom,
+        open=_processing,
     ),
 )

@@ -1,79 +1,82 @@
-"""The product's push, called as a fan-out calls it: a page of followers after the other."""
+"""The product's push, called as a fan-out calls it: one page of followers after the other."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.rows.row import Measured
 from bench.stage.caches import Cache
-from bench.stage.cores import own_seconds
+from bench.stage.cores import thread_seconds
 from bench.stage.lists import Lists
+from bench.stage.measurement import Measurement
 
 PAGE = 25_000
-"""Followers that are read, and pushed to, at once."""
+"""Followers that the fan-out reads, and pushes to, at once."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Turn:
-    """Some posts, each pushed to everybody. Seconds are of the clock, of our CPU, of Redis's."""
+class PushTurn:
+    """A turn: some posts, each pushed to all users."""
 
     rates: list[float]
+    """Inserts a second of each post."""
     inserts: int
     seconds: float
-    ours_seconds: float
+    python_seconds: float
+    """CPU time of this thread."""
     redis_seconds: float
-    created: int
-    """Keys that there are more of than before: a push creates no list."""
+    """CPU time of Redis."""
+    keys_created: int
+    """0 where the push is right: it creates no list."""
 
     @property
     def cpu_us(self) -> dict[str, float]:
-        """CPU µs an insert, of each process."""
+        """CPU µs an insert, by process."""
         return {
-            "python": 1e6 * self.ours_seconds / self.inserts,
+            "python": 1e6 * self.python_seconds / self.inserts,
             "redis": 1e6 * self.redis_seconds / self.inserts,
         }
 
-    def best(self) -> Measured:
-        """Inserts a second of the best post."""
-        return Measured(value=max(self.rates), cpu_us=self.cpu_us)
+    def best_rate(self) -> Measurement:
+        """Inserts a second of the fastest post."""
+        return Measurement(value=max(self.rates), cpu_us=self.cpu_us)
 
-    def mean(self) -> Measured:
-        """Inserts a second of all posts together."""
-        return Measured(value=self.inserts / self.seconds, cpu_us=self.cpu_us)
+    def mean_rate(self) -> Measurement:
+        """Inserts a second over all posts."""
+        return Measurement(value=self.inserts / self.seconds, cpu_us=self.cpu_us)
 
-    def busy(self) -> Measured:
-        """Which part of a core Redis was busy with."""
-        return Measured(value=self.redis_seconds / self.seconds, cpu_us=self.cpu_us)
+    def redis_load(self) -> Measurement:
+        """The share of a core that Redis used."""
+        return Measurement(value=self.redis_seconds / self.seconds, cpu_us=self.cpu_us)
 
 
-def pushed(
-    cache: Cache, lists: Lists, post_ids: Sequence[int], *, among: Sequence[int] | None = None
-) -> Turn:
-    """Pushes the posts to all of the lists' users; `among`: to these, of whom some have no list."""
-    users = lists.user_ids if among is None else among
+def push_posts(
+    cache: Cache, lists: Lists, post_ids: Sequence[int], *, followers: Sequence[int] | None = None
+) -> PushTurn:
+    """Pushes the posts to the users of the lists, or to `followers`, some of whom have no list."""
+    user_ids = lists.user_ids if followers is None else followers
     rates: list[float] = []
-    keys, redis_before, ours_before = cache.bare.dbsize(), cache.seconds(), own_seconds()
+    keys, redis_before, python_before = cache.client.dbsize(), cache.cpu_seconds(), thread_seconds()
     began = time.perf_counter()
     for post_id in post_ids:
-        began_one = time.perf_counter()
-        _push(cache, users, post_id)
-        rates.append(len(users) / (time.perf_counter() - began_one))
-        lists.pushed.append(post_id)
-    return Turn(
+        post_began = time.perf_counter()
+        _push(cache, user_ids, post_id)
+        rates.append(len(user_ids) / (time.perf_counter() - post_began))
+        lists.pushed_ids.append(post_id)
+    return PushTurn(
         rates=rates,
-        inserts=len(users) * len(post_ids),
+        inserts=len(user_ids) * len(post_ids),
         seconds=time.perf_counter() - began,
-        ours_seconds=own_seconds() - ours_before,
-        redis_seconds=cache.seconds() - redis_before,
-        created=cache.bare.dbsize() - keys,
+        python_seconds=thread_seconds() - python_before,
+        redis_seconds=cache.cpu_seconds() - redis_before,
+        keys_created=cache.client.dbsize() - keys,
     )
 
 
-def _push(cache: Cache, users: Sequence[int], post_id: int) -> None:
-    at = 0
-    while at < len(users):
-        page = users[at : at + PAGE]
-        answered = cache.storage.timelines.push(page, post_id, read_at=time.monotonic())
-        if not answered:
-            raise RuntimeError("A push got nowhere within its time: the machine is too busy.")
-        at += answered
+def _push(cache: Cache, user_ids: Sequence[int], post_id: int) -> None:
+    start = 0
+    while start < len(user_ids):
+        page = user_ids[start : start + PAGE]
+        pushed = cache.storage.timelines.push(page, post_id, read_at=time.monotonic())
+        if not pushed:
+            raise RuntimeError("A push reached nobody within its time: the machine is too busy.")
+        start += pushed

@@ -1,26 +1,19 @@
-"""What a row of the table is: two things measured in turns, after the result has been proved."""
+"""The type of a row: two sides measured in turns, after their results have been proved right."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.stage.shared import Shared
+from bench.stage.measurement import Measurement
+from bench.stage.run_context import RunContext
 
 Better = Literal["higher", "lower"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One side of one round. `value` is in the row's unit; `cpu_us` is by process, an operation."""
-
-    value: float
-    cpu_us: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What was proved of a row's result, over all of it: how many things, and whether all held."""
+    """A proof of a row's result: how many things were checked, and whether all are right."""
 
     what: str
     count: int
@@ -29,27 +22,28 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """A row made ready: what is called in turns, and what proves that both do the work.
+    """An open row: its two sides, and the check that both have done the work."""
 
-    `void` says after the rounds why no ratio may be printed (a client too slow for the row), or
-    None. `context` is printed beside the row and judged by nobody.
-    """
-
-    ours: Callable[[], Measured]
-    against: Callable[[], Measured]
+    ours: Callable[[], Measurement]
+    against: Callable[[], Measurement]
     check: Callable[[], Check]
     void: Callable[[], str | None] = lambda: None
+    """Called after the rounds: why they give no ratio (such as a client too slow), or None."""
     context: Callable[[], Mapping[str, float | str]] = dict
+    """Further figures, shown beside the row and not judged."""
     sizes: Mapping[str, float | str] = field(default_factory=dict)
-    """How much of what this run used, as `lists` or `entries`: written into the result file."""
+    """The amounts of this run, such as `lists` or `entries`, for the result file."""
+
+
+OpenSides = Callable[[RunContext], AbstractContextManager[Sides]]
+"""Opens what a row needs, at the sizes of the run, and closes it afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row. `ready` opens what it needs, at the sizes of the run, and closes it afterwards.
+    """A row. The ratio of a round is ours ÷ against; for costs (such as seconds) lower is better.
 
-    The ratio of a round is ours ÷ against; `better` says which way is good. A row of several sizes
-    or audiences is several rows: `F3@25k`. A ratio of costs (seconds) has `better="lower"`.
+    A row of several sizes or audiences is several rows: `F3@25k`, `F3@100k`.
     """
 
     id: str
@@ -57,20 +51,6 @@ class Row:
     unit: str
     target: float
     better: Better
-    ready: Callable[["Sizes"], AbstractContextManager[Sides]]
+    open: OpenSides
     needs: Sequence[str] = ()
-    """Programs that must be on PATH, as `wrk`: without them the row says so and is not run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """How much of everything a run uses: small ones prove results, full ones give figures."""
-
-    quick: bool
-    seed: int
-    seconds: float
-    """Of one side of one round, where a row is measured by time."""
-    shared: Shared = field(default_factory=Shared)
-    """What several rows stand on: opened by the first that asks, closed when the run ends."""
-    say: Callable[[str], None] = print
-    """Tells what a long preparation is at: seen at the bar, or in the next line."""
+    """Programs that must be on PATH, such as `wrk`. A row that misses one is not run."""

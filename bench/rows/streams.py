@@ -1,4 +1,4 @@
-"""Timelines and their pages against stream-framework: F5 and R9."""
+"""F5 and R9: timelines and their pages against stream-framework."""
 
 import random
 import time
@@ -6,92 +6,90 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.peers import processes as peers
-from bench.peers.processes import Peer
-from bench.rows.row import Check, Measured, Row, Sides, Sizes
+from bench.peers.processes import Peer, install, running_peer
+from bench.rows.row import Check, Row, Sides
 from bench.rows.timelines import push_stage
 from bench.stage import lists
 from bench.stage.caches import CAP, SLACK, Cache, running_cache
-from bench.stage.cores import CLIENT, on_core, own_seconds
+from bench.stage.cores import CLIENT, on_core, thread_seconds
 from bench.stage.lists import Lists
-from feed.reading import page
+from bench.stage.measurement import Measurement
+from bench.stage.run_context import RunContext
+from feed.reading import read_page
 from graph import Graph, GraphSettings
 from stack.ports import HOST
 from storage.bodies import body_key
 
 USERS, QUICK_USERS = 10_000, 500
 POSTS = 2
-"""Of the peer's in a turn: some seconds."""
+"""Pushed by the peer in a turn, which takes some seconds."""
 READERS, QUICK_READERS = 2_000, 200
 LIMIT = 20
 BODY_BYTES = 550
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feeds:
-    """The peer's feeds, full and of staggered length. `ids` rise; feed n lacks the oldest."""
+class PeerFeeds:
+    """The peer's full feeds of staggered length: each holds the newest part of the rising `ids`."""
 
     peer: Peer
     cache: Cache
     users: Sequence[int]
     ids: list[int]
 
-    def fan_out(self) -> Measured:
-        """Inserts a second of its manager's fan-out, of all posts of a turn together."""
-        redis_before = self.cache.seconds()
-        done = [self.peer.ask("fanout", users=self.users, text="") for _ in range(POSTS)]
-        self.ids.extend(int(one["id"]) for one in done)
+    def fan_out(self) -> Measurement:
+        """Inserts a second of the peer's fan-out, over all posts of a turn."""
+        redis_before = self.cache.cpu_seconds()
+        answers = [self.peer.call("fanout", users=self.users, text="") for _ in range(POSTS)]
+        self.ids.extend(int(answer["id"]) for answer in answers)
         inserts = POSTS * len(self.users)
-        return Measured(
-            value=inserts / sum(one["seconds"] for one in done),
+        return Measurement(
+            value=inserts / sum(answer["seconds"] for answer in answers),
             cpu_us={
-                "peer": 1e6 * sum(one["cpu"] for one in done) / inserts,
-                "redis": 1e6 * (self.cache.seconds() - redis_before) / inserts,
+                "peer": 1e6 * sum(answer["cpu"] for answer in answers) / inserts,
+                "redis": 1e6 * (self.cache.cpu_seconds() - redis_before) / inserts,
             },
         )
 
-    def right(self) -> bool:
-        """Whether every feed is the newest part of all posts, CAP at least, in their order."""
-        whole = [str(i).encode() for i in self.ids]
-        feeds = self.cache.ask(("ZRANGE", f"sf:{user}", 0, -1) for user in self.users)
-        return all(len(feed) >= CAP and feed == whole[-len(feed) :] for feed in feeds)
+    def are_right(self) -> bool:
+        """Whether every feed holds the newest posts in order, CAP of them at least."""
+        all_ids = [str(i).encode() for i in self.ids]
+        feeds = self.cache.replies(("ZRANGE", f"sf:{user}", 0, -1) for user in self.users)
+        return all(len(feed) >= CAP and feed == all_ids[-len(feed) :] for feed in feeds)
 
 
 @contextmanager
-def _feeds(sizes: Sizes, cache: Cache, count: int, *, text: str) -> Iterator[Feeds]:
-    """So many feeds: a hundred lengths made by the peer, the others copied within the server."""
-    installed = peers.environment("stream", say=sizes.say)
-    with peers.running(installed, "stream") as peer:
-        sizes.say("fills the peer's feeds")
+def _peer_feeds(run: RunContext, cache: Cache, count: int, *, text: str) -> Iterator[PeerFeeds]:
+    """Feeds of `count` users: the peer fills SLACK of them, the server copies these to the rest."""
+    environment = install("stream", run.report)
+    with running_peer(environment, "stream") as peer:
+        run.report("filling the peer's feeds")
         server = {"port": cache.port, "password": cache.password}
-        told = peer.ask("fill", **server, feeds=SLACK, posts=CAP + SLACK, text=text)
+        answer = peer.call("fill", **server, feeds=SLACK, posts=CAP + SLACK, text=text)
         users = range(1, count + 1)
-        copies = (("COPY", f"sf:{1 + (u - 1) % SLACK}", f"sf:{u}") for u in users[SLACK:])
-        for _ in cache.ask(copies):
-            pass
-        order = random.Random(sizes.seed).sample(users, count)
-        yield Feeds(peer=peer, cache=cache, users=order, ids=[int(i) for i in told["ids"]])
-        for _ in cache.ask(("UNLINK", f"sf:{user}") for user in users):
-            pass
+        cache.run(("COPY", f"sf:{1 + (u - 1) % SLACK}", f"sf:{u}") for u in users[SLACK:])
+        order = random.Random(run.seed).sample(users, count)
+        yield PeerFeeds(peer=peer, cache=cache, users=order, ids=[int(i) for i in answer["ids"]])
+        cache.run(("UNLINK", f"sf:{user}") for user in users)
 
 
 @contextmanager
-def _fan_out(sizes: Sizes) -> Iterator[Sides]:
-    stage = push_stage(sizes)
-    count = QUICK_USERS if sizes.quick else USERS
-    with on_core(CLIENT), _feeds(sizes, stage.cache, count, text="") as feeds:
+def _fan_out(run: RunContext) -> Iterator[Sides]:
+    stage = push_stage(run)
+    count = QUICK_USERS if run.quick else USERS
+    with on_core(CLIENT), _peer_feeds(run, stage.cache, count, text="") as feeds:
         yield Sides(
-            ours=lambda: stage.push().mean(),
+            ours=lambda: stage.push().mean_rate(),
             against=feeds.fan_out,
-            check=lambda: stage.check(others_right=feeds.right()),
+            check=lambda: stage.check(others_right=feeds.are_right()),
             sizes=stage.sizes | {"followers of stream-framework": count},
         )
 
 
-class _NoRebuilder:
-    """Timelines stand: whoever asks for one to be built has found a fault."""
+class _FailingRebuilder:
+    """All timelines exist, so a request to rebuild one is a fault."""
 
-    def ask(self, user_id: int) -> None:
+    def schedule(self, user_id: int) -> None:
         raise RuntimeError(f"The timeline of {user_id} was not found complete.")
 
 
@@ -102,67 +100,67 @@ class _Reading:
     cache: Cache
     graph: Graph
     lists: Lists
-    feeds: Feeds
-    sizes: Sizes
-    draw: random.Random
+    feeds: PeerFeeds
+    run: RunContext
+    generator: random.Random
 
-    def ours(self) -> Measured:
-        """Pages a second of users drawn at random."""
-        users = self.lists.user_ids
-        count, redis_before, cpu_before = 0, self.cache.seconds(), own_seconds()
+    def ours(self) -> Measurement:
+        """Pages a second of random users."""
+        user_ids = self.lists.user_ids
+        count, redis_before, cpu_before = 0, self.cache.cpu_seconds(), thread_seconds()
         began = time.perf_counter()
-        while time.perf_counter() - began < self.sizes.seconds:
-            self._page(users[self.draw.randrange(len(users))])
+        while time.perf_counter() - began < self.run.seconds:
+            self._page(user_ids[self.generator.randrange(len(user_ids))])
             count += 1
         seconds = time.perf_counter() - began
-        return Measured(
+        return Measurement(
             value=count / seconds,
             cpu_us={
-                "python": 1e6 * (own_seconds() - cpu_before) / count,
-                "redis": 1e6 * (self.cache.seconds() - redis_before) / count,
+                "python": 1e6 * (thread_seconds() - cpu_before) / count,
+                "redis": 1e6 * (self.cache.cpu_seconds() - redis_before) / count,
             },
         )
 
-    def against(self) -> Measured:
-        """The same of `feed[:20]`."""
-        redis_before, seed = self.cache.seconds(), self.draw.randrange(1 << 30)
-        seconds = self.sizes.seconds
-        done = self.feeds.peer.ask("pages", users=self.feeds.users, seconds=seconds, seed=seed)
-        return Measured(
-            value=done["pages"] / done["seconds"],
+    def against(self) -> Measurement:
+        """Pages a second of the peer's `feed[:20]`."""
+        redis_before, seed = self.cache.cpu_seconds(), self.generator.randrange(1 << 30)
+        seconds = self.run.seconds
+        answer = self.feeds.peer.call("pages", users=self.feeds.users, seconds=seconds, seed=seed)
+        return Measurement(
+            value=answer["pages"] / answer["seconds"],
             cpu_us={
-                "peer": 1e6 * done["cpu"] / done["pages"],
-                "redis": 1e6 * (self.cache.seconds() - redis_before) / done["pages"],
+                "peer": 1e6 * answer["cpu"] / answer["pages"],
+                "redis": 1e6 * (self.cache.cpu_seconds() - redis_before) / answer["pages"],
             },
         )
 
     def check(self) -> Check:
-        """Every user's page, of both: the newest posts, newest first, with all they say."""
+        """Every user's page, on both sides: the newest posts with their bodies, newest first."""
         newest = self.lists.templates[0][: -LIMIT - 1 : -1]
         expected = [_body(post_id) for post_id in newest]
-        passed = all(self._page(user) == expected for user in self.lists.user_ids)
-        told = self.feeds.peer.ask("all_pages", users=self.feeds.users)["pages"]
-        theirs = [self.feeds.ids[: -LIMIT - 1 : -1], [BODY_BYTES] * LIMIT]
-        passed = passed and all(one == theirs for one in told)
+        passed = all(self._page(user_id) == expected for user_id in self.lists.user_ids)
+        peer_pages = self.feeds.peer.call("all_pages", users=self.feeds.users)["pages"]
+        peer_expected = [self.feeds.ids[: -LIMIT - 1 : -1], [BODY_BYTES] * LIMIT]
+        passed = passed and all(peer_page == peer_expected for peer_page in peer_pages)
         return Check(what="pages", count=len(self.lists.user_ids), passed=passed)
 
     def _page(self, user_id: int) -> list[bytes]:
-        found = page(
+        feed_page = read_page(
             self.graph,
             self.cache.storage,
-            _NoRebuilder(),
+            _FailingRebuilder(),
             viewer_id=user_id,
             cursor=None,
             limit=LIMIT,
         )
-        return list(found.bodies)
+        return list(feed_page.bodies)
 
 
 @contextmanager
-def _reading(sizes: Sizes) -> Iterator[Sides]:
-    count = QUICK_READERS if sizes.quick else READERS
-    draw = random.Random(sizes.seed)
-    unasked = GraphSettings(
+def _reading(run: RunContext) -> Iterator[Sides]:
+    count = QUICK_READERS if run.quick else READERS
+    generator = random.Random(run.seed)
+    unused = GraphSettings(
         uri=f"bolt://{HOST}:9",
         user="none",
         password="none",  # noqa: S106
@@ -171,15 +169,14 @@ def _reading(sizes: Sizes) -> Iterator[Sides]:
     with (
         running_cache() as cache,
         on_core(CLIENT),
-        Graph.open(unasked) as graph,  # never asked: every page stands in the cache
-        _feeds(sizes, cache, count, text="x" * BODY_BYTES) as feeds,
+        Graph.open(unused) as graph,  # never used: the cache holds every page
+        _peer_feeds(run, cache, count, text="x" * BODY_BYTES) as feeds,
     ):
-        full = lists.filled(cache, count, draw)
+        full = lists.create_lists(cache, count, generator)
         posts = {abs(post_id) for template in full.templates for post_id in template}
-        for _ in cache.ask(("SET", body_key(post_id), _body(post_id)) for post_id in posts):
-            pass
+        cache.run(("SET", body_key(post_id), _body(post_id)) for post_id in posts)
         reading = _Reading(
-            cache=cache, graph=graph, lists=full, feeds=feeds, sizes=sizes, draw=draw
+            cache=cache, graph=graph, lists=full, feeds=feeds, run=run, generator=generator
         )
         yield Sides(
             ours=reading.ours,
@@ -190,7 +187,7 @@ def _reading(sizes: Sizes) -> Iterator[Sides]:
 
 
 def _body(post_id: int) -> bytes:
-    """As large as a post of the product's is; nothing here reads what it says."""
+    """A body as large as that of a usual post; nothing here reads its caption."""
     return b'{"id":"%d","caption":"' % post_id + b"x" * (BODY_BYTES - 40) + b'"}'
 
 
@@ -201,7 +198,7 @@ ROWS = (
         unit="inserts/s",
         target=70,
         better="higher",
-        ready=_fan_out,
+        open=_fan_out,
     ),
     Row(
         id="R9",
@@ -209,6 +206,6 @@ ROWS = (
         unit="pages/s",
         target=5,
         better="higher",
-        ready=_reading,
+        open=_reading,
     ),
 )

@@ -1,4 +1,4 @@
-"""Timelines against what their server can do, against the textbook, and in bad times: F1 to M1."""
+"""F1, F2, F4, F6, F7: pushes against the server's limit, the textbook, and in bad conditions."""
 
 import random
 from collections.abc import Iterator
@@ -6,155 +6,160 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bench.peers.redis_benchmark import PROGRAM, RedisBenchmark
-from bench.peers.textbook_zsets import filled_zsets
-from bench.rows.memory import memory_row
-from bench.rows.pushes import Turn, pushed
-from bench.rows.row import Check, Measured, Row, Sides, Sizes
+from bench.peers.textbook_zsets import create_zsets
+from bench.rows.pushes import PushTurn, push_posts
+from bench.rows.row import Check, Row, Sides
 from bench.stage import lists
 from bench.stage.caches import Cache, running_cache
 from bench.stage.cores import CLIENT, on_core
 from bench.stage.lists import Lists
+from bench.stage.measurement import Measurement
+from bench.stage.run_context import RunContext
 from graph.ids import EPOCH_MS, RANDOM_BITS, ms_of, new_id
 
 LISTS, QUICK_LISTS = 50_000, 2_000
 POSTS = 5
 """Pushed to all lists in a turn."""
 ZSETS, QUICK_ZSETS = 10_000, 500
-"""Fewer than our lists, as each is twelve times as large: that flatters the textbook."""
+"""Fewer than the lists, as each is twelve times as large. Fewer keys favour the textbook."""
 BACKLOG_SECONDS = 3_600
-"""How long ago a backlog's first post was published."""
+"""Age of a backlog's first post."""
 
 RATE = "inserts/s"
 
 
 @dataclass(slots=True, kw_only=True)
-class Stage:
-    """A cache full of lists, the pushes into it, and what became of the last turn."""
+class PushStage:
+    """A cache full of lists, and the last turn of pushes to them."""
 
     cache: Cache
     lists: Lists
-    last: Turn | None = None
+    last: PushTurn | None = None
 
-    def push(self) -> Turn:
-        """Pushes new posts to everybody."""
-        self.last = pushed(self.cache, self.lists, [new_id() for _ in range(POSTS)])
+    def push(self) -> PushTurn:
+        """Pushes new posts to all users."""
+        self.last = push_posts(self.cache, self.lists, [new_id() for _ in range(POSTS)])
         return self.last
 
     def check(self, *, others_right: bool = True) -> Check:
-        """Over all lists; `others_right`: whether the counterpart's result was right too."""
-        wrong = lists.wrong(self.cache, self.lists)
-        created = self.last.created if self.last else 0
+        """Over all lists; `others_right`: whether the counterpart's result is right too."""
+        wrong = lists.count_wrong(self.cache, self.lists)
+        created = self.last.keys_created if self.last else 0
         passed = wrong == 0 and created == 0 and others_right
         return Check(what="lists", count=len(self.lists.user_ids), passed=passed)
 
     @property
     def sizes(self) -> dict[str, float | str]:
-        """How much a turn pushes."""
+        """The amounts of a turn."""
         return {"lists": len(self.lists.user_ids), "posts": POSTS}
 
 
-def push_stage(sizes: Sizes) -> Stage:
-    """The stage that the rows of a run share."""
-    return sizes.shared.once("push", lambda: _stage(sizes))
+def push_stage(run: RunContext) -> PushStage:
+    """The stage that these rows and F5 share."""
+    return run.resources.open_once("push", lambda: _push_stage(run))
 
 
 @contextmanager
-def _stage(sizes: Sizes) -> Iterator[Stage]:
+def _push_stage(run: RunContext) -> Iterator[PushStage]:
     with running_cache() as cache:
-        sizes.say("fills lists")
-        count = QUICK_LISTS if sizes.quick else LISTS
-        yield Stage(cache=cache, lists=lists.filled(cache, count, random.Random(sizes.seed)))
+        run.report("filling lists")
+        count = QUICK_LISTS if run.quick else LISTS
+        filled = lists.create_lists(cache, count, random.Random(run.seed))
+        yield PushStage(cache=cache, lists=filled)
 
 
 @contextmanager
-def _push(sizes: Sizes) -> Iterator[Sides]:
-    stage = push_stage(sizes)
-    other = RedisBenchmark(cache=stage.cache, lists=stage.lists)
+def _push(run: RunContext) -> Iterator[Sides]:
+    stage = push_stage(run)
+    peer = RedisBenchmark(cache=stage.cache, lists=stage.lists)
     with on_core(CLIENT):
         yield Sides(
-            ours=lambda: stage.push().best(),
-            against=other.best,
-            check=lambda: stage.check(others_right=other.right()),
-            context=lambda: {f"{PROGRAM} {s}": rate for s, rate in other.shapes.items()},
+            ours=lambda: stage.push().best_rate(),
+            against=peer.measure,
+            check=lambda: stage.check(others_right=peer.is_right()),
+            context=lambda: {f"{PROGRAM} {s}": rate for s, rate in peer.rate_by_shape.items()},
             sizes=stage.sizes,
         )
-        other.forget()
+        peer.remove()
 
 
 @contextmanager
-def _busy(sizes: Sizes) -> Iterator[Sides]:
-    stage = push_stage(sizes)
+def _redis_load(run: RunContext) -> Iterator[Sides]:
+    stage = push_stage(run)
     with on_core(CLIENT):
         yield Sides(
-            ours=lambda: stage.push().busy(),
-            against=lambda: Measured(value=1.0),
+            ours=lambda: stage.push().redis_load(),
+            against=lambda: Measurement(value=1.0),
             check=stage.check,
             sizes=stage.sizes,
         )
 
 
 @contextmanager
-def _textbook(sizes: Sizes) -> Iterator[Sides]:
-    stage = push_stage(sizes)
-    sizes.say("fills ZSETs")
-    count = QUICK_ZSETS if sizes.quick else ZSETS
-    zsets = filled_zsets(stage.cache, count, random.Random(sizes.seed + 1))
+def _textbook(run: RunContext) -> Iterator[Sides]:
+    stage = push_stage(run)
+    run.report("filling ZSETs")
+    count = QUICK_ZSETS if run.quick else ZSETS
+    zsets = create_zsets(stage.cache, count, random.Random(run.seed + 1))
     with on_core(CLIENT):
         yield Sides(
-            ours=lambda: stage.push().mean(),
+            ours=lambda: stage.push().mean_rate(),
             against=lambda: zsets.push([new_id() for _ in range(POSTS)]),
-            check=lambda: stage.check(others_right=zsets.wrong() == 0),
+            check=lambda: stage.check(others_right=zsets.count_wrong() == 0),
             sizes=stage.sizes | {"ZSETs": count},
         )
-        zsets.forget()
+        zsets.remove()
 
 
 @contextmanager
-def _half_missing(sizes: Sizes) -> Iterator[Sides]:
-    stage = push_stage(sizes)
-    generator = random.Random(sizes.seed + 2)
-    absent = lists.user_ids(len(stage.lists.user_ids), generator)
-    everybody = [*stage.lists.user_ids, *absent]
-    generator.shuffle(everybody)
+def _half_missing(run: RunContext) -> Iterator[Sides]:
+    stage = push_stage(run)
+    generator = random.Random(run.seed + 2)
+    absent = lists.draw_user_ids(len(stage.lists.user_ids), generator)
+    followers = [*stage.lists.user_ids, *absent]
+    generator.shuffle(followers)
     half = replace(stage)
 
-    def ours() -> Measured:
+    def ours() -> Measurement:
         posts = [new_id() for _ in range(POSTS)]
-        half.last = pushed(stage.cache, stage.lists, posts, among=everybody)
-        return half.last.mean()
+        half.last = push_posts(stage.cache, stage.lists, posts, followers=followers)
+        return half.last.mean_rate()
 
     with on_core(CLIENT):
         yield Sides(
             ours=ours,
-            against=lambda: stage.push().mean(),
+            against=lambda: stage.push().mean_rate(),
             check=half.check,
-            sizes=stage.sizes | {"followers": len(everybody)},
+            sizes=stage.sizes | {"followers": len(followers)},
         )
 
 
 @contextmanager
-def _backlog(sizes: Sizes) -> Iterator[Sides]:
-    stage = push_stage(sizes)
-    sizes.say("fills other lists")
+def _backlog(run: RunContext) -> Iterator[Sides]:
+    stage = push_stage(run)
+    run.report("filling the backlog's lists")
     count = len(stage.lists.user_ids)
-    behind = lists.filled(stage.cache, count, random.Random(sizes.seed + 3))
-    late = replace(stage, lists=behind)
-    began_ms = ms_of(new_id()) - BACKLOG_SECONDS * 1_000 - EPOCH_MS
+    old = lists.create_lists(stage.cache, count, random.Random(run.seed + 3))
+    backlog = replace(stage, lists=old)
+    start_ms = ms_of(new_id()) - BACKLOG_SECONDS * 1_000 - EPOCH_MS
 
-    def ours() -> Measured:
-        first = began_ms + 1_000 * len(behind.pushed)
+    def ours() -> Measurement:
+        first = start_ms + 1_000 * len(old.pushed_ids)
         posts = [first + 1_000 * number << RANDOM_BITS for number in range(POSTS)]
-        late.last = pushed(stage.cache, behind, posts)
-        return late.last.mean()
+        backlog.last = push_posts(stage.cache, old, posts)
+        return backlog.last.mean_rate()
+
+    def check() -> Check:
+        return backlog.check(others_right=lists.count_wrong(stage.cache, stage.lists) == 0)
 
     with on_core(CLIENT):
         yield Sides(
             ours=ours,
-            against=lambda: stage.push().mean(),
-            check=lambda: late.check(others_right=lists.wrong(stage.cache, stage.lists) == 0),
+            against=lambda: stage.push().mean_rate(),
+            check=check,
             sizes=stage.sizes,
         )
-        stage.cache.storage.timelines.drop(*behind.user_ids)
+        stage.cache.storage.timelines.drop(*old.user_ids)
 
 
 ROWS = (
@@ -164,7 +169,7 @@ ROWS = (
         unit=RATE,
         target=0.95,
         better="higher",
-        ready=_push,
+        open=_push,
         needs=(PROGRAM,),
     ),
     Row(
@@ -173,7 +178,7 @@ ROWS = (
         unit="cores",
         target=0.95,
         better="higher",
-        ready=_busy,
+        open=_redis_load,
     ),
     Row(
         id="F4",
@@ -181,7 +186,7 @@ ROWS = (
         unit=RATE,
         target=9,
         better="higher",
-        ready=_textbook,
+        open=_textbook,
     ),
     Row(
         id="F6",
@@ -189,7 +194,7 @@ ROWS = (
         unit="followers/s",
         target=1.5,
         better="higher",
-        ready=_half_missing,
+        open=_half_missing,
     ),
     Row(
         id="F7",
@@ -197,14 +202,6 @@ ROWS = (
         unit=RATE,
         target=0.5,
         better="higher",
-        ready=_backlog,
-    ),
-    Row(
-        id="M1",
-        title="bytes an entry, ZSET of the same ids : ours",
-        unit="entries/MB",
-        target=10,
-        better="higher",
-        ready=memory_row,
+        open=_backlog,
     ),
 )

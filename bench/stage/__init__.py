@@ -1,1 +1,1 @@
-"""What the rows are measured on: stores, servers, a town of users, and the proof of results."""
+"""The stage that rows are measured on: stores, servers, a town of users, and proofs of results."""

@@ -1,37 +1,37 @@
-"""Lists and bodies of a town, written into the cache as the product itself would leave them.
+"""A town's timelines and bodies, written into the cache as the product itself would leave them.
 
-Computed from the town instead of pulled from the graph: the model is what the product's own pages
-are then compared with. Lists are alike at all sizes of town: most hold 38 posts to the beginning,
-those of people who follow many hold the cap and a watermark.
+They are computed from the town and not read from the graph: the product's pages are then compared
+with this model. Lists are alike at all sizes of town: most hold all 38 posts of their feed, those
+of users who follow many hold the cap and a watermark.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bench.stage.town import Town
 from feed.rendering import render
+from stack.terminal import Report
 from storage import Storage
 from storage.bodies import BODY_TTL_SECONDS, body_key
-from storage.redis.protocol import checked, pack
+from storage.redis.protocol import pack, raise_first_error
 from storage.timeline_layout import TIMELINE_TTL_SECONDS, timeline_key
-
-Say = Callable[[str], None]
 
 BATCH = 200
 """Users whose lists, or bodies, are sent at once."""
+BATCHES_A_REPORT = 25
 
 
-def lists(storage: Storage, town: Town, indices: Sequence[int], say: Say) -> None:
-    """The list of each of these users, built anew from the town."""
+def fill_lists(storage: Storage, town: Town, indices: Sequence[int], report: Report) -> None:
+    """Writes the lists of these users anew."""
     cap = storage.timelines.cap
-    _sent(
+    _send(
         storage,
         (list_commands(town.user_id(index), town.feed(index), cap) for index in indices),
-        lambda done: say(f"fills lists: {done:,} of {len(indices):,}"),
+        lambda count: report(f"filling lists: {count:,} of {len(indices):,}"),
     )
 
 
 def list_commands(user_id: int, newest_first: Sequence[int], cap: int) -> list[bytes]:
-    """What builds a list of a feed: a sentinel, then the newest `cap`, oldest first."""
+    """The commands that write a feed's list: a sentinel, then the newest `cap`, oldest first."""
     ids = newest_first[:cap]
     watermark = ids[-1] if len(newest_first) > cap else 0
     key = timeline_key(user_id)
@@ -42,12 +42,12 @@ def list_commands(user_id: int, newest_first: Sequence[int], cap: int) -> list[b
     ]
 
 
-def bodies(storage: Storage, town: Town, indices: Sequence[int], say: Say) -> None:
-    """The finished JSON of every post of these users, by the product's own render."""
-    _sent(
+def fill_bodies(storage: Storage, town: Town, indices: Sequence[int], report: Report) -> None:
+    """Writes the JSON of every post of these users, made by the product's own render."""
+    _send(
         storage,
         (_body_commands(storage, town, index) for index in indices),
-        lambda done: say(f"fills bodies: those of {done:,} of {len(indices):,} users"),
+        lambda count: report(f"filling bodies: those of {count:,} of {len(indices):,} users"),
     )
 
 
@@ -64,29 +64,31 @@ def _body_commands(storage: Storage, town: Town, index: int) -> list[bytes]:
     ]
 
 
-def _sent(storage: Storage, commands: Iterable[list[bytes]], done: Callable[[int], None]) -> None:
-    """Sends in batches, one ahead of its replies."""
-    count = 0
-    with storage.cache.wire() as wire:
-        ahead = 0
-        for batch in _batches(commands):
-            flat = [command for one in batch for command in one]
-            wire.send(b"".join(flat), len(flat))
-            if ahead:
-                checked(wire.read(ahead))
-            ahead = len(flat)
-            count += len(batch)
-            if count % (BATCH * 25) == 0:
-                done(count)
-        if ahead:
-            checked(wire.read(ahead))
-    done(count)
+def _send(
+    storage: Storage, commands_by_user: Iterable[list[bytes]], report: Callable[[int], None]
+) -> None:
+    """Sends the commands in batches, each before the replies to the one before are read."""
+    users = 0
+    with storage.cache.connection() as connection:
+        unread = 0
+        for number, batch in enumerate(_batches(commands_by_user), 1):
+            commands = [command for of_user in batch for command in of_user]
+            connection.send(b"".join(commands), len(commands))
+            if unread:
+                raise_first_error(connection.read(unread))
+            unread = len(commands)
+            users += len(batch)
+            if number % BATCHES_A_REPORT == 0:
+                report(users)
+        if unread:
+            raise_first_error(connection.read(unread))
+    report(users)
 
 
-def _batches(commands: Iterable[list[bytes]]) -> Iterator[list[list[bytes]]]:
+def _batches(commands_by_user: Iterable[list[bytes]]) -> Iterator[list[list[bytes]]]:
     batch: list[list[bytes]] = []
-    for one in commands:
-        batch.append(one)
+    for commands in commands_by_user:
+        batch.append(commands)
         if len(batch) == BATCH:
             yield batch
             batch = []

@@ -1,58 +1,60 @@
-"""A town's graph, imported once and kept: each run works on a copy, so it begins with the same."""
+"""A town's graph, imported once and stored. Each run works on a copy, so all start alike."""
 
 import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
 from bench.stage import town_files
-from bench.stage.town import Town, proper
+from bench.stage.folders import FOLDER
+from bench.stage.town import Town, validate_size
 from graph import Graph, GraphSettings, schema
 from stack import LocalStack, StackError, StackSettings, secrets
 from stack.parts.neo4j import SERVER_OPTIONS, LocalNeo4j, admin_command, java_environment
 from stack.parts.stores import SHARED_LIBRARY
-from stack.settings import ROOT
+from stack.terminal import Report
 
-KEPT = ROOT / ".local" / "bench" / "graphs"
+GRAPHS = FOLDER / "graphs"
 VERSION = 1
-"""Raised when towns come out differently, so that older graphs are made anew."""
+"""To be raised when towns come out differently, so that stored graphs are imported again."""
 
 IMPORT_HEAP = "1g"
 IMPORT_SECONDS = 3_600
-MADE = "made.json"
-"""Written last: without it the folder is what a killed import has left."""
+MARKER = "made.json"
+"""Written last. A folder without it is the rest of a killed import."""
 
-Say = Callable[[str], None]
+LARGE_TOWN = 200_000
+"""Users above which a graph needs a larger page cache."""
+MAX_FOLLOWERS = 25_000
+"""Followers that the proof of a graph compares."""
 
 
-def kept(town: Town, say: Say) -> Path:
-    """The folder of the town's graph, indexed and at rest; made where there is none."""
-    proper(town.users)
-    folder = KEPT / f"{town.users}-{town.seed}"
+def town_graph(town: Town, report: Report) -> Path:
+    """The folder of the town's graph, indexed and not running; imported where it is missing."""
+    validate_size(town.users)
+    folder = GRAPHS / f"{town.users}-{town.seed}"
     if _version(folder) != VERSION:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _make(town, folder, say)
+        _create(town, folder, report)
     return folder
 
 
-def settings(folder: Path, users: int, **more: str | int) -> StackSettings:
-    """A stack's settings with the memory that a graph of so many users wants."""
-    large = users > 200_000  # noqa: PLR2004 - what fits into less
+def stack_settings(folder: Path, users: int, **more: str | int) -> StackSettings:
+    """A stack's settings, with enough memory for the graph of a town of this size."""
     return StackSettings(
         folder=folder,
         neo4j_heap="1g",
-        neo4j_pagecache="4g" if large else "1g",
+        neo4j_pagecache="4g" if users > LARGE_TOWN else "1g",
         **more,  # type: ignore[arg-type]
     )
 
 
 def graph_settings(env: dict[str, str]) -> GraphSettings:
-    """Where the graph of a stack is."""
+    """The settings of the graph of a stack with this environment."""
     return GraphSettings(
         uri=env["NEO4J_URI"],
         user=env["NEO4J_USER"],
@@ -64,33 +66,33 @@ def graph_settings(env: dict[str, str]) -> GraphSettings:
 
 def _version(folder: Path) -> int | None:
     try:
-        return int(json.loads((folder / MADE).read_text())["version"])
+        return int(json.loads((folder / MARKER).read_text())["version"])
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _make(town: Town, folder: Path, say: Say) -> None:
+def _create(town: Town, folder: Path, report: Report) -> None:
     seconds = {}
     for name, step in (("write", _write), ("import", _import), ("index", _index)):
         began = time.monotonic()
-        step(town, folder, say)
+        step(town, folder, report)
         seconds[name] = round(time.monotonic() - began, 1)
-    size = sum(one.stat().st_size for one in (folder / "neo4j" / "data").rglob("*.db*"))
-    made = {"version": VERSION, "seconds": seconds, "store_bytes": size}
-    (folder / MADE).write_text(json.dumps(made))
-    say(f"has a graph of {town.users:,} users: {made}")
+    size = sum(file.stat().st_size for file in (folder / "neo4j" / "data").rglob("*.db*"))
+    summary = {"version": VERSION, "seconds": seconds, "store_bytes": size}
+    (folder / MARKER).write_text(json.dumps(summary))
+    report(f"imported a graph of {town.users:,} users: {summary}")
 
 
-def _write(town: Town, folder: Path, say: Say) -> None:
+def _write(town: Town, folder: Path, report: Report) -> None:
     (folder / "csv").mkdir()
-    town_files.write(town, folder / "csv", say)
+    town_files.write(town, folder / "csv", report)
 
 
-def _import(town: Town, folder: Path, say: Say) -> None:
-    """The files into the store of a Neo4j that stands still."""
-    say(f"imports {town.users:,} users")
+def _import(town: Town, folder: Path, report: Report) -> None:
+    """Imports the files into the store of a Neo4j that does not run."""
+    report(f"importing {town.users:,} users")
     home = folder / "neo4j"
-    _neo4j(home, secrets.load(folder / "secrets.env")["NEO4J_PASSWORD"]).prepare()
+    _prepare_neo4j(home, secrets.load(folder / "secrets.env")["NEO4J_PASSWORD"])
     with (home / "conf" / "neo4j.conf").open("a") as conf:  # of the Java that does the import
         conf.writelines(f"server.jvm.additional={option}\n" for option in SERVER_OPTIONS)
     command = [
@@ -115,11 +117,10 @@ def _import(town: Town, folder: Path, say: Say) -> None:
     shutil.rmtree(folder / "csv")
 
 
-def _neo4j(home: Path, password: str) -> LocalNeo4j:
-    """Only prepared, never started: so its ports say nothing."""
-    return LocalNeo4j(
+def _prepare_neo4j(home: Path, password: str) -> None:
+    LocalNeo4j(
         home,
-        bolt=1,
+        bolt=1,  # never started, so no port is used
         http=2,
         password=password,
         heap="512m",
@@ -127,21 +128,21 @@ def _neo4j(home: Path, password: str) -> LocalNeo4j:
         java_options=(),
         other_libraries=[SHARED_LIBRARY],
         stopping=Event(),
-    )
+    ).prepare()
 
 
-def _index(town: Town, folder: Path, say: Say) -> None:
-    say("makes constraints and indexes, and waits for them")
-    stack = LocalStack(settings(folder, town.users), report=say, stores=("neo4j",))
+def _index(town: Town, folder: Path, report: Report) -> None:
+    report("creating constraints and indexes")
+    stack = LocalStack(stack_settings(folder, town.users), report=report, stores=("neo4j",))
     with stack, Graph.open(graph_settings(stack.env)) as graph:
         schema.apply(graph.connection)
-        _prove(town, graph)
+        _verify(town, graph)
 
 
-def _prove(town: Town, graph: Graph) -> None:
-    """Raises StackError where the graph is not the town's."""
+def _verify(town: Town, graph: Graph) -> None:
+    """Raises StackError where the graph is not that of the town."""
     users = graph.users.count_after(0)
-    followers = graph.follows.followers_page(town.user_id(0), after=0, limit=25_000)
-    expected = [town.user_id(index) for index in town.followers(0)[:25_000]]
+    followers = graph.follows.followers_page(town.user_id(0), after=0, limit=MAX_FOLLOWERS)
+    expected = [town.user_id(index) for index in town.followers(0)[:MAX_FOLLOWERS]]
     if users != town.users or followers != expected:
-        raise StackError(f"The graph has {users} users, or other followers than were written.")
+        raise StackError(f"The graph has {users} users, or other followers than the town.")

@@ -1,4 +1,4 @@
-"""On what a run ran: a figure without its machine, versions and commit says nothing."""
+"""The machine, versions and commit of a run: without them a figure means nothing."""
 
 import os
 import platform
@@ -25,13 +25,14 @@ PACKAGES = [
     "boto3",
     "pillow",
 ]
-"""Of ours, those a figure depends on."""
+"""The installed packages that figures depend on."""
 
-ASK_SECONDS = 10
+PROGRAM_SECONDS = 10
+"""Time limit of a program that prints its version."""
 
 
 def machine() -> dict[str, float | str]:
-    """What the machine is. Load and steal are added when the run is over."""
+    """CPU, cores, RAM in GB and load. Steal is added when the run is over."""
     memory = re.search(r"MemTotal:\s+(\d+)", _text("/proc/meminfo"))
     model = re.search(r"model name\s*:\s*(.+)", _text("/proc/cpuinfo"))
     return {
@@ -43,37 +44,37 @@ def machine() -> dict[str, float | str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of whatever a row is measured with."""
-    found = {"python": platform.python_version(), "kernel": platform.release()}
+    """Versions of everything that rows are measured with, by name."""
+    by_name = {"python": platform.python_version(), "kernel": platform.release()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_name[package] = version(package)
         except PackageNotFoundError:
             continue
-    server = find_server()
-    found["redis-server"] = _said(server.binary, "--version")
+    by_name["redis-server"] = _first_line(find_server().binary, "--version")
     for program in ("redis-benchmark", "wrk"):
         if shutil.which(program):
-            found[program] = _said(program, "--version")
-    return found
+            by_name[program] = _first_line(program, "--version")
+    return by_name
 
 
 def commit() -> tuple[str, bool]:
     """The commit's short name, and whether files differ from it; `unknown` without git."""
-    name = _said("git", "rev-parse", "--short", "HEAD")
-    return name or "unknown", bool(_said("git", "status", "--porcelain", "--untracked-files=no"))
+    name = _first_line("git", "rev-parse", "--short", "HEAD")
+    changes = _first_line("git", "status", "--porcelain", "--untracked-files=no")
+    return name or "unknown", bool(changes)
 
 
-def ticks() -> Mapping[str, int]:
-    """The machine's CPU time so far, all and stolen, in ticks: to be subtracted."""
+def cpu_ticks() -> Mapping[str, int]:
+    """The machine's CPU time since its start, all and stolen, in ticks."""
     numbers = [int(word) for word in _text("/proc/stat").split("\n", 1)[0].split()[1:9]]
     return {"all": sum(numbers), "steal": numbers[7] if len(numbers) > 7 else 0}  # noqa: PLR2004
 
 
 def steal(before: Mapping[str, int], after: Mapping[str, int]) -> float:
-    """Which part of the time between was given to other machines, in per cent."""
-    all_of_it = after["all"] - before["all"]
-    return round(100 * (after["steal"] - before["steal"]) / all_of_it, 2) if all_of_it else 0.0
+    """The share of the time between two ticks that went to other virtual machines, in percent."""
+    ticks = after["all"] - before["all"]
+    return round(100 * (after["steal"] - before["steal"]) / ticks, 2) if ticks else 0.0
 
 
 def _text(path: str) -> str:
@@ -83,13 +84,13 @@ def _text(path: str) -> str:
         return ""
 
 
-def _said(*command: str) -> str:
-    """What a program says in its first line that is not empty; nothing if it is not there."""
+def _first_line(*command: str) -> str:
+    """A program's first line of output that is not empty; "" where there is none."""
     try:
-        said = subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, timeout=ASK_SECONDS, check=False
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=ROOT, timeout=PROGRAM_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    lines = [line for line in (said.stdout or said.stderr).splitlines() if line.strip()]
+    lines = [line for line in (done.stdout or done.stderr).splitlines() if line.strip()]
     return lines[0].strip() if lines else ""

@@ -1,46 +1,40 @@
-"""The proof, over every list of some people, that what was pushed is right."""
+"""The proof that the lists of a stage's users are right after pushes."""
 
 from collections.abc import Iterator, Sequence
 
+from bench.stage.caches import SLACK
 from bench.stage.stage import Stage
 from storage.timeline_layout import DISORDER
-from storage.timelines import Listing
+from storage.timelines import RawTimeline
 
 BATCH = 500
 """Lists read at once."""
 
 
-def existing(stage: Stage, indices: Sequence[int]) -> set[int]:
+def users_with_lists(stage: Stage, indices: Sequence[int]) -> set[int]:
     """Those of these users who have a list."""
     return {index for index, listing in _listings(stage, indices) if listing.entries}
 
 
-def wrong_lists(stage: Stage, indices: Sequence[int]) -> int:
-    """How many of the lists that exist are not what they should be.
-
-    Each post of the viewer's feed above the watermark once, and nothing else; no longer than cap
-    and slack. Where trimming took the watermark away: at least the cap, and complete above the
-    first entry and T, as that one may be late: what stood before it and is newer went with the
-    trimming (docs/decisions/0001). And each must expire.
-    """
+def count_wrong_lists(stage: Stage, indices: Sequence[int]) -> int:
+    """The number of these users' existing lists that are wrong, by `is_right`."""
+    cap = stage.storage.timelines.cap
     return sum(
-        not right(
-            listing,
-            stage.feed(index),
-            cap=stage.storage.timelines.cap,
-            longest=stage.storage.timelines.cap + SLACK,
-        )
+        not is_right(listing, stage.feed(index), cap=cap, longest=cap + SLACK)
         for index, listing in _listings(stage, indices)
         if listing.entries
     )
 
 
-SLACK = 100
-"""The product's default."""
+def is_right(listing: RawTimeline, feed: Sequence[int], *, cap: int, longest: int) -> bool:
+    """Whether a list is right for a feed (newest first).
 
-
-def right(listing: Listing, feed: Sequence[int], *, cap: int, longest: int) -> bool:
-    """Whether a list is a feed's, newest first, complete above what it says."""
+    It expires, has at most `longest` entries, and holds each post of the feed from its watermark
+    on once, and nothing else. Trimming removes the watermark; such a list holds at least `cap`
+    posts, and every post of the feed that is newer than its first entry by DISORDER. The first
+    entry may be a late post: newer posts that stood before it went with the trimming
+    (docs/decisions/0001).
+    """
     marks = [entry for entry in listing.entries if entry <= 0]
     ids = sorted((entry for entry in listing.entries if entry > 0), reverse=True)
     if (
@@ -51,27 +45,27 @@ def right(listing: Listing, feed: Sequence[int], *, cap: int, longest: int) -> b
         return False
     match marks:
         case []:
-            return len(ids) >= cap and _complete(ids, feed, listing.entries[0] + DISORDER)
+            return len(ids) >= cap and _is_complete(ids, feed, listing.entries[0] + DISORDER)
         case [mark]:
             return ids == [post_id for post_id in feed if post_id >= -mark]
         case _:
             return False
 
 
-def _complete(ids: Sequence[int], feed: Sequence[int], above: int) -> bool:
-    """Whether all are of the feed, each once, and none of the feed's from `above` on is missing."""
+def _is_complete(ids: Sequence[int], feed: Sequence[int], above: int) -> bool:
+    """Whether the ids are of the feed, each once, and include all of the feed from `above` on."""
     if ids == feed[: len(ids)]:
         return True
-    kept = set(ids)
+    in_list = set(ids)
     return (
-        len(kept) == len(ids)
-        and kept <= set(feed)
-        and all(post_id in kept or post_id < above for post_id in feed)
+        len(in_list) == len(ids)
+        and in_list <= set(feed)
+        and all(post_id in in_list or post_id < above for post_id in feed)
     )
 
 
-def _listings(stage: Stage, indices: Sequence[int]) -> Iterator[tuple[int, Listing]]:
+def _listings(stage: Stage, indices: Sequence[int]) -> Iterator[tuple[int, RawTimeline]]:
     for start in range(0, len(indices), BATCH):
-        part = indices[start : start + BATCH]
-        found = stage.storage.timelines.listings([stage.town.user_id(index) for index in part])
-        yield from zip(part, found.values(), strict=True)
+        batch = indices[start : start + BATCH]
+        by_id = stage.storage.timelines.read_raw([stage.town.user_id(index) for index in batch])
+        yield from zip(batch, by_id.values(), strict=True)

@@ -1,8 +1,8 @@
-"""A town of any size, computed from a seed and kept nowhere: who follows whom, who posted what.
+"""A town of any size, computed from a seed and stored nowhere: who follows whom, who posted what.
 
-Each answer follows from an index alone, so a town of a million is written, filled into the cache
-and compared with what the product says without ever being in memory. Followees are drawn by a
-power law. Some authors have an audience of a given size, for the rows that are about it.
+Everything about a user follows from their index. So a town of a million users is written to files,
+filled into the cache and compared with the product's answers without being in memory. Followees
+are drawn by a power law. Some authors have an audience of a given size, for rows about audiences.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ from graph.ids import EPOCH_MS, RANDOM_BITS, from_ms
 from graph.posts import Location, Post, PostedPhoto
 
 FOLLOWEES = 18
-"""Of most people. With those who follow DEEP_FOLLOWEES the mean is 20."""
+"""Of most users. With the users who follow DEEP_FOLLOWEES the mean is 20."""
 DEEP_FOLLOWEES = 210
-"""Of one in a hundred: their lists are full, so that a page can lie deep in them."""
+"""Of one user in a hundred: their lists are full, so that a page can lie deep in them."""
 SKEW = 3
 """The n-th author of all has a share of the followers in proportion to n^(1/SKEW - 1)."""
 
@@ -29,25 +29,25 @@ AUDIENCES: dict[Name, int] = {
     "10k": 10_000,
     "10": 10,
 }
-"""Followers of the first authors, in their order; all there are where that is fewer."""
+"""Followers of the first authors, in the authors' order; capped at the number of followers."""
 SMALL_AUDIENCE = 150
 """Followers of each small author."""
 SMALL_AUTHORS = 64
 AUTHORS = len(AUDIENCES) + SMALL_AUTHORS
-"""People who follow nobody, and whom no chance follows."""
+"""Users who follow nobody and get no random followers."""
 QUIET = 1_000
-"""People whom nobody follows: what they post is seen by nobody else."""
+"""Users without followers: nobody else sees their posts."""
 
 USERS_MS = 31_536_000_000
-"""When the first of them signed up, a year after the first possible id; the next 1 ms later."""
+"""Sign-up of the first user, in ms after the first possible id: a year. Then one user a ms."""
 POSTS_MS = 63_072_000_000
-"""When the first of two posts of everybody was posted."""
+"""Time of the first post of all, ms after the first possible id. Each user posts twice."""
 MONTH_MS = 30 * 86_400_000
-"""Within which all posts were."""
+"""All posts are published within this time."""
 STEP = 7_368_787
-"""A prime: n steps through n places meet each once, as long as it does not divide n."""
+"""A prime: n steps through n places visit each place once, unless it divides n."""
 PHOTO_MS = 5_000
-"""How long before its post a photo was uploaded."""
+"""Time from a photo's upload to its post."""
 PHOTO_LIFE_MS = 86_400_000
 
 _LOW = (1 << RANDOM_BITS) - 1
@@ -61,51 +61,56 @@ _SHAPES = ((4032, 3024), (3024, 4032), (4000, 4000))
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """So many users, alike for the same seed. Users are named by their index from 0 on."""
+    """A town of `users` users, the same for the same seed. An index from 0 names a user."""
 
     users: int
     seed: int
 
     @property
     def span(self) -> int:
-        """How many follow somebody: all but the authors."""
+        """The number of users who follow somebody: all but the authors."""
         return self.users - AUTHORS
 
     @property
     def small_authors(self) -> range:
-        """Authors of exactly SMALL_AUDIENCE followers each, no two of them shared."""
+        """Authors of exactly SMALL_AUDIENCE followers each; no two share a follower."""
         count = min(SMALL_AUTHORS, self.span // SMALL_AUDIENCE)
         return range(len(AUDIENCES), len(AUDIENCES) + count)
 
     @property
     def quiet(self) -> range:
-        """People whom nobody follows."""
+        """Users without followers."""
         return range(AUTHORS, AUTHORS + min(QUIET, self.users // 10))
 
     @property
     def readers(self) -> range:
-        """Everybody else: they follow, and are followed by chance."""
+        """All other users: they follow, and get random followers."""
         return range(self.quiet.stop, self.users)
 
     @property
     def deep_readers(self) -> range:
-        """Those of the readers who follow DEEP_FOLLOWEES, or half of the town if that is less."""
+        """The readers who follow DEEP_FOLLOWEES, or half of the readers where that is less."""
         return range(self.quiet.stop, self.users, 100 if self.users >= QUIET * 10 else 10)
 
+    @property
+    def ordinary_readers(self) -> list[int]:
+        """The readers who follow FOLLOWEES."""
+        return [index for index in self.readers if index not in self.deep_readers]
+
     def user_id(self, index: int) -> int:
-        """A user's id, rising with the index."""
+        """A user's id; it rises with the index."""
         return (USERS_MS + index) << RANDOM_BITS | (index * 2_654_435_761 >> 7) & _LOW
 
     def index_of(self, user_id: int) -> int:
-        """The user of an id."""
+        """The index of the user with this id."""
         return (user_id >> RANDOM_BITS) - USERS_MS
 
     def username(self, index: int) -> str:
-        """A user's name to sign in with."""
+        """A user's name for signing in."""
         return f"user{index:07d}"
 
     def name(self, index: int) -> str:
-        """A user's name to read."""
+        """A user's display name."""
         return f"{_FIRST[index % len(_FIRST)]} {_LAST[index // 7 % len(_LAST)]}"
 
     def author(self, name: Name) -> int:
@@ -113,11 +118,11 @@ class Town:
         return list(AUDIENCES).index(name)
 
     def audience(self, author: int) -> int:
-        """How many follow one of the first authors."""
+        """The number of followers of one of the first authors."""
         return min(list(AUDIENCES.values())[author], self.span)
 
     def followers(self, author: int) -> list[int]:
-        """Everybody who follows one of the authors, ascending."""
+        """The followers of an author, ascending."""
         if author in self.small_authors:
             start = AUTHORS + (author - len(AUDIENCES)) * SMALL_AUDIENCE
             return list(range(start, start + SMALL_AUDIENCE))
@@ -126,35 +131,33 @@ class Town:
         return [AUTHORS + place for place in places]
 
     def followees(self, index: int) -> list[int]:
-        """Whom a user follows, in no order, each once, never themselves."""
+        """The users whom a user follows, unordered, each once, never the user."""
         if index < AUTHORS:
             return []
-        chosen = self._authors_of(index - AUTHORS)
+        followees = self._authors_of(index - AUTHORS)
         readers = self.readers
-        wanted = FOLLOWEES
-        if index in self.deep_readers:
-            wanted = DEEP_FOLLOWEES
-        wanted = min(wanted, len(readers) // 2)
+        count = DEEP_FOLLOWEES if index in self.deep_readers else FOLLOWEES
+        count = min(count, len(readers) // 2)
         chance = random.Random(self.seed << 32 | index).random
-        first, count = readers.start, len(readers)
-        while len(chosen) < wanted:
-            drawn = first + int(count * chance() ** SKEW)
+        first, size = readers.start, len(readers)
+        while len(followees) < count:
+            drawn = first + int(size * chance() ** SKEW)
             if drawn != index:
-                chosen.add(drawn)
-        return list(chosen)
+                followees.add(drawn)
+        return list(followees)
 
     def _authors_of(self, place: int) -> set[int]:
-        """The authors whom the user at this place follows: evenly spread over all."""
+        """The authors whom the user at this place follows: each audience is evenly spread."""
         span = self.span
-        found = set()
+        authors = set()
         for author in range(len(AUDIENCES)):
             size = self.audience(author)
             if (place + 1) * size // span > place * size // span:
-                found.add(author)
+                authors.add(author)
         small = len(AUDIENCES) + place // SMALL_AUDIENCE
         if small in self.small_authors:
-            found.add(small)
-        return found
+            authors.add(small)
+        return authors
 
     def post_ids(self, index: int) -> tuple[int, int]:
         """A user's two posts, newest first."""
@@ -166,7 +169,7 @@ class Town:
         return moment << RANDOM_BITS | place & _LOW
 
     def feed(self, index: int) -> list[int]:
-        """All that a user's feed holds, newest first."""
+        """The ids of all posts of a user's feed, newest first."""
         ids = [*self.post_ids(index)]
         for followee in self.followees(index):
             ids += self.post_ids(followee)
@@ -174,7 +177,7 @@ class Town:
         return ids
 
     def post(self, index: int, post_id: int) -> Post:
-        """A post as the graph would give it."""
+        """A post as the graph returns it."""
         return Post(
             id=post_id,
             author_id=self.user_id(index),
@@ -188,17 +191,17 @@ class Town:
 
 
 def posted_ms(post_id: int) -> int:
-    """When a post was posted, in Unix milliseconds."""
+    """The time of a post, in Unix milliseconds."""
     return (post_id >> RANDOM_BITS) + EPOCH_MS
 
 
 def caption(post_id: int) -> str:
-    """What a post says: as long as people write, so that its JSON is some 550 bytes."""
+    """A post's caption, of a usual length: the post's JSON has some 550 bytes."""
     return _CAPTION.format(place=_PLACES[post_id % len(_PLACES)], number=post_id & _LOW)
 
 
 def location(post_id: int) -> Location | None:
-    """Where a post was taken; every second one says it."""
+    """A post's location; every second post has one."""
     if post_id % 2:
         return None
     degrees = (post_id >> RANDOM_BITS) % 18_000 / 100
@@ -215,7 +218,7 @@ def photo_id(post_id: int) -> int:
 
 
 def photo(post_id: int) -> PostedPhoto:
-    """A post's only photo, ready long ago."""
+    """A post's only photo."""
     width, height = _SHAPES[post_id % len(_SHAPES)]
     return PostedPhoto(
         id=photo_id(post_id),
@@ -227,7 +230,7 @@ def photo(post_id: int) -> PostedPhoto:
     )
 
 
-def proper(users: int) -> None:
-    """Returns if a town can have so many. Raises ValueError."""
+def validate_size(users: int) -> None:
+    """Raises ValueError where a town cannot have this number of users."""
     if users < AUTHORS + 2 * SMALL_AUDIENCE or math.gcd(users, STEP) != 1:
         raise ValueError(f"A town cannot have {users} users.")

@@ -1,6 +1,6 @@
-"""A town as the files that `neo4j-admin database import` reads: the product's own properties."""
+"""A town as CSV files for `neo4j-admin database import`, with the product's own properties."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bench.stage.town import (
@@ -13,8 +13,7 @@ from bench.stage.town import (
     posted_ms,
 )
 from graph.ids import ms_of
-
-Say = Callable[[str], None]
+from stack.terminal import Report
 
 BATCH = 2_000
 """Users written at once."""
@@ -30,40 +29,39 @@ HEADERS = {
     "shows": ":START_ID(Post),:END_ID(Photo),position:long,photo_id:long",
     "follows": ":START_ID(User),:END_ID(User),follower_id:long,followee_id:long,created_at:long",
 }
-"""The first line of each file. What is an empty field becomes no property."""
+"""The first line of each file. An empty field becomes no property."""
 
 NODES = {"users": "User", "posts": "Post", "photos": "Photo"}
 RELATIONSHIPS = {"posted": "POSTED", "shows": "SHOWS", "follows": "FOLLOWS"}
 
 
-def write(town: Town, folder: Path, say: Say) -> None:
-    """Writes the files, user by user; nothing of the town is kept in memory."""
+def write(town: Town, folder: Path, report: Report) -> None:
+    """Writes the files in batches of users; no more of the town is in memory."""
     files = {name: (folder / f"{name}.csv").open("w") for name in HEADERS}
     try:
         for name, header in HEADERS.items():
             files[name].write(f"{header}\n")
         for start in range(0, town.users, BATCH):
-            part = range(start, min(start + BATCH, town.users))
-            for name, lines in _lines(town, part):
+            batch = range(start, min(start + BATCH, town.users))
+            for name, lines in _lines(town, batch):
                 files[name].writelines(lines)
-            say(f"writes users: {part.stop:,} of {town.users:,}")
+            report(f"writing users: {batch.stop:,} of {town.users:,}")
     finally:
         for file in files.values():
             file.close()
 
 
 def arguments(folder: Path) -> list[str]:
-    """The same files as the import's arguments."""
+    """The import's arguments that name the files."""
     nodes = [f"--nodes={label}={folder / name}.csv" for name, label in NODES.items()]
     ends = [f"--relationships={kind}={folder / name}.csv" for name, kind in RELATIONSHIPS.items()]
     return [*nodes, *ends]
 
 
-def _lines(town: Town, part: Iterable[int]) -> Iterator[tuple[str, Iterable[str]]]:
-    part = list(part)
-    yield "users", (_user(town, index) for index in part)
-    yield "follows", (line for index in part for line in _follows(town, index))
-    for index in part:
+def _lines(town: Town, batch: range) -> Iterator[tuple[str, Iterable[str]]]:
+    yield "users", (_user(town, index) for index in batch)
+    yield "follows", (line for index in batch for line in _follows(town, index))
+    for index in batch:
         yield from _posts(town, index)
 
 
@@ -78,22 +76,26 @@ def _user(town: Town, index: int) -> str:
 def _follows(town: Town, index: int) -> list[str]:
     if index < AUTHORS:
         return []
-    me = town.user_id(index)
-    at = ms_of(me)
-    return [f"{index},{one},{me},{town.user_id(one)},{at}\n" for one in town.followees(index)]
+    follower_id = town.user_id(index)
+    created_ms = ms_of(follower_id)
+    return [
+        f"{index},{followee},{follower_id},{town.user_id(followee)},{created_ms}\n"
+        for followee in town.followees(index)
+    ]
 
 
 def _posts(town: Town, index: int) -> Iterator[tuple[str, Iterable[str]]]:
     owner_id = town.user_id(index)
     for number, post_id in enumerate(town.post_ids(index)):
         node = 2 * index + number
-        yield "posts", [f"{node},{post_id},{owner_id},{_said(post_id)},{posted_ms(post_id)}\n"]
+        yield "posts", [f"{node},{post_id},{owner_id},{_text(post_id)},{posted_ms(post_id)}\n"]
         yield "photos", [_photo(node, post_id, owner_id)]
         yield "posted", [f"{index},{node}\n"]
         yield "shows", [f"{node},{node},0,{photo(post_id).id}\n"]
 
 
-def _said(post_id: int) -> str:
+def _text(post_id: int) -> str:
+    """The fields of caption and location."""
     place = location(post_id)
     if place is None:
         return f'"{caption(post_id)}",,'

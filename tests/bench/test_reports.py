@@ -5,17 +5,23 @@ from typing import Any
 
 import pytest
 
-from bench.report import picture, results
-from bench.report import tables as report
-from bench.report.compare import compared
-from bench.report.results import Cost, Growth, cost_result, failed, growth_result, row_result
+from bench.report import picture, results, tables
+from bench.report.compare import compare
+from bench.report.results import (
+    Cost,
+    Growth,
+    cost_result,
+    growth_result,
+    has_failures,
+    row_result,
+)
 from bench.rounds import Outcome, Round, Verdict
 from bench.rows.row import Check, Row
 
 
 def row(ratios: Sequence[float], verdict: Verdict, name: str = "F1") -> dict[str, Any]:
     nothing: Any = None
-    about = Row(id=name, title="a : b", unit="/s", target=0.95, better="higher", ready=nothing)
+    about = Row(id=name, title="a : b", unit="/s", target=0.95, better="higher", open=nothing)
     rounds = [Round(ours=1000 * r, against=1000.0, ratio=r, order="AB") for r in ratios]
     check = Check(what="lists", count=50_000, passed=verdict != "WRONG")
     return row_result(
@@ -52,8 +58,8 @@ GROWTH = growth_result(
 )
 
 
-def test_a_ratio_is_told_as_median_and_range() -> None:
-    text = report.markdown(result_of(row([1.2, 0.9, 1.0], "unclear")))
+def test_a_ratio_is_shown_as_median_and_range() -> None:
+    text = tables.markdown(result_of(row([1.2, 0.9, 1.0], "unclear")))
     assert "| F1 | a : b | 1 (0.9..1.2) | ≥ 0.95 | unclear | 50,000 lists |" in text
     assert "1,000 /s" in text
     assert "redis 1.23" in text
@@ -61,44 +67,44 @@ def test_a_ratio_is_told_as_median_and_range() -> None:
 
 def test_a_wrong_row_shows_its_verdict_and_no_rate() -> None:
     for text in (
-        report.markdown(result_of(row([], "WRONG"))),
-        report.terminal(result_of(row([], "WRONG"))),
+        tables.markdown(result_of(row([], "WRONG"))),
+        tables.terminal(result_of(row([], "WRONG"))),
     ):
         assert "WRONG" in text
         assert "/s" not in text
 
 
 def test_a_wrong_or_broken_row_fails_the_run_and_a_missed_target_does_not() -> None:
-    assert failed(result_of(row([1.0], "met"), row([], "WRONG")))
-    assert failed(result_of(row([], "failed")))
-    assert not failed(result_of(row([0.5], "missed"), row([], "void"), row([], "not run")))
+    assert has_failures(result_of(row([1.0], "met"), row([], "WRONG")))
+    assert has_failures(result_of(row([], "failed")))
+    assert not has_failures(result_of(row([0.5], "missed"), row([], "void"), row([], "not run")))
 
 
-def test_growth_and_costs_stand_in_both_tables() -> None:
+def test_growth_and_costs_are_in_both_tables() -> None:
     cost = cost_result(Cost(item="RAM", value=1234.5, unit="GB", source="M1"))
     result = result_of(row([1.0], "met"), growth=[GROWTH], cost=[cost])
-    for text in (report.markdown(result), report.terminal(result)):
+    for text in (tables.markdown(result), tables.terminal(result)):
         assert "0.010 (-0.020..0.040)" in text
         assert "1,234" in text
 
 
 def test_a_page_gets_the_tables_between_its_marks_and_keeps_the_rest(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    (begin, end), (grown, _) = report.MARKS.values()
-    marks = [mark for pair in report.MARKS.values() for mark in pair]
+    (begin, end), (grown, _) = tables.MARKS.values()
+    marks = [mark for pair in tables.MARKS.values() for mark in pair]
     page.write_text("\nold\n".join(["before", *marks, "after"]))
     for _ in range(2):
-        report.write_into(page, result_of(row([1.0], "met")))
+        tables.update_page(page, result_of(row([1.0], "met")))
         text = page.read_text()
         assert text.startswith(f"before\nold\n{begin}\n2026-01-02")
         assert f"{end}\nold\n{grown}\nold\n" in text
         assert text.endswith("\nafter")
-    report.write_into(page, result_of(growth=[GROWTH]))
+    tables.update_page(page, result_of(growth=[GROWTH]))
     assert page.read_text().startswith(text.partition(grown)[0])
     assert f"{grown}\n2026-01-02" in page.read_text()
     page.write_text("no marks")
     with pytest.raises(ValueError, match="has no"):
-        report.write_into(page, result_of(row([1.0], "met")))
+        tables.update_page(page, result_of(row([1.0], "met")))
 
 
 def test_a_result_file_is_named_by_its_time_and_commit_and_read_back(tmp_path: Path) -> None:
@@ -106,7 +112,7 @@ def test_a_result_file_is_named_by_its_time_and_commit_and_read_back(tmp_path: P
     path = results.write(result, tmp_path)
     assert path.name == "20260102T030405Z-abc1234.json"
     read = results.read(path)
-    assert report.markdown(read) == report.markdown(result)
+    assert tables.markdown(read) == tables.markdown(result)
     assert (read["rows"][0]["median"], read["rows"][0]["min"]) == (1.1, 1.0)
 
 
@@ -120,7 +126,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_two_files_are_compared_row_by_row() -> None:
     a = result_of(row([1.0], "met"), row([1.0], "met", "F2"))
     b = result_of(row([1.5], "met"), row([2.0], "met", "F4"), commit="def5678")
-    lines = compared(a, b).splitlines()
+    lines = compare(a, b).splitlines()
     assert lines[0].split() == ["row", "A", "abc1234", "B", "def5678", "B", "÷", "A", "A", "B"]
     assert lines[1].split() == ["F1", "1", "(1..1)", "1.5", "(1.5..1.5)", "1.5", "met", "met"]
     assert [line.split()[0] for line in lines[2:]] == ["F2", "F4"]

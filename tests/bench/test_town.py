@@ -1,8 +1,15 @@
-"""A town computed twice is the same, and its parts say the same of one another."""
+"""A town computed twice is the same, and its parts agree with one another."""
 
 import pytest
 
-from bench.stage.town import AUDIENCES, DEEP_FOLLOWEES, SMALL_AUDIENCE, Town, photo_id, proper
+from bench.stage.town import (
+    AUDIENCES,
+    DEEP_FOLLOWEES,
+    SMALL_AUDIENCE,
+    Town,
+    photo_id,
+    validate_size,
+)
 
 SMALL = Town(2_000, 7)
 
@@ -15,13 +22,13 @@ def test_a_town_is_the_same_for_its_seed_and_another_for_another() -> None:
 
 
 def test_an_author_is_followed_by_exactly_their_audience() -> None:
-    found: dict[int, list[int]] = {}
+    followers: dict[int, list[int]] = {}
     for index in range(SMALL.users):
         for followee in SMALL.followees(index):
-            found.setdefault(followee, []).append(index)
+            followers.setdefault(followee, []).append(index)
     for author in (*range(len(AUDIENCES)), *SMALL.small_authors):
-        assert found[author] == SMALL.followers(author)
-    assert {len(found[author]) for author in SMALL.small_authors} == {SMALL_AUDIENCE}
+        assert followers[author] == SMALL.followers(author)
+    assert {len(followers[author]) for author in SMALL.small_authors} == {SMALL_AUDIENCE}
     assert len(SMALL.followers(SMALL.author("10"))) == 10
     assert len(SMALL.followers(SMALL.author("everybody"))) == SMALL.span
 
@@ -59,6 +66,6 @@ def test_a_feed_is_the_posts_of_oneself_and_ones_followees_newest_first() -> Non
 
 
 def test_a_town_too_small_for_its_authors_is_refused() -> None:
-    proper(400)
+    validate_size(400)
     with pytest.raises(ValueError, match="300"):
-        proper(300)
+        validate_size(300)

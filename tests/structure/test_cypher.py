@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import graph as graph_package
-from bench.report.plans import explained, sample
+from bench.report.plans import explain, sample_value
 from graph import Graph, schema
 from graph.event_kinds import KINDS
 from graph.events import SHARDS, Event
@@ -74,13 +74,13 @@ def test_a_query_file_is_one_statement_with_a_true_header(name: str) -> None:
     assert ";" not in query.text
     assert query.summary.endswith(".")
     for meaning in query.parameters.values():
-        sample(meaning)
+        sample_value(meaning)
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
 def test_a_query_goes_by_the_indexes_of_its_header(graph: Graph, name: str) -> None:
     query = QUERIES[name]
-    keys, plan = explained(graph, query)
+    keys, plan = explain(graph, query)
     assert keys == list(query.returns)
     assert indexes(plan) == set(query.index)
     assert not named(plan, "AllNodesScan", "RelationshipTypeScan", "IndexScan", "IndexContains")
@@ -92,7 +92,7 @@ def test_a_query_goes_by_the_indexes_of_its_header(graph: Graph, name: str) -> N
 @pytest.mark.parametrize("name", sorted(QUERIES))
 def test_a_query_sorts_and_walks_only_where_its_header_says_so(graph: Graph, name: str) -> None:
     query = QUERIES[name]
-    _, plan = explained(graph, query)
+    _, plan = explain(graph, query)
     assert bool(named(plan, "Sort", "Top")) == bool(query.sorts)
     walks = named(plan, "Expand")
     assert not walks or query.expands
@@ -119,7 +119,7 @@ def test_every_event_is_returned_in_one_form() -> None:
 
 
 def test_a_page_of_followers_is_a_seek_to_where_the_last_one_ended(graph: Graph) -> None:
-    _, plan = explained(graph, LOADED["follows/followers_page"])
+    _, plan = explain(graph, LOADED["follows/followers_page"])
     assert [one["operatorType"].split("@")[0] for one in plan] == [
         "DirectedRelationshipUniqueIndexSeek",
         "Limit",
