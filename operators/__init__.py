@@ -1,1 +1,1 @@
-"""What operators use: the admin app, the `flask events | feed | graph` commands, `init`."""
+"""Tools for operators: the admin app, the commands `flask events | feed | graph`, and `init`."""

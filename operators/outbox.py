@@ -1,35 +1,37 @@
-"""What operators do with events: list them, free them from quarantine, put them there."""
+"""Events for operators: listed, requeued, and read for the commands and the admin app."""
 
 from collections.abc import Iterator
 from typing import get_args
 
 from graph import Graph
 from graph.event_kinds import KINDS
-from graph.events import Event, Standing, State
+from graph.events import Event, EventStatus, State
 from storage import Storage
 
 STATES: tuple[State, ...] = get_args(State)
-"""Those an event can be in, the most pressing first."""
+"""The states of an event, the most urgent first."""
 
 REQUEUE_PAGE = 200
-"""Events looked up at once when all of them are requeued."""
+"""Events read at once when all of them are requeued."""
 
-UNKNOWN = "nothing that this version knows; a newer one made it, and will take it up"
-"""What is owed for a kind that is not among them."""
+UNKNOWN_KIND = "unknown: a newer version made this event, and does its work"
+"""The owed work of a kind that is not in KINDS."""
 
 
-def owed(graph: Graph, *, state: State | None, kind: str | None, limit: int) -> list[Standing]:
-    """Events in one state, or in each, the most pressing first."""
+def list_events(
+    graph: Graph, *, state: State | None, kind: str | None, limit: int
+) -> list[EventStatus]:
+    """At most `limit` events of a state and a kind, or of all, the most urgent first."""
     kinds = [kind] if kind else []
-    found: list[Standing] = []
-    for one in [state] if state else STATES:
-        if room := limit - len(found):
-            found += graph.events.listed(one, room, kinds=kinds)
-    return found
+    events: list[EventStatus] = []
+    for listed_state in [state] if state else STATES:
+        if room := limit - len(events):
+            events += graph.events.by_state(listed_state, room, kinds=kinds)
+    return events
 
 
 def requeue(graph: Graph, storage: Storage, event_id: int) -> Event | None:
-    """Make a quarantined event due and ring for it; None if it is not in quarantine."""
+    """Make a quarantined event due and wake its worker; None if it is not in quarantine."""
     event = graph.events.requeue(event_id)
     if event is not None and event.kind in KINDS:
         storage.queues.wake(event)
@@ -37,13 +39,15 @@ def requeue(graph: Graph, storage: Storage, event_id: int) -> Event | None:
 
 
 def requeue_all(graph: Graph, storage: Storage, kind: str | None) -> Iterator[Event]:
-    """Do so for everything in quarantine, or all of one kind; each as it is done.
+    """Requeue all quarantined events, or those of one kind; yields each one that is requeued.
 
-    Goes by ids: what comes back into quarantine meanwhile is not met again.
+    It goes by rising ids, so an event that returns to quarantine meanwhile is not requeued again.
     """
     after = 0
-    while page := graph.events.quarantined(REQUEUE_PAGE, kinds=[kind] if kind else [], after=after):
+    while page := graph.events.quarantine_page(
+        REQUEUE_PAGE, kinds=[kind] if kind else [], after=after
+    ):
         for event in page:
-            if done := requeue(graph, storage, event.id):
-                yield done
+            if requeued := requeue(graph, storage, event.id):
+                yield requeued
         after = page[-1].id

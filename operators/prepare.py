@@ -1,45 +1,45 @@
-"""`python -m api init`: the stores prepared, and refused where they would break a promise."""
+"""`python -m api init`: prepares the graph and the bucket, and checks the settings of Redis."""
 
 from collections.abc import Iterator
 
 from graph import Graph
 from graph.schema import apply
-from operators.commands.opening import CommandError
+from operators.commands.stores import CommandError
 from storage import Storage
 
-CACHE_TIMEOUT_SECONDS = 10
-"""After how much silence the cache closes a connection, at most."""
+MAX_CACHE_TIMEOUT_SECONDS = 10
+"""The cache must close connections that are idle for longer."""
 
 
 def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
-    """Apply the graph's schema and prepare the bucket; the same again changes nothing.
+    """Apply the graph's schema and prepare the bucket; yields what is done. It can be repeated.
 
-    Raises CommandError where a Redis server is set so that promises would break.
+    Raises CommandError if a setting of a Redis server breaks a promise of docs/promises.md.
     """
-    yield from _checked(storage)
+    yield from _check_redis_settings(storage)
     apply(graph.connection)
     yield "The graph has its constraints and indexes."
     storage.photos.prepare_bucket()
     yield "The bucket is ready."
 
 
-def _checked(storage: Storage) -> Iterator[str]:
-    """What a Redis of somebody else's making must be set to. Raises CommandError."""
+def _check_redis_settings(storage: Storage) -> Iterator[str]:
+    """Yields a line for each setting that cannot be read. Raises CommandError for a wrong one."""
     timeout = storage.cache.setting("timeout")
     if timeout is None:
-        yield f"Not readable: the cache's timeout; it must be 1 to {CACHE_TIMEOUT_SECONDS}."
-    elif not 1 <= int(timeout) <= CACHE_TIMEOUT_SECONDS:
+        yield f"Not readable: the cache's timeout; it must be 1 to {MAX_CACHE_TIMEOUT_SECONDS}."
+    elif not 1 <= int(timeout) <= MAX_CACHE_TIMEOUT_SECONDS:
         raise CommandError(
-            f"The cache's Redis has timeout {timeout}. Set it to {CACHE_TIMEOUT_SECONDS}: a "
-            "connection that slept for longer must be closed, or it could still push a post that "
-            "its reader has unfollowed."
+            f"The cache's Redis has timeout {timeout}. Set it to {MAX_CACHE_TIMEOUT_SECONDS}: with "
+            "a longer one, a process that was suspended could still push a post whose author its "
+            "reader has unfollowed."
         )
-    storage.cache.usable()
+    storage.cache.ensure_connection()
     policy = storage.queue.setting("maxmemory-policy")
     if policy is None:
         yield "Not readable: the queue's maxmemory-policy; it must be noeviction."
     elif policy != "noeviction":
         raise CommandError(
-            f"The queue's Redis has maxmemory-policy {policy}. Set it to noeviction: any other "
-            "drops jobs silently."
+            f"The queue's Redis has maxmemory-policy {policy}. Set it to noeviction: every other "
+            "policy drops jobs silently."
         )

@@ -1,6 +1,6 @@
-"""What the operators' app learns from the stores at the moment it is asked, in bounded time."""
+"""Numbers of the stores, read at each request of the admin app and within a deadline."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
@@ -20,24 +20,26 @@ from storage import Storage
 from storage.errors import StorageError
 
 DEADLINE_SECONDS = 3.0
-"""A page of numbers waits this long for all stores together; who is later counts as down."""
+"""For all stores together. A store that answers later counts as down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the stores answered; what they did not answer is absent or None."""
+class Snapshot:
+    """The stores' answers. The number of a store that did not answer is absent or None."""
 
     up: dict[str, bool]
     depths: dict[str, int]
+    """Jobs by queue."""
     events: dict[str, int]
+    """Events by state."""
     oldest_due_seconds: float | None
 
 
 class Scrape:
-    """Asks every store at once and waits for none beyond the deadline."""
+    """Probes of all stores, in parallel."""
 
     def __init__(self, graph: Graph, storage: Storage) -> None:
-        questions: dict[str, Callable[[], Any]] = {
+        probes: dict[str, Callable[[], Any]] = {
             "neo4j": graph.ping,
             "queue": storage.ping_queue,
             "cache": storage.ping_cache,
@@ -46,30 +48,30 @@ class Scrape:
             "oldest": graph.events.oldest_due_seconds,
             **{f"depth:{name}": partial(storage.queues.depth, name) for name in QUEUES},
         }
-        self._probes = Probes(questions, threads_name="scrape")
+        self._probes = Probes(probes, threads_name="scrape")
 
-    def look(self) -> Seen:
-        """What each store says now. A store that is down or slow breaks nothing."""
-        asked = self._probes.answers()
-        wait(asked.values(), timeout=DEADLINE_SECONDS)
-        answered = {name: answer for name, answer in asked.items() if succeeded(answer)}
-        return Seen(
-            up={name: name in answered for name in ("neo4j", "queue", "cache", "s3")},
+    def snapshot(self) -> Snapshot:
+        """The stores' numbers now, at the latest after DEADLINE_SECONDS."""
+        futures = self._probes.futures()
+        wait(futures.values(), timeout=DEADLINE_SECONDS)
+        answers = {name: future for name, future in futures.items() if has_answer(future)}
+        return Snapshot(
+            up={name: name in answers for name in ("neo4j", "queue", "cache", "s3")},
             depths={
-                name: answered[f"depth:{name}"].result()
+                name: answers[f"depth:{name}"].result()
                 for name in QUEUES
-                if f"depth:{name}" in answered
+                if f"depth:{name}" in answers
             },
-            events=answered["events"].result() if "events" in answered else {},
-            oldest_due_seconds=answered["oldest"].result() if "oldest" in answered else None,
+            events=answers["events"].result() if "events" in answers else {},
+            oldest_due_seconds=answers["oldest"].result() if "oldest" in answers else None,
         )
 
 
-def succeeded(asked: Future[Any]) -> bool:
-    """Whether the store answered in time. Raises what is not a store's failure."""
-    if not asked.done():
+def has_answer(future: Future[Any]) -> bool:
+    """Whether the store answered in time. Raises errors that are not a store's."""
+    if not future.done():
         return False
-    error = asked.exception()
+    error = future.exception()
     if error is not None and not isinstance(error, GraphError | StorageError):
         raise error
     return error is None
@@ -82,43 +84,44 @@ class StoresCollector(Collector):
         self._scrape = scrape
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing: registering it must not ask the stores."""
+        """Nothing, so that the registration does not read the stores."""
         return iter(())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Every gauge whose store answered, and for each store whether it did."""
-        seen = self._scrape.look()
-        up = GaugeMetricFamily("photofeed_store_up", "1 when the store answered.", labels=["store"])
-        for store, answered in seen.up.items():
-            up.add_metric([store], float(answered))
-        yield up
-        depth = GaugeMetricFamily(
-            "photofeed_queue_jobs", "Jobs that wait in the queue.", labels=["queue"]
+        """Whether each store is up, and the gauges of those that are."""
+        snapshot = self._scrape.snapshot()
+        yield _gauge("photofeed_store_up", "1 when the store answered.", "store", snapshot.up)
+        yield _gauge(
+            "photofeed_queue_jobs", "Jobs that wait in the queue.", "queue", snapshot.depths
         )
-        for queue, jobs in seen.depths.items():
-            depth.add_metric([queue], jobs)
-        yield depth
-        events = GaugeMetricFamily(
+        yield _gauge(
             "photofeed_events",
             "Events in the graph: due now, waiting for their time or lease, in quarantine.",
-            labels=["state"],
+            "state",
+            snapshot.events,
         )
-        for state, count in seen.events.items():
-            events.add_metric([state], count)
-        yield events
-        if seen.oldest_due_seconds is not None:
+        if snapshot.oldest_due_seconds is not None:
             yield GaugeMetricFamily(
                 "photofeed_oldest_due_event_seconds",
                 "How long the oldest due event has been due; 0 without one.",
-                value=seen.oldest_due_seconds,
+                value=snapshot.oldest_due_seconds,
             )
 
 
 def registry(scrape: Scrape, metrics_dir: Path | None) -> CollectorRegistry:
-    """What /metrics shows: the stores' gauges and what our processes have counted."""
+    """The metrics of /metrics: the stores' gauges and the counters of our processes."""
     metrics = CollectorRegistry()
     if metrics_dir is not None:
-        metrics_dir.mkdir(parents=True, exist_ok=True)  # the first process may be this one
+        metrics_dir.mkdir(parents=True, exist_ok=True)  # this can be the first process
         MultiProcessCollector(metrics, str(metrics_dir))  # type: ignore[no-untyped-call]
     metrics.register(StoresCollector(scrape))
     return metrics
+
+
+def _gauge(
+    name: str, documentation: str, label: str, values: Mapping[str, float]
+) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(name, documentation, labels=[label])
+    for label_value, value in values.items():
+        gauge.add_metric([label_value], float(value))
+    return gauge

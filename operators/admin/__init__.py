@@ -1,1 +1,1 @@
-"""The operators' app."""
+"""The admin app."""

@@ -1,4 +1,4 @@
-"""The operators' app, on loopback and behind a password: rq-dashboard, metrics, events."""
+"""The admin app: rq-dashboard, metrics and events, on loopback and with a password."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -32,18 +32,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminSettings:
-    """Where the operators' pages are served and what opens them."""
+    """The settings of the admin app."""
 
     port: int
     password: str = field(repr=False)
     metrics_dir: Path | None
-    """Where the other processes leave their counters (PROMETHEUS_MULTIPROC_DIR)."""
+    """The folder of the other processes' counters (PROMETHEUS_MULTIPROC_DIR)."""
     api_url: str
+    """The API's address, for links."""
     browser_url: str
+    """The address of Neo4j Browser, for a link; empty if there is none."""
 
     @classmethod
     def from_env(cls, env: Env) -> "AdminSettings":
-        """The settings that the environment gives."""
+        """The settings in the environment. `env.seal()` raises all errors together."""
         return cls(
             port=env.int("ADMIN_PORT", 8001),
             password=env.str("ADMIN_PASSWORD", validate=validate.Length(min=8)),
@@ -56,42 +58,43 @@ class AdminSettings:
 def create_admin_app(
     settings: AdminSettings, graph: Graph, storage: Storage, queue_url: str
 ) -> Flask:
-    """The operators' app over open stores."""
-    static = Path(rq_dashboard.__file__).parent / "static"  # its pages ask the app for a favicon
+    """The admin app on open stores."""
+    static = Path(rq_dashboard.__file__).parent / "static"  # its pages request /static/favicon.ico
     app = Flask(
         "operators.admin.app", root_path=str(Path(__file__).parent), static_folder=str(static)
     )
     app.before_request(lambda: guard(settings.password))
-    app.after_request(harden)
-    app.register_error_handler(Exception, explain)
+    app.after_request(add_security_headers)
+    app.register_error_handler(Exception, error_response)
     add_dashboard(app, queue_url)
     add_pages(app, settings, graph, storage)
     return app
 
 
 def guard(password: str) -> BaseResponse | None:
-    """Nothing without the password, and no change that another site's page asked for."""
-    given = request.authorization
-    name, secret = (given.username or "", given.password or "") if given else ("", "")
-    known = hmac.compare_digest(name.encode(), USER.encode())
-    if not (hmac.compare_digest(secret.encode(), password.encode()) and known):
+    """Refuses requests without the password, and changes requested by a page of another site."""
+    login = request.authorization
+    name, secret = (login.username or "", login.password or "") if login else ("", "")
+    name_matches = hmac.compare_digest(name.encode(), USER.encode())
+    if not (hmac.compare_digest(secret.encode(), password.encode()) and name_matches):
         return Response(
             f"Sign in as {USER} with ADMIN_PASSWORD.\n",
             HTTPStatus.UNAUTHORIZED,
             {"WWW-Authenticate": 'Basic realm="photofeed admin", charset="UTF-8"'},
             mimetype="text/plain",
         )
-    if request.method not in SAFE_METHODS and not same_origin():
+    if request.method not in SAFE_METHODS and not is_same_origin():
         abort(HTTPStatus.FORBIDDEN, "This request came from another site.")
     if request.endpoint == "rq_dashboard.requeue_all" and request.method in SAFE_METHODS:
-        abort(HTTPStatus.METHOD_NOT_ALLOWED)  # rq-dashboard would requeue by a mere link
+        abort(HTTPStatus.METHOD_NOT_ALLOWED)  # rq-dashboard also requeues on GET
     return None
 
 
-def same_origin() -> bool:
-    """Whether a page of ours, or no page at all (curl), sent this request.
+def is_same_origin() -> bool:
+    """Whether the request is from a page of this app, or from no page (curl).
 
-    A browser sends the password along from any site's form: rq-dashboard has no tokens.
+    Browsers send the password also with a form of another site, and rq-dashboard has no CSRF
+    tokens.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
@@ -100,8 +103,8 @@ def same_origin() -> bool:
     return origin is None or origin == request.host_url.rstrip("/")
 
 
-def harden(response: Response) -> Response:
-    """The answer with headers that keep it out of frames and caches."""
+def add_security_headers(response: Response) -> Response:
+    """Forbids frames, caches, and content from other sites."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -113,16 +116,20 @@ def harden(response: Response) -> Response:
     return response
 
 
-def explain(error: Exception) -> BaseResponse | HTTPException:
-    """What an operator sees of an error: its kind, never a stack."""
+def error_response(error: Exception) -> BaseResponse | HTTPException:
+    """The response to an error: its type, never a stack trace."""
     if isinstance(error, HTTPException):
         return error
     if isinstance(error, NoSuchJobError):
-        return Response("This job is done or gone.\n", HTTPStatus.NOT_FOUND, mimetype="text/plain")
-    if not of_a_store(error):
+        return Response(
+            "There is no such job: it is done or deleted.\n",
+            HTTPStatus.NOT_FOUND,
+            mimetype="text/plain",
+        )
+    if not is_store_error(error):
         log.error("uncaught exception", exc_info=error, method=request.method, path=request.path)
         return Response(
-            "We made a mistake. It has been written down.\n",
+            "Internal error. It is in the log of the admin app.\n",
             HTTPStatus.INTERNAL_SERVER_ERROR,
             mimetype="text/plain",
         )
@@ -135,25 +142,25 @@ def explain(error: Exception) -> BaseResponse | HTTPException:
     )
 
 
-def of_a_store(error: Exception) -> bool:
-    """Whether a store refused or is away. rq-dashboard lets the errors of redis itself through."""
+def is_store_error(error: Exception) -> bool:
+    """Whether a store is down or refused. rq-dashboard raises the errors of redis-py itself."""
     if isinstance(error, GraphError | StorageError):
         return True
-    return any(kind.__module__ == "redis.exceptions" for kind in type(error).__mro__)
+    return any(base.__module__ == "redis.exceptions" for base in type(error).__mro__)
 
 
 class JSONWorker(rq_dashboard.web.Worker):
-    """A worker whose current job is read as JSON: rq-dashboard reads it as a pickle."""
+    """An RQ worker that reads its current job as JSON. rq-dashboard would unpickle it."""
 
     @classmethod
     def all(cls, *args: Any, **kwargs: Any) -> list[Any]:
-        """Every worker known to Redis."""
+        """All workers that are registered in Redis."""
         return list(super().all(*args, **{"serializer": JSONSerializer, **kwargs}))
 
 
 def add_dashboard(app: Flask, queue_url: str) -> None:
-    """rq-dashboard at /rq, reading our JSON jobs, with bounded waits."""
-    app.config["RQ_DASHBOARD_REDIS_URL"] = (queue_url,)  # shown without its password
+    """Adds rq-dashboard at /rq. It reads our JSON jobs, with the time-outs of `Server`."""
+    app.config["RQ_DASHBOARD_REDIS_URL"] = (queue_url,)  # it shows the URL without its password
     app.redis_conn = Server("queue", queue_url).client  # type: ignore[attr-defined]
     rq_dashboard.web.config.serializer = JSONSerializer
     rq_dashboard.web.Worker = JSONWorker
@@ -161,13 +168,13 @@ def add_dashboard(app: Flask, queue_url: str) -> None:
 
 
 def add_pages(app: Flask, settings: AdminSettings, graph: Graph, storage: Storage) -> None:
-    """The index, the metrics and the events."""
+    """Adds the overview, the metrics and the pages of events."""
     scrape = Scrape(graph, storage)
     metrics = registry(scrape, settings.metrics_dir)
 
     @app.get("/")
     def index() -> str:
-        return render_template("admin/index.html", settings=settings, seen=scrape.look())
+        return render_template("admin/index.html", settings=settings, snapshot=scrape.snapshot())
 
     @app.get("/metrics")
     def show_metrics() -> Response:

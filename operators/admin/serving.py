@@ -1,4 +1,4 @@
-"""The operators' app as a process: `python -m api admin`."""
+"""The admin app as a process: `python -m api admin`."""
 
 import json
 from pathlib import Path
@@ -15,14 +15,14 @@ from operators.admin.app import AdminSettings, create_admin_app
 from storage import Storage, StorageSettings
 
 BLOCKING_THREADS = 4
-"""Operators are few; a slow store holds one of these for two seconds at most."""
+"""Threads for few operators. A store that is down occupies a thread for 2 s at most."""
 
 GRANIAN_LOG = Path(logs.__file__).parent / "granian_log.json"
-"""How the API's granian logs (`--log-config`)."""
+"""The log configuration of granian that the API uses too (`--log-config`)."""
 
 
 def admin_app() -> Flask:
-    """The operators' app of this process; granian's worker calls it once."""
+    """The admin app. The worker process of granian calls this once."""
     env = Env(eager=False)
     logs.configure("admin", level=env.str("LOG_LEVEL", "info"))
     admin, graph, storage = (
@@ -35,14 +35,14 @@ def admin_app() -> Flask:
 
 
 def serve_admin() -> None:
-    """Serve the operators' pages until SIGTERM."""
+    """Serve the admin app until SIGTERM."""
     env = Env(eager=False)
     settings = AdminSettings.from_env(env)
     env.seal()
     Granian(
         "operators.admin.serving:admin_app",
         factory=True,
-        address="127.0.0.1",  # whoever can requeue jobs must be on this machine
+        address="127.0.0.1",  # only operators on this machine may requeue jobs
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=1,
@@ -57,7 +57,7 @@ def serve_admin() -> None:
 
 
 def granian_log(service: str) -> dict[str, Any]:
-    """What makes granian's own lines look like those of `service`."""
+    """The configuration that gives granian's log lines the format and name of `service`."""
     config: dict[str, Any] = json.loads(GRANIAN_LOG.read_text())
     config["formatters"]["ours"]["service"] = service
     return config

@@ -1,7 +1,7 @@
-"""What operators type: `flask events …`, `flask graph …`, `flask feed …`.
+"""The commands of operators: `flask events …`, `flask graph …`, `flask feed …`.
 
-`.flaskenv` names this package, so that the commands need the stores' settings alone, and none of
-the API's own secrets.
+`.flaskenv` names this package. The commands need the settings of the stores, and no secret of the
+API.
 """
 
 import logging
@@ -16,8 +16,8 @@ GROUPS = (events, feed, graph)
 
 
 def create_app() -> Flask:
-    """An app of commands alone; it serves nothing."""
-    logging.getLogger("neo4j").addHandler(logging.NullHandler())  # a command says it in its words
+    """An app with the commands alone, without routes."""
+    logging.getLogger("neo4j").addHandler(logging.NullHandler())  # commands print errors themselves
     app = Flask("operators.commands", static_folder=None)
     for group in GROUPS:
         app.cli.add_command(group)

@@ -1,4 +1,4 @@
-"""`flask feed …`: timelines held against the graph, and mended."""
+"""`flask feed …`: compares timelines with the graph, and rebuilds them."""
 
 import signal
 import sys
@@ -11,39 +11,41 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from feed.verifying import MEANINGS, Difference, Mender, Report, Verifier
+from feed.repairing import Repairer
+from feed.verifying import DESCRIPTIONS, Difference, Report, Verifier
 from graph.errors import GraphError
-from operators.commands.opening import opened_stores
-from operators.commands.walking import Pace, Walk, chosen
+from operators.commands.stores import open_stores
+from operators.commands.user_selection import Throttle, UserBatches, UserSelection, select_users
 from stack.progress import Progress
 from storage.errors import StorageError
 
-SHOWN = 20
-"""Timelines, and posts of one, that a report names; the rest is counted."""
+MAX_SHOWN = 20
+"""Timelines that a report names, and posts of each; it counts the others."""
+
 INTERRUPTED = 130
-"""The exit status of a command that was stopped by its user, as shells have it."""
+"""The exit status of a command that SIGINT or SIGTERM stopped, as in shells."""
 
 feed = AppGroup("feed", help="Compare timelines with the graph, and rebuild them.")
 
 
-def whose(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say whose timelines, and how fast; the same for both commands."""
+def user_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of both commands that select users and limit the rate."""
     options = (
         click.option("--user", "users", type=click.IntRange(1), multiple=True, help="This user."),
-        click.option("--sample", type=click.IntRange(1), help="So many users, drawn at random."),
-        click.option("--all", "everyone", is_flag=True, help="Everybody, in the order of ids."),
-        click.option("--after", type=click.IntRange(0), help="With --all: go on above this id."),
+        click.option("--sample", type=click.IntRange(1), help="This number of random users."),
+        click.option("--all", "all_users", is_flag=True, help="All users, by rising id."),
+        click.option("--after", type=click.IntRange(0), help="With --all: users above this id."),
         click.option(
             "--state",
             type=click.Path(dir_okay=False, path_type=Path),
-            help="With --all: a file that remembers how far it came; it is removed at the end.",
+            help="With --all: a file for the progress, to resume after a stop. Removed at the end.",
         ),
         click.option(
             "--rate",
             type=click.IntRange(1),
             default=200,
             show_default=True,
-            help="At most so many users a second.",
+            help="The most users a second.",
         ),
     )
     for option in reversed(options):
@@ -52,125 +54,129 @@ def whose(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @feed.command("verify")
-@whose
+@user_options
 def verify_timelines(
     *,
     users: tuple[int, ...],
     sample: int | None,
-    everyone: bool,
+    all_users: bool,
     after: int | None,
     state: Path | None,
     rate: int,
 ) -> None:
-    """Compare timelines and the bodies in them with the graph.
+    """Compare timelines, and the bodies of their posts, with the graph.
 
-    Changes nothing. What differs is looked at twice, a few seconds apart, so that posts on their
-    way raise no alarm. The exit status is 1 if something differs.
+    Changes nothing. A difference is reported if a second comparison, a few seconds later, finds it
+    again, so that posts in transit are not reported. The exit status is 1 if there is a difference.
     """
-    walk = asked(users, sample, everyone, after, state)
+    selection = parse_selection(users, sample, all_users, after, state)
     report = Report()
-    with opened_stores() as (graph, storage):
+    with open_stores() as (graph, storage):
         verifier = Verifier(graph, storage)
 
         def verify(user_ids: Sequence[int]) -> None:
             report.add(verifier.verify(user_ids))
 
-        with at_last(lambda: told(report)):
-            whole = run("verify", walk, chosen(graph, walk), verify, rate)
-    if not whole:
+        with print_at_end(lambda: report_lines(report)):
+            complete = run("verify", selection, select_users(graph, selection), verify, rate)
+    if not complete:
         sys.exit(INTERRUPTED)
     if report.differences:
-        click.echo("Mend them with flask feed rebuild.")
+        click.echo("Repair them with flask feed rebuild.")
         sys.exit(1)
 
 
 @feed.command("rebuild")
-@whose
-@click.option("--drop", is_flag=True, help="Only drop them: each reader's next page builds anew.")
+@user_options
+@click.option(
+    "--drop", is_flag=True, help="Only drop timelines: each reader's next page builds one."
+)
 def rebuild_timelines(
     *,
     users: tuple[int, ...],
     sample: int | None,
-    everyone: bool,
+    all_users: bool,
     after: int | None,
     state: Path | None,
     rate: int,
     drop: bool,
 ) -> None:
-    """Make timelines anew from the graph, and take away bodies that are wrong.
+    """Build timelines again from the graph, and discard wrong bodies.
 
-    Users without a timeline are passed over: their next page builds one. Readers go on meanwhile,
-    answered by the graph while theirs is being built.
+    Users without a timeline are skipped: their next page builds one. Readers get their pages from
+    the graph meanwhile.
     """
-    walk = asked(users, sample, everyone, after, state)
-    done: Counter[str] = Counter()
-    with opened_stores() as (graph, storage):
-        mender = Mender(graph, storage, build=not drop)
+    selection = parse_selection(users, sample, all_users, after, state)
+    outcomes: Counter[str] = Counter()
+    with open_stores() as (graph, storage):
+        repairer = Repairer(graph, storage, build=not drop)
 
-        def mend(user_ids: Sequence[int]) -> None:
-            done.update(map(mender.mend, user_ids))
+        def repair(user_ids: Sequence[int]) -> None:
+            outcomes.update(map(repairer.repair, user_ids))
 
-        with at_last(lambda: summed_up(done)):
-            whole = run("rebuild", walk, chosen(graph, walk), mend, rate)
-    if not whole:
+        with print_at_end(lambda: summary_lines(outcomes)):
+            complete = run("rebuild", selection, select_users(graph, selection), repair, rate)
+    if not complete:
         sys.exit(INTERRUPTED)
 
 
-def asked(
+def parse_selection(
     users: tuple[int, ...],
     sample: int | None,
-    everyone: bool,
+    all_users: bool,
     after: int | None,
     state: Path | None,
-) -> Walk:
-    """Whom to walk through. Raises UsageError."""
-    if (bool(users), sample is not None, everyone).count(True) != 1:
-        raise click.UsageError("Say whose: --user ID, --sample N or --all.")
-    if not everyone and (after is not None or state is not None):
-        raise click.UsageError("--after and --state go with --all.")
+) -> UserSelection:
+    """The selection of the options, after the checkpoint if there is one. Raises UsageError."""
+    if (bool(users), sample is not None, all_users).count(True) != 1:
+        raise click.UsageError("Select users: --user ID, --sample N or --all.")
+    if not all_users and (after is not None or state is not None):
+        raise click.UsageError("--after and --state need --all.")
     if after is None and state is not None and state.exists():
         try:
             after = int(state.read_text())
         except ValueError as error:
-            raise click.UsageError(f"{state} does not hold a user's id.") from error
-    return Walk(users=users, sample=sample, after=after or 0, state=state)
+            raise click.UsageError(f"{state} does not contain a user's id.") from error
+    return UserSelection(users=users, sample=sample, after=after or 0, state=state)
 
 
 def run(
     name: str,
-    walk: Walk,
-    batches: tuple[int, Iterator[list[int]]],
-    work: Callable[[Sequence[int]], None],
+    selection: UserSelection,
+    selected: UserBatches,
+    process: Callable[[Sequence[int]], None],
     rate: int,
 ) -> bool:
-    """Whether all was done. Stopped, or without a store, it says how to go on."""
-    total, pages = batches
-    pace, last = Pace(rate), walk.after
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Progress(f"feed {name}", total, unit="users", stderr=True) as progress:
+    """Process all batches; False if SIGINT or SIGTERM stopped it.
+
+    Stopped, or by an error of a store, which it raises, it prints how to resume.
+    """
+    throttle, last = Throttle(rate), selection.after
+    previous_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with Progress(f"feed {name}", selected.total, unit="users", stderr=True) as progress:
         try:
-            for page in pages:
-                work(page)
-                last = page[-1]
-                walk.remember(last)
-                progress.advance(len(page))
-                pace.keep(len(page))
+            for batch in selected.batches:
+                process(batch)
+                last = batch[-1]
+                selection.save_checkpoint(last)
+                progress.advance(len(batch))
+                throttle.wait(len(batch))
         except (KeyboardInterrupt, GraphError, StorageError) as error:
             click.echo("Stopped before the end.", err=True)
-            if walk.everyone:
-                click.echo(f"Go on with: flask feed {name} --all --after {last}", err=True)
+            if selection.all_users:
+                click.echo(f"Resume with: flask feed {name} --all --after {last}", err=True)
             if not isinstance(error, KeyboardInterrupt):
                 raise
             return False
         finally:
-            signal.signal(signal.SIGTERM, before)
-    walk.forget()
+            signal.signal(signal.SIGTERM, previous_handler)
+    selection.remove_checkpoint()
     return True
 
 
 @contextmanager
-def at_last(lines: Callable[[], Iterable[str]]) -> Iterator[None]:
-    """Says the lines at the end, whichever it is: what a stopped walk has found is not lost."""
+def print_at_end(lines: Callable[[], Iterable[str]]) -> Iterator[None]:
+    """Prints the lines after the block, also after an error or a stop."""
     try:
         yield
     finally:
@@ -178,46 +184,46 @@ def at_last(lines: Callable[[], Iterable[str]]) -> Iterator[None]:
             click.echo(line)
 
 
-def summed_up(done: Counter[str]) -> Iterator[str]:
-    """What became of the timelines."""
+def summary_lines(outcomes: Counter[str]) -> Iterator[str]:
+    """The numbers of a rebuild."""
     yield (
-        f"{done['built']} timelines built, {done['dropped']} dropped, {done['left']} left to their "
-        f"next reader; {done['none']} users had none."
+        f"{outcomes['built']} timelines built, {outcomes['dropped']} dropped, {outcomes['left']} "
+        f"left to their next reader; {outcomes['none']} users had none."
     )
 
 
-def told(report: Report) -> Iterator[str]:
-    """The report, line by line."""
+def report_lines(report: Report) -> Iterator[str]:
+    """The report of a comparison."""
     without = report.users - report.timelines
     yield (
-        f"{report.users} users looked at: {report.timelines} timelines stand, {without} have none "
-        "(the graph answers)."
+        f"{report.users} users compared: {report.timelines} have a timeline, {without} have none "
+        "(their feeds come from the graph)."
     )
     if report.late:
-        yield f"{report.late} entries are still to come: their posts are on their way."
+        yield f"{report.late} entries are missing because their events are not done yet."
     if report.leftovers:
-        yield f"{report.leftovers} entries of posts that are gone, and that nobody is shown."
+        yield f"{report.leftovers} entries are of deleted posts; no page shows them."
     if not report.differences:
         yield "No difference."
         return
-    for what, count in sorted(report.by_what().items()):
-        yield f"{count} {what}: {MEANINGS[what]}"
-    timelines = [(user_id, list(found)) for user_id, found in groupby(report.differences, _user_id)]
-    for user_id, found in timelines[:SHOWN]:
-        yield f"  user {user_id}: {_named(found)}"
-    if len(timelines) > SHOWN:
-        yield f"  and {len(timelines) - SHOWN} more users"
+    for kind, count in sorted(report.count_by_kind().items()):
+        yield f"{count} {kind}: {DESCRIPTIONS[kind]}"
+    by_user = [(user_id, list(group)) for user_id, group in groupby(report.differences, _user_id)]
+    for user_id, differences in by_user[:MAX_SHOWN]:
+        yield f"  user {user_id}: {_list_differences(differences)}"
+    if len(by_user) > MAX_SHOWN:
+        yield f"  and {len(by_user) - MAX_SHOWN} more users"
 
 
 def _user_id(difference: Difference) -> int:
     return difference.user_id
 
 
-def _named(found: Sequence[Difference]) -> str:
-    """`missing 5, extra 7 8` of one user's differences."""
+def _list_differences(differences: Sequence[Difference]) -> str:
+    """`missing 5, extra 7 8` for the differences of one user."""
     parts = []
-    for what, same in groupby(found, lambda one: one.what):
-        ids = [one.post_id for one in same if one.post_id]
-        more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-        parts.append(" ".join([what, *map(str, ids[:SHOWN])]) + more)
+    for kind, group in groupby(differences, lambda difference: difference.kind):
+        ids = [difference.post_id for difference in group if difference.post_id]
+        more = f" and {len(ids) - MAX_SHOWN} more" if len(ids) > MAX_SHOWN else ""
+        parts.append(" ".join([kind, *map(str, ids[:MAX_SHOWN])]) + more)
     return ", ".join(parts)

@@ -1,7 +1,7 @@
-"""`flask graph …`: a dump of the graph, and its way back.
+"""`flask graph …`: backup of the graph to a dump, and restore.
 
-Only whoever runs Neo4j can stop it, so both hand over to the local stack, which says what to run
-where if this Neo4j is not its own.
+Both need Neo4j stopped, so the local stack runs them. For an external Neo4j it prints the commands
+to run on its host.
 """
 
 import subprocess
@@ -18,29 +18,29 @@ graph = AppGroup("graph", help="Back up the graph and restore it.")
 
 @graph.command("backup")
 @click.argument("path", type=click.Path(path_type=Path))
-def backup_graph(path: Path) -> None:
-    """Write the graph into PATH, or into a new file in that folder.
+def back_up_graph(path: Path) -> None:
+    """Write the graph to PATH, or to a new file if PATH is a folder.
 
-    Neo4j stands still meanwhile: cached feeds are read on, all else is answered 503.
+    Neo4j is stopped meanwhile: cached feeds can be read, other requests get 503.
     """
-    hand_over("backup", path)
+    run_stack_command("backup", path)
 
 
 @graph.command("restore")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.confirmation_option(
-    prompt="All that was written since the dump will be gone. Go on?",
-    help="Do not ask whether what was written since the dump may go.",
+    prompt="Everything written after the dump will be lost. Continue?",
+    help="Do not ask for confirmation.",
 )
 def restore_graph(path: Path) -> None:
-    """Put the graph of a dump in place of the one that is there, and empty the cache."""
-    hand_over("restore", path)
+    """Replace the graph by the dump at PATH, and empty the cache."""
+    run_stack_command("restore", path)
 
 
-def hand_over(command: str, path: Path) -> None:
-    """Run `python -m stack COMMAND PATH`, and end as it ends."""
-    done = subprocess.run(
+def run_stack_command(command: str, path: Path) -> None:
+    """Run `python -m stack COMMAND PATH` and exit with its status if it fails."""
+    process = subprocess.run(
         [sys.executable, "-m", "stack", command, str(path.resolve())], cwd=ROOT, check=False
     )
-    if done.returncode:
-        raise click.exceptions.Exit(done.returncode)
+    if process.returncode:
+        raise click.exceptions.Exit(process.returncode)
