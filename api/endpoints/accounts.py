@@ -22,8 +22,7 @@ blueprint = Blueprint("accounts", __name__, description="Sign-up.")
 def create_account(*, username: str, password: str, name: str | None = None) -> Any:
     """Creates an account and its first session.
 
-    Usernames are unique without regard to upper and lower case. One address can create 30 accounts
-    an hour.
+    Usernames are unique without regard to upper and lower case. Quota: `sign-ups`.
 
     **Retries**: if the response is lost, the account may exist: sign in with `createSession`.
     """

@@ -79,8 +79,8 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
 def publish_post(draft: Draft) -> Response:
     """Publishes a post with one to ten photos.
 
-    The photos must be yours and `ready`, and none can be in another post. You can publish 120 posts
-    an hour. 404 if a photo does not exist or is another user's.
+    The photos must be yours and `ready`, and none can be in another post. 404 if a photo does not
+    exist or is another user's. Quota: `publishes`.
 
     **Retries**: repeat the request with the same `Idempotency-Key` and body: there is one post, and
     the response is 200 with `Idempotency-Replayed: true`. A key is valid for 24 hours.

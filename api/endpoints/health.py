@@ -40,6 +40,7 @@ def check_liveness() -> Any:
         },
     },
     description="The process cannot serve requests now.",
+    headers={"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
 )
 def check_readiness() -> Any:
     """Checks that the process can serve requests.

@@ -36,7 +36,7 @@ def update_own_profile(
     """Changes your profile or your password.
 
     Fields that are absent stay as they are; null clears `bio` and `location`. A new password ends
-    all other sessions before the response is sent. You can try ten passwords in five minutes.
+    all other sessions before the response is sent. Quota for new passwords: `password-changes`.
 
     **Retries**: can be repeated, with a new password too.
     """

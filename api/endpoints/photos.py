@@ -56,7 +56,7 @@ def create_photo(
     """Creates a photo and returns where to upload its file.
 
     The file does not pass through this API: send it to `upload.url` with `upload.method` and
-    `upload.headers` within an hour, then call `completePhoto`. You can create 600 photos an hour.
+    `upload.headers` within an hour, then call `completePhoto`. Quota: `uploads`.
 
     **Retries**: with an `Idempotency-Key` the request can be repeated for 24 hours: there is one
     photo, and the response is 200 with a new upload URL. Without a key each request creates another

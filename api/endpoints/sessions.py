@@ -29,8 +29,8 @@ NO_STORE = {"Cache-Control": "no-store"}
 def create_session(*, username: str, password: str) -> Any:
     """Signs in: creates a session and returns its token.
 
-    The response is the same for an unknown username and a wrong password. One address can try one
-    account ten times in five minutes.
+    The response is the same for an unknown username and a wrong password. Quotas: `sign-ins`,
+    `sign-ins-of-account`, `sign-ins-of-address`.
 
     **Retries**: if the response is lost, sign in again; each request creates a session.
     """

@@ -12,10 +12,13 @@ from marshmallow import Schema, fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import api.schemas
+from api.http import limits
 from api.http.errors import ERROR_RESPONSES
+from api.http.openapi.document import QUOTAS
 from api.http.openapi.operations import operation_id
 from api.http.openapi.problems import problem_of
 from api.schemas.examples import MissingExampleError, example_of
+from storage.limits import Policy
 from tests.structure.test_routes import PUBLIC
 from tests.support.bare_app import bare_app
 from tests.support.document import (
@@ -162,6 +165,12 @@ def test_every_error_of_the_table_is_documented_somewhere(
 ) -> None:
     documented = {code for one in operations.values() for code in codes_of(document, one)}
     assert {problem_of(error).code for error in ERROR_RESPONSES} <= documented
+
+
+def test_every_quota_is_described(document: dict[str, Any]) -> None:
+    policies = {value for value in vars(limits).values() if isinstance(value, Policy)}
+    assert policies == QUOTAS.keys()
+    assert all(f"`{policy.name}`: " in document["info"]["description"] for policy in policies)
 
 
 def test_paging_is_described_where_there_are_pages(operations: Operations) -> None:

@@ -6,6 +6,7 @@ from flask import Flask, Response
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
+from api.http import limits
 from api.http.auth import SCHEME
 from api.http.errors import http_problem
 from api.http.openapi.operations import OperationPlugin
@@ -14,19 +15,40 @@ from api.http.problems import CONTENT_TYPE
 from api.schemas.paths import IdConverter, id_parameter_schema
 from api.schemas.problems import ProblemSchema
 
-DESCRIPTION = """\
+QUOTAS = {
+    limits.GENERAL: "requests of a user",
+    limits.SIGN_UPS: "sign-ups from an address",
+    limits.SIGN_INS: "sign-ins to an account from an address",
+    limits.SIGN_INS_OF_ACCOUNT: "sign-ins to an account",
+    limits.SIGN_INS_OF_ADDRESS: "sign-ins from an address",
+    limits.PASSWORD_CHANGES: "password changes of a user",
+    limits.PUBLISHES: "posts of a user",
+    limits.UPLOADS: "new photos of a user",
+}
+"""What each policy counts."""
+
+_QUOTA_LINES = "\n".join(
+    f"- `{policy.name}`: {policy.quota} {counted} in {policy.window_seconds // limits.MINUTE} min"
+    for policy, counted in QUOTAS.items()
+)
+
+DESCRIPTION = f"""\
 Share photos, follow users, and read their posts in a feed, newest first.
 
 **Authentication**: sign up (`createAccount`) or sign in (`createSession`) to get a token. Send it
 with every other request: `Authorization: Bearer pf_…`. A token in a query string is refused (400
 `token-in-query`).
 
-**Errors** have the media type `application/problem+json` (RFC 9457). The member `code` is stable;
-each operation lists the codes of its own. These can come from any operation that reads what they
-are about: 400 `token-in-query` and `malformed-json`, 401 `not-signed-in`, 413 `body-too-large`,
-415 `unsupported-media-type`, 422 `invalid-fields`, 429 `too-many-requests`, 503 `overloaded` and
-`graph-unavailable`, `cache-unavailable`, `queue-unavailable` or `s3-unavailable`. What is absent
-and what the viewer may not see are both 404 `not-found`.
+**Errors** have the media type `application/problem+json` (RFC 9457) and a stable `code`. Each
+operation describes the codes of its own. These codes are shared:
+
+- 400 `token-in-query`, `malformed-json`; 413 `body-too-large`; 415 `unsupported-media-type`
+- 401 `not-signed-in`: no token, or one that is wrong, expired or ended
+- 404 `not-found`: also where the user may not see what exists
+- 429 `too-many-requests`: a quota is used up
+- 503 `overloaded`: the server has too many requests
+- 503 `graph-unavailable`, `cache-unavailable`, `queue-unavailable`, `s3-unavailable`: that store is
+  down
 
 **Retries**: 429 and 503 have the header `Retry-After`. PUT and DELETE can be repeated. Publishing a
 post or creating a photo with an `Idempotency-Key` can be repeated with the same key for 24 hours.
@@ -34,7 +56,10 @@ post or creating a photo with an `Idempotency-Key` can be repeated with the same
 **Paging**: lists take `limit` and `cursor`, and return the cursors `next` and (the feed) `prev`,
 also as a `Link` header (RFC 8288). A cursor is opaque, and valid for one user and one path.
 
-**Limits**: the headers `RateLimit` and `RateLimit-Policy` show how much of each quota is left.
+**Limits**: the headers `RateLimit-Policy` and `RateLimit` have the quotas that a request counts
+under, and how much of each is left. An installation can scale all quotas. By default:
+
+{_QUOTA_LINES}
 
 Ids are decimal text of at most 16 digits. Times are RFC 3339 in UTC. Every response has the header
 `X-Request-Id`.

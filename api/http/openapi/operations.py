@@ -1,6 +1,6 @@
-"""The document of one operation: what its docstring and its schemas do not say."""
+"""What the document has of an operation beside its docstring and its schemas."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from api.schemas.fields import Choice
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-EVERYWHERE = {
+SHARED_PROBLEMS = {
     problems.TOKEN_IN_QUERY,
     problems.MALFORMED_JSON,
     problems.NOT_SIGNED_IN,
@@ -25,7 +25,7 @@ EVERYWHERE = {
     problems.TOO_MANY_REQUESTS,
     *problems.UNAVAILABLE,
 }
-"""The description of the whole document explains these; operations do not repeat them."""
+"""They are described once, for the whole document, and not with each operation."""
 
 PAGING = """\
 **Paging**: send `next` as `cursor` to get the next page. A page can have fewer than `limit` items:
@@ -33,7 +33,7 @@ only a response without `next` is the end."""
 
 
 def raises(*errors: type[Exception]) -> Callable[[View], View]:
-    """Decorates a view: the document lists these errors. Shared errors need not be listed."""
+    """Decorates a view: the document lists these errors. Errors of every such route are added."""
 
     def decorate(view: View) -> View:
         view.raises = errors  # type: ignore[attr-defined]
@@ -72,16 +72,20 @@ class OperationPlugin(BasePlugin):
     def schema_helper(
         self, name: str, definition: dict[str, Any], *, schema: Any = None, **_: Any
     ) -> dict[str, Any] | None:
-        """Note the example of a schema, and replace its choices by references."""
+        """Keep the example of a schema, and replace its choices by references."""
         if schema is None:
             return None
         instance = schema() if isinstance(schema, type) else schema
         self._examples[name] = example_of(instance)
-        choices = {n: f for n, f in instance.fields.items() if isinstance(f, Choice)}
-        references = {n: self._reference(choice) for n, choice in choices.items()}
+        references = {
+            field_name: self._reference(field)
+            for field_name, field in instance.fields.items()
+            if isinstance(field, Choice)
+        }
         return {"properties": {**definition["properties"], **references}}
 
     def _reference(self, choice: Choice) -> dict[str, str]:
+        """The reference to a choice's schema, which is added to the document the first time."""
         if choice.schema_name not in self._components.schemas:
             self._components.schema(choice.schema_name, choice.schema)
         reference: dict[str, str] = self._components.get_ref("schema", choice.schema_name)
@@ -99,19 +103,21 @@ class OperationPlugin(BasePlugin):
         for operation in (operations or {}).values():
             if parameter := getattr(view, "takes", None):
                 operation.setdefault("parameters", []).append(deepcopy(parameter))
-            listed = list(dict.fromkeys(_problems(path or "", operation, view)))
+            operation_problems = list(dict.fromkeys(_problems(path or "", operation, view)))
             operation["operationId"] = operation_id(endpoint.rpartition(".")[2])
             operation["security"] = [{SCHEME: []}] if _needs_token(view) else []
-            operation["description"] = _description(operation, listed)
-            operation["responses"] = _responses(operation["responses"], listed)
+            operation["description"] = _description(operation, operation_problems)
+            operation["responses"] = _responses(operation["responses"], operation_problems)
             self._add_examples(operation)
 
     def _add_examples(self, operation: dict[str, Any]) -> None:
+        """Give each JSON body the example of its schema, unless it has its own."""
         bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
         for body in bodies:
             media = body.get("content", {}).get(JSON) if isinstance(body, Mapping) else None
             if media and "$ref" in media["schema"]:
-                media["example"] = self._examples[media["schema"]["$ref"].rpartition("/")[2]]
+                schema_name = media["schema"]["$ref"].rpartition("/")[2]
+                media.setdefault("example", self._examples[schema_name])
 
 
 def _needs_token(view: Any) -> bool:
@@ -119,8 +125,9 @@ def _needs_token(view: Any) -> bool:
 
 
 def _problems(path: str, operation: Mapping[str, Any], view: Any) -> Iterator[DocumentedProblem]:
-    """The problems of an operation: those of every request like it, and its own."""
-    queries = [p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"]
+    """The problems of an operation: those that its path, body and query bring, and its own."""
+    parameters = operation.get("parameters", ())
+    queries = [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
     yield problems.TOKEN_IN_QUERY
     if "requestBody" in operation:
         yield problems.MALFORMED_JSON
@@ -141,11 +148,14 @@ def _problems(path: str, operation: Mapping[str, Any], view: Any) -> Iterator[Do
         yield from problems.UNAVAILABLE
 
 
-def _description(operation: Mapping[str, Any], listed: list[DocumentedProblem]) -> str:
-    """The docstring's, then paging, then the operation's own errors."""
+def _description(operation: Mapping[str, Any], listed: Sequence[DocumentedProblem]) -> str:
+    """The description in the docstring, then paging, then the errors."""
     paged = any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ()))
-    own = sorted((one for one in listed if one not in EVERYWHERE), key=lambda one: one.status)
-    errors = "\n".join(f"- {one.status} `{one.code}`: {one.meaning or one.detail}" for one in own)
+    own = [problem for problem in listed if problem not in SHARED_PROBLEMS]
+    errors = "\n".join(
+        f"- {problem.status} `{problem.code}`: {problem.meaning or problem.detail}"
+        for problem in sorted(own, key=lambda problem: problem.status)
+    )
     parts = [
         operation.get("description", ""),
         PAGING if paged else "",
@@ -154,9 +164,11 @@ def _description(operation: Mapping[str, Any], listed: list[DocumentedProblem]) 
     return "\n\n".join(part for part in parts if part)
 
 
-def _responses(responses: Mapping[Any, Any], listed: list[DocumentedProblem]) -> dict[str, Any]:
-    """The responses by status, `default` last. Problems replace flask-smorest's own errors."""
-    own = {str(status): response for status, response in responses.items()}
-    written = {status: body for status, body in own.items() if isinstance(body, Mapping)}
-    merged = {**responses_of(listed), **written, "default": own["default"]}
-    return dict(sorted(merged.items()))
+def _responses(responses: Mapping[Any, Any], listed: Sequence[DocumentedProblem]) -> dict[str, Any]:
+    """The responses by status, `default` last.
+
+    flask-smorest's references to its own errors are left out.
+    """
+    with_body = {str(key): value for key, value in responses.items() if isinstance(value, Mapping)}
+    all_responses = {**responses_of(listed), **with_body, "default": responses["default"]}
+    return dict(sorted(all_responses.items()))

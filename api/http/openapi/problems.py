@@ -11,7 +11,7 @@ from api.http import load_shedding
 from api.http.auth import TokenInQueryError
 from api.http.cursors import InvalidCursorError
 from api.http.errors import ERROR_RESPONSES
-from api.http.limits import TooManyRequestsError
+from api.http.limits import GENERAL, TooManyRequestsError
 from api.http.parsing import BodyTooLargeError, MalformedJsonError, UnsupportedMediaTypeError
 from api.http.problems import CONTENT_TYPE, code_of, problem_body
 from api.services.errors import NotSignedInError
@@ -41,11 +41,11 @@ class DocumentedProblem:
     detail: str
     """An example of it, where it varies."""
     meaning: str = ""
-    """What the detail's example does not show."""
+    """An explanation, where the example of the detail is not enough."""
     field: str = ""
     """The field that `errors` names."""
     field_message: str = ""
-    """What `errors` has of it: the detail, if empty."""
+    """The message in `errors`: the detail, if empty."""
     retry_after: bool = False
     """Whether it always has the header."""
 
@@ -95,7 +95,7 @@ UNSUPPORTED_MEDIA_TYPE = problem_of(UnsupportedMediaTypeError)
 INVALID_FIELDS = DocumentedProblem(
     status=422,
     code="invalid-fields",
-    detail="Look at: name.",
+    detail="Invalid: name.",
     meaning="Fields of the body or the query are missing, unknown or not valid; see `errors`.",
     field="name",
     field_message="Missing data for required field.",
@@ -103,7 +103,7 @@ INVALID_FIELDS = DocumentedProblem(
 TOO_MANY_REQUESTS = DocumentedProblem(
     status=429,
     code="too-many-requests",
-    detail="At most 1200 in 60 s (general).",
+    detail=f"At most {GENERAL.quota} in {GENERAL.window_seconds} s ({GENERAL.name}).",
     retry_after=True,
 )
 UNAVAILABLE = (
