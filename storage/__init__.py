@@ -1,17 +1,19 @@
-"""What can be rebuilt, and what is large: timelines, bodies, queues in Redis; photos in S3."""
+"""Stores beside the graph: Redis for data that can be rebuilt, S3 for photos."""
 
 from dataclasses import dataclass
 from typing import Self
 
+from storage.admissions import Admissions
 from storage.bodies import Bodies
-from storage.claims import Claims
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
-from storage.limits import Limits
+from storage.feed_reads import FeedReads
+from storage.limits import Limits, Policy
 from storage.photos import Photos
 from storage.queues import Queues
 from storage.read_positions import ReadPositions
 from storage.redis.generation import Generation
 from storage.redis.server import Server
+from storage.reservations import Reservations
 from storage.sessions import SessionCopies
 from storage.settings import StorageSettings
 from storage.timelines import Timelines
@@ -27,7 +29,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """The stores beside the graph; opened once a process, after any fork."""
+    """The stores beside the graph. Opened once per process, after any fork.
+
+    `cache` and `queue` are the servers themselves, for checks of their settings and for tools.
+    """
 
     timelines: Timelines
     bodies: Bodies
@@ -41,15 +46,15 @@ class Storage:
 
     @classmethod
     def open(cls, settings: StorageSettings) -> Self:
-        """The stores that the settings name; none of them needs to be up yet."""
+        """The stores that the settings name. Connects to none of them yet."""
         cache = Server("cache", settings.cache_url, check=Generation().check)
         queue = Server("queue", settings.queue_url)
-        claims = Claims(cache)
+        reservations = Reservations(cache)
         return cls(
             timelines=Timelines(cache, cap=settings.timeline_cap, slack=settings.timeline_slack),
-            bodies=Bodies(cache, claims),
-            sessions=SessionCopies(cache, claims),
-            read_positions=ReadPositions(cache, claims),
+            bodies=Bodies(cache, reservations),
+            sessions=SessionCopies(cache, reservations),
+            read_positions=ReadPositions(cache, reservations),
             queues=Queues(queue),
             limits=Limits(cache),
             photos=Photos(settings),
@@ -57,12 +62,20 @@ class Storage:
             queue=queue,
         )
 
+    def admissions(self, policy: Policy) -> Admissions:
+        """Admissions under a policy. The API calls this once per app."""
+        return Admissions(self.cache, policy)
+
+    def feed_reads(self, admissions: Admissions) -> FeedReads:
+        """Feed reads that are admitted by these admissions."""
+        return FeedReads(self.cache, admissions)
+
     def ping_cache(self) -> None:
-        """Returns if the cache answers within half a second. Raises StorageUnavailableError."""
+        """Returns if the cache answers within 0.5 s. Raises StorageUnavailableError."""
         self.cache.ping()
 
     def ping_queue(self) -> None:
-        """Returns if the queue answers within half a second. Raises StorageUnavailableError."""
+        """Returns if the queue answers within 0.5 s. Raises StorageUnavailableError."""
         self.queue.ping()
 
     def close(self) -> None:

@@ -1,20 +1,20 @@
-"""Who asks, and how often they have: a session's copy and a use of a limit by one script."""
+"""Admissions: checks a request's session and counts its use of a limit, in one script."""
 
 import time
 from typing import NamedTuple
 
-from storage.limits import Policy, Taken, limit_key, taken_of
+from storage.limits import LimitUse, Policy, limit_key, limit_use
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.redis.server import Server
-from storage.sessions import COPY_KEY, proof
+from storage.sessions import COPY_KEY, copy_prefix
 from storage.timeline_layout import TIMELINE_KEY, TIMELINE_TTL_SECONDS
 
 ADMIT = Script("admit")
 
 
-class Claimant(NamedTuple):
-    """Who a token says it is of, not yet believed."""
+class UnverifiedSession(NamedTuple):
+    """The session that a token names. The token may be forged."""
 
     user_id: int
     session_id: int
@@ -22,59 +22,62 @@ class Claimant(NamedTuple):
 
 
 class Admission(NamedTuple):
-    """What the cache says to it."""
+    """The cache's reply to a token."""
 
     expires_at: int
-    """When the session ends, in Unix seconds; 0 where the copy is missing or of another token: then
-    nothing was counted, and nobody is signed in."""
-    taken: Taken
+    """End of the session in Unix seconds. 0 if the cache has no copy or the token is not of this
+    session: then no use was counted."""
+    limit_use: LimitUse
 
     @property
-    def proved(self) -> bool:
-        """Whether the token is a session's that has not ended."""
+    def is_authenticated(self) -> bool:
+        """Whether the token is of a session that has not ended."""
         return self.expires_at > time.time()
 
 
 class Admissions:
-    """Sessions and uses counted under one policy. Raises StorageUnavailableError."""
+    """Admits requests under one policy. Methods raise StorageUnavailableError."""
 
     def __init__(self, cache: Server, policy: Policy) -> None:
         self._cache = cache
         self.policy = policy
-        self._question = _template(policy)
-        self._readers_question = _template(policy, reader=True)
+        self._template = _template(policy)
+        self._reader_template = _template(policy, reader=True)
 
-    def admit(self, claimant: Claimant) -> Admission:
-        """Session and use, in one round trip."""
-        [reply] = self._cache.ask([self._filled(self._question, claimant)], ADMIT)
-        return self.admission(reply)
+    def admit(self, session: UnverifiedSession) -> Admission:
+        """Checks the session and counts a use, in one round trip."""
+        [reply] = self._cache.execute([self._fill(self._template, session)], ADMIT)
+        return self.parse(reply)
 
-    def of_reader(self, claimant: Claimant) -> bytes:
-        """The packed command for who reads their timeline, which lives on by it.
+    def pack_for_reader(self, session: UnverifiedSession) -> bytes:
+        """The packed command for a request that reads the user's timeline; renews its TTL.
 
-        ADMIT has to be known to the server.
+        The server must have ADMIT.
         """
-        return self._filled(self._readers_question, claimant, claimant.user_id)
+        return self._fill(self._reader_template, session, session.user_id)
 
-    def admission(self, reply: tuple[bytes | None, int, int]) -> Admission:
-        """What ADMIT was answered."""
+    def parse(self, reply: tuple[bytes | None, int, int]) -> Admission:
+        """The admission in a reply of ADMIT."""
         expires_at, used, left_ms = reply
-        return Admission(int(expires_at or 0), taken_of(self.policy, used, left_ms))
+        return Admission(int(expires_at or 0), limit_use(self.policy, used, left_ms))
 
-    def _filled(self, template: bytes, claimant: Claimant, *reader_id: int) -> bytes:
-        limit = limit_key(self.policy, str(claimant.user_id)).encode()
-        known = proof(claimant.user_id, claimant.secret_sha256)
-        return template % (claimant.session_id, limit, *reader_id, len(known), known)
+    def _fill(self, template: bytes, session: UnverifiedSession, *reader_id: int) -> bytes:
+        limit = limit_key(self.policy, str(session.user_id)).encode()
+        prefix = copy_prefix(session.user_id, session.secret_sha256)
+        return template % (session.session_id, limit, *reader_id, len(prefix), prefix)
 
 
 def _template(policy: Policy, *, reader: bool = False) -> bytes:
-    """ADMIT's packed call: session id, limit's key, a reader's id, the proof with its length."""
+    """A packed call of ADMIT to be formatted with session id, limit key, reader's id, and prefix.
+
+    The reader's id only if `reader`; the length of the prefix comes before the prefix.
+    """
     session, limit, timeline = (
         (COPY_KEY % 0).encode(),
         limit_key(policy, "").encode(),
         TIMELINE_KEY % 0,
     )
     keys = [session, limit, *([timeline] if reader else [])]
-    packed = ADMIT.call(keys, [policy.window_seconds, TIMELINE_TTL_SECONDS, b"?"])
+    packed = ADMIT.pack_call(keys, [policy.window_seconds, TIMELINE_TTL_SECONDS, b"?"])
     packed = packed.replace(session, COPY_KEY.encode()).replace(limit, b"%b")
     return packed.replace(timeline, TIMELINE_KEY).removesuffix(pack(b"?")[4:]) + b"$%d\r\n%b\r\n"

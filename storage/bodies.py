@@ -1,125 +1,130 @@
-"""The finished JSON of posts, `p:` and the id in decimal, alike for all viewers.
+"""The finished JSON of posts, alike for all viewers. Key: `p:` and the post's id in decimal.
 
-A body that is made of what its post was created with is older than the commit: its author may
-have got a new name in between, and whoever discards bodies then does not find the post yet. So
-it is written only while a mark of its author's, `am:`, stands, which a new name takes away.
+The body of a new post is rendered from what the post was created with. That is older than the
+commit: the author's name may have changed meanwhile, and the discard after a change of name does
+not find the new post yet. So the body is written only while a mark of the author exists (`am:`),
+which a change of name deletes.
 """
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from storage.claims import CLAIM_MS, Claims, claim_token, unclaimed
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.redis.server import Server
+from storage.reservations import RESERVATION_MS, Reservations, copy_or_none, new_token
 
 BODY_TTL_SECONDS = 30 * 86_400
-"""As long as a timeline nobody reads, at least."""
+"""At least the TTL of a timeline that nobody reads."""
 JITTER = 0.1
-"""By how much of it a body may live longer: those written at once do not all go at once."""
+"""The largest random part added to a TTL: bodies written together must not expire together."""
 TOMBSTONE = b""
 """The body of a deleted post."""
 BATCH = 500
-"""Keys or commands sent at once."""
+"""Keys or commands per round trip."""
 AUTHOR_MARK_SECONDS = 60
-"""How long an author's mark stands; a publish that finds it gone leaves its body to a reader."""
+"""TTL of an author's mark. A publish that takes longer leaves the body to the first reader."""
 
 FILL_NEW = Script("fill_new")
 
 
-class Expected(NamedTuple):
-    """A body that is to come with its post's commit: see Bodies.expect()."""
+class NewBodyReservation(NamedTuple):
+    """The reservation of a body whose post is about to be created: see Bodies.reserve_new()."""
 
     post_id: int
     author_id: int
-    claim: bytes
+    token: bytes
     author_mark: bytes
 
 
 class Bodies:
-    """The bodies of posts: claimed before the graph is read, filled if the claim still stands."""
+    """The bodies of posts: reserved before the graph is read, filled if still reserved."""
 
-    def __init__(self, cache: Server, claims: Claims) -> None:
+    def __init__(self, cache: Server, reservations: Reservations) -> None:
         self._cache = cache
-        self._claims = claims
+        self._reservations = reservations
 
-    def many(self, post_ids: Sequence[int]) -> dict[int, bytes | None]:
-        """Each post's body: None is missing or just claimed, b"" a deleted post's tombstone."""
-        found: dict[int, bytes | None] = {}
+    def read_many(self, post_ids: Sequence[int]) -> dict[int, bytes | None]:
+        """Each post's body: None if missing or reserved, b"" (the tombstone) if deleted."""
+        bodies_by_id: dict[int, bytes | None] = {}
         for ids in _batches(post_ids):
             commands = [pack(b"GET", body_key(post_id).encode()) for post_id in ids]
-            found.update(zip(ids, map(unclaimed, self._cache.ask(commands)), strict=True))
-        return found
+            replies = self._cache.execute(commands)
+            bodies_by_id.update(zip(ids, map(copy_or_none, replies), strict=True))
+        return bodies_by_id
 
-    def claim_many(self, post_ids: Sequence[int]) -> dict[int, str]:
+    def reserve_many(self, post_ids: Sequence[int]) -> dict[int, str]:
         """Tokens for `fill_many`, to be taken before the graph is read.
 
-        None for a post where something stands: a body, a tombstone, another's claim.
+        A post has no token if its key holds a body, a tombstone or another reservation.
         """
         tokens: dict[int, str] = {}
         for ids in _batches(post_ids):
-            claimed = self._claims.claim_many([body_key(post_id) for post_id in ids])
-            tokens.update({p: claimed[body_key(p)] for p in ids if body_key(p) in claimed})
+            by_key = self._reservations.reserve_many([body_key(post_id) for post_id in ids])
+            tokens.update({p: by_key[body_key(p)] for p in ids if body_key(p) in by_key})
         return tokens
 
     def fill_many(self, bodies: Mapping[int, bytes], tokens: Mapping[int, str]) -> set[int]:
-        """The posts whose claim still stood and whose body was written."""
+        """Writes bodies of reserved posts. Returns the posts that were still reserved."""
         filled: set[int] = set()
         for ids in _batches(list(bodies)):
             values = {body_key(post_id): bodies[post_id] for post_id in ids}
-            taken = {body_key(post_id): tokens[post_id] for post_id in ids}
-            written = self._claims.fill_many(values, taken, _ttl_seconds())
+            tokens_by_key = {body_key(post_id): tokens[post_id] for post_id in ids}
+            written = self._reservations.fill_many(values, tokens_by_key, _ttl_seconds())
             filled.update(post_id for post_id in ids if body_key(post_id) in written)
         return filled
 
-    def expect(self, post_id: int, author_id: int) -> Expected | None:
-        """What `fill_new` needs, to be taken before the post is created; None for an id in use."""
-        token = claim_token().encode()
+    def reserve_new(self, post_id: int, author_id: int) -> NewBodyReservation | None:
+        """A reservation for `fill_new`, to be taken before the post is created.
+
+        None if the id is in use.
+        """
+        token = new_token().encode()
         commands = [
-            pack(b"SET", body_key(post_id).encode(), token, b"NX", b"PX", CLAIM_MS),
+            pack(b"SET", body_key(post_id).encode(), token, b"NX", b"PX", RESERVATION_MS),
             pack(b"SET", _author_key(author_id), token, b"NX", b"GET", b"EX", AUTHOR_MARK_SECONDS),
         ]
-        claimed, standing = self._cache.ask(commands)
-        return Expected(post_id, author_id, token, standing or token) if claimed else None
+        reserved, mark = self._cache.execute(commands)
+        return NewBodyReservation(post_id, author_id, token, mark or token) if reserved else None
 
-    def fill_new(self, expected: Expected, body: bytes) -> bool:
-        """Whether claim and author's mark still stood, and the new post's body was written."""
-        keys = [body_key(expected.post_id).encode(), _author_key(expected.author_id)]
+    def fill_new(self, reservation: NewBodyReservation, body: bytes) -> bool:
+        """Writes a new post's body. False if its reservation or its author's mark is gone."""
+        keys = [body_key(reservation.post_id).encode(), _author_key(reservation.author_id)]
         arguments: list[bytes | int] = [
-            expected.claim,
-            expected.author_mark,
+            reservation.token,
+            reservation.author_mark,
             body,
             _ttl_seconds(),
         ]
-        return bool(self._cache.ask([FILL_NEW.call(keys, arguments)], FILL_NEW)[0])
+        return bool(self._cache.execute([FILL_NEW.pack_call(keys, arguments)], FILL_NEW)[0])
 
-    def forget_author(self, author_id: int) -> None:
-        """Have no body written that may show an old name of the author's.
+    def delete_author_mark(self, author_id: int) -> None:
+        """Prevents `fill_new` from writing bodies with an old name of the author.
 
-        To be done after the commit of a new one and before bodies are discarded.
+        To be called after the commit of a new name and before the author's bodies are discarded.
         """
-        with self._cache.wire() as wire:
-            wire.ask([pack(b"UNLINK", _author_key(author_id))])
+        with self._cache.connection() as connection:
+            connection.execute([pack(b"UNLINK", _author_key(author_id))])
 
     def tombstone(self, post_ids: Sequence[int]) -> None:
-        """Marks posts as deleted, over any body or claim: nothing of theirs is shown any more."""
+        """Marks posts as deleted. Replaces bodies and reservations."""
         seconds = b"%d" % BODY_TTL_SECONDS
-        with self._cache.wire() as wire:
+        with self._cache.connection() as connection:
             for ids in _batches(post_ids):
-                wire.ask(
+                connection.execute(
                     [pack(b"SET", body_key(p).encode(), TOMBSTONE, b"EX", seconds) for p in ids]
                 )
 
     def discard(self, post_ids: Sequence[int]) -> None:
-        """Removes bodies and claims that are no longer true: the next reader makes them anew."""
-        with self._cache.wire() as wire:
+        """Deletes outdated bodies and reservations; the next reader renders the bodies again."""
+        with self._cache.connection() as connection:
             for ids in _batches(post_ids):
-                wire.ask([pack(b"UNLINK", body_key(post_id).encode()) for post_id in ids])
+                connection.execute([pack(b"UNLINK", body_key(post_id).encode()) for post_id in ids])
 
 
 def body_key(post_id: int) -> str:
-    """Decimal, as SORT … GET p:* needs it."""
+    """The key of a body. The id is in decimal because SORT … GET p:* inserts list entries."""
     return f"p:{post_id}"
 
 

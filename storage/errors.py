@@ -1,15 +1,15 @@
-"""What storage raises; redis's and botocore's own exceptions stop where they occur."""
+"""The exceptions of storage. Those of redis and botocore are translated where they occur."""
 
 
 class StorageError(Exception):
-    """Anything that storage raises."""
+    """Any error of storage."""
 
 
 class StorageUnavailableError(StorageError):
-    """A store did not answer in time, refused, or is being left alone for a moment.
+    """A store did not answer in time, returned an error, or its circuit is open.
 
-    What was asked may have happened or not. `part` is "cache", "queue" or "s3"; `answered` is how
-    many of a push's users were answered before it broke off, a prefix of those given.
+    The call may have taken effect or not. `part` is "cache", "queue" or "s3". `answered` is for a
+    push: how many of its users had a reply before the error, counted from the first.
     """
 
     def __init__(self, part: str, reason: str = "", *, answered: int = 0) -> None:
@@ -19,7 +19,7 @@ class StorageUnavailableError(StorageError):
 
 
 class StorageRefusedError(StorageUnavailableError):
-    """A store is there and will not do what was asked: the same again is refused again.
+    """A store answered with an error that the same call would meet again.
 
-    To a reader and to the API it is as good as away; a worker counts it as an attempt.
+    Readers and the API treat it as an unavailable store; a worker counts it as an attempt.
     """

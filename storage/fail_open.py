@@ -1,4 +1,4 @@
-"""Calls that may fail without failing their caller: each failure is a log line and a counter."""
+"""Calls that may fail without failing their caller: a failure is a log line and a counter."""
 
 import functools
 from collections.abc import Callable
@@ -15,15 +15,15 @@ R = TypeVar("R")
 log = structlog.get_logger()
 
 
-def nothing(*_: object, **__: object) -> Any:
-    """None, for a call that has no result or may have none."""
+def return_none(*_: object, **__: object) -> Any:
+    """None: the fallback of a call without a result, or with an optional one."""
 
 
-def fail_open(what: str, otherwise: Callable[..., R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a call whose failure must not reach its caller, who gets `otherwise(...)` instead.
+def fail_open(what: str, fallback: Callable[..., R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a call that must not fail its caller: after a failure it returns `fallback(...)`.
 
-    Only StorageUnavailableError fails open: any other exception is a mistake of ours. `what` is
-    the label of the counter and a key of the log line.
+    Only StorageUnavailableError fails open; any other exception is a bug. `what` is the counter's
+    label and a key of the log line.
     """
 
     def decorate(call: Callable[P, R]) -> Callable[P, R]:
@@ -34,7 +34,7 @@ def fail_open(what: str, otherwise: Callable[..., R]) -> Callable[[Callable[P, R
             except StorageUnavailableError as error:
                 FAIL_OPEN_TOTAL.labels(what=what).inc()
                 log.warning("failed open", what=what, part=error.part, reason=str(error))
-                return otherwise(*args, **kwargs)
+                return fallback(*args, **kwargs)
 
         return call_or_fail_open
 

@@ -1,4 +1,4 @@
-"""How often something may be done: a count a window, shared by all processes through the cache."""
+"""Rate limits: uses counted per window, shared by all processes through the cache."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ TAKE = Script("take")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """At most `quota` uses in `window_seconds`, counted from the first one."""
+    """At most `quota` uses in `window_seconds`. A window begins with its first use."""
 
     name: str
     quota: int
@@ -20,35 +20,36 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """Whether a use is allowed, how many are left, and when the window ends."""
+class LimitUse:
+    """One counted use: whether it is allowed, uses left, and time to the window's end."""
 
     allowed: bool
     remaining: int
     reset_seconds: int
 
 
-def _allowed(_limits: "Limits", policy: Policy, _subject: str) -> Taken:
-    return Taken(allowed=True, remaining=policy.quota, reset_seconds=policy.window_seconds)
+def _unlimited(_limits: "Limits", policy: Policy, _subject: str) -> LimitUse:
+    return LimitUse(allowed=True, remaining=policy.quota, reset_seconds=policy.window_seconds)
 
 
 class Limits:
-    """Counts uses. A cache that is away limits nobody: it would lock everyone out."""
+    """Counts uses. Without the cache every use is allowed: refusing would lock everyone out."""
 
     def __init__(self, cache: Server) -> None:
         self._cache = cache
 
-    @fail_open("limit", _allowed)
-    def take(self, policy: Policy, subject: str) -> Taken:
-        """One more use of `policy` by `subject`: an account, an address, whatever names it."""
+    @fail_open("limit", _unlimited)
+    def take(self, policy: Policy, subject: str) -> LimitUse:
+        """Counts one use of `policy` by `subject`, such as an account or an address."""
         key = limit_key(policy, subject).encode()
-        [(used, left_ms)] = self._cache.ask([TAKE.call([key], [policy.window_seconds])], TAKE)
-        return taken_of(policy, used, left_ms)
+        call = TAKE.pack_call([key], [policy.window_seconds])
+        [(used, left_ms)] = self._cache.execute([call], TAKE)
+        return limit_use(policy, used, left_ms)
 
 
-def taken_of(policy: Policy, used: int, left_ms: int) -> Taken:
-    """What a script that counts says of a use."""
-    return Taken(
+def limit_use(policy: Policy, used: int, left_ms: int) -> LimitUse:
+    """The use that a script has counted: the `used`th, with `left_ms` left of its window."""
+    return LimitUse(
         allowed=used <= policy.quota,
         remaining=max(policy.quota - used, 0),
         reset_seconds=-(-left_ms // 1000),
@@ -56,6 +57,6 @@ def taken_of(policy: Policy, used: int, left_ms: int) -> Taken:
 
 
 def limit_key(policy: Policy, subject: str) -> str:
-    """Of fixed width, and without names or addresses in it."""
+    """The key of a subject's count: of fixed width, without names or addresses."""
     digest = hashlib.blake2b(subject.encode(), digest_size=16).hexdigest()
     return f"rl:{policy.name}:{digest}"

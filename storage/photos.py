@@ -1,9 +1,9 @@
-"""Photos in S3: what was just uploaded, the originals, and the renditions that anyone may get.
+"""Photos in S3: uploads, originals, and renditions, which anyone may GET.
 
 ```text
-incoming/<path>            uploaded by the client with a presigned PUT; private, soon gone
-originals/<path>           the checked bytes; private, never served
-media/<path>/<side>.jpg    renditions; anonymous GET, unguessable, immutable
+incoming/<path>            uploads by presigned PUT; private, removed after processing
+originals/<path>           checked uploads; private, never served
+media/<path>/<side>.jpg    renditions; anonymous GET, unguessable path, immutable
 ```
 """
 
@@ -22,14 +22,15 @@ from storage.errors import StorageRefusedError, StorageUnavailableError
 from storage.settings import StorageSettings
 
 RENDITION_SIDES = (1080, 640, 320)
-"""Longest sides in pixels, which name the objects. The same as in workers.imaging."""
+"""Longest sides in pixels, and the names of the objects. Equal to those of the module
+workers/photos/imaging.py."""
 UPLOAD_SECONDS = 3600
-"""How long a presigned PUT may be used."""
+"""How long a presigned PUT is valid."""
 _IMMUTABLE = "public, max-age=31536000, immutable"
-_GONE = {"404", "NoSuchKey", "NotFound"}
-_ABSENT_BUCKET = {"404", "NoSuchBucket"}
-_MADE_ALREADY = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
-_REFUSALS = {
+_MISSING_OBJECT = {"404", "NoSuchKey", "NotFound"}
+_MISSING_BUCKET = {"404", "NoSuchBucket"}
+_EXISTING_BUCKET = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_PERMANENT_ERRORS = {
     "AccessDenied",
     "AllAccessDisabled",
     "EntityTooLarge",
@@ -42,17 +43,17 @@ _REFUSALS = {
     "MethodNotAllowed",
     "NoSuchBucket",
 }
-"""Answers that are the same again until somebody mends something. Wrong credentials are not among
-them: they concern everything at once, as an outage does."""
+"""Error codes that S3 returns again until an operator or a developer fixes something. Wrong
+credentials are not among them: they fail every call at once, as an outage does."""
 _DELETE_BATCH = 1000
-"""The most keys that one delete request takes."""
+"""The most keys per delete request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One PUT that a client may send, with exactly these headers, until `expires_at`.
+    """A presigned PUT: valid with exactly these headers, until `expires_at`.
 
-    Content-Length is signed too; every HTTP client sends it by itself.
+    Content-Length is signed too. It is not in `headers`, because every HTTP client sends it.
     """
 
     method: str
@@ -62,13 +63,13 @@ class Upload:
 
 
 class Photos:
-    """The objects of photos, by their random `path`. Any call may raise StorageUnavailableError."""
+    """The objects of photos, by their random `path`. Methods raise StorageUnavailableError."""
 
     def __init__(self, settings: StorageSettings) -> None:
         self._bucket = settings.s3_bucket
         self._media_url = settings.media_base_url.rstrip("/") + "/media"
         self._cors_origins = settings.s3_cors_origins
-        # Whole photos may take their time and are worth a second try, answers to requests neither.
+        # Workers move whole photos: long waits, retries. API requests need a quick answer.
         self._client = _client(settings, read_seconds=10, attempts=3)
         self._quick_client = _client(settings, read_seconds=2, attempts=1)
 
@@ -81,9 +82,9 @@ class Photos:
         checksum_sha256: str | None,
         expires_seconds: int = UPLOAD_SECONDS,
     ) -> Upload:
-        """A PUT of exactly this type, length and (base64) SHA-256; S3 refuses any other.
+        """A presigned PUT of exactly this type, length and SHA-256 (base64).
 
-        Asks no server.
+        S3 refuses an upload that differs. The URL is computed here, without a call to S3.
         """
         signed: dict[str, Any] = {"ContentType": content_type, "ContentLength": size_bytes}
         headers = {"Content-Type": content_type}
@@ -98,27 +99,27 @@ class Photos:
         expires_at = datetime.now(UTC) + timedelta(seconds=expires_seconds)
         return Upload(method="PUT", url=url, headers=headers, expires_at=expires_at)
 
-    def uploaded_size(self, path: str) -> int | None:
-        """Bytes uploaded, None where nothing was."""
-        with _translated():
+    def upload_size(self, path: str) -> int | None:
+        """The size of the upload in bytes, or None if there is no upload."""
+        with _translate_errors():
             try:
                 answer = self._quick_client.head_object(Bucket=self._bucket, Key=_incoming(path))
             except ClientError as error:
-                if _code(error) in _GONE:
+                if _code(error) in _MISSING_OBJECT:
                     return None
                 raise
             return int(answer["ContentLength"])
 
     def read_upload(self, path: str, *, limit_bytes: int) -> bytes | None:
-        """What was uploaded, None where nothing was.
+        """The uploaded bytes, or None if there is no upload.
 
-        Of what is longer than `limit_bytes` only one byte more, by which the caller knows it.
+        Reads at most `limit_bytes` + 1 bytes: the extra byte shows that the upload is longer.
         """
-        with _translated():
+        with _translate_errors():
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=_incoming(path))
             except ClientError as error:
-                if _code(error) in _GONE:
+                if _code(error) in _MISSING_OBJECT:
                     return None
                 raise
             with closing(answer["Body"]) as body:
@@ -127,16 +128,16 @@ class Photos:
                 raise StorageUnavailableError("s3", "an answer was cut short")
             return data
 
-    def keep_original(self, path: str, data: bytes, content_type: str) -> None:
-        """Keeps the bytes privately. Again with the same bytes changes nothing."""
-        with _translated():
+    def store_original(self, path: str, data: bytes, content_type: str) -> None:
+        """Stores the original, private. Repeating it with the same bytes changes nothing."""
+        with _translate_errors():
             self._client.put_object(
                 Bucket=self._bucket, Key=_original(path), Body=data, ContentType=content_type
             )
 
     def put_rendition(self, path: str, side: int, data: bytes) -> None:
-        """Publishes one JPEG. Again with the same bytes changes nothing."""
-        with _translated():
+        """Publishes one JPEG. Repeating it with the same bytes changes nothing."""
+        with _translate_errors():
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=_rendition(path, side),
@@ -146,26 +147,26 @@ class Photos:
             )
 
     def remove(self, path: str) -> None:
-        """Removes all objects of a photo. What is gone already stays gone."""
+        """Removes all objects of a photo. Repeating it is safe."""
         keys = [_rendition(path, side) for side in RENDITION_SIDES]
         self._delete([*keys, _original(path), _incoming(path)])
 
     def remove_upload(self, path: str) -> None:
-        """Removes what was uploaded, once it has been kept or refused."""
-        with _translated():  # one by its name: half the work of a list of one
+        """Removes the upload, after its original is stored or it was refused."""
+        with _translate_errors():  # half the work of a delete request with one key
             self._client.delete_object(Bucket=self._bucket, Key=_incoming(path))
 
     def rendition_urls(self, path: str) -> dict[str, str]:
-        """Where anyone may get the renditions, by their longest side."""
+        """The public URLs of the renditions, by their longest side."""
         return {str(side): f"{self._media_url}/{path}/{side}.jpg" for side in RENDITION_SIDES}
 
     def sweep_incoming(self, older_than: datetime, limit: int) -> int:
-        """Removes at most `limit` uploads not touched since `older_than`; returns how many."""
+        """Removes at most `limit` uploads older than `older_than`. Returns how many."""
         swept = 0
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix="incoming/"
         )
-        with _translated():
+        with _translate_errors():
             for page in pages:
                 old = [
                     entry["Key"]
@@ -179,12 +180,12 @@ class Photos:
         return swept
 
     def prepare_bucket(self) -> None:
-        """Makes the bucket where it is missing and sets who may do what. Again is harmless.
+        """Creates the bucket if it is missing, and sets its policy. Repeating it is safe.
 
-        Anyone may GET `media/*`, and nothing else; browsers of the given origins may upload.
+        Anyone may GET `media/*` and nothing else. Browsers may upload from the allowed origins.
         """
-        with _translated():
-            self._make_bucket()
+        with _translate_errors():
+            self._create_bucket()
             self._client.put_bucket_policy(Bucket=self._bucket, Policy=self._policy())
             if self._cors_origins:
                 self._client.put_bucket_cors(
@@ -194,8 +195,8 @@ class Photos:
                 self._client.delete_bucket_cors(Bucket=self._bucket)
 
     def ping(self) -> None:
-        """Returns if the bucket can be reached now, within a few seconds; else raises."""
-        with _translated():
+        """Returns if the bucket can be reached within a few seconds."""
+        with _translate_errors():
             self._quick_client.head_bucket(Bucket=self._bucket)
 
     def close(self) -> None:
@@ -203,16 +204,16 @@ class Photos:
         self._client.close()
         self._quick_client.close()
 
-    def _make_bucket(self) -> None:
+    def _create_bucket(self) -> None:
         try:
             self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
-            if _code(error) not in _ABSENT_BUCKET:
+            if _code(error) not in _MISSING_BUCKET:
                 raise
             try:
                 self._client.create_bucket(Bucket=self._bucket)
-            except ClientError as refused:  # another process made it in between
-                if _code(refused) not in _MADE_ALREADY:
+            except ClientError as conflict:  # another process may have created it
+                if _code(conflict) not in _EXISTING_BUCKET:
                     raise
 
     def _policy(self) -> str:
@@ -234,7 +235,7 @@ class Photos:
         }
 
     def _delete(self, keys: list[str]) -> None:
-        with _translated():
+        with _translate_errors():
             for at in range(0, len(keys), _DELETE_BATCH):
                 objects = [{"Key": key} for key in keys[at : at + _DELETE_BATCH]]
                 answer = self._client.delete_objects(
@@ -242,14 +243,14 @@ class Photos:
                 )
                 if answer.get("Errors"):
                     code = str(answer["Errors"][0].get("Code"))
-                    raise _unavailable(code, f"{code} at a delete")
+                    raise _unavailable(code, f"{code} in a delete request")
 
 
 def _client(settings: StorageSettings, *, read_seconds: float, attempts: int) -> Any:
-    """A client whose every call ends soon. Threads may share it.
+    """A client with a time-out on every wait. Threads may share it.
 
-    Checksums only where they are asked for: other S3 servers do not know the newer ones, and a
-    presigned PUT would demand them of the client.
+    Checksums are computed only if required: other S3 servers do not support the newer ones, and a
+    presigned PUT would require them of the uploading client.
     """
     config = Config(
         signature_version="s3v4",
@@ -272,8 +273,8 @@ def _client(settings: StorageSettings, *, read_seconds: float, attempts: int) ->
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Turns whatever S3 or its client says into StorageUnavailableError: none of it is ours."""
+def _translate_errors() -> Iterator[None]:
+    """Translates every error of S3 and its client into StorageUnavailableError."""
     try:
         yield
     except ClientError as error:
@@ -283,7 +284,7 @@ def _translated() -> Iterator[None]:
 
 
 def _unavailable(code: str, reason: str) -> StorageUnavailableError:
-    kind = StorageRefusedError if code in _REFUSALS else StorageUnavailableError
+    kind = StorageRefusedError if code in _PERMANENT_ERRORS else StorageUnavailableError
     return kind("s3", reason)
 
 

@@ -1,4 +1,4 @@
-"""The bell: RQ jobs of an event's id and epoch and nothing else. The graph has the queue."""
+"""Wake-up jobs: an RQ job has an event's id and epoch only. The queue of record is the graph."""
 
 import time
 from typing import Protocol
@@ -8,25 +8,28 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from storage.errors import StorageUnavailableError
-from storage.fail_open import fail_open, nothing
+from storage.fail_open import fail_open, return_none
 from storage.redis.server import Server
 
-JOB = "workers.jobs.work"
-"""What RQ calls with the event's id and epoch, named as text: storage does not know workers."""
+JOB_FUNCTION = "workers.jobs.work"
+"""The function that RQ calls with an event's id and epoch. A path, because storage must not import
+workers."""
 QUEUE_LIMIT = 20_000
-"""Jobs beyond which a queue is not rung: the sweeper rings later for what is still due."""
+"""A queue with so many jobs takes no more. The sweeper enqueues later what is still due."""
 LENGTH_SECONDS = 1.0
-"""How long a queue's length is believed."""
+"""How long a queue's length is cached."""
 FAILURE_TTL_SECONDS = 3_600
+"""How long RQ stores a failed job for operators to look at."""
 JOB_TIMEOUT_SECONDS = 60
-"""Beyond the lease of 20 s: a job that hangs longer is stopped, its event long claimed anew."""
+"""RQ stops a job after this. The lease of its event is shorter, 20 s, so another worker has claimed
+the event by then."""
 
 
-class Wakeable(Protocol):
-    """An event, as far as the bell needs it."""
+class EventLike(Protocol):
+    """The properties of an event that a wake-up job needs."""
 
     @property
-    def id(self) -> int: ...  # noqa: D102  (the outbox's words)
+    def id(self) -> int: ...  # noqa: D102  (as in graph.events)
     @property
     def queue(self) -> str: ...  # noqa: D102
     @property
@@ -34,52 +37,52 @@ class Wakeable(Protocol):
 
 
 class Queues:
-    """Rings the workers."""
+    """Wakes workers."""
 
     def __init__(self, queue: Server) -> None:
         self._server = queue
         self._queues: dict[str, Queue] = {}
         self._lengths: dict[str, tuple[float, int]] = {}
 
-    @fail_open("ring", nothing)
-    def wake(self, event: Wakeable | None) -> None:
-        """Enqueue a job for the event, if there is one.
+    @fail_open("ring", return_none)
+    def wake(self, event: EventLike | None) -> None:
+        """Enqueues a job for the event, if there is one.
 
-        Fails open: the sweeper enqueues again for what is still due.
+        Fails open: the sweeper wakes a worker again for an event that is still due.
         """
         if event is not None:
             self.enqueue(event)
 
-    def enqueue(self, event: Wakeable) -> None:
-        """Enqueue a job for the event, with the id of the request that is being served, if any.
+    def enqueue(self, event: EventLike) -> None:
+        """Enqueues a job for the event, with the id of the current request, if any.
 
-        Raises StorageUnavailableError, also where the queue is full.
+        Raises StorageUnavailableError, also if the queue is full.
         """
         name = event.queue
         request_id = structlog.contextvars.get_contextvars().get("request_id")
         if self._length(name) >= QUEUE_LIMIT:
             raise StorageUnavailableError("queue", f"{name} is full")
-        with self._server.guard(), self._server.client.pipeline() as together:
+        with self._server.guard(), self._server.client.pipeline() as pipeline:
             self._queue(name).enqueue(
-                JOB,
+                JOB_FUNCTION,
                 event.id,
                 event.epoch,
                 result_ttl=0,
                 failure_ttl=FAILURE_TTL_SECONDS,
                 job_timeout=JOB_TIMEOUT_SECONDS,
                 meta={"request_id": request_id},
-                pipeline=together,  # of its own RQ sends two
+                pipeline=pipeline,  # one round trip; RQ alone would make two
             )
-            together.execute()
+            pipeline.execute()
 
     def depth(self, name: str) -> int:
-        """How many jobs wait in a queue. Raises StorageUnavailableError."""
+        """The number of jobs in a queue. Raises StorageUnavailableError."""
         with self._server.guard():
             return int(self._queue(name).count)
 
     def _length(self, name: str) -> int:
-        asked_at, length = self._lengths.get(name, (0.0, 0))
-        if time.monotonic() - asked_at > LENGTH_SECONDS:
+        read_at, length = self._lengths.get(name, (0.0, 0))
+        if time.monotonic() - read_at > LENGTH_SECONDS:
             length = self.depth(name)
             self._lengths[name] = (time.monotonic(), length)
         return length

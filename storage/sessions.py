@@ -1,33 +1,33 @@
-"""Copies of sessions for the check of each request, `s:` and the id; the graph has the sessions."""
+"""Copies of sessions (`s:` and the id), which the token of each request is checked against."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from storage.claims import Claims, unclaimed
 from storage.redis.protocol import pack
 from storage.redis.server import Server
+from storage.reservations import Reservations, copy_or_none
 
 COPY_TTL_SECONDS = 86_400
-"""The longest a copy lives; never longer than its session."""
+"""The longest TTL of a copy. A copy never outlives its session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCopy:
-    """What checking a token needs. `expires_at` is in Unix seconds, `secret_sha256` is hex."""
+    """What a token is checked against. `expires_at` in Unix seconds, `secret_sha256` in hex."""
 
     user_id: int
     secret_sha256: str
     expires_at: int
 
     def to_bytes(self) -> bytes:
-        """The copy as it is stored."""
-        return proof(self.user_id, self.secret_sha256) + b"%d" % self.expires_at
+        """The stored form of the copy."""
+        return copy_prefix(self.user_id, self.secret_sha256) + b"%d" % self.expires_at
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self | None:
-        """The copy, or None where the value is not one."""
+        """The copy, or None if the value is not one."""
         try:
             user_id, secret_sha256, expires_at = value.decode().split(" ")
             return cls(
@@ -38,34 +38,34 @@ class SessionCopy:
 
 
 class SessionCopies:
-    """Session copies, claimed before the graph is read and filled if the claim still stands."""
+    """Session copies: reserved before the graph is read, filled if still reserved."""
 
-    def __init__(self, cache: Server, claims: Claims) -> None:
+    def __init__(self, cache: Server, reservations: Reservations) -> None:
         self._cache = cache
-        self._claims = claims
+        self._reservations = reservations
 
     def read(self, session_id: int) -> SessionCopy | None:
-        """The copy, expired or not, or None: then the graph is asked."""
-        [value] = self._cache.ask([pack(b"GET", copy_key(session_id).encode())])
-        copy = unclaimed(value)
+        """The copy, which may have expired. None if missing: then the graph must be read."""
+        [value] = self._cache.execute([pack(b"GET", copy_key(session_id).encode())])
+        copy = copy_or_none(value)
         return None if copy is None else SessionCopy.from_bytes(copy)
 
-    def claim(self, session_id: int) -> str | None:
-        """A token for `fill`, to be taken before the graph is read; None where something stands."""
-        return self._claims.claim(copy_key(session_id))
+    def reserve(self, session_id: int) -> str | None:
+        """A token for `fill`, to be taken before the graph is read. None if the key exists."""
+        return self._reservations.reserve(copy_key(session_id))
 
     def fill(self, session_id: int, token: str, copy: SessionCopy) -> bool:
-        """Whether the claim still stood and the copy was written; an expired one never is."""
+        """Writes the copy. False if it has expired or its reservation no longer exists."""
         left = copy.expires_at - int(time.time())
         if left <= 0:
             return False
         ttl_seconds = min(left, COPY_TTL_SECONDS)
-        return self._claims.fill(copy_key(session_id), token, copy.to_bytes(), ttl_seconds)
+        return self._reservations.fill(copy_key(session_id), token, copy.to_bytes(), ttl_seconds)
 
     def drop(self, session_ids: Sequence[int]) -> None:
-        """Removes copies and claims, in one command: to be done before the 2xx of a sign-out.
+        """Deletes copies and reservations in one command, before the 2xx of a sign-out.
 
-        Raises StorageUnavailableError: then no 2xx may be given.
+        Raises StorageUnavailableError: then the answer must not be 2xx.
         """
         if session_ids:
             with self._cache.guard():
@@ -77,10 +77,10 @@ COPY_KEY = "s:%014x"
 
 
 def copy_key(session_id: int) -> str:
-    """Where the copy is."""
+    """The key of the copy."""
     return COPY_KEY % session_id
 
 
-def proof(user_id: int, secret_sha256: str) -> bytes:
-    """What the copy of a session begins with, which only its token can tell."""
+def copy_prefix(user_id: int, secret_sha256: str) -> bytes:
+    """The first bytes of a session's copy. Only the session's token has the secret they need."""
     return f"{user_id} {secret_sha256} ".encode()

@@ -1,4 +1,4 @@
-"""Where Redis and S3 are, and how to log in."""
+"""The settings of storage: Redis, S3, and the length of timelines."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -8,7 +8,7 @@ from environs import Env, validate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageSettings:
-    """Where timelines, queues and photos are. The URLs and keys hold passwords: never shown."""
+    """The settings of storage. URLs and keys contain passwords, so their repr is hidden."""
 
     queue_url: str = field(repr=False)
     cache_url: str = field(repr=False)
@@ -24,7 +24,7 @@ class StorageSettings:
 
     @classmethod
     def from_env(cls, env: Env) -> Self:
-        """The settings in the environment; `env` decides when what is missing is reported."""
+        """The settings of the environment. `env` decides when missing variables are reported."""
         return cls(
             queue_url=env.str("QUEUE_REDIS_URL"),
             cache_url=env.str("CACHE_REDIS_URL"),

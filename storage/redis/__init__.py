@@ -1,1 +1,1 @@
-"""One Redis server: connections, packed buffers, the circuit before it, the scripts it runs."""
+"""Access to one Redis server: connections, packed commands, circuit breaker, Lua scripts."""

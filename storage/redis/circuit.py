@@ -1,4 +1,4 @@
-"""A short breaker before a store: one that hangs does not hold every thread for its time-out."""
+"""A circuit breaker for one server: without it, a server that hangs blocks every thread."""
 
 import threading
 import time
@@ -10,15 +10,15 @@ import redis
 from storage.errors import StorageRefusedError, StorageUnavailableError
 
 FAILURES_TO_OPEN = 5
-"""Failures without a success between them after which nothing is tried for a moment."""
+"""Consecutive failures that open the circuit."""
 FORGET_SECONDS = 5.0
-"""A failure that old says nothing about now: they count afresh after it."""
+"""The count of failures restarts when the last failure is older than this."""
 OPEN_SECONDS = 1.0
-"""How long calls are refused at once; then one is let through, and its outcome decides."""
+"""How long an open circuit refuses every call. After that, one call probes the server."""
 
 
 class Circuit:
-    """Translates redis's exceptions and counts them; open, it refuses before anything is sent."""
+    """Counts failures and translates redis exceptions. An open circuit refuses calls unsent."""
 
     def __init__(self, part: str) -> None:
         self._part = part
@@ -29,33 +29,33 @@ class Circuit:
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Runs a call to the store. Raises StorageUnavailableError, whatever goes wrong there.
+        """Runs a call to the server. Raises StorageUnavailableError for any failure of it.
 
-        StorageRefusedError where it answered, and would answer the same again.
+        Raises StorageRefusedError if the server replied and would reply the same again.
         """
-        self._admit()
+        self._refuse_if_open()
         try:
             yield
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-            self._failed()
+            self._record_failure()
             raise StorageUnavailableError(self._part, type(error).__name__) from error
-        except redis.RedisError as error:  # it answered: refused, out of memory, no such script
-            kind = StorageUnavailableError if _passes(error) else StorageRefusedError
+        except redis.RedisError as error:  # an error reply: the server is up
+            kind = StorageUnavailableError if _is_transient(error) else StorageRefusedError
             raise kind(self._part, str(error)) from error
         else:
-            self._succeeded()
+            self._record_success()
 
-    def _admit(self) -> None:
+    def _refuse_if_open(self) -> None:
         if self._failures < FAILURES_TO_OPEN:
             return
         with self._lock:
             now = time.monotonic()
             if now < self._open_until:
-                raise StorageUnavailableError(self._part, "left alone after repeated failures")
-            # This call is the probe. Should its thread never come back, the next one is due then.
+                raise StorageUnavailableError(self._part, "circuit open after repeated failures")
+            # This call is the probe. If it never returns, the next probe is due OPEN_SECONDS later.
             self._open_until = now + OPEN_SECONDS
 
-    def _failed(self) -> None:
+    def _record_failure(self) -> None:
         with self._lock:
             now = time.monotonic()
             if now - self._failed_at > FORGET_SECONDS:
@@ -65,17 +65,17 @@ class Circuit:
             if self._failures >= FAILURES_TO_OPEN:
                 self._open_until = now + OPEN_SECONDS
 
-    def _succeeded(self) -> None:
+    def _record_success(self) -> None:
         if self._failures:
             with self._lock:
                 self._failures = 0
 
 
-def _passes(error: redis.RedisError) -> bool:
-    """Whether the same command may be answered otherwise later.
+def _is_transient(error: redis.RedisError) -> bool:
+    """Whether the same command may succeed later.
 
-    What passes has a code (OOM, BUSY, MISCONF, READONLY …), which redis-py makes a class of or
-    leaves as the first word; it takes away only the ERR of a command that is wrong for good.
+    A transient error has a code (OOM, BUSY, MISCONF, READONLY …). redis-py maps the code to a
+    subclass or leaves it as the first word. Of a permanent error it removes the code ERR.
     """
     code = str(error).partition(" ")[0]
     return type(error) is not redis.ResponseError or (code.isupper() and code != "WRONGTYPE")

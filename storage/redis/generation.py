@@ -1,4 +1,4 @@
-"""A cache that comes back with old data is emptied before it is read (docs/decisions/0007)."""
+"""Empties a cache that comes back with old data, before it is read (docs/decisions/0007)."""
 
 import threading
 
@@ -10,25 +10,25 @@ from observing.metrics import CACHE_EMPTIED
 from storage.redis.scripts import source
 
 KEY = "generation"
-"""Where a database keeps its server's run_id and the number of its generation. It never expires."""
-LEFT_ALONE_MS = 60_000
-"""How long a database just emptied is refused rather than emptied again for its number. It is such
-only where two servers take turns behind one address."""
-REFUSED = {
-    b"alternating": "two servers take turns behind its address, and each knows a part",
-    b"queue": "its address is that of a server with job queues, which would be emptied",
+"""The key of a database's generation: its server's run_id and a number. It never expires."""
+EMPTY_AGAIN_MS = 60_000
+"""The shortest time between two emptyings of a database because of its number. A database that is
+due for another one sooner is refused: two servers alternate behind one address."""
+REFUSAL_REASONS = {
+    b"alternating": "two servers alternate behind its address, and each has a part of the data",
+    b"queue": "its address is that of a server with job queues, and emptying it would delete them",
 }
-"""What is said of a database that is neither read nor emptied."""
+"""Why a database is neither read nor emptied, by the script's code."""
 
 log = structlog.get_logger()
 
 
 class UncheckedError(redis.RedisError):
-    """The server cannot be checked, or must not be emptied: nothing in it may be believed."""
+    """The database cannot be checked, or must not be emptied. None of its data may be used."""
 
 
 class Generation:
-    """Checks each new connection to a cache, before anything else is sent on it."""
+    """Checks each new connection to a cache, before any other command is sent on it."""
 
     def __init__(self) -> None:
         self._script = source("generation")
@@ -36,24 +36,24 @@ class Generation:
         self._newest = 0
 
     def check(self, connection: Connection) -> None:
-        """Signs in, and has the database emptied if it is older than its server.
+        """Signs in, and empties the database if its data is older than its server.
 
-        Given to redis-py as what to do with a connection just made; one that this raises for is
-        closed. One round trip more for each connection, none for what is then sent on it.
+        redis-py calls this for each new connection, and closes the connection if this raises. It
+        costs one more round trip per connection, and none per command. Raises UncheckedError.
         """
         connection.on_connect()  # type: ignore[no-untyped-call]
-        asked = ("EVAL", self._script, 1, KEY, self._newest, LEFT_ALONE_MS)
-        connection.send_command(*asked, check_health=False)  # type: ignore[no-untyped-call]
+        command = ("EVAL", self._script, 1, KEY, self._newest, EMPTY_AGAIN_MS)
+        connection.send_command(*command, check_health=False)  # type: ignore[no-untyped-call]
         try:
             number, why, keys = connection.read_response()
         except redis.ResponseError as error:
             raise UncheckedError(
-                f"it cannot be checked for old data, for which its user must be allowed EVAL, "
-                f"INFO, DBSIZE and FLUSHDB, and it must be no replica ({error})"
+                f"the check for old data failed: its user needs EVAL, INFO, DBSIZE and FLUSHDB, "
+                f"and the server must not be a replica ({error})"
             ) from error
-        if why in REFUSED:
+        if why in REFUSAL_REASONS:
             log.error("cache refused", why=why.decode())
-            raise UncheckedError(REFUSED[why])
+            raise UncheckedError(REFUSAL_REASONS[why])
         with self._lock:
             self._newest = max(self._newest, number)
         if keys:

@@ -1,7 +1,7 @@
-"""Connections kept at hand for who comes thousands of times a second with one small buffer.
+"""A connection pool for callers that send one small buffer thousands of times a second.
 
-What a general client does around each buffer (a look whether the server has hung up, a poll before
-each send and each receive, a context for each layer) costs twice what the buffer itself does.
+A general client checks for a closed connection, polls before each send and receive, and enters a
+context per layer. That costs twice as much as the exchange itself, so this pool does without it.
 """
 
 import socket
@@ -16,17 +16,19 @@ from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.connection import Connection
 
 from storage.redis.circuit import Circuit
-from storage.redis.protocol import checked
+from storage.redis.protocol import raise_first_error
 
-LOOK_SECONDS = 1.0
-"""One idle for so long is looked at before it is used: the server may have hung up."""
+IDLE_CHECK_SECONDS = 1.0
+"""A connection idle for this long is checked before use: the server may have closed it."""
 READ_BYTES = 65_536
+"""The size of a connection's receive buffer."""
 
 
-class Kept:
-    """One connection: redis-py makes it and signs in, we send and receive on its socket.
+class PooledConnection:
+    """One connection: redis-py opens it and signs in, this class sends and receives.
 
-    Blocking, with time-outs that the kernel keeps: Python's own poll the socket before each call.
+    The socket blocks, and the kernel enforces the time-outs: Python's own time-outs would poll the
+    socket before each call.
     """
 
     def __init__(self, connection: Connection, timeout_seconds: float) -> None:
@@ -34,15 +36,18 @@ class Kept:
         self.used_at = 0.0
         self._buffer = bytearray(READ_BYTES)
         parser: Any = connection._get_parser()  # noqa: SLF001 - of hiredis, which is installed
-        self._reader = parser._reader  # noqa: SLF001 - makes redis-py's errors of error replies
+        self._reader = parser._reader  # noqa: SLF001 - turns error replies into redis-py's errors
         self._socket: socket.socket = connection._sock  # type: ignore[assignment]  # noqa: SLF001
         timeout = struct.pack("ll", int(timeout_seconds), int(timeout_seconds % 1 * 1_000_000))
         self._socket.settimeout(None)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             self._socket.setsockopt(socket.SOL_SOCKET, option, timeout)
 
-    def ask(self, buffer: bytes, commands: int) -> list[Any]:
-        """The replies to a buffer of so many commands. Raises OSError, redis.ConnectionError."""
+    def execute(self, buffer: bytes, commands: int) -> list[Any]:
+        """The replies to a buffer of so many commands; an error reply is an exception in the list.
+
+        Raises OSError, redis.ConnectionError.
+        """
         self._socket.sendall(buffer)
         replies: list[Any] = []
         while len(replies) < commands:
@@ -54,8 +59,8 @@ class Kept:
         self.used_at = time.monotonic()
         return replies
 
-    def quiet(self) -> bool:
-        """Whether the server has neither hung up nor sent what nobody asked for."""
+    def is_usable(self) -> bool:
+        """Whether the server has neither closed the connection nor sent unexpected data."""
         try:
             self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -71,52 +76,55 @@ class Kept:
         self._reader.feed(self._buffer, 0, count)
 
 
-class KeptConnections:
-    """As many as callers at once. `take` and `give` are those of a pool that checks what it has."""
+class ConnectionPool:
+    """Connections to one server, as many as there are callers at a time.
+
+    `acquire` and `release` belong to a redis-py pool, which opens and checks new connections.
+    """
 
     def __init__(
         self,
         circuit: Circuit,
         *,
-        take: Callable[[], Connection],
-        give: Callable[[Connection], None],
+        acquire: Callable[[], Connection],
+        release: Callable[[Connection], None],
         timeout_seconds: float,
     ) -> None:
         self._circuit = circuit
-        self._take = take
-        self._give = give
+        self._acquire = acquire
+        self._release = release
         self._timeout_seconds = timeout_seconds
-        self._idle: deque[Kept] = deque()
+        self._idle: deque[PooledConnection] = deque()
 
-    def ask(self, buffer: bytes, commands: int) -> list[Any]:
-        """The replies to so many commands; raises the first error among them.
+    def execute(self, buffer: bytes, commands: int) -> list[Any]:
+        """The replies to a buffer of so many commands; raises the first error among them.
 
-        A server that has restarted within a moment fails one caller, and then each connection is
-        looked at. Raises StorageUnavailableError.
+        A server that restarts within IDLE_CHECK_SECONDS fails one caller. After that failure every
+        idle connection is checked before use. Raises StorageUnavailableError.
         """
         with self._circuit.guard():
-            kept = self._one()
+            pooled = self._idle_or_new()
             try:
-                replies = kept.ask(buffer, commands)
-            except BaseException:  # its replies may come yet: nobody else may get them
-                self._drop(kept)
+                replies = pooled.execute(buffer, commands)
+            except BaseException:  # replies may still arrive: no other caller may read them
+                self._discard(pooled)
                 raise
-            self._idle.append(kept)
-            return checked(replies)
+            self._idle.append(pooled)
+            return raise_first_error(replies)
 
-    def _one(self) -> Kept:
+    def _idle_or_new(self) -> PooledConnection:
         while self._idle:
             try:
-                kept = self._idle.pop()  # the last one used
+                pooled = self._idle.pop()  # the most recently used
             except IndexError:
                 break
-            if time.monotonic() - kept.used_at < LOOK_SECONDS or kept.quiet():
-                return kept
-            self._drop(kept)
-        return Kept(self._take(), self._timeout_seconds)
+            if time.monotonic() - pooled.used_at < IDLE_CHECK_SECONDS or pooled.is_usable():
+                return pooled
+            self._discard(pooled)
+        return PooledConnection(self._acquire(), self._timeout_seconds)
 
-    def _drop(self, kept: Kept) -> None:
-        kept.connection.disconnect()  # type: ignore[no-untyped-call]
-        self._give(kept.connection)
+    def _discard(self, pooled: PooledConnection) -> None:
+        pooled.connection.disconnect()  # type: ignore[no-untyped-call]
+        self._release(pooled.connection)
         for idle in self._idle:
             idle.used_at = 0.0

@@ -1,4 +1,4 @@
-"""Users of a test alone, and servers that a test may stop or break: nobody else uses them."""
+"""Users and servers that belong to one test. The test may pause, kill or break the servers."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tests.support.private_server import PrivateServer, start
 
 @pytest.fixture
 def new_users(storage: Storage) -> Iterator[Callable[[int], list[int]]]:
-    """Draws so many users that nobody else has, and takes their lists away afterwards."""
+    """Draws ids of users that no other test has. Drops their timelines at the end."""
     drawn: list[int] = []
 
     def draw(count: int) -> list[int]:
@@ -34,20 +34,20 @@ def user(new_users: Callable[[int], list[int]]) -> int:
 
 @pytest.fixture
 def small(storage: Storage) -> Timelines:
-    """The same lists with a cap of 8 and a slack of 3."""
+    """The timelines of `storage` with a cap of 8 and a slack of 3."""
     return Timelines(storage.cache, cap=8, slack=3)
 
 
 @pytest.fixture
 def private_server(tmp_path: Path) -> Iterator[PrivateServer]:
-    """A server that this test may do anything to."""
+    """A server of this test alone."""
     with start(tmp_path) as server:
         yield server
 
 
 @pytest.fixture
 def private_cluster(tmp_path: Path) -> Iterator[PrivateServer]:
-    """One node that serves every slot, in cluster mode."""
+    """A cluster of one node, which serves every slot."""
     with start(tmp_path, "cluster-enabled yes") as server:
         server.command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         yield server

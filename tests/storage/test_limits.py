@@ -1,3 +1,5 @@
+"""Limits: quotas, windows, and a cache that is down."""
+
 from collections.abc import Iterator
 
 import pytest
@@ -19,14 +21,14 @@ def subject(storage: Storage, user: int) -> Iterator[str]:
 
 
 def test_a_limit_allows_its_quota_and_no_more(storage: Storage, subject: str) -> None:
-    taken = [storage.limits.take(POLICY, subject) for _ in range(5)]
+    uses = [storage.limits.take(POLICY, subject) for _ in range(5)]
 
-    assert [t.allowed for t in taken] == [True, True, True, False, False]
-    assert [t.remaining for t in taken] == [2, 1, 0, 0, 0]
-    assert all(58 <= t.reset_seconds <= 60 for t in taken)
+    assert [use.allowed for use in uses] == [True, True, True, False, False]
+    assert [use.remaining for use in uses] == [2, 1, 0, 0, 0]
+    assert all(58 <= use.reset_seconds <= 60 for use in uses)
 
 
-def test_refused_uses_do_not_put_off_the_windows_end(storage: Storage, subject: str) -> None:
+def test_refused_uses_do_not_extend_the_window(storage: Storage, subject: str) -> None:
     brief = Policy(name="tests", quota=1, window_seconds=1)
     assert storage.limits.take(brief, subject).allowed
     assert not storage.limits.take(brief, subject).allowed
@@ -51,12 +53,14 @@ def test_a_count_that_lost_its_expiry_gets_one(storage: Storage, subject: str) -
     assert storage.cache.client.ttl(limit_key(POLICY, subject)) > 0
 
 
-def test_a_cache_that_is_away_limits_nobody_and_is_counted(private_server: PrivateServer) -> None:
+def test_a_cache_that_is_down_allows_every_use_and_is_counted(
+    private_server: PrivateServer,
+) -> None:
     private_server.process.terminate()
     private_server.process.wait()
     before = FAIL_OPEN_TOTAL.labels(what="limit")._value.get()
 
-    taken = Limits(Server("cache", private_server.url)).take(POLICY, "somebody")
+    use = Limits(Server("cache", private_server.url)).take(POLICY, "somebody")
 
-    assert taken.allowed
+    assert use.allowed
     assert FAIL_OPEN_TOTAL.labels(what="limit")._value.get() == before + 1

@@ -1,4 +1,4 @@
-"""Who may put and get what in the bucket, tried with plain HTTP."""
+"""Photos in S3, and who may PUT and GET which objects, by plain HTTP."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ from storage.photos import RENDITION_SIDES, Photos, Upload
 from tests.support.eventually import eventually
 from workers.photos import imaging
 
-DATA = b"\xff\xd8 some bytes that call themselves a picture"
+DATA = b"\xff\xd8 some bytes with the signature of a JPEG"
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,12 @@ def get(url: str) -> requests.Response:
     return requests.get(url, timeout=10)
 
 
-def test_an_upload_as_it_was_signed_is_taken(photos: Photos, path: str) -> None:
+def test_an_upload_that_matches_its_signature_is_accepted(photos: Photos, path: str) -> None:
     upload = presigned(photos, path, checksum=sha256(DATA))
     assert upload.method == "PUT"
     assert timedelta(0) < upload.expires_at - datetime.now(UTC) <= timedelta(seconds=60)
     assert put(upload) == 200
-    assert photos.uploaded_size(path) == len(DATA)
+    assert photos.upload_size(path) == len(DATA)
     assert photos.read_upload(path, limit_bytes=1000) == DATA
 
 
@@ -98,7 +98,7 @@ def test_an_upload_of_anything_else_is_refused(
     photos: Photos, path: str, data: bytes, headers: dict[str, str], status: int
 ) -> None:
     assert put(presigned(photos, path, checksum=sha256(DATA)), data, headers) == status
-    assert photos.uploaded_size(path) is None
+    assert photos.upload_size(path) is None
 
 
 def test_an_upload_to_another_key_is_refused(photos: Photos, path: str) -> None:
@@ -114,7 +114,7 @@ def test_a_presigned_put_reads_and_deletes_nothing(photos: Photos, path: str) ->
     put(upload)
     for method in ("GET", "DELETE"):
         assert requests.request(method, upload.url, timeout=10).status_code == 403
-    assert photos.uploaded_size(path) == len(DATA)
+    assert photos.upload_size(path) == len(DATA)
 
 
 def test_an_expired_upload_is_refused(photos: Photos, path: str) -> None:
@@ -123,18 +123,20 @@ def test_an_expired_upload_is_refused(photos: Photos, path: str) -> None:
     assert put(upload) == 403
 
 
-def test_what_was_not_uploaded_is_none(photos: Photos, path: str) -> None:
-    assert photos.uploaded_size(path) is None
+def test_a_missing_upload_is_none(photos: Photos, path: str) -> None:
+    assert photos.upload_size(path) is None
     assert photos.read_upload(path, limit_bytes=10) is None
 
 
-def test_of_a_longer_upload_one_byte_more_than_the_limit_is_read(photos: Photos, path: str) -> None:
+def test_a_read_of_a_longer_upload_stops_one_byte_after_the_limit(
+    photos: Photos, path: str
+) -> None:
     put(presigned(photos, path))
     assert photos.read_upload(path, limit_bytes=10) == DATA[:11]
     assert photos.read_upload(path, limit_bytes=len(DATA)) == DATA
 
 
-def test_anyone_may_get_a_rendition_and_keep_it_for_ever(photos: Photos, path: str) -> None:
+def test_anyone_may_get_a_rendition_and_cache_it_for_ever(photos: Photos, path: str) -> None:
     for side in RENDITION_SIDES:
         photos.put_rendition(path, side, DATA)
     urls = photos.rendition_urls(path)
@@ -150,7 +152,7 @@ def test_nobody_else_gets_originals_uploads_or_lists(
     photos: Photos, settings: StorageSettings, path: str
 ) -> None:
     put(presigned(photos, path))
-    photos.keep_original(path, DATA, "image/jpeg")
+    photos.store_original(path, DATA, "image/jpeg")
     photos.put_rendition(path, 1080, DATA)
     for target in (
         f"incoming/{path}", f"originals/{path}", f"media/../originals/{path}",
@@ -159,13 +161,13 @@ def test_nobody_else_gets_originals_uploads_or_lists(
         f"/originals/{path}", "", "?list-type=2",
         "?list-type=2&prefix=media/", "?policy", "?acl", "?cors", "?uploads", "?versions",
     ):  # fmt: skip
-        status, body = get_as_written(settings, target)
+        status, body = get_raw_path(settings, target)
         assert status >= 400, target
         assert DATA not in body
 
 
-def get_as_written(settings: StorageSettings, target: str) -> tuple[int, bytes]:
-    """A GET whose path no client library has tidied up."""
+def get_raw_path(settings: StorageSettings, target: str) -> tuple[int, bytes]:
+    """A GET whose path no client library has normalized."""
     connection = HTTPConnection(urlsplit(settings.s3_endpoint_url).netloc, timeout=10)
     with closing(connection):
         connection.request("GET", f"/{settings.s3_bucket}/{target}")
@@ -173,8 +175,8 @@ def get_as_written(settings: StorageSettings, target: str) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
-def test_the_listing_that_nobody_gets_is_there(photos: Photos, path: str) -> None:
-    photos.keep_original(path, DATA, "image/jpeg")
+def test_the_owner_can_list_the_objects_of_a_photo(photos: Photos, path: str) -> None:
+    photos.store_original(path, DATA, "image/jpeg")
     assert objects_of(photos, path) == [f"originals/{path}"]
 
 
@@ -188,7 +190,7 @@ def test_nobody_else_changes_or_deletes_a_rendition(photos: Photos, path: str) -
 
 def test_all_objects_of_a_photo_are_removed_and_again(photos: Photos, path: str) -> None:
     put(presigned(photos, path))
-    photos.keep_original(path, DATA, "image/jpeg")
+    photos.store_original(path, DATA, "image/jpeg")
     for side in RENDITION_SIDES:
         photos.put_rendition(path, side, DATA)
     for _ in range(2):
@@ -198,14 +200,14 @@ def test_all_objects_of_a_photo_are_removed_and_again(photos: Photos, path: str)
 
 def test_removing_an_upload_leaves_the_rest(photos: Photos, path: str) -> None:
     put(presigned(photos, path))
-    photos.keep_original(path, DATA, "image/jpeg")
+    photos.store_original(path, DATA, "image/jpeg")
     photos.put_rendition(path, 320, DATA)
     photos.remove_upload(path)
     assert objects_of(photos, path) == [f"media/{path}/320.jpg", f"originals/{path}"]
 
 
 def objects_of(photos: Photos, path: str) -> list[str]:
-    """Every key that has to do with a photo, asked of S3 itself."""
+    """Every key of a photo, as S3 lists them."""
     client, bucket = photos._client, photos._bucket
     return [
         entry["Key"]
@@ -215,8 +217,8 @@ def objects_of(photos: Photos, path: str) -> list[str]:
 
 
 @pytest.fixture
-def own(settings: StorageSettings) -> Iterator[Photos]:
-    """A bucket of this test's own, prepared from nothing, with one origin for browsers."""
+def private_photos(settings: StorageSettings) -> Iterator[Photos]:
+    """Photos in a new bucket of this test alone, with one allowed origin for browsers."""
     name = f"photofeed-test-{secrets.token_hex(6)}"
     photos = Photos(
         replace(
@@ -234,81 +236,85 @@ def own(settings: StorageSettings) -> Iterator[Photos]:
     photos.close()
 
 
-def test_a_bucket_is_prepared_from_nothing_and_again(own: Photos, path: str) -> None:
-    own.prepare_bucket()
-    own.ping()
-    own.put_rendition(path, 1080, DATA)
-    own.keep_original(path, DATA, "image/jpeg")
-    url = own.rendition_urls(path)["1080"]
+def test_a_bucket_is_created_and_preparing_it_again_is_safe(
+    private_photos: Photos, path: str
+) -> None:
+    private_photos.prepare_bucket()
+    private_photos.ping()
+    private_photos.put_rendition(path, 1080, DATA)
+    private_photos.store_original(path, DATA, "image/jpeg")
+    url = private_photos.rendition_urls(path)["1080"]
     assert get(url).status_code == 200
     assert get(url.replace(f"media/{path}/1080.jpg", f"originals/{path}")).status_code == 403
 
 
-def test_only_the_named_origin_may_upload_from_a_browser(own: Photos, path: str) -> None:
-    url = presigned(own, path).url
-    asked = {
+def test_only_the_named_origin_may_upload_from_a_browser(private_photos: Photos, path: str) -> None:
+    url = presigned(private_photos, path).url
+    preflight = {
         "Access-Control-Request-Method": "PUT",
         "Access-Control-Request-Headers": "content-type,x-amz-checksum-sha256",
     }
     allowed, refused = (
-        requests.options(url, headers={"Origin": origin, **asked}, timeout=10).headers
+        requests.options(url, headers={"Origin": origin, **preflight}, timeout=10).headers
         for origin in ("https://app.example", "https://evil.example")
     )
     assert allowed["Access-Control-Allow-Origin"] == "https://app.example"
     assert "Access-Control-Allow-Origin" not in refused
 
 
-def test_abandoned_uploads_are_swept_and_nothing_else(own: Photos) -> None:
+def test_abandoned_uploads_are_swept_and_nothing_else(private_photos: Photos) -> None:
     paths = [secrets.token_urlsafe(16) for _ in range(3)]
     for path in paths:
-        put(presigned(own, path))
-        own.keep_original(path, DATA, "image/jpeg")
+        put(presigned(private_photos, path))
+        private_photos.store_original(path, DATA, "image/jpeg")
     now = datetime.now(UTC)
-    assert own.sweep_incoming(now - timedelta(days=1), 10) == 0
+    assert private_photos.sweep_incoming(now - timedelta(days=1), 10) == 0
     later = now + timedelta(minutes=1)
-    assert own.sweep_incoming(later, 2) == 2
-    assert own.sweep_incoming(later, 2) == 1
-    assert own.sweep_incoming(later, 2) == 0
-    assert [objects_of(own, path) for path in paths] == [[f"originals/{path}"] for path in paths]
+    assert private_photos.sweep_incoming(later, 2) == 2
+    assert private_photos.sweep_incoming(later, 2) == 1
+    assert private_photos.sweep_incoming(later, 2) == 0
+    assert [objects_of(private_photos, path) for path in paths] == [
+        [f"originals/{path}"] for path in paths
+    ]
 
 
-def test_s3_that_is_down_is_unavailable_and_that_soon(settings: StorageSettings) -> None:
+def test_s3_that_is_down_is_unavailable_after_a_short_time(settings: StorageSettings) -> None:
     upstream = urlsplit(settings.s3_endpoint_url)
     with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
         photos = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
         photos.ping()
         with proxy.outage():
-            began = datetime.now(UTC)
+            start = datetime.now(UTC)
             for call in (
                 photos.ping,
-                lambda: photos.uploaded_size("x"),
+                lambda: photos.upload_size("x"),
                 lambda: photos.read_upload("x", limit_bytes=1),
                 lambda: photos.put_rendition("x", 1080, DATA),
                 lambda: photos.remove("x"),
-                lambda: photos.sweep_incoming(began, 1),
+                lambda: photos.sweep_incoming(start, 1),
             ):
                 with pytest.raises(StorageUnavailableError) as unavailable:
                     call()
                 assert unavailable.value.part == "s3"
-            assert datetime.now(UTC) - began < timedelta(seconds=30)
+            assert datetime.now(UTC) - start < timedelta(seconds=30)
         photos.ping()
         photos.close()
 
 
-def test_s3_that_does_not_answer_holds_no_request_for_long(settings: StorageSettings) -> None:
+def test_s3_that_does_not_answer_delays_no_request_for_long(settings: StorageSettings) -> None:
     upstream = urlsplit(settings.s3_endpoint_url)
     with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
         photos = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
         proxy.swallow()
-        began = datetime.now(UTC)
+        start = datetime.now(UTC)
         with pytest.raises(StorageUnavailableError):
-            photos.uploaded_size("x")
-        assert datetime.now(UTC) - began < timedelta(seconds=5)
+            photos.upload_size("x")
+        assert datetime.now(UTC) - start < timedelta(seconds=5)
         proxy.resume()
         photos.close()
 
 
-def test_an_answer_cut_in_its_middle_is_never_taken_for_the_whole(
+def test_an_answer_that_is_cut_off_is_never_returned_as_whole(
     settings: StorageSettings, photos: Photos, path: str
 ) -> None:
     data = bytes(6_000_000)
@@ -318,20 +324,20 @@ def test_an_answer_cut_in_its_middle_is_never_taken_for_the_whole(
     assert put(upload, data) == 200
     upstream = urlsplit(settings.s3_endpoint_url)
     with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
-        behind = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
-        proxy.slow(0.05)  # some five seconds for all of it
-        began = datetime.now(UTC)
+        proxied_photos = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
+        proxy.slow(0.05)  # the whole upload would take about 5 s
+        start = datetime.now(UTC)
         with ThreadPoolExecutor(max_workers=1) as pool:
-            reading = pool.submit(behind.read_upload, path, limit_bytes=len(data))
-            eventually(lambda: datetime.now(UTC) > began + timedelta(seconds=1))
+            read = pool.submit(proxied_photos.read_upload, path, limit_bytes=len(data))
+            eventually(lambda: datetime.now(UTC) > start + timedelta(seconds=1))
             proxy.cut()
             proxy.resume()
-            with suppress(StorageUnavailableError):  # or, cut too early, it was asked again
-                assert reading.result(timeout=30) == data
-        behind.close()
+            with suppress(StorageUnavailableError):  # after an early cut the read is retried
+                assert read.result(timeout=30) == data
+        proxied_photos.close()
 
 
-def test_wrong_credentials_are_said_as_unavailable(settings: StorageSettings) -> None:
+def test_wrong_credentials_raise_unavailable(settings: StorageSettings) -> None:
     photos = Photos(replace(settings, s3_secret_key="wrong"))
     with pytest.raises(StorageUnavailableError):
         photos.ping()
@@ -340,7 +346,7 @@ def test_wrong_credentials_are_said_as_unavailable(settings: StorageSettings) ->
     photos.close()
 
 
-def test_a_bucket_that_is_not_there_is_a_refusal(settings: StorageSettings) -> None:
+def test_a_missing_bucket_is_a_refusal(settings: StorageSettings) -> None:
     photos = Photos(replace(settings, s3_bucket="no-such-bucket-here"))
     with pytest.raises(StorageRefusedError):
         photos.read_upload("x", limit_bytes=1)
@@ -349,5 +355,5 @@ def test_a_bucket_that_is_not_there_is_a_refusal(settings: StorageSettings) -> N
     photos.close()
 
 
-def test_renditions_are_called_as_imaging_makes_them() -> None:
+def test_rendition_sides_are_those_of_imaging() -> None:
     assert RENDITION_SIDES == imaging.RENDITION_SIDES

@@ -1,3 +1,5 @@
+"""Wake-up jobs: their content, their queue, and a queue that is down or full."""
+
 import json
 import time
 import zlib
@@ -31,7 +33,7 @@ def failures() -> float:
     return float(FAIL_OPEN_TOTAL.labels(what="ring")._value.get())
 
 
-def test_a_wake_up_is_a_job_of_the_events_id_and_epoch_and_nothing_else(
+def test_a_wake_up_job_has_the_events_id_and_epoch_and_nothing_else(
     private_server: PrivateServer,
 ) -> None:
     with structlog.contextvars.bound_contextvars(request_id="r-1"):
@@ -49,28 +51,28 @@ def test_a_wake_up_is_a_job_of_the_events_id_and_epoch_and_nothing_else(
 
 @pytest.mark.parametrize("queue", QUEUES)
 def test_an_event_wakes_its_own_queue_alone(private_server: PrivateServer, queue: str) -> None:
-    own = queues_of(private_server)
-    own.wake(Event(queue=queue))
-    own.wake(None)
+    private_queues = queues_of(private_server)
+    private_queues.wake(Event(queue=queue))
+    private_queues.wake(None)
 
-    assert {name: own.depth(name) for name in QUEUES} == {
+    assert {name: private_queues.depth(name) for name in QUEUES} == {
         name: int(name == queue) for name in QUEUES
     }
 
 
-def test_a_queue_that_is_away_fails_open_in_little_time_and_is_counted(
+def test_a_queue_that_is_down_fails_open_quickly_and_is_counted(
     private_server: PrivateServer,
 ) -> None:
-    own = queues_of(private_server)
-    private_server.stop()
-    before, begun = failures(), time.monotonic()
+    private_queues = queues_of(private_server)
+    private_server.pause()
+    before, start = failures(), time.monotonic()
     for _ in range(20):
-        own.wake(Event())
+        private_queues.wake(Event())
 
     assert failures() == before + 20
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - start < 4
     with pytest.raises(StorageUnavailableError) as raised:
-        own.depth("fanout")
+        private_queues.depth("fanout")
     assert raised.value.part == "queue"
 
 
@@ -79,17 +81,17 @@ def test_a_full_queue_takes_no_job(
 ) -> None:
     monkeypatch.setattr(queues, "QUEUE_LIMIT", 2)
     monkeypatch.setattr(queues, "LENGTH_SECONDS", 0.0)
-    own, before = queues_of(private_server), failures()
+    private_queues, before = queues_of(private_server), failures()
     for _ in range(4):
-        own.wake(Event())
-    own.wake(Event(queue="timelines"))
+        private_queues.wake(Event())
+    private_queues.wake(Event(queue="timelines"))
 
-    assert own.depth("fanout") == 2
-    assert own.depth("timelines") == 1
+    assert private_queues.depth("fanout") == 2
+    assert private_queues.depth("timelines") == 1
     assert failures() == before + 2
 
 
-def test_a_store_without_memory_fails_open(private_server: PrivateServer) -> None:
+def test_a_queue_without_memory_fails_open(private_server: PrivateServer) -> None:
     private_server.client.config_set("maxmemory", 1)
     before = failures()
     queues_of(private_server).wake(Event())

@@ -1,7 +1,7 @@
-"""Random interleavings of pushes, builds, drops, evictions on the real server, and an oracle.
+"""Random interleavings of pushes, builds, drops and evictions on the real server, with an oracle.
 
-One seed decides the schedule; a failure names it. What is committed may be shown; what was pushed
-after that (with or without a list to push to) must be, on every page that the list answers.
+The seed determines the schedule, and a failure reports it. A page that the list answers may have
+posts that are committed, and must have those that were pushed, whether or not a list existed then.
 """
 
 import random
@@ -30,7 +30,7 @@ class Build:
 
 @dataclass
 class World:
-    """One user, the posts they are to see, and everything under way."""
+    """One user, the posts of their feed, and the builds in progress."""
 
     draw: random.Random
     storage: Storage
@@ -42,14 +42,14 @@ class World:
     answered: int = 0
 
     def commit(self) -> None:
-        """A new post: of just now, or one whose fan-out comes late."""
+        """A post that is new, or whose fan-out is late."""
         seconds = self.draw.choice([0, 5, 20, 25, 40, 90, 600, 7_200, 20_000, 86_400])
         self.committed.add(id_ago(seconds, self.draw.randrange(4_096)))
 
     def push(self) -> None:
-        """One that is owed, or one already pushed: jobs run twice."""
-        owed = sorted(self.committed - self.pushed)
-        post_id = self.draw.choice(owed or [*sorted(self.committed), id_ago(0)])
+        """A post that is not pushed yet, else one that is: a job may run twice."""
+        unpushed = sorted(self.committed - self.pushed)
+        post_id = self.draw.choice(unpushed or [*sorted(self.committed), id_ago(0)])
         if post_id in self.committed:
             assert self.timelines.push([self.user], post_id, read_at=time.monotonic()) == 1
             self.pushed.add(post_id)
@@ -86,7 +86,7 @@ class World:
         self.storage.cache.client.delete(key)
 
     def read(self) -> None:
-        entries = self.timelines.whole(self.user)
+        entries = self.timelines.entries(self.user)
         page = window_page(self.timelines.window(self.user, LIMIT), LIMIT)
         if page:
             self.check(list(page.ids), page.next_id, NEVER)
@@ -118,7 +118,7 @@ class World:
         assert sentinels in ([], [0])
         assert not entries or self.storage.cache.client.ttl(timeline_key(self.user)) > 0
         if not entries or entries[0] != -ABOVE_NOTHING:
-            assert len(entries) <= 2 * (CAP + SLACK) + 1  # a build's ids, and what came meanwhile
+            assert len(entries) <= 2 * (CAP + SLACK) + 1  # of a build, and pushed during it
 
 
 MOVES = [
@@ -149,4 +149,4 @@ def test_no_interleaving_leaves_a_gap_or_shows_what_was_not_posted(
                 raise AssertionError(f"seed {seed}, step {step}: {error}") from error
         answered += world.answered
 
-    assert answered > 300  # the schedules came to lists that answer
+    assert answered > 300  # the schedules reached lists that answer

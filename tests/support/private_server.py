@@ -1,4 +1,4 @@
-"""A Redis server of a test's own, a real process: it can be stopped, continued and killed."""
+"""A real Redis server for one test, which may pause, resume and kill it."""
 
 import platform
 import secrets
@@ -28,41 +28,44 @@ logfile server.log
 
 @dataclass(frozen=True)
 class PrivateServer:
+    """A running server, and a client of it."""
+
     url: str
     client: redis.Redis
     process: subprocess.Popen[bytes]
     port: int
     password: str
 
-    def stop(self) -> None:
-        """It stands still: connections stay open, nothing is answered."""
+    def pause(self) -> None:
+        """Stops the process (SIGSTOP): connections stay open, commands get no reply."""
         self.process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
+        """Continues a paused process."""
         self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """As a machine that loses power: nothing is saved on the way out."""
+        """Kills the process as a power failure would: it saves nothing at its exit."""
         self.process.kill()
         self.process.wait(timeout=10)
 
     def command(self, *parts: str | int) -> Any:
-        """The raw reply to a command that the client has no method for."""
+        """The raw reply to a command. For commands without a method of the client."""
         execute: Callable[..., Any] = self.client.execute_command
         return execute(*parts, NEVER_DECODE=True)
 
-    def others(self) -> list[str]:
-        """The connections of everyone but `client`."""
-        mine = str(self.client.client_id())
+    def other_connections(self) -> list[str]:
+        """The ids of all connections except the one of `client`."""
+        own_id = str(self.client.client_id())
         clients = self.client.client_list(_type="normal")
-        return [c["id"] for c in clients if c["id"] != mine]
+        return [c["id"] for c in clients if c["id"] != own_id]
 
 
 @contextmanager
 def start(folder: Path, *lines: str, port: int = 0, password: str = "") -> Iterator[PrivateServer]:
-    """A server with its data in `folder` and these lines in its configuration.
+    """Starts a server with its data in `folder` and these lines in its configuration.
 
-    With port and password of an earlier one it takes that one's place, with its data.
+    With the port and password of an earlier server it replaces that server.
     """
     port, password = port or _free_port(), password or secrets.token_hex(8)
     conf = folder / "server.conf"

@@ -1,4 +1,4 @@
-"""The Lua scripts, one a file beside this one, each with a header that says what it is given."""
+"""The Lua scripts, a file each. The header of a file defines keys, arguments and replies."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ def source(name: str) -> str:
 
 
 class Script:
-    """A script to be called in a packed buffer, by its digest."""
+    """A script that packed buffers call by its digest."""
 
     def __init__(self, name: str) -> None:
         self._text = source(name).encode()
         self.digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest().encode()
 
-    def call(self, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> bytes:
-        """The packed command. See Server.ask() for a server that does not know it."""
+    def pack_call(self, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> bytes:
+        """The packed command that calls the script. Server.execute() loads a missing script."""
         return pack(b"EVALSHA", self.digest, len(keys), *keys, *arguments)
 
-    def load(self) -> bytes:
-        """The packed command that makes it known to the server until that restarts."""
+    def pack_load(self) -> bytes:
+        """The packed command that loads the script; the server has it until it restarts."""
         return pack(b"SCRIPT", b"LOAD", self._text)

@@ -1,10 +1,10 @@
--- below.lua: the entries of a list around the place of a cursor, with bodies, from the tail on.
+-- below.lua: the entries of a list around a cursor's entry with their bodies, newest first.
 -- KEYS[1]: timeline (tl:)
 -- ARGV[1]: id that the cursor names
--- ARGV[2]: entries wanted on the tail's side of it
--- ARGV[3]: entries wanted in all
--- returns: 1 where they begin with the tail, else 0; entry, body, entry, body …; where the id is not in
---          the list, its first entry alone, or nothing of no list
+-- ARGV[2]: number of entries wanted that are newer than the cursor's
+-- ARGV[3]: number of entries wanted in all
+-- returns: 1 if the entries begin with the list's tail, else 0; entry, body, entry, body …
+--          If the id is not in the list: the list's first entry alone, or nothing if there is no list.
 local call = redis.call
 local at = call('LPOS', KEYS[1], ARGV[1], 'RANK', -1)
 if not at then

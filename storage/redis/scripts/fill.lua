@@ -1,9 +1,9 @@
--- fill.lua: a value in the place of a claim, if the claim still stands.
--- KEYS[1]: what was claimed
--- ARGV[1]: the claim's token
--- ARGV[2]: value
--- ARGV[3]: seconds it lives
--- returns: 1, or 0 where somebody removed or replaced the claim
+-- fill.lua: replaces a reservation by a copy, if the reservation still exists.
+-- KEYS[1]: the reserved key
+-- ARGV[1]: token of the reservation
+-- ARGV[2]: copy
+-- ARGV[3]: TTL of the copy, in seconds
+-- returns: 1, or 0 if the reservation was removed or replaced
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end

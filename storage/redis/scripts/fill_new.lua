@@ -1,12 +1,12 @@
--- fill_new.lua: the body of a post just made in the place of its claim, if the claim and its author's
--- mark both still stand.
--- KEYS[1]: the post's claim (p:)
+-- fill_new.lua: replaces the reservation of a new post by its body, if the reservation and the
+-- author's mark still exist.
+-- KEYS[1]: the post's body (p:), reserved
 -- KEYS[2]: its author's mark (am:)
--- ARGV[1]: the claim's token
--- ARGV[2]: the mark's token
+-- ARGV[1]: token of the reservation
+-- ARGV[2]: token of the mark
 -- ARGV[3]: body
--- ARGV[4]: seconds it lives
--- returns: 1, or 0 where somebody removed or replaced one of the two
+-- ARGV[4]: TTL of the body, in seconds
+-- returns: 1, or 0 if the reservation or the mark was removed or replaced
 local call = redis.call
 if call('GET', KEYS[1]) ~= ARGV[1] or call('GET', KEYS[2]) ~= ARGV[2] then
   return 0

@@ -1,22 +1,22 @@
--- ordered.lua: a late post into the timelines that exist, each at its place.
+-- ordered.lua: inserts a late post into existing timelines, at its place by id.
 -- KEYS:    timelines (tl:)
 -- ARGV[1]: id of the post
--- ARGV[2]: sentinel of a list being built
--- ARGV[3]: longest length left untrimmed
--- returns: the numbers of the lists, from 1, that are longer than that
+-- ARGV[2]: sentinel of an unfinished list
+-- ARGV[3]: longest length that needs no trim
+-- returns: indexes into KEYS, from 1, of the lists that are longer than that
 --
--- Where nothing in a list is newer this is two commands, and no sort: a backlog after an outage is
--- late from first to last. SORT … STORE would cost 40 times as much, and the list's expiry.
+-- For a list without a newer entry this takes two commands: after an outage a whole backlog of posts
+-- is late. SORT … STORE would cost 40 times as much, and would remove the list's TTL.
 local call = redis.call
 local post, building, longest = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local id, too_long = tonumber(post), {}
 
--- Takes the post from the tail to its place. Returns the length, or 0 where it was left out:
--- it is there already, or its place is before the first entry, where it would lower what a
--- trimmed list is complete above.
+-- Moves the post from the tail to its place. Returns the length, or 0 if the post is left out. It is
+-- left out if the list has it already, or if its place is before the first entry: there it would lower
+-- the watermark of a trimmed list.
 local function insert(key, length)
   local take, tail, at = 8, nil, nil
-  repeat -- most are late by a few posts: look at ever longer tails
+  repeat -- with ever longer tails: most posts are late by a few entries
     tail = call('LRANGE', key, -take, -1)
     at = #tail - 1
     while at > 0 and tonumber(tail[at]) > id do
@@ -45,10 +45,10 @@ for number, key in ipairs(KEYS) do
       if before > id or before <= 0 then
         local head = call('LINDEX', key, 0)
         if head == building then
-          -- An old entry would make the unfinished list look complete from there on.
+          -- With an old entry the unfinished list would look complete from that entry on.
           call('DEL', key)
           length = 0
-        elseif id <= -tonumber(head) then -- at or below the sentinel: the graph's part
+        elseif id <= -tonumber(head) then -- at or below the watermark: the graph serves these posts
           call('RPOP', key)
           length = 0
         elseif before > id then

@@ -1,10 +1,10 @@
--- take.lua: one more use of a limit; a window begins with its first use.
--- KEYS[1]: the limit of one subject (rl:)
--- ARGV[1]: seconds of a window
--- returns: uses so far with this one; ms to the window's end
+-- take.lua: counts one use of a limit. A window begins with its first use.
+-- KEYS[1]: a subject's limit (rl:)
+-- ARGV[1]: length of the window, in seconds
+-- returns: uses so far with this one; ms to the end of the window
 local used = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
-if left < 0 then -- new, or without an expiry for whatever reason: it must have one
+if left < 0 then -- the key is new, or has lost its expiry
   left = ARGV[1] * 1000
   redis.call('PEXPIRE', KEYS[1], left)
 end

@@ -1,14 +1,14 @@
--- unread.lua: what a list says of the posts above a position, read from its tail until no more can
--- matter, with their authors out of the bodies (p:), which it does not declare.
+-- unread.lua: the newest entries of a list with their authors, as many as decide how many posts above a
+-- position are unread. Authors are read from the bodies (p:), whose keys are not declared.
 -- KEYS[1]: copy of the position (rp:)
 -- KEYS[2]: timeline (tl:)
 -- ARGV[1]: position, or '' to read the copy
--- ARGV[2]: T, the disorder a list may have, as ids
--- ARGV[3]: most to count
+-- ARGV[2]: T, the disorder that a list may have, as a distance between ids
+-- ARGV[3]: highest count of unread posts that matters
 -- ARGV[4]: viewer's id
--- ARGV[5]: seconds the timeline lives
--- returns: position ('' where it is not known), then entry, author, entry, author …; an author '' is
---          deleted, '?' unknown, '-' not looked for
+-- ARGV[5]: TTL of the timeline, in seconds
+-- returns: position ('' if there is no copy), then entry, author, entry, author …; an author is '' of a
+--          deleted post, '?' if unknown, '-' if not read
 local CHUNK = 32
 local position = ARGV[1]
 if position == '' then
@@ -18,7 +18,7 @@ if not string.match(position, '^%d+$') then
   return {''}
 end
 local above, disorder, most = tonumber(position), tonumber(ARGV[2]), tonumber(ARGV[3])
-local found, seen, unread, newest, oldest = {position}, {}, 0, 0, math.huge
+local reply, seen, unread, newest, oldest = {position}, {}, 0, 0, math.huge
 redis.call('EXPIRE', KEYS[2], ARGV[5])
 
 local function author_of(entry)
@@ -29,7 +29,7 @@ local function author_of(entry)
   return string.match(head, '^{"id":"%d+","author":{"id":"(%d+)"') or '?'
 end
 
-local function take(entry)
+local function add(entry)
   local id, author = tonumber(entry), '-'
   if id > 0 and not seen[entry] then
     seen[entry] = true
@@ -44,17 +44,17 @@ local function take(entry)
   elseif id > 0 then
     return
   end
-  found[#found + 1] = entry
-  found[#found + 1] = author
+  reply[#reply + 1] = entry
+  reply[#reply + 1] = author
 end
 
 local last = redis.call('LLEN', KEYS[2]) - 1
 while last >= 0 do
   local first = math.max(0, last - CHUNK + 1)
   local entries = redis.call('LRANGE', KEYS[2], first, last)
-  for i = #entries, 1, -1 do take(entries[i]) end
+  for i = #entries, 1, -1 do add(entries[i]) end
   local rest = oldest + disorder
   if rest <= newest and (rest <= above or unread > most) then break end
   last = first - 1
 end
-return found
+return reply

@@ -1,4 +1,4 @@
-"""Kept connections: whole replies, bounded waits, and nobody gets another's reply."""
+"""The pool: replies are whole, waits are bounded, and no caller gets another's reply."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 
 from drill.support.proxy import Proxy, proxied
 from storage.errors import StorageRefusedError, StorageUnavailableError
-from storage.redis.pool import LOOK_SECONDS, READ_BYTES
+from storage.redis.pool import IDLE_CHECK_SECONDS, READ_BYTES
 from storage.redis.protocol import pack
 from storage.redis.server import TIMEOUT_SECONDS, Server
 from tests.support.private_server import PrivateServer
@@ -17,8 +17,8 @@ WAIT_SECONDS = 3 * TIMEOUT_SECONDS
 
 
 @pytest.fixture
-def through(private_server: PrivateServer) -> Iterator[tuple[Server, Proxy]]:
-    """A server as a process has it, and the way to it."""
+def server_and_proxy(private_server: PrivateServer) -> Iterator[tuple[Server, Proxy]]:
+    """A server behind a proxy."""
     proxy, url = proxied(private_server.url)
     server = Server("cache", url)
     yield server, proxy
@@ -27,13 +27,13 @@ def through(private_server: PrivateServer) -> Iterator[tuple[Server, Proxy]]:
 
 
 def get(server: Server, *keys: bytes) -> list[bytes | None]:
-    return server.kept.ask(b"".join(pack(b"GET", key) for key in keys), len(keys))
+    return server.pool.execute(b"".join(pack(b"GET", key) for key in keys), len(keys))
 
 
-def test_a_reply_longer_than_what_is_read_at_once_is_whole(
-    private_server: PrivateServer, through: tuple[Server, Proxy]
+def test_a_reply_longer_than_the_receive_buffer_is_whole(
+    private_server: PrivateServer, server_and_proxy: tuple[Server, Proxy]
 ) -> None:
-    server, _ = through
+    server, _ = server_and_proxy
     texts = [bytes([65 + n]) * (READ_BYTES * n + n) for n in range(4)]
     for n, text in enumerate(texts):
         private_server.client.set(f"k{n}", text)
@@ -42,9 +42,9 @@ def test_a_reply_longer_than_what_is_read_at_once_is_whole(
     ]  # fmt: skip
 
 
-def stop(private_server: PrivateServer, _proxy: Proxy) -> Callable[[], None]:
-    private_server.stop()
-    return private_server.go_on
+def pause(private_server: PrivateServer, _proxy: Proxy) -> Callable[[], None]:
+    private_server.pause()
+    return private_server.resume
 
 
 def swallow(_server: PrivateServer, proxy: Proxy) -> Callable[[], None]:
@@ -52,28 +52,28 @@ def swallow(_server: PrivateServer, proxy: Proxy) -> Callable[[], None]:
     return proxy.resume
 
 
-@pytest.mark.parametrize("silence", [stop, swallow])
-def test_a_silent_server_is_given_up_and_its_late_reply_is_nobodys(
+@pytest.mark.parametrize("silence", [pause, swallow])
+def test_a_call_of_a_silent_server_times_out_and_no_caller_gets_its_late_reply(
     private_server: PrivateServer,
-    through: tuple[Server, Proxy],
+    server_and_proxy: tuple[Server, Proxy],
     silence: Callable[[PrivateServer, Proxy], Callable[[], None]],
 ) -> None:
-    server, proxy = through
+    server, proxy = server_and_proxy
     private_server.client.mset({"mine": "1", "yours": "2"})
     assert get(server, b"mine") == [b"1"]
-    end = silence(private_server, proxy)
-    began = time.monotonic()
+    restore = silence(private_server, proxy)
+    start = time.monotonic()
     with pytest.raises(StorageUnavailableError):
         get(server, b"mine")
-    assert time.monotonic() - began < WAIT_SECONDS
-    end()
+    assert time.monotonic() - start < WAIT_SECONDS
+    restore()
     assert get(server, b"yours") == [b"2"]
 
 
-def test_a_connection_cut_in_mid_reply_is_an_error_and_the_next_one_is_new(
-    private_server: PrivateServer, through: tuple[Server, Proxy]
+def test_a_connection_cut_within_a_reply_is_an_error_and_the_next_call_opens_another(
+    private_server: PrivateServer, server_and_proxy: tuple[Server, Proxy]
 ) -> None:
-    server, proxy = through
+    server, proxy = server_and_proxy
     private_server.client.mset({"long": "x" * 100_000, "yours": "2"})
     assert get(server, b"yours") == [b"2"]
     cut = proxy.cut_after(50_000)
@@ -83,24 +83,24 @@ def test_a_connection_cut_in_mid_reply_is_an_error_and_the_next_one_is_new(
     assert get(server, b"yours") == [b"2"]
 
 
-def test_one_that_was_cut_while_it_lay_idle_is_not_used(
-    private_server: PrivateServer, through: tuple[Server, Proxy]
+def test_a_connection_cut_while_idle_is_not_used(
+    private_server: PrivateServer, server_and_proxy: tuple[Server, Proxy]
 ) -> None:
-    server, proxy = through
+    server, proxy = server_and_proxy
     private_server.client.set("yours", "2")
     assert get(server, b"yours") == [b"2"]
     proxy.cut()
-    time.sleep(LOOK_SECONDS)
+    time.sleep(IDLE_CHECK_SECONDS)
     assert get(server, b"yours") == [b"2"]
 
 
-def test_an_error_among_the_replies_is_raised_and_leaves_none_behind(
-    private_server: PrivateServer, through: tuple[Server, Proxy]
+def test_an_error_among_the_replies_is_raised_and_no_reply_stays_unread(
+    private_server: PrivateServer, server_and_proxy: tuple[Server, Proxy]
 ) -> None:
-    server, _ = through
+    server, _ = server_and_proxy
     private_server.client.set("yours", "2")
     buffer = pack(b"INCRBY", b"yours", b"x") + pack(b"GET", b"yours")
-    with pytest.raises(StorageRefusedError) as refused:
-        server.kept.ask(buffer, 2)
-    assert isinstance(refused.value.__cause__, ResponseError)
+    with pytest.raises(StorageRefusedError) as raised:
+        server.pool.execute(buffer, 2)
+    assert isinstance(raised.value.__cause__, ResponseError)
     assert get(server, b"yours") == [b"2"]

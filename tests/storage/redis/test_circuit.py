@@ -1,0 +1,111 @@
+"""When the circuit opens and closes, and how it translates exceptions."""
+
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+import redis
+
+from storage import Storage, StorageRefusedError, StorageUnavailableError
+from storage.redis.circuit import FAILURES_TO_OPEN, OPEN_SECONDS, Circuit
+from tests.support.eventually import eventually
+
+
+def fail(circuit: Circuit, error: Exception) -> None:
+    with circuit.guard():
+        raise error
+
+
+def open_circuit() -> Circuit:
+    circuit = Circuit("cache")
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(StorageUnavailableError):
+            fail(circuit, redis.TimeoutError())
+    return circuit
+
+
+def succeeds(circuit: Circuit) -> bool:
+    try:
+        with circuit.guard():
+            return True
+    except StorageUnavailableError:
+        return False
+
+
+def test_an_open_circuit_refuses_calls_unsent_and_one_success_closes_it() -> None:
+    circuit = open_circuit()
+    assert not succeeds(circuit)
+
+    eventually(lambda: succeeds(circuit), seconds=OPEN_SECONDS + 1)
+    assert succeeds(circuit)
+
+
+def test_an_open_circuit_lets_one_call_probe_and_a_failed_probe_keeps_it_open() -> None:
+    circuit, attempts = open_circuit(), []
+
+    def attempt() -> None:
+        with circuit.guard():
+            attempts.append(time.monotonic())
+            raise redis.ConnectionError
+
+    def probe() -> bool:
+        with pytest.raises(StorageUnavailableError):
+            attempt()
+        return len(attempts) == 2
+
+    eventually(probe, seconds=2 * OPEN_SECONDS + 1, every=0.01)
+    assert attempts[1] - attempts[0] >= OPEN_SECONDS
+
+
+def test_during_a_probe_all_other_calls_are_refused() -> None:
+    circuit = open_circuit()
+    entered, leave = threading.Event(), threading.Event()
+
+    def probe() -> None:
+        with suppress(StorageUnavailableError), circuit.guard():
+            entered.set()
+            leave.wait(5)
+
+    def started() -> bool:
+        threading.Thread(target=probe, daemon=True).start()
+        return entered.wait(0.05)
+
+    eventually(started, seconds=OPEN_SECONDS + 1)
+    assert not succeeds(circuit)
+    leave.set()
+    eventually(lambda: succeeds(circuit))
+
+
+def test_only_a_permanent_error_is_a_refusal(storage: Storage, user: int) -> None:
+    transient = [
+        redis.ResponseError("BUSY Redis is busy running a script."),
+        redis.ResponseError("MISCONF Redis is configured to save RDB snapshots"),
+        redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+        redis.ReadOnlyError("You can't write against a read only replica."),
+        redis.BusyLoadingError("Redis is loading the dataset in memory"),
+        redis.AuthenticationError("Authentication required."),
+    ]
+    for error in transient:
+        with pytest.raises(StorageUnavailableError) as outage:
+            fail(Circuit("cache"), error)
+        assert not isinstance(outage.value, StorageRefusedError)
+    storage.cache.client.set(f"tl:{user:014x}", "no list")
+    with pytest.raises(StorageRefusedError):
+        storage.timelines.entries(user)
+    with pytest.raises(StorageRefusedError), storage.cache.guard():
+        storage.cache.client.execute_command("NOSUCHCOMMAND")  # type: ignore[no-untyped-call]
+
+
+def test_error_replies_do_not_open_the_circuit() -> None:
+    circuit = Circuit("cache")
+    for _ in range(3 * FAILURES_TO_OPEN):
+        with pytest.raises(StorageUnavailableError):
+            fail(circuit, redis.ResponseError("OOM command not allowed"))
+
+    assert succeeds(circuit)
+
+
+def test_other_exceptions_are_not_translated() -> None:
+    with pytest.raises(KeyError):
+        fail(Circuit("cache"), KeyError())
