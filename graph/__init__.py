@@ -1,11 +1,11 @@
-"""The facts, in Neo4j: who follows whom, who posted what, and the work that is owed."""
+"""The graph in Neo4j: users, follows, posts, photos and events (owed work)."""
 
 import time
 from types import TracebackType
 from typing import Self
 
 from graph.blocks import Blocks
-from graph.connection import Connection, GraphSettings
+from graph.connection import Connection
 from graph.events import Events
 from graph.follows import Follows
 from graph.idempotency_keys import IdempotencyKeys
@@ -14,6 +14,7 @@ from graph.posts import Posts
 from graph.queries import load
 from graph.read_positions import ReadPositions
 from graph.sessions import Sessions
+from graph.settings import GraphSettings
 from graph.users import Users
 
 __all__ = ["Graph", "GraphSettings"]
@@ -22,7 +23,7 @@ NOW = load("health/now")
 
 
 class Graph:
-    """Every repository, over one connection: one of these a process, made after a fork."""
+    """All repositories over one connection; open one Graph a process, after a fork."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -38,10 +39,10 @@ class Graph:
 
     @classmethod
     def open(cls, settings: GraphSettings, *, circuit: bool = False) -> Self:
-        """The graph at these settings; connections are made when they are needed.
+        """A graph with these settings; it connects on the first call.
 
-        With `circuit` calls fail at once while the graph is away: for processes that have others
-        waiting. A worker rather waits, as nothing else is its to do.
+        With `circuit`, calls fail at once while the graph is unavailable. The API uses it, because
+        other requests need the thread. A worker has no other work and waits instead.
         """
         return cls(Connection(settings, circuit=circuit))
 
@@ -61,16 +62,16 @@ class Graph:
         self.close()
 
     @property
-    def away(self) -> bool:
-        """Whether the graph is known not to answer; never without a circuit."""
-        return self.connection.away
+    def circuit_open(self) -> bool:
+        """Whether calls fail at once because the graph is unavailable; False without a circuit."""
+        return self.connection.circuit_open
 
     def ping(self) -> None:
         """Return if the graph answers within two seconds, else raise GraphUnavailableError."""
         self.connection.ping()
 
     def clock_offset_seconds(self) -> float:
-        """How far this host's clock is ahead of the graph's, to half a round trip."""
+        """This host's clock minus the graph's, in seconds; accurate to half a round trip."""
         before = time.time()
         graph_ms = int(self.connection.read(NOW)[0]["now_ms"])
         return (before + time.time()) / 2 - graph_ms / 1000

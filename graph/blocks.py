@@ -1,8 +1,8 @@
-"""Who wants to see nothing of whom."""
+"""Blocks: two users with a block between them do not see each other."""
 
 from graph.connection import Connection
 from graph.errors import NotFoundError
-from graph.events import HOLD_MS, Event, event_of
+from graph.events import UNFOLLOW_DELAY_MS, Event, event_of
 from graph.queries import load
 from graph.users import User, user_of
 
@@ -12,16 +12,16 @@ PAGE = load("blocks/page")
 
 
 class Blocks:
-    """Creates, ends and lists blocks."""
+    """Creates, deletes and lists blocks."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def create(self, *, blocker_id: int, blocked_id: int) -> Event | None:
-        """Block somebody: the follows between the two end, in the same statement.
+        """The event of a new block; the same statement ends the follows between the two users.
 
-        None if the block stood already and nothing was being left. Raises NotFoundError where
-        one of them is absent.
+        A repeat returns a new event while an ended follow between the two still exists as LEFT,
+        else None. Raises NotFoundError if one of the users does not exist or is not active.
         """
         rows = self._connection.write_with_event(
             CREATE,
@@ -29,18 +29,21 @@ class Blocks:
             blocked_id=blocked_id,
             lower_id=min(blocker_id, blocked_id),
             upper_id=max(blocker_id, blocked_id),
-            hold_ms=HOLD_MS,
+            hold_ms=UNFOLLOW_DELAY_MS,
         )
         if not rows:
             raise NotFoundError
         return event_of(rows[0])
 
     def delete(self, *, blocker_id: int, blocked_id: int) -> None:
-        """End a block, if there is one."""
+        """Delete a block, if it exists."""
         self._connection.write(DELETE, blocker_id=blocker_id, blocked_id=blocked_id)
 
     def list(self, blocker_id: int, *, before: int, limit: int) -> tuple[list[User], int | None]:
-        """Whom a user blocks, ids falling, and before which id the next start; None is the end."""
+        """The blocked users in descending order of id, and `before` for the next page.
+
+        None instead of an id means that there is no next page.
+        """
         rows = self._connection.read(PAGE, blocker_id=blocker_id, before=before, limit=limit + 1)
         users = [user_of(row) for row in rows]
         return users[:limit], users[limit - 1].id if len(users) > limit else None

@@ -1,18 +1,18 @@
-"""What the graph refuses, or cannot do now."""
+"""The errors of the graph's repositories."""
 
 
 class GraphError(Exception):
-    """Any refusal of the graph."""
+    """Base class; raised itself for a statement that is wrong."""
 
 
 class GraphUnavailableError(GraphError):
-    """The graph cannot be reached or went away: a write may have happened, or not."""
+    """The graph did not answer: a write may have been committed or not."""
 
 
 class GraphTimeoutError(GraphUnavailableError):
-    """A statement took longer than it may, and the graph ended it: nothing was written.
+    """The server ended a statement at its time limit: nothing was written.
 
-    `for_lock` if it was waiting for another statement's lock when it was ended.
+    `for_lock` is True if the statement was waiting for a lock.
     """
 
     def __init__(self, message: str, *, for_lock: bool) -> None:
@@ -21,18 +21,18 @@ class GraphTimeoutError(GraphUnavailableError):
 
 
 class ConstraintViolatedError(GraphError):
-    """A uniqueness constraint refused a write: `of` is the label or relationship type."""
+    """A uniqueness constraint refused a write; `entity` is its label or relationship type."""
 
-    def __init__(self, of: str) -> None:
-        super().__init__(of)
-        self.of = of
+    def __init__(self, entity: str) -> None:
+        super().__init__(entity)
+        self.entity = entity
 
 
 class IdTakenError(GraphUnavailableError):
-    """A new id has been drawn by another process in the same millisecond: draw again.
+    """Another process has used this new id: repeat the write with another id.
 
-    It counts as the graph being unavailable, so that who does not draw again answers "try later",
-    and the next try has a new id.
+    Two processes draw the same id only within one millisecond. The error is a
+    GraphUnavailableError, so a caller that does not repeat the write answers "try again later".
     """
 
     def __init__(self, taken_id: int) -> None:
@@ -41,11 +41,11 @@ class IdTakenError(GraphUnavailableError):
 
 
 class NotFoundError(GraphError):
-    """There is none, or it is hidden from this viewer: the two are not told apart."""
+    """The object does not exist, or the viewer may not see it; callers cannot tell which."""
 
 
 class UsernameTakenError(GraphError):
-    """Somebody has this name, or one that reads alike."""
+    """Another user has this name, or one that is equal after folding."""
 
     def __init__(self, username: str) -> None:
         super().__init__(username)
@@ -62,11 +62,11 @@ class KeyTakenError(GraphError):
 
 
 class KeyInFlightError(GraphError):
-    """Another request with the same key, or the same photos, is still being answered."""
+    """Another request with the same key, or the same photos, is still running."""
 
 
 class PhotoPostedError(GraphError):
-    """A photo stands in a post already, or stood in one that has been deleted."""
+    """A post, or a deleted post, already shows this photo."""
 
     def __init__(self, photo_id: int) -> None:
         super().__init__(photo_id)
@@ -74,10 +74,9 @@ class PhotoPostedError(GraphError):
 
 
 class PhotosNotPostableError(GraphError):
-    """Some of the photos are another's, or in a state from which nothing can be posted.
+    """Some of the photos are not ready or not the author's.
 
-    `states` has the state of each photo of the author's; one that is missing is absent or
-    another's.
+    `states` has the state of each photo that the author owns, by id.
     """
 
     def __init__(self, states: dict[int, str]) -> None:

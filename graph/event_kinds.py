@@ -1,7 +1,7 @@
-"""The kinds of events: the only list of them.
+"""The only list of the kinds of events.
 
-Each kind has a function in workers/handlers.py, which a test holds equal to this table. The
-operators' pages and `flask events` read it, and docs/operating is tested against it.
+workers/handlers.py has a function for each kind; a test compares the two. The operators' pages and
+`flask events` show the texts of this table, and a test compares docs/operating with it.
 """
 
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 PHOTOS, FANOUT, FANOUT_LARGE = "photos", "fanout", "fanout-large"
 TIMELINES, REMOVAL = "timelines", "removal"
 QUEUES = (PHOTOS, FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL)
-"""Every queue; one worker process serves one."""
+"""All queues; a worker process serves one queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventKind:
-    """What an event of this kind is about. The texts are for operators."""
+    """A kind of event; operators read its texts."""
 
     queue: str
     owes: str
-    """The work that is still to be done."""
+    """The owed work."""
     subject: str
-    """What `Event.subject_id` is."""
+    """The object whose id is `Event.subject_id`."""
     author: str
-    """What `Event.author_id` is."""
+    """The user whose id is `Event.author_id`."""
 
 
 KINDS = {
@@ -75,9 +75,9 @@ KINDS = {
         author="blocked",
     ),
 }
-"""By the name that stands in `Event.kind`, in the logs and in the metrics."""
+"""The kinds by name, as in `Event.kind`, the logs and the metrics."""
 
 
 def kinds_of(queue: str) -> list[str]:
-    """The kinds of events whose work one queue does."""
+    """The names of the kinds that a queue serves."""
     return [name for name, kind in KINDS.items() if kind.queue == queue]

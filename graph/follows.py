@@ -1,16 +1,16 @@
-"""Who follows whom, and who is leaving whom."""
+"""Follows: who follows whom, and follows that have ended within the last 30 s (LEFT)."""
 
 from collections.abc import Sequence
 
 from graph.connection import Connection
 from graph.errors import NotFoundError
-from graph.events import HOLD_MS, Event, event_of
+from graph.events import UNFOLLOW_DELAY_MS, Event, event_of
 from graph.queries import Query, load
 from graph.users import User, Users
 
 CREATE = load("follows/create")
 DELETE = load("follows/delete")
-FINISH_LEAVING = load("follows/finish_leaving")
+DELETE_LEFT = load("follows/delete_left")
 FOLLOWERS_PAGE = load("follows/followers_page")
 FOLLOWERS_BEFORE = load("follows/followers_before")
 FOLLOWING_BEFORE = load("follows/following_before")
@@ -24,9 +24,9 @@ class Follows:
         self._users = users
 
     def create(self, *, follower_id: int, followee_id: int) -> Event | None:
-        """Follow somebody; None if that is so already.
+        """The event of a new follow; None if the follow exists.
 
-        Raises NotFoundError where the followee is absent or a block stands either way.
+        Raises NotFoundError if the followee does not exist or a block exists in either direction.
         """
         rows = self._connection.write_with_event(
             CREATE,
@@ -38,22 +38,23 @@ class Follows:
         return event_of(rows[0])
 
     def delete(self, *, follower_id: int, followee_id: int) -> Event | None:
-        """End a follow: it becomes a LEFT until its event, due in 30 s, is done.
+        """The event of an unfollow: FOLLOWS becomes LEFT until the event is done, after 30 s.
 
-        A repeat puts that off with an event of its own. None if there was neither.
+        A repeat renews the time of the LEFT and creates another event. None if neither a FOLLOWS
+        nor a LEFT exists.
         """
         rows = self._connection.write_with_event(
             DELETE,
             follower_id=follower_id,
             followee_id=followee_id,
-            hold_ms=HOLD_MS,
+            hold_ms=UNFOLLOW_DELAY_MS,
         )
         return event_of(rows[0]) if rows else None
 
-    def finish_leaving(self, *, pairs: Sequence[tuple[int, int]]) -> None:
-        """Delete the LEFT of each (follower, followee) that has not been put off since."""
+    def delete_left(self, *, pairs: Sequence[tuple[int, int]]) -> None:
+        """Delete the LEFT of each (follower id, followee id) if it is at least 30 s old."""
         self._connection.write(
-            FINISH_LEAVING, pairs=[list(pair) for pair in pairs], hold_ms=HOLD_MS
+            DELETE_LEFT, pairs=[list(pair) for pair in pairs], hold_ms=UNFOLLOW_DELAY_MS
         )
 
     def followers_page(self, followee_id: int, *, after: int, limit: int) -> list[int]:
@@ -66,16 +67,17 @@ class Follows:
     def followers(
         self, user_id: int, *, viewer_id: int, before: int, limit: int
     ) -> tuple[list[User], int | None]:
-        """Followers whom the viewer may see, ids falling, and before which id the next start.
+        """Followers in descending order of id, and `before` for the next page.
 
-        A page may be short, as hidden users are left out; None is the end.
+        A page omits users whom the viewer may not see, so it may be short. None instead of an id
+        means that there is no next page.
         """
         return self._page(FOLLOWERS_BEFORE, viewer_id, limit, followee_id=user_id, before=before)
 
     def following(
         self, user_id: int, *, viewer_id: int, before: int, limit: int
     ) -> tuple[list[User], int | None]:
-        """Followees whom the viewer may see; else as followers()."""
+        """Followees of the user, in the form of followers()."""
         return self._page(FOLLOWING_BEFORE, viewer_id, limit, follower_id=user_id, before=before)
 
     def _page(

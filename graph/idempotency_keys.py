@@ -1,4 +1,4 @@
-"""What a client's repeated request gets: the result of the first."""
+"""Idempotency keys: a repeated request with the same key gets the result of the first."""
 
 from dataclasses import dataclass
 
@@ -10,36 +10,35 @@ FREE = load("idempotency_keys/free")
 DELETE_EXPIRED = load("idempotency_keys/delete_expired")
 
 KEY_LIFE_MS = 86_400_000
-"""For how long a key holds: a day."""
+"""Lifetime of a key, in milliseconds: one day."""
 
-
-TRIES = 4
-"""How often a key that expired is freed and wanted again: others may want it at the same time."""
+CREATE_ATTEMPTS = 4
+"""Attempts at a write whose key has expired: another request may reuse the key in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
-    """The fingerprint of the body that a key was sent with, and the id of what it made."""
+    """The fingerprint of a key's request body, and the id of the object that it created."""
 
     fingerprint: str
     result_id: int
 
 
 class IdempotencyKeys:
-    """Finds and forgets keys; they are created with what they made."""
+    """Finds and deletes keys. The statement that creates an object also creates its key."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def by_key(self, user_id: int, key: str) -> IdempotencyKey | None:
-        """What a user's key stands for; None if it is new or has expired."""
+        """A user's key; None if it does not exist or has expired."""
         rows = self._connection.read(BY_KEY, user_id=user_id, key=key)
         return IdempotencyKey(**rows[0]) if rows else None
 
     def free(self, user_id: int, key: str) -> None:
-        """Delete a key that has expired before the sweeper comes to it."""
+        """Delete a key if it has expired; the sweeper may not have deleted it yet."""
         self._connection.write(FREE, user_id=user_id, key=key)
 
     def delete_expired(self, limit: int) -> int:
-        """Forget up to `limit` expired keys; how many."""
+        """Delete up to `limit` expired keys; returns how many."""
         return int(self._connection.write(DELETE_EXPIRED, limit=limit)[0]["deleted"])

@@ -1,6 +1,6 @@
-"""Ids: 41 bits of milliseconds since 2024 and 12 more: key, sort order and cursor in one.
+"""Ids: 41 bits of milliseconds since 2024 and 12 random bits. An id is key, sort order and cursor.
 
-They stay below 2^53, so they are exact in JavaScript and in a Redis score.
+An id is below 2^53, so it is exact in JavaScript and as a Redis score.
 """
 
 import secrets
@@ -18,61 +18,64 @@ EPOCH_MS = 1_704_067_200_000
 """2024-01-01T00:00Z in Unix milliseconds."""
 
 RANDOM_BITS = 12
-"""Bits below the milliseconds."""
+"""Number of bits below the milliseconds."""
 
 MAX_ID = 2**53
-"""Above every id, and the largest that is read: exact in JavaScript and in a Redis score."""
+"""An upper bound of all ids, and the largest id that a request may contain."""
 
 CLOCK_TOLERANCE_MS = 5_000
-"""How far a host's clock may be from the graph's; further off it publishes nothing."""
+"""Largest difference between a host's clock and the graph's at which the host may publish."""
 
-DRAWS = 4
-"""How many ids are tried for one thing: two processes draw the same id about once in 4,096 times
-that they draw in one millisecond."""
+ID_ATTEMPTS = 4
+"""Number of ids that are tried for one write.
+
+Two processes that each draw an id in the same millisecond draw the same one with probability
+1 in 4,096.
+"""
 
 BACKWARD_MS = 10_000
-"""How far a clock may step back before ids follow it.
+"""Largest step back of the clock after which ids still rise, in milliseconds.
 
-More than a host's clock may be off (5 s each way): ids drawn before a larger step were of a clock
-so wrong that publishing was refused.
+It covers a change from 5 s ahead to 5 s behind. A larger step means that the clock was so wrong
+before that publishing was refused. Then ids follow the new time.
 """
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class IdSource:
-    """Ids that rise strictly, also within a millisecond and when the clock steps back."""
+class IdGenerator:
+    """Generates ids that rise, also within a millisecond and when the clock steps back."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
 
     def next(self, now_ms: int) -> int:
-        """An id of this moment, above every one before it."""
-        drawn = draw(now_ms)
+        """An id of this time, above every earlier one."""
+        new = random_id(now_ms)
         with self._lock:
-            if drawn <= self._last and (self._last - drawn) >> RANDOM_BITS <= BACKWARD_MS:
-                drawn = self._last + 1 + secrets.randbelow(16)
-            self._last = drawn
-        return drawn
+            if new <= self._last and (self._last - new) >> RANDOM_BITS <= BACKWARD_MS:
+                new = self._last + 1 + secrets.randbelow(16)
+            self._last = new
+        return new
 
 
-_SOURCE = IdSource()
+_GENERATOR = IdGenerator()
 
 
 def new_id(now_ms: int | None = None) -> int:
-    """An id of now, strictly rising within this process; or any id of the moment given."""
+    """An id of now, above every earlier one of this process; or a random id of the given time."""
     if now_ms is None:
-        return _SOURCE.next(time.time_ns() // 1_000_000)
-    return draw(now_ms)
+        return _GENERATOR.next(time.time_ns() // 1_000_000)
+    return random_id(now_ms)
 
 
 def with_new_id(write: Callable[[int], T]) -> T:
-    """What `write` returns for a new id; it is called again with another where that is taken.
+    """The result of `write` for a new id; repeated with another id if it raises IdTakenError.
 
-    Raises IdTakenError where four are taken.
+    Raises IdTakenError after four ids.
     """
-    for _ in range(DRAWS - 1):
+    for _ in range(ID_ATTEMPTS - 1):
         try:
             return write(new_id())
         except IdTakenError:
@@ -80,31 +83,31 @@ def with_new_id(write: Callable[[int], T]) -> T:
     return write(new_id())
 
 
-def draw(now_ms: int) -> int:
-    """Some id of this moment; the uniqueness constraint of its kind decides a collision."""
+def random_id(now_ms: int) -> int:
+    """A random id of this time; it may exist already, which only a constraint detects."""
     return (now_ms - EPOCH_MS) << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
 
 
 def first_id_at(moment: datetime) -> int:
-    """The smallest id of this moment: what is older is below it."""
+    """The smallest id of this time; every older id is smaller."""
     return (to_ms(moment) - EPOCH_MS) << RANDOM_BITS
 
 
 def ms_of(of_id: int) -> int:
-    """When an id was drawn, in Unix milliseconds."""
+    """The time of an id, in Unix milliseconds."""
     return (of_id >> RANDOM_BITS) + EPOCH_MS
 
 
 def time_of(of_id: int) -> datetime:
-    """When an id was drawn."""
+    """The time of an id."""
     return from_ms(ms_of(of_id))
 
 
 def from_ms(ms: int) -> datetime:
-    """The moment of a time in the graph: whole milliseconds, exact."""
+    """The time of a graph property in Unix milliseconds; exact."""
     return _UNIX_EPOCH + timedelta(milliseconds=ms)
 
 
 def to_ms(moment: datetime) -> int:
-    """A moment as the graph keeps it: whole Unix milliseconds."""
+    """A time as the graph stores it: whole Unix milliseconds, rounded down."""
     return (moment - _UNIX_EPOCH) // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""Photos, from the upload's permission to the post."""
+"""Photos, from the permission to upload until a post shows them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from graph.connection import Connection
 from graph.errors import ConstraintViolatedError, IdTakenError, KeyTakenError, NotFoundError
 from graph.events import Event, event_of
-from graph.idempotency_keys import KEY_LIFE_MS, TRIES, IdempotencyKeys
+from graph.idempotency_keys import CREATE_ATTEMPTS, KEY_LIFE_MS, IdempotencyKeys
 from graph.ids import from_ms, to_ms
 from graph.queries import load
 
@@ -23,9 +23,9 @@ SET_EXPIRED = load("photos/set_expired")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """One photo. States: waiting, processing, ready, failed (`failure_code`), expired.
+    """A photo, in one of the states waiting, processing, ready, failed (`failure_code`), expired.
 
-    `path` is the unguessable part of its objects' names; `checksum_sha256` is base64.
+    `path` is the unguessable part of its objects' names in S3; `checksum_sha256` is base64.
     """
 
     id: int
@@ -49,7 +49,7 @@ def _photo_of(row: dict[str, Any]) -> Photo:
 
 
 class Photos:
-    """Creates photos and moves them from state to state."""
+    """Creates and reads photos, and changes their state."""
 
     def __init__(self, connection: Connection, keys: IdempotencyKeys) -> None:
         self._connection = connection
@@ -69,10 +69,10 @@ class Photos:
         key: str | None,
         fingerprint: str | None,
     ) -> Photo:
-        """A new photo, waiting for its upload, and its idempotency key if one was sent.
+        """A new photo in state waiting; its idempotency key is stored with it, unless None.
 
-        Raises KeyTakenError; KeyInFlightError after 2 s of waiting for another photo with this
-        key; NotFoundError (no such active user); IdTakenError.
+        Raises KeyTakenError; KeyInFlightError after waiting 2 s for another photo with this key;
+        NotFoundError if the owner is not an active user; IdTakenError.
         """
         parameters: dict[str, Any] = {
             "photo_id": photo_id,
@@ -87,21 +87,21 @@ class Photos:
             "fingerprint": fingerprint,
             "key_life_ms": KEY_LIFE_MS,
         }
-        for _ in range(TRIES):
-            if photo := self._try(parameters):
+        for _ in range(CREATE_ATTEMPTS):
+            if photo := self._try_to_create(parameters):
                 return photo
         raise IdTakenError(photo_id)
 
-    def _try(self, parameters: dict[str, Any]) -> Photo | None:
-        """The photo; None if its key had expired and has been freed for another try."""
+    def _try_to_create(self, parameters: dict[str, Any]) -> Photo | None:
+        """The photo; None if an expired key was deleted, so that another attempt may succeed."""
         try:
             rows = self._write(parameters)
         except ConstraintViolatedError as error:
-            if created := self._created_before(parameters):
-                return created
-            if error.of != "IdempotencyKey":
+            if photo := self._find_committed(parameters):
+                return photo
+            if error.entity != "IdempotencyKey":
                 raise IdTakenError(parameters["photo_id"]) from error
-            self._free(parameters["owner_id"], parameters["key"])
+            self._free_expired_key(parameters["owner_id"], parameters["key"])
             return None
         if not rows:
             raise NotFoundError
@@ -112,34 +112,35 @@ class Photos:
             return self._connection.write(CREATE, **parameters)
         return self._connection.write_with_key(CREATE, **parameters)
 
-    def _created_before(self, parameters: dict[str, Any]) -> Photo | None:
-        """The photo of a create() whose own first try had been committed after all."""
+    def _find_committed(self, parameters: dict[str, Any]) -> Photo | None:
+        """The photo of an earlier attempt that was committed although its answer was lost."""
         photo = self.get(parameters["photo_id"])
         own = (parameters["owner_id"], parameters["path"])
         return photo if photo and (photo.owner_id, photo.path) == own else None
 
-    def _free(self, owner_id: int, key: str) -> None:
-        """Take the key away where it has expired; raises KeyTakenError where it has not."""
+    def _free_expired_key(self, owner_id: int, key: str) -> None:
+        """Delete an expired key. Raises KeyTakenError if the key has not expired."""
         if used := self._keys.by_key(owner_id, key):
             raise KeyTakenError(fingerprint=used.fingerprint, result_id=used.result_id)
         self._keys.free(owner_id, key)
 
     def by_id(self, photo_id: int, *, owner_id: int) -> Photo:
-        """A photo of this owner. Raises NotFoundError, also for another's."""
+        """A photo of this owner. Raises NotFoundError, also for a photo of another owner."""
         photo = self.get(photo_id)
         if photo is None or photo.owner_id != owner_id:
             raise NotFoundError
         return photo
 
     def get(self, photo_id: int) -> Photo | None:
-        """A photo, whosever it is, for a worker."""
+        """A photo of any owner, for a worker; None if it does not exist."""
         rows = self._connection.read(BY_ID, photo_id=photo_id)
         return _photo_of(rows[0]) if rows else None
 
     def complete(self, photo_id: int, *, owner_id: int) -> tuple[Photo, Event | None]:
-        """The photo, now processing, and its event; unchanged and None in a later state.
+        """Change a waiting photo to processing; returns the photo and its event.
 
-        Raises NotFoundError, also for another's.
+        In a later state nothing changes, and the event is None. Raises NotFoundError, also for a
+        photo of another owner.
         """
         rows = self._connection.write_with_event(COMPLETE, photo_id=photo_id, owner_id=owner_id)
         if not rows:
@@ -147,22 +148,22 @@ class Photos:
         return _photo_of(rows[0]), event_of(rows[0])
 
     def set_ready(self, photo_id: int, *, width: int, height: int, blurhash: str) -> bool:
-        """Note that the renditions exist; False if the photo was not processing."""
+        """Change a photo to ready: its renditions exist. False if it was not processing."""
         rows = self._connection.write(
             SET_READY, photo_id=photo_id, width=width, height=height, blurhash=blurhash
         )
         return bool(rows)
 
     def set_failed(self, photo_id: int, code: str) -> bool:
-        """Note why there will be no renditions; False if the photo was not processing."""
+        """Change a photo to failed, with this code. False if it was not processing."""
         return bool(self._connection.write(SET_FAILED, photo_id=photo_id, code=code))
 
     def overdue(self, before_id: int, limit: int) -> list[Photo]:
-        """Photos with ids below this that still wait for their upload, oldest first."""
+        """Waiting photos with an id below this, oldest first."""
         rows = self._connection.read(OVERDUE, before_id=before_id, limit=limit)
         return [_photo_of(row) for row in rows]
 
     def set_expired(self, photo_ids: Sequence[int]) -> list[int]:
-        """Give up those of these photos that still wait; which ones that were."""
+        """Change the waiting ones of these photos to expired; returns their ids."""
         rows = self._connection.write(SET_EXPIRED, photo_ids=sorted(photo_ids))
         return list(rows[0]["photo_ids"])

@@ -1,4 +1,4 @@
-"""Posts: published, read, deleted, and the ids of a feed."""
+"""Posts: creates, reads and deletes them, and reads the post ids of a feed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from graph.errors import (
     PhotosNotPostableError,
 )
 from graph.events import Event, event_of
-from graph.idempotency_keys import KEY_LIFE_MS, TRIES, IdempotencyKeys
+from graph.idempotency_keys import CREATE_ATTEMPTS, KEY_LIFE_MS, IdempotencyKeys
 from graph.ids import CLOCK_TOLERANCE_MS, from_ms, ms_of, new_id
 from graph.queries import load
-from graph.users import NOBODY, Users
+from graph.users import ABSENT_USER_ID, Users
 
 MANY = load("posts/many")
 VISIBLE_IDS = load("posts/visible_ids")
@@ -30,19 +30,19 @@ FEED_PAGE_UP = load("posts/feed_page_up")
 DELETE = load("posts/delete")
 DELETION = load("posts/deletion")
 DELETED_PHOTOS = load("posts/deleted_photos")
-FORGET_PHOTOS = load("posts/forget_photos")
+DELETE_PHOTOS = load("posts/delete_photos")
 CLEAR_DELETED = load("posts/clear_deleted")
-OWED_IDS = load("posts/owed_ids")
+UNDELIVERED_IDS = load("posts/undelivered_ids")
 CREATE = load("posts/create")
 REFUSAL = load("posts/refusal")
 
 DELETED_LIFE_MS = 86_400_000
-"""For how long a deletion is remembered: a day, as a DELETE may be repeated."""
+"""Time for which a DeletedPost is stored, in milliseconds: a repeated DELETE succeeds for a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where a post was taken; coordinates in degrees (WGS 84), both or none."""
+    """The place of a post; coordinates are in degrees (WGS 84), both or none."""
 
     name: str
     latitude: float | None = None
@@ -51,7 +51,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedPhoto:
-    """A photo as a post shows it."""
+    """A photo of a post."""
 
     id: int
     path: str
@@ -63,7 +63,7 @@ class PostedPhoto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A post with its author's names and its photos in their order."""
+    """A post with its author's names and its photos in order."""
 
     id: int
     author_id: int
@@ -77,24 +77,27 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedPost:
-    """A new post and its event; `post` None where an earlier try had committed it after all."""
+    """A new post and its event; `post` is None if an earlier attempt committed the post."""
 
     event: Event
     post: Post | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeedPull:
-    """Ids of a feed, newest first; `held` while the viewer is leaving somebody."""
+class FeedIds:
+    """Post ids of a feed, newest first.
+
+    `unfollow_pending` is True while a LEFT of the viewer exists: for 30 s after an unfollow.
+    """
 
     post_ids: list[int]
-    held: bool
+    unfollow_pending: bool
 
 
 def _post_of(row: dict[str, Any]) -> Post:
     fields = row["post"]
-    whole = [photo for photo in row["photos"] if None not in (photo["position"], photo["path"])]
-    shown = sorted(whole, key=lambda photo: photo["position"])
+    complete = [photo for photo in row["photos"] if None not in (photo["position"], photo["path"])]
+    in_order = sorted(complete, key=lambda photo: photo["position"])
     return Post(
         id=fields["id"],
         author_id=fields["author_id"],
@@ -102,7 +105,7 @@ def _post_of(row: dict[str, Any]) -> Post:
         author_name=row["author"]["name"],
         caption=fields["caption"],
         location=_location_of(fields),
-        photos=tuple(_posted_photo_of(photo) for photo in shown),
+        photos=tuple(_posted_photo_of(photo) for photo in in_order),
         created_at=from_ms(fields["created_at"]),
     )
 
@@ -140,11 +143,12 @@ class Posts:
         key: str,
         fingerprint: str,
     ) -> CreatedPost:
-        """A new post and its event: key, post, photos and event exist together, or none of them.
+        """A new post and its event, committed in one statement with the key.
 
-        Raises KeyTakenError; KeyInFlightError after 2 s of waiting for another post with this key
-        or these photos; PhotoPostedError; PhotosNotPostableError; ClockOffError when the id was
-        drawn more than 5 s from the graph's clock; NotFoundError (no such active user).
+        Raises KeyTakenError; KeyInFlightError after waiting 2 s for another post with this key or
+        these photos; PhotoPostedError; PhotosNotPostableError; ClockOffError if the time of the id
+        differs by more than 5 s from the graph's clock; NotFoundError if the author is not an
+        active user; IdTakenError.
         """
         fields = {
             "post_id": post_id,
@@ -157,13 +161,13 @@ class Posts:
             "key": key,
             "fingerprint": fingerprint,
         }
-        for _ in range(TRIES):
+        for _ in range(CREATE_ATTEMPTS):
             if created := self._try_to_create({**fields, "event_id": new_id()}):
                 return created
         raise IdTakenError(post_id)
 
     def _try_to_create(self, fields: dict[str, Any]) -> CreatedPost | None:
-        """The new post; None if another try with another event id may go through."""
+        """The new post; None if another attempt, with another event id, may succeed."""
         try:
             rows = self._connection.write_with_key(
                 CREATE,
@@ -174,38 +178,39 @@ class Posts:
                 **fields,
             )
         except ConstraintViolatedError as error:
-            return self._after_violation(error, fields)
+            return self._resolve_violation(error, fields)
         if rows:
             return CreatedPost(event=Event(**rows[0]["event"]), post=_post_of(rows[0]))
-        return self._after_nothing(fields)
+        return self._find_committed_or_raise(fields)
 
-    def _after_violation(
+    def _resolve_violation(
         self, error: ConstraintViolatedError, fields: dict[str, Any]
     ) -> CreatedPost | None:
-        if created := self._created_before(fields):
+        """What an earlier attempt committed; None if another attempt may succeed."""
+        if created := self._find_committed(fields):
             return created
-        if error.of == "IdempotencyKey":
+        if error.entity == "IdempotencyKey":
             self._keys.free(fields["author_id"], fields["key"])
             return None
-        if error.of == "Event":
+        if error.entity == "Event":
             return None
-        if error.of == "SHOWS":
-            return self._after_nothing(fields)
+        if error.entity == "SHOWS":
+            return self._find_committed_or_raise(fields)
         raise IdTakenError(fields["post_id"]) from error
 
-    def _after_nothing(self, fields: dict[str, Any]) -> CreatedPost:
-        """Raise why nothing was created; or return what an earlier try had created."""
-        if created := self._created_before(fields):
+    def _find_committed_or_raise(self, fields: dict[str, Any]) -> CreatedPost:
+        """What an earlier attempt committed. Raises the reason if there is no such attempt."""
+        if created := self._find_committed(fields):
             return created
         photo_ids = fields["photo_ids"]
         rows = self._connection.read(REFUSAL, author_id=fields["author_id"], photo_ids=photo_ids)
-        raise refusal(rows[0], photo_ids, drawn_at=ms_of(fields["post_id"]))
+        raise creation_error(rows[0], photo_ids, drawn_at=ms_of(fields["post_id"]))
 
-    def _created_before(self, fields: dict[str, Any]) -> CreatedPost | None:
-        """What a first try had committed although its answer was lost.
+    def _find_committed(self, fields: dict[str, Any]) -> CreatedPost | None:
+        """What an earlier attempt committed although its answer was lost.
 
-        Its event's kind is taken for the usual one: the worker reads the event itself. Raises
-        KeyTakenError where the key belongs to another post.
+        The kind of its event is assumed to be the usual one; the worker reads the event from the
+        graph. Raises KeyTakenError if the key belongs to another post.
         """
         used = self._keys.by_key(fields["author_id"], fields["key"])
         if used is None:
@@ -224,41 +229,41 @@ class Posts:
         return CreatedPost(event=event, post=None)
 
     def by_id(self, post_id: int, *, viewer_id: int) -> Post:
-        """A post of an author whom the viewer may see. Raises NotFoundError.
+        """A post whose author the viewer may see. Raises NotFoundError.
 
-        Of an absent post nobody is asked for, so that it takes as long as a hidden one.
+        An absent post costs the same look-ups as a hidden one, so the time shows no difference.
         """
         post = self.many([post_id]).get(post_id)
-        self._users.require_visible(post.author_id if post else NOBODY, viewer_id=viewer_id)
+        self._users.require_visible(post.author_id if post else ABSENT_USER_ID, viewer_id=viewer_id)
         if post is None:
             raise NotFoundError
         return post
 
     def many(self, post_ids: Sequence[int]) -> dict[int, Post]:
-        """Posts by id, those that exist, for anybody's eyes: who may see them is not asked."""
+        """The posts that exist, by id. This does not check who may see them."""
         if not post_ids:
             return {}
         rows = self._connection.read(MANY, post_ids=list(post_ids))
-        # One that was deleted while this was read has lost its properties.
+        # A post that was deleted during this read has no properties.
         rows = [row for row in rows if row["post"]["created_at"] is not None]
         return {row["post"]["id"]: _post_of(row) for row in rows}
 
     def visible_ids(self, post_ids: Sequence[int], *, viewer_id: int) -> set[int]:
-        """Those of these posts that belong in the viewer's feed now."""
+        """The ids of those posts that belong in the viewer's feed now."""
         if not post_ids:
             return set()
         rows = self._connection.read(VISIBLE_IDS, post_ids=list(post_ids), viewer_id=viewer_id)
         return set(rows[0]["post_ids"])
 
     def ids_by_author(self, author_id: int, *, before: int, limit: int) -> list[int]:
-        """The ids of one author's posts below `before`, falling."""
+        """The ids of an author's posts below `before`, descending."""
         rows = self._connection.read(IDS_BY_AUTHOR, author_id=author_id, before=before, limit=limit)
         return list(rows[0]["post_ids"])
 
     def delete(self, post_id: int, *, author_id: int) -> Event | None:
-        """Delete a post of this author; None if they have deleted it within the last day.
+        """Delete a post; returns its event, or None if the author deleted it within the last day.
 
-        Raises NotFoundError where there was none, or it is another's.
+        Raises NotFoundError, also for a post of another author.
         """
         event_id = new_id()
         try:
@@ -266,7 +271,7 @@ class Posts:
                 DELETE, event_id=event_id, post_id=post_id, author_id=author_id
             )
         except ConstraintViolatedError:
-            rows = []  # another request has deleted it while this one waited
+            rows = []  # another request deleted the post while this one waited
         if not rows:
             rows = self._connection.read(
                 DELETION, post_id=post_id, author_id=author_id, event_id=event_id
@@ -276,37 +281,37 @@ class Posts:
         return event_of(rows[0])
 
     def deleted_photos(self, post_id: int) -> list[tuple[int, str]]:
-        """(id, path) of the photos of a deleted post that are not forgotten yet."""
+        """(id, path) of each photo of a deleted post that delete_photos() has not deleted."""
         rows = self._connection.read(DELETED_PHOTOS, post_id=post_id)
         return [(row["photo_id"], row["path"]) for row in rows]
 
-    def forget_photos(self, photo_ids: Sequence[int]) -> None:
-        """Delete photos of deleted posts, once their objects are gone."""
-        self._connection.write(FORGET_PHOTOS, photo_ids=sorted(photo_ids))
+    def delete_photos(self, photo_ids: Sequence[int]) -> None:
+        """Delete photos of deleted posts. The caller has deleted their objects in S3."""
+        self._connection.write(DELETE_PHOTOS, photo_ids=sorted(photo_ids))
 
-    def feed_page(self, viewer_id: int, *, before: int, limit: int) -> FeedPull:
-        """The newest ids below `before` of the viewer and those whom they follow."""
+    def feed_page(self, viewer_id: int, *, before: int, limit: int) -> FeedIds:
+        """The newest post ids below `before` in the viewer's feed."""
         rows = self._connection.read(FEED_PAGE, viewer_id=viewer_id, before=before, limit=limit)
-        return FeedPull(**rows[0]) if rows else FeedPull(post_ids=[], held=False)
+        return FeedIds(**rows[0]) if rows else FeedIds(post_ids=[], unfollow_pending=False)
 
     def feed_page_up(self, viewer_id: int, *, after: int, limit: int) -> list[int]:
-        """The oldest ids above `after` of the same, ascending."""
+        """The oldest post ids above `after` in the viewer's feed, ascending."""
         rows = self._connection.read(FEED_PAGE_UP, viewer_id=viewer_id, after=after, limit=limit)
         return list(rows[0]["post_ids"])
 
-    def owed_ids(self, post_ids: Sequence[int]) -> set[int]:
-        """Those of the posts that are still on their way into timelines."""
-        rows = self._connection.read(OWED_IDS, post_ids=list(post_ids))
+    def undelivered_ids(self, post_ids: Sequence[int]) -> set[int]:
+        """The ids of those posts whose fan-out is not finished."""
+        rows = self._connection.read(UNDELIVERED_IDS, post_ids=list(post_ids))
         return set(rows[0]["post_ids"])
 
     def clear_deleted(self, limit: int) -> int:
-        """Forget up to `limit` deletions of over a day ago whose photos are gone; how many."""
+        """Delete up to `limit` DeletedPosts of over a day ago without photos; returns how many."""
         rows = self._connection.write(CLEAR_DELETED, limit=limit, life_ms=DELETED_LIFE_MS)
         return int(rows[0]["cleared"])
 
 
-def refusal(row: dict[str, Any], photo_ids: list[int], *, drawn_at: int) -> Exception:
-    """Why a post was not created, from what the graph says just after."""
+def creation_error(row: dict[str, Any], photo_ids: list[int], *, drawn_at: int) -> Exception:
+    """The reason why a post was not created, from the graph's state just after the attempt."""
     offset_ms = drawn_at - row["now_ms"]
     if abs(offset_ms) > CLOCK_TOLERANCE_MS:
         return ClockOffError(offset_ms / 1000)

@@ -1,11 +1,11 @@
-"""The queries of cypher/, each with a header that is checked when it is loaded."""
+"""The queries of cypher/; loading a query checks its header."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "cypher"
-"""Where every statement lives, one a file."""
+"""The folder of all statements, one a file."""
 
 _FIELD = re.compile(r"^(\$\w+|returns|index|sorts|expands):\s+(.*)$")
 _COMMENT = re.compile(r"//.*$", re.MULTILINE)
@@ -13,15 +13,15 @@ _PARAMETER = re.compile(r"\$(\w+)")
 
 
 class HeaderError(ValueError):
-    """A query file whose header is missing, or does not tell the truth."""
+    """The header of a query file is missing or wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A statement and what its header says of it.
+    """A statement and its header.
 
-    `index` names where the statement starts and goes on from, `sorts` what no index orders,
-    `expands` the relationships that are walked from a node.
+    `index` lists the indexes that the plan uses, its start first. `sorts` describes what no index
+    orders. `expands` describes the relationships that are traversed from a node.
     """
 
     name: str
@@ -35,11 +35,11 @@ class Query:
 
 
 LOADED: dict[str, Query] = {}
-"""Every query that some module has loaded, by name."""
+"""The queries that the modules of graph/ have loaded, by name."""
 
 
 def load(name: str) -> Query:
-    """The query cypher/NAME.cypher, each for one module alone. Raises HeaderError."""
+    """The query of cypher/NAME.cypher. Raises HeaderError, also if it is loaded already."""
     if name in LOADED:
         raise HeaderError(f"{name} is loaded twice")
     query = parse(name, (FOLDER / f"{name}.cypher").read_text(encoding="utf-8"))
@@ -48,7 +48,7 @@ def load(name: str) -> Query:
 
 
 def parse(name: str, source: str) -> Query:
-    """A query from the text of its file. Raises HeaderError."""
+    """The query of a file's text. Raises HeaderError."""
     header, text = _split(source)
     summary, fields = _fields(name, header)
     declared = {key[1:]: meaning for key, meaning in fields.items() if key.startswith("$")}
@@ -76,7 +76,7 @@ def _split(source: str) -> tuple[list[str], str]:
 
 
 def _fields(name: str, header: list[str]) -> tuple[str, dict[str, str]]:
-    """The first sentence and the fields; a line that starts none goes on with the one above."""
+    """The summary and the fields; a line without a field name continues the line above."""
     opening = f"cypher/{name}.cypher: "
     if not header or not header[0].startswith(opening):
         raise HeaderError(f"{name}: the first line has to start with // {opening}")

@@ -1,4 +1,4 @@
-"""How far people have read their feeds, and what is newer than that."""
+"""Read positions: the newest post id that a user has read in the feed."""
 
 from graph.connection import Connection
 from graph.errors import NotFoundError
@@ -10,22 +10,22 @@ UNREAD = load("posts/unread")
 
 
 class ReadPositions:
-    """Reads and raises positions, and counts what is above them."""
+    """Reads and raises positions, and counts the posts above them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def read(self, user_id: int) -> int:
-        """The newest post id that the user has read, 0 where they never said so."""
+        """The user's read position; 0 if none was set."""
         rows = self._connection.read(READ_POSITION, user_id=user_id)
         return int(rows[0]["position"]) if rows else 0
 
     def set(self, user_id: int, post_id: int) -> None:
-        """Move the position forward; a lower one changes nothing. Raises NotFoundError."""
+        """Raise the position; a lower one changes nothing. Raises NotFoundError."""
         if not self._connection.write(SET_READ_POSITION, user_id=user_id, post_id=post_id):
             raise NotFoundError
 
     def count_unread(self, viewer_id: int, *, after: int, limit: int) -> int:
-        """How many posts of others in the viewer's feed are above an id, `limit` at most."""
+        """The number of posts above `after` of the viewer's followees, at most `limit`."""
         rows = self._connection.read(UNREAD, viewer_id=viewer_id, after=after, limit=limit)
         return int(rows[0]["count"]) if rows else 0

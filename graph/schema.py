@@ -1,4 +1,4 @@
-"""The constraints and indexes of cypher/schema/, and a graph that is ready to answer."""
+"""Creates the constraints and indexes of cypher/schema/, and warms up the graph."""
 
 import time
 
@@ -13,12 +13,12 @@ STATEMENTS = [
 ]
 
 APPLY_SECONDS = 300
-"""How long one statement may take where the graph already has data."""
+"""Time limit of one schema statement; a graph with data needs minutes."""
 
 WARM_SECONDS = 20.0
-"""How long warm() goes on asking what will be asked soon; planning anew is slow after a start."""
+"""Time after which warm() starts no further query. Planning is slow after a start."""
 
-WARMED = (
+WARM_QUERIES = (
     "posts/create",
     "posts/feed_page",
     "posts/many",
@@ -31,13 +31,13 @@ WARMED = (
     "photos/complete",
     "users/facts",
 )
-"""Queries to ask in advance, the most impatient first. With ids of nobody they change nothing."""
+"""Queries to warm, the most urgent first. With ids that do not exist they change nothing."""
 
-_NOTHING = {"integer": 1, "text": "", "float": 0.0, "list": [1], "map": {}}
+_NO_MATCH = {"integer": 1, "text": "", "float": 0.0, "list": [1], "map": {}}
 
 
 def apply(connection: Connection) -> None:
-    """Make every constraint and index that is not there, and wait until they are in use.
+    """Create the missing constraints and indexes, and wait until they are online.
 
     Safe to repeat.
     """
@@ -47,20 +47,20 @@ def apply(connection: Connection) -> None:
 
 
 def warm(connection: Connection) -> None:
-    """Ask the most frequent queries once, of nobody: the first minute after a start is slow.
+    """Run the most frequent queries once, without effect: the graph is slow after a start.
 
-    For a thread that nobody waits for. Raises GraphUnavailableError.
+    Call it from a background thread. Raises GraphUnavailableError.
     """
     until = time.monotonic() + WARM_SECONDS
-    for query in (LOADED[name] for name in WARMED if name in LOADED):
+    for query in (LOADED[name] for name in WARM_QUERIES if name in LOADED):
         if time.monotonic() > until:
             return
-        connection.write(query, timeout_seconds=APPLY_SECONDS, **_parameters_of_nobody(query))
+        connection.write(query, timeout_seconds=APPLY_SECONDS, **_parameters_without_match(query))
 
 
-def _parameters_of_nobody(query: Query) -> dict[str, object]:
-    """Parameters of the types that the header says, with which nothing is found."""
+def _parameters_without_match(query: Query) -> dict[str, object]:
+    """Parameters of the types in the header, which match nothing."""
     return {
-        name: next(value for kind, value in _NOTHING.items() if meaning.startswith(kind))
+        name: next(value for kind, value in _NO_MATCH.items() if meaning.startswith(kind))
         for name, meaning in query.parameters.items()
     }

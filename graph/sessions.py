@@ -1,4 +1,4 @@
-"""Who is signed in, and from when until when."""
+"""Sessions: one for each sign-in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +16,12 @@ END = load("sessions/end")
 DELETE_EXPIRED = load("sessions/delete_expired")
 
 ENDED_LIFE_MS = 86_400_000
-"""For how long an ended session is remembered: a day, as a DELETE may be repeated."""
+"""Time for which an ended session is stored, in milliseconds: a repeat succeeds for a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One sign-in; of its secret only the SHA-256 is kept, in hex."""
+    """A session; only the SHA-256 of its secret is stored, in hex."""
 
     id: int
     user_id: int
@@ -53,8 +53,8 @@ class Sessions:
     ) -> Session:
         """A new session of an active user.
 
-        With `password_hash` only while that still is the user's, so that a password change ends
-        the sign-ins that are under way too. Raises NotFoundError, IdTakenError.
+        With `password_hash`, the session is created only if that is still the user's hash: a
+        concurrent password change also ends this sign-in. Raises NotFoundError, IdTakenError.
         """
         try:
             rows = self._connection.write(
@@ -84,10 +84,10 @@ class Sessions:
         return [_session_of(row) for row in self._connection.read(OF_USER, user_id=user_id)]
 
     def delete(self, session_id: int, *, user_id: int) -> bool:
-        """End a session. True too when it had ended within the last day; False if not theirs."""
+        """End a session. True also if it ended within a day; False if it is not the user's."""
         return bool(self._connection.write(END, session_id=session_id, user_id=user_id))
 
     def delete_expired(self, limit: int) -> int:
-        """Forget up to `limit` sessions that ended over a day ago; how many."""
+        """Delete up to `limit` sessions that ended more than a day ago; returns how many."""
         rows = self._connection.write(DELETE_EXPIRED, limit=limit, life_ms=ENDED_LIFE_MS)
         return int(rows[0]["deleted"])

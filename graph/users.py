@@ -1,4 +1,4 @@
-"""People: their names, their passwords' hashes, and who may see them."""
+"""Users: names, profiles, password hashes, and who may see whom."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -29,16 +29,16 @@ SET_PASSWORD = load("users/set_password")
 IDS = load("users/ids")
 COUNT_AFTER = load("users/count_after")
 
-NOBODY = 0
+ABSENT_USER_ID = 0
 """An id that no user has."""
 
 PROFILE_FIELDS = frozenset({"name", "bio", "location"})
-"""What update() may change."""
+"""The fields that update() may change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person as everybody may see them."""
+    """The public fields of a user."""
 
     id: int
     username: str
@@ -51,7 +51,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A user with counts, and how the viewer stands to them."""
+    """A user with counts and the relationships between the viewer and the user."""
 
     user: User
     follower_count: int
@@ -64,7 +64,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a sign-in is checked against."""
+    """The user id and the password hash that a sign-in is checked with."""
 
     user_id: int
     password_hash: str
@@ -72,7 +72,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstSession:
-    """The session that begins with its user; of its secret only the SHA-256 is kept, in hex."""
+    """The session of a sign-up; only the SHA-256 of its secret is stored, in hex."""
 
     id: int
     secret_sha256: str
@@ -85,13 +85,13 @@ def user_of(row: dict[str, Any]) -> User:
     return User(**fields | {"created_at": from_ms(fields["created_at"])})
 
 
-def folded(username: str) -> str:
-    """A user name as it is compared: written differently or looking alike, it is the same."""
+def fold_username(username: str) -> str:
+    """The form in which user names are compared: case-folded, in Unicode's NFKC."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())
 
 
 class Users:
-    """Creates, changes and shows users."""
+    """Creates, reads and changes users."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -105,7 +105,7 @@ class Users:
         password_hash: str,
         session: FirstSession | None = None,
     ) -> User:
-        """The new user; the session exists with them or not at all.
+        """A new user; the session is created in the same statement.
 
         Raises UsernameTakenError, IdTakenError.
         """
@@ -114,7 +114,7 @@ class Users:
                 CREATE,
                 user_id=user_id,
                 username=username,
-                username_ci=folded(username),
+                username_ci=fold_username(username),
                 name=name,
                 password_hash=password_hash,
                 session_id=session.id if session else None,
@@ -122,23 +122,23 @@ class Users:
                 expires_at=to_ms(session.expires_at) if session else None,
             )
         except ConstraintViolatedError as error:
-            return self._created_before(user_id, username, password_hash, error)
+            return self._find_committed_or_raise(user_id, username, password_hash, error)
         return user_of(rows[0])
 
-    def _created_before(
+    def _find_committed_or_raise(
         self, user_id: int, username: str, password_hash: str, error: ConstraintViolatedError
     ) -> User:
-        """The user of a create() whose own first try had been committed after all."""
+        """The user of an earlier attempt that was committed although its answer was lost."""
         holder = self.credentials(username)
         if holder and (holder.user_id, holder.password_hash) == (user_id, password_hash):
             return self.by_id(user_id)
-        if error.of == "Session" or (holder is None and self._found(user_id)):
+        if error.entity == "Session" or (holder is None and self._find(user_id)):
             raise IdTakenError(user_id) from error
         raise UsernameTakenError(username) from error
 
     def credentials(self, username: str) -> Credentials | None:
-        """What to check a sign-in against; None if no active user has this name."""
-        rows = self._connection.read(CREDENTIALS, username_ci=folded(username))
+        """The credentials to check a sign-in with; None if no active user has this name."""
+        rows = self._connection.read(CREDENTIALS, username_ci=fold_username(username))
         return Credentials(**rows[0]) if rows else None
 
     def password_hash(self, user_id: int) -> str:
@@ -149,63 +149,63 @@ class Users:
         return str(rows[0]["password_hash"])
 
     def ids(self, *, after: int, limit: int) -> list[int]:
-        """The ids of users above one, ascending; in any state."""
+        """The ids of users above `after`, ascending, in any state."""
         rows = self._connection.read(IDS, after=after, limit=limit)
         return list(rows[0]["user_ids"])
 
     def count_after(self, after: int) -> int:
-        """How many users have a higher id."""
+        """The number of users above `after`."""
         return int(self._connection.read(COUNT_AFTER, after=after)[0]["count"])
 
     def by_id(self, user_id: int) -> User:
-        """A user, for themselves or for our own work: not checked against a viewer.
+        """A user, for the user's own request or a worker: this does not check a viewer.
 
         Raises NotFoundError.
         """
-        if user := self._found(user_id):
+        if user := self._find(user_id):
             return user
         raise NotFoundError
 
-    def _found(self, user_id: int) -> User | None:
+    def _find(self, user_id: int) -> User | None:
         rows = self._connection.read(BY_ID, user_id=user_id)
         return user_of(rows[0]) if rows else None
 
     def visible(self, user_ids: Sequence[int], *, viewer_id: int) -> list[User]:
-        """Those of these users whom the viewer may see, in the order asked for."""
+        """Those of these users whom the viewer may see, in the order of `user_ids`."""
         rows = self._connection.read(VISIBLE, user_ids=list(user_ids), viewer_id=viewer_id)
         by_id = {user.id: user for user in map(user_of, rows)}
         return [by_id[user_id] for user_id in user_ids if user_id in by_id]
 
     def require_visible(self, user_id: int, *, viewer_id: int) -> None:
         """Return if the viewer may see the user, else raise NotFoundError."""
-        self._visible_one(user_id, viewer_id)
+        self._get_visible(user_id, viewer_id)
 
-    def _visible_one(self, user_id: int, viewer_id: int) -> User:
+    def _get_visible(self, user_id: int, viewer_id: int) -> User:
         for user in self.visible([user_id], viewer_id=viewer_id):
             return user
         raise NotFoundError
 
     def profile(self, user_id: int, *, viewer_id: int) -> Profile:
-        """A user as the viewer sees them. Raises NotFoundError."""
-        user = self._visible_one(user_id, viewer_id)
+        """A user's profile for a viewer. Raises NotFoundError."""
+        user = self._get_visible(user_id, viewer_id)
         rows = self._connection.read(FACTS, user_id=user_id, viewer_id=viewer_id)
         return Profile(user=user, **rows[0])
 
     def profile_by_username(self, username: str, *, viewer_id: int) -> Profile:
-        """The user of this name, as the viewer sees them. Raises NotFoundError."""
-        rows = self._connection.read(ID_BY_USERNAME, username_ci=folded(username))
-        # Without one nobody is asked for, so that absent takes as long as hidden
-        return self.profile(rows[0]["user_id"] if rows else NOBODY, viewer_id=viewer_id)
+        """The profile of the user with this name, for a viewer. Raises NotFoundError."""
+        rows = self._connection.read(ID_BY_USERNAME, username_ci=fold_username(username))
+        # An absent user costs the same look-ups as a hidden one, so the time shows no difference
+        return self.profile(rows[0]["user_id"] if rows else ABSENT_USER_ID, viewer_id=viewer_id)
 
     def update(
         self, user_id: int, *, changes: Mapping[str, str | None]
     ) -> tuple[User, Event | None]:
-        """The changed user; and an event if the name changed, as the bodies of posts carry it.
+        """The changed user, and an event if the name changed: bodies of posts contain the name.
 
         Raises NotFoundError.
         """
         if unknown := changes.keys() - PROFILE_FIELDS:
-            raise ValueError(f"not of a profile: {sorted(unknown)}")
+            raise ValueError(f"not fields of a profile: {sorted(unknown)}")
         rows = self._connection.write_with_event(UPDATE, user_id=user_id, changes=dict(changes))
         if not rows:
             raise NotFoundError
@@ -214,11 +214,11 @@ class Users:
     def set_password(
         self, user_id: int, password_hash: str, *, checked_hash: str, keep_session_id: int
     ) -> list[int]:
-        """Change the password and end every other session; the ids of those sessions.
+        """Change the password and end all other sessions; returns the ids of those sessions.
 
-        They include sessions that ended within the last day, so that a repeated change, after
-        one whose cached copies could not be removed, names them all again. Raises NotFoundError
-        where the password is no longer the one that was checked, or the session has ended.
+        The ids include sessions that ended within the last day. So a repeat returns them again if
+        the first call could not delete their cached copies. Raises NotFoundError if the password
+        is no longer the checked one, or if the session to keep has ended.
         """
         rows = self._connection.write(
             SET_PASSWORD,

@@ -1,12 +1,15 @@
-// cypher/blocks/create.cypher: a block; both follows end as leavings, and one event is owed for all.
-// Both users are locked in the order of their ids before anything is read. The event is null where
-// the block stood and nothing was being left; no row where one of them is absent.
+// cypher/blocks/create.cypher: creates a block, ends the follows between the two users, and creates
+// one event for both.
+// Each ended FOLLOWS becomes a LEFT. Both users are locked in the order of their ids before
+// anything is read, so that concurrent blocks of one pair do not deadlock. The event is null if the
+// block exists and no FOLLOWS or LEFT does. No row is returned if one of the users does not exist
+// or is not active.
 // $blocker_id: integer
 // $blocked_id: integer
-// $lower_id:   integer, the smaller of the two
-// $upper_id:   integer, the larger
+// $lower_id:   integer, the smaller of the two ids
+// $upper_id:   integer, the larger of the two ids
 // $event_id:   integer, new
-// $hold_ms:    integer, milliseconds
+// $hold_ms:    integer, milliseconds until the event is due
 // returns:     event
 // index:       User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
 //              LEFT(follower_id, followee_id); Event(id)
@@ -23,24 +26,24 @@ WITH CASE WHEN lower.id = $blocker_id THEN lower ELSE upper END AS blocker,
   CASE WHEN lower.id = $blocker_id THEN upper ELSE lower END AS blocked
 OPTIONAL MATCH ()-[block:BLOCKS]->()
 WHERE block.blocker_id = $blocker_id AND block.blocked_id = $blocked_id
-OPTIONAL MATCH ()-[mine:FOLLOWS]->()
-WHERE mine.followee_id = $blocked_id AND mine.follower_id = $blocker_id
-OPTIONAL MATCH ()-[theirs:FOLLOWS]->()
-WHERE theirs.followee_id = $blocker_id AND theirs.follower_id = $blocked_id
-OPTIONAL MATCH ()-[my_leaving:LEFT]->()
-WHERE my_leaving.follower_id = $blocker_id AND my_leaving.followee_id = $blocked_id
-OPTIONAL MATCH ()-[their_leaving:LEFT]->()
-WHERE their_leaving.follower_id = $blocked_id AND their_leaving.followee_id = $blocker_id
-WITH blocker, blocked, block, mine, theirs, my_leaving, their_leaving,
-  block IS NULL OR mine IS NOT NULL OR theirs IS NOT NULL
-    OR my_leaving IS NOT NULL OR their_leaving IS NOT NULL AS changes
-SET my_leaving.created_at = timestamp(), their_leaving.created_at = timestamp()
-FOREACH (_ IN CASE WHEN mine IS NOT NULL AND my_leaving IS NULL THEN [0] ELSE [] END |
+OPTIONAL MATCH ()-[blocker_follow:FOLLOWS]->()
+WHERE blocker_follow.followee_id = $blocked_id AND blocker_follow.follower_id = $blocker_id
+OPTIONAL MATCH ()-[blocked_follow:FOLLOWS]->()
+WHERE blocked_follow.followee_id = $blocker_id AND blocked_follow.follower_id = $blocked_id
+OPTIONAL MATCH ()-[blocker_left:LEFT]->()
+WHERE blocker_left.follower_id = $blocker_id AND blocker_left.followee_id = $blocked_id
+OPTIONAL MATCH ()-[blocked_left:LEFT]->()
+WHERE blocked_left.follower_id = $blocked_id AND blocked_left.followee_id = $blocker_id
+WITH blocker, blocked, block, blocker_follow, blocked_follow, blocker_left, blocked_left,
+  block IS NULL OR blocker_follow IS NOT NULL OR blocked_follow IS NOT NULL
+    OR blocker_left IS NOT NULL OR blocked_left IS NOT NULL AS changes
+SET blocker_left.created_at = timestamp(), blocked_left.created_at = timestamp()
+FOREACH (_ IN CASE WHEN blocker_follow IS NOT NULL AND blocker_left IS NULL THEN [0] ELSE [] END |
   CREATE (blocker)-[:LEFT {
     follower_id: $blocker_id, followee_id: $blocked_id, created_at: timestamp()
   }]->(blocked)
 )
-FOREACH (_ IN CASE WHEN theirs IS NOT NULL AND their_leaving IS NULL THEN [0] ELSE [] END |
+FOREACH (_ IN CASE WHEN blocked_follow IS NOT NULL AND blocked_left IS NULL THEN [0] ELSE [] END |
   CREATE (blocked)-[:LEFT {
     follower_id: $blocked_id, followee_id: $blocker_id, created_at: timestamp()
   }]->(blocker)
@@ -57,7 +60,7 @@ FOREACH (_ IN CASE WHEN changes THEN [0] ELSE [] END |
     due_at: timestamp() + $hold_ms, rung_at: 0
   })
 )
-DELETE mine, theirs
+DELETE blocker_follow, blocked_follow
 WITH 1 AS one
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id

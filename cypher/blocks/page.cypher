@@ -1,4 +1,4 @@
-// cypher/blocks/page.cypher: one page of whom a user blocks, falling ids.
+// cypher/blocks/page.cypher: a page of the users whom a user blocks, descending by id.
 // $blocker_id: integer
 // $before:     integer, exclusive
 // $limit:      integer, 1 to 101

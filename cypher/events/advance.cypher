@@ -1,4 +1,5 @@
-// cypher/events/advance.cypher: notes how far a claimed event's work has come, and renews its lease.
+// cypher/events/advance.cypher: stores the progress of a claimed event, renews its lease and resets
+// its attempts.
 // $event_id: integer
 // $epoch:    integer, of the claim
 // $cursor:   integer

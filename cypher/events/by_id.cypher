@@ -1,4 +1,4 @@
-// cypher/events/by_id.cypher: an event and where it stands.
+// cypher/events/by_id.cypher: an event and its state.
 // $event_id: integer
 // returns:   event, quarantined, due_in_seconds, rung_seconds_ago
 // index:     Event(id)

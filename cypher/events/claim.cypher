@@ -1,9 +1,11 @@
-// cypher/events/claim.cypher: takes a due event for a lease, or into quarantine after too many tries.
-// Locked before it is read, so one of many wins; the epoch fences the others.
+// cypher/events/claim.cypher: claims a due event for a lease, or puts it into quarantine after too
+// many attempts.
+// The event is locked before it is read, so one of several concurrent claims succeeds. The new
+// epoch fences the holders of earlier epochs.
 // $event_id: integer
-// $epoch:    integer, as it was rung
+// $epoch:    integer, the event's epoch when its worker was woken
 // $lease_ms: integer, milliseconds
-// $attempts: integer, after how many without progress it goes into quarantine
+// $attempts: integer, attempts without progress after which it goes into quarantine
 // returns:   event, quarantined
 // index:     Event(id)
 MATCH (event:Event)

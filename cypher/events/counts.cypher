@@ -1,5 +1,6 @@
-// cypher/events/counts.cypher: how many events are due, wait for their time, and are in quarantine.
-// $shards: integer, how many shards there are
+// cypher/events/counts.cypher: the number of events that are due, that wait for their time, and
+// that are in quarantine.
+// $shards: integer, number of shards
 // returns: due, waiting, quarantined
 // index:   Event(shard, due_at); :Quarantined
 RETURN COUNT {

@@ -1,4 +1,4 @@
-// cypher/events/finish.cypher: ends a claimed event.
+// cypher/events/finish.cypher: deletes a claimed event whose work is done.
 // $event_id: integer
 // $epoch:    integer, of the claim
 // returns:   event_id

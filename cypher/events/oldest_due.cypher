@@ -1,5 +1,5 @@
-// cypher/events/oldest_due.cypher: when the event was due that has been due for longest.
-// $shards: integer, how many shards there are
+// cypher/events/oldest_due.cypher: the time since the oldest due event was due.
+// $shards: integer, number of shards
 // returns: seconds
 // index:   Event(shard, due_at)
 UNWIND range(0, $shards - 1) AS shard

@@ -1,5 +1,5 @@
-// cypher/events/quarantine.cypher: puts an event into quarantine by hand; the new epoch fences whoever
-// works on it.
+// cypher/events/quarantine.cypher: puts an event into quarantine.
+// The new epoch fences a worker that holds the event.
 // $event_id: integer
 // returns:   event
 // index:     Event(id)

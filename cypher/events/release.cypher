@@ -1,4 +1,5 @@
-// cypher/events/release.cypher: gives a claimed event back because a store was down: that was no attempt.
+// cypher/events/release.cypher: ends a claim that failed because a store was down.
+// The claim does not count as an attempt.
 // $event_id: integer
 // $epoch:    integer, of the claim
 // $delay_ms: integer, milliseconds until it is due again

@@ -1,4 +1,5 @@
-// cypher/events/requeue.cypher: lets an event out of quarantine, due now, its attempts forgiven.
+// cypher/events/requeue.cypher: takes an event out of quarantine, makes it due now and resets its
+// attempts.
 // $event_id: integer
 // returns:   event
 // index:     Event(id)

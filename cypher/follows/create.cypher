@@ -1,6 +1,7 @@
-// cypher/follows/create.cypher: a follow and its event, unless it stands or a block forbids it.
-// The follower is locked before anything is read, as a block and a leaving lock them too. The event
-// is null where the follow stood already; no row where the followee is hidden.
+// cypher/follows/create.cypher: creates a follow and its event.
+// The follower is locked before anything is read, because a block and an unfollow lock that user
+// too. The event is null if the follow exists. No row is returned if the followee does not exist or
+// is not active, or if a block exists in either direction.
 // $follower_id: integer
 // $followee_id: integer
 // $event_id:    integer, new
@@ -16,18 +17,18 @@ MATCH (followee:User)
 WHERE followee.id = $followee_id
   AND followee.state = 'active'
   AND NOT EXISTS {
-    MATCH ()-[theirs:BLOCKS]->()
-    WHERE theirs.blocker_id = $followee_id AND theirs.blocked_id = $follower_id
+    MATCH ()-[followee_block:BLOCKS]->()
+    WHERE followee_block.blocker_id = $followee_id AND followee_block.blocked_id = $follower_id
   }
   AND NOT EXISTS {
-    MATCH ()-[mine:BLOCKS]->()
-    WHERE mine.blocker_id = $follower_id AND mine.blocked_id = $followee_id
+    MATCH ()-[follower_block:BLOCKS]->()
+    WHERE follower_block.blocker_id = $follower_id AND follower_block.blocked_id = $followee_id
   }
 WITH follower, followee, EXISTS {
   MATCH ()-[follows:FOLLOWS]->()
   WHERE follows.followee_id = $followee_id AND follows.follower_id = $follower_id
-} AS stands
-FOREACH (_ IN CASE WHEN stands THEN [] ELSE [0] END |
+} AS follow_exists
+FOREACH (_ IN CASE WHEN follow_exists THEN [] ELSE [0] END |
   CREATE (follower)-[:FOLLOWS {
     follower_id: $follower_id, followee_id: $followee_id, created_at: timestamp()
   }]->(followee)

@@ -1,9 +1,11 @@
-// cypher/follows/delete.cypher: turns a follow into a LEFT and owes the event that ends it; a LEFT that
-// stands is put off. One row, or none where there is neither.
+// cypher/follows/delete.cypher: ends a follow: FOLLOWS becomes LEFT, and an event is created that
+// deletes the LEFT later.
+// If only a LEFT exists, its time is renewed, and another event is created. No row is returned if
+// neither exists.
 // $follower_id: integer
 // $followee_id: integer
 // $event_id:    integer, new
-// $hold_ms:     integer, milliseconds
+// $hold_ms:     integer, milliseconds until the event is due
 // returns:      event
 // index:        User(id); FOLLOWS(followee_id, follower_id); LEFT(follower_id, followee_id)
 MATCH (follower:User)
@@ -15,12 +17,12 @@ MATCH (followee:User)
 WHERE followee.id = $followee_id
 OPTIONAL MATCH ()-[follows:FOLLOWS]->()
 WHERE follows.followee_id = $followee_id AND follows.follower_id = $follower_id
-OPTIONAL MATCH ()-[leaving:LEFT]->()
-WHERE leaving.follower_id = $follower_id AND leaving.followee_id = $followee_id
-WITH follower, followee, follows, leaving
-WHERE follows IS NOT NULL OR leaving IS NOT NULL
-SET leaving.created_at = timestamp()
-FOREACH (_ IN CASE WHEN leaving IS NULL THEN [0] ELSE [] END |
+OPTIONAL MATCH ()-[ended_follow:LEFT]->()
+WHERE ended_follow.follower_id = $follower_id AND ended_follow.followee_id = $followee_id
+WITH follower, followee, follows, ended_follow
+WHERE follows IS NOT NULL OR ended_follow IS NOT NULL
+SET ended_follow.created_at = timestamp()
+FOREACH (_ IN CASE WHEN ended_follow IS NULL THEN [0] ELSE [] END |
   CREATE (follower)-[:LEFT {
     follower_id: $follower_id, followee_id: $followee_id, created_at: timestamp()
   }]->(followee)

@@ -1,4 +1,4 @@
-// cypher/follows/followers_before.cypher: one page of a user's followers, falling ids.
+// cypher/follows/followers_before.cypher: a page of a user's followers, descending by id.
 // $followee_id: integer
 // $before:      integer, exclusive
 // $limit:       integer, 1 to 101

@@ -1,5 +1,6 @@
-// cypher/follows/followers_page.cypher: one page of an author's followers, ascending, as one list:
-// read from the index of the relationship, never from the node.
+// cypher/follows/followers_page.cypher: a page of an author's followers, ascending by id, as one
+// list.
+// It is read from the index of the relationship, never from the node.
 // $followee_id: integer
 // $after:       integer, exclusive
 // $limit:       integer, 1 to 25000

@@ -1,10 +1,10 @@
-// cypher/idempotency_keys/delete_expired.cypher: forgets keys that have expired.
+// cypher/idempotency_keys/delete_expired.cypher: deletes idempotency keys that have expired.
 // $limit:  integer
 // returns: deleted
 // index:   IdempotencyKey(expires_at)
-MATCH (used:IdempotencyKey)
-WHERE used.expires_at <= timestamp()
-WITH used
+MATCH (node:IdempotencyKey)
+WHERE node.expires_at <= timestamp()
+WITH node
 LIMIT $limit
-DELETE used
+DELETE node
 RETURN count(*) AS deleted

@@ -1,10 +1,10 @@
-// cypher/idempotency_keys/free.cypher: takes a key away that has expired and has not been swept yet.
+// cypher/idempotency_keys/free.cypher: deletes one idempotency key if it has expired.
 // $user_id: integer
 // $key:     text
 // returns:  freed
 // index:    IdempotencyKey(user_id, key)
-MATCH (used:IdempotencyKey)
-USING INDEX used:IdempotencyKey(user_id, key)
-WHERE used.user_id = $user_id AND used.key = $key AND used.expires_at <= timestamp()
-DELETE used
+MATCH (node:IdempotencyKey)
+USING INDEX node:IdempotencyKey(user_id, key)
+WHERE node.user_id = $user_id AND node.key = $key AND node.expires_at <= timestamp()
+DELETE node
 RETURN count(*) AS freed

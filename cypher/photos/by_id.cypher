@@ -1,4 +1,4 @@
-// cypher/photos/by_id.cypher: one photo, anybody's.
+// cypher/photos/by_id.cypher: one photo of any owner.
 // $photo_id: integer
 // returns:   photo
 // index:     Photo(id)

@@ -1,5 +1,6 @@
-// cypher/photos/complete.cypher: an owner says that the upload is done: a waiting photo goes on to processing
-// and owes the event of its work; in any other state nothing changes.
+// cypher/photos/complete.cypher: changes a photo from waiting to processing and creates its event,
+// once it is uploaded.
+// In any other state nothing changes, and the event is null.
 // $photo_id: integer
 // $owner_id: integer
 // $event_id: integer, new
@@ -9,8 +10,8 @@ MATCH (photo:Photo)
 WHERE photo.id = $photo_id AND photo.owner_id = $owner_id
 SET photo.locked = true
 REMOVE photo.locked
-WITH photo, photo.state = 'waiting' AS waits
-FOREACH (_ IN CASE WHEN waits THEN [0] ELSE [] END |
+WITH photo, photo.state = 'waiting' AS is_waiting
+FOREACH (_ IN CASE WHEN is_waiting THEN [0] ELSE [] END |
   SET photo.state = 'processing'
   CREATE (:Event {
     id: $event_id, kind: 'photo-uploaded', shard: $event_id % 16, subject_id: $photo_id,

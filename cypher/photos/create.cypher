@@ -1,8 +1,8 @@
-// cypher/photos/create.cypher: a photo that waits for its upload, with an idempotency key where one was
-// sent.
+// cypher/photos/create.cypher: creates a photo in state waiting, and its idempotency key if one is
+// given.
 // $photo_id:        integer, new
 // $owner_id:        integer
-// $path:            text, of its objects
+// $path:            text, part of the names of its objects
 // $content_type:    text
 // $size_bytes:      integer
 // $checksum_sha256: text, base64, or null

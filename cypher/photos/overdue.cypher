@@ -1,4 +1,5 @@
-// cypher/photos/overdue.cypher: photos whose upload never came, oldest first.
+// cypher/photos/overdue.cypher: waiting photos with an id below a bound, oldest first: their upload
+// has not arrived.
 // $before_id: integer, exclusive
 // $limit:     integer
 // returns:    photo

@@ -1,4 +1,4 @@
-// cypher/photos/set_expired.cypher: gives up those of these photos that still wait for their upload.
+// cypher/photos/set_expired.cypher: changes the waiting ones of these photos to expired.
 // $photo_ids: list of integers
 // returns:    photo_ids
 // index:      Photo(id)

@@ -1,6 +1,6 @@
-// cypher/photos/set_failed.cypher: a photo cannot be made ready.
+// cypher/photos/set_failed.cypher: changes a photo from processing to failed.
 // $photo_id: integer
-// $code:     text, why
+// $code:     text, the reason
 // returns:   photo_id
 // index:     Photo(id)
 MATCH (photo:Photo)

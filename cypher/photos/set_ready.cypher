@@ -1,7 +1,7 @@
-// cypher/photos/set_ready.cypher: a photo's renditions exist.
+// cypher/photos/set_ready.cypher: changes a photo from processing to ready.
 // $photo_id: integer
-// $width:    integer, pixels, upright
-// $height:   integer, pixels, upright
+// $width:    integer, pixels, of the upright photo
+// $height:   integer, pixels, of the upright photo
 // $blurhash: text
 // returns:   photo_id
 // index:     Photo(id)

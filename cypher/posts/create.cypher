@@ -1,23 +1,24 @@
-// cypher/posts/create.cypher: a post with its photos, its idempotency key and its event, or nothing.
-// The photos are locked before they are read. No row where the author is not active, the clock is
-// off, or a photo is not the author's, not ready or used. The post comes as posts/many gives it.
-// $post_id:       integer, new
-// $author_id:     integer
-// $photo_ids:     list of integers, 1 to 10
-// $caption:       text or null
-// $location_name: text or null
-// $latitude:      float or null, degrees
-// $longitude:     float or null, degrees
-// $key:           text
-// $fingerprint:   text, of the request's body
-// $key_life_ms:   integer, milliseconds
-// $event_id:      integer, new
-// $drawn_at:      integer, Unix milliseconds at which the post's id was drawn
-// $tolerance_ms:  integer, how far that may be from the graph's clock
-// $large_audience: integer, followers above which the event is of the kind that has its own queue
-// returns:        event, post, author, photos
-// index:          User(id); Photo(id)
-// expands:        what shows or showed each photo
+// cypher/posts/create.cypher: creates a post with its photos, its idempotency key and its event.
+// The photos are locked before they are read. No row is returned if the author is not active, if
+// the clock is off, or if a photo is not the author's, not ready, or already posted. The post has
+// the form of posts/many.
+// $post_id:        integer, new
+// $author_id:      integer
+// $photo_ids:      list of integers, 1 to 10
+// $caption:        text or null
+// $location_name:  text or null
+// $latitude:       float or null, degrees
+// $longitude:      float or null, degrees
+// $key:            text
+// $fingerprint:    text, of the request's body
+// $key_life_ms:    integer, milliseconds
+// $event_id:       integer, new
+// $drawn_at:       integer, Unix milliseconds, the time in the post's id
+// $tolerance_ms:   integer, milliseconds, the largest difference from the graph's clock
+// $large_audience: integer, followers above which the kind is post-published-widely
+// returns:         event, post, author, photos
+// index:           User(id); Photo(id)
+// expands:         the posts and DeletedPosts of each photo
 MATCH (author:User)
 WHERE author.id = $author_id
   AND author.state = 'active'

@@ -1,5 +1,6 @@
-// cypher/posts/delete.cypher: takes a post away, leaves a DeletedPost with its photos, and owes the event
-// that removes their objects. The post and its photos are locked before they are read.
+// cypher/posts/delete.cypher: deletes a post, creates a DeletedPost with its photos, and creates
+// the event that deletes their objects.
+// The post and its photos are locked before they are read.
 // $post_id:   integer
 // $author_id: integer
 // $event_id:  integer, new

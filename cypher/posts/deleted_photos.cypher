@@ -1,4 +1,4 @@
-// cypher/posts/deleted_photos.cypher: the photos that a deleted post showed and that are still kept.
+// cypher/posts/deleted_photos.cypher: the photos of a deleted post that still exist.
 // $post_id: integer
 // returns:  photo_id, path
 // index:    DeletedPost(id)

@@ -1,8 +1,8 @@
-// cypher/posts/deletion.cypher: the deletion of a post by its author, for as long as it is remembered,
-// and the event that this request may have owed it.
+// cypher/posts/deletion.cypher: the DeletedPost of an author's post, and the event of this request
+// if an earlier attempt created it.
 // $post_id:   integer
 // $author_id: integer
-// $event_id:  integer
+// $event_id:  integer, of the earlier attempt
 // returns:    event
 // index:      DeletedPost(id); Event(id)
 MATCH (deleted:DeletedPost)

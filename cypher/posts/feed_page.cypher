@@ -1,15 +1,17 @@
-// cypher/posts/feed_page.cypher: the newest posts below a bound of the viewer and everybody active whom
-// they follow, and whether the viewer is leaving somebody (then no list of theirs is built).
+// cypher/posts/feed_page.cypher: the newest posts below a bound in the viewer's feed, and whether
+// the viewer has a LEFT.
+// The feed is the posts of the viewer and of all active followees. No timeline is built while a
+// LEFT exists.
 // $viewer_id: integer
 // $before:    integer, exclusive
 // $limit:     integer, 1 to 1000
-// returns:    held, post_ids
+// returns:    unfollow_pending, post_ids
 // index:      User(id); Post(author_id, id)
-// expands:    whom the viewer is leaving, whom they follow
-// sorts:      the newest of each author against one another
+// expands:    the viewer's LEFT relationships and follows
+// sorts:      the newest posts of all authors
 MATCH (viewer:User)
 WHERE viewer.id = $viewer_id
-WITH viewer, EXISTS { (viewer)-[:LEFT]->() } AS held
+WITH viewer, EXISTS { (viewer)-[:LEFT]->() } AS unfollow_pending
 CALL (viewer) {
   CALL (viewer) {
     MATCH (viewer)-[:FOLLOWS]->(author:User)
@@ -31,4 +33,4 @@ CALL (viewer) {
   LIMIT $limit
   RETURN collect(post_id) AS post_ids
 }
-RETURN held, post_ids
+RETURN unfollow_pending, post_ids

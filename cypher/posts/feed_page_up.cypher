@@ -1,12 +1,12 @@
-// cypher/posts/feed_page_up.cypher: the oldest posts above a bound of the viewer and everybody active
-// whom they follow, ascending.
+// cypher/posts/feed_page_up.cypher: the oldest posts above a bound in the viewer's feed, ascending.
+// The feed is the posts of the viewer and of all active followees.
 // $viewer_id: integer
 // $after:     integer, exclusive
 // $limit:     integer, 1 to 1000
 // returns:    post_ids
 // index:      User(id); Post(author_id, id)
-// expands:    whom the viewer follows
-// sorts:      the oldest of each author against one another
+// expands:    the viewer's follows
+// sorts:      the oldest posts of all authors
 MATCH (viewer:User)
 WHERE viewer.id = $viewer_id
 CALL (viewer) {

@@ -1,5 +1,5 @@
-// cypher/posts/many.cypher: posts with author and photos, for anybody's eyes: who may see them is
-// decided elsewhere.
+// cypher/posts/many.cypher: posts with their authors and photos.
+// The statement does not check who may see them.
 // $post_ids: list of integers, up to 1000
 // returns:   post, author, photos
 // index:     Post(id); User(id)

@@ -1,9 +1,10 @@
-// cypher/posts/refusal.cypher: why a post could not be created: the graph's clock and each photo.
+// cypher/posts/refusal.cypher: the facts that explain why a post could not be created: the graph's
+// clock, the author and each photo.
 // $author_id: integer
 // $photo_ids: list of integers, 1 to 10
 // returns:    now_ms, active, photos
 // index:      User(id); Photo(id)
-// expands:    what shows or showed each photo
+// expands:    the posts and DeletedPosts of each photo
 OPTIONAL MATCH (author:User)
 WHERE author.id = $author_id AND author.state = 'active'
 RETURN timestamp() AS now_ms, author IS NOT NULL AS active, COLLECT {

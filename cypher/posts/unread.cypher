@@ -1,11 +1,11 @@
-// cypher/posts/unread.cypher: how many posts above an id those have made whom the viewer follows, counted
-// as far as the limit.
+// cypher/posts/unread.cypher: the number of posts above an id by the viewer's active followees,
+// counted up to a limit.
 // $viewer_id: integer
 // $after:     integer, exclusive
 // $limit:     integer, 1 to 1000
 // returns:    count
 // index:      User(id); Post(author_id, id)
-// expands:    whom the viewer follows
+// expands:    the viewer's follows
 MATCH (viewer:User)
 WHERE viewer.id = $viewer_id
 CALL (viewer) {

@@ -1,5 +1,6 @@
-// cypher/posts/visible_ids.cypher: which of these posts belong in a viewer's feed: their own, and those
-// of active authors whom they follow. A block needs no look: it took the follow away.
+// cypher/posts/visible_ids.cypher: those of these posts that belong in a viewer's feed: the
+// viewer's own, and those of active followees.
+// Blocks are not checked, because a block deletes the follow.
 // $post_ids:  list of integers, up to 1000
 // $viewer_id: integer
 // returns:    post_ids

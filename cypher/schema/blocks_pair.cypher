@@ -1,4 +1,5 @@
-// cypher/schema/blocks_pair.cypher: one block a pair; a blocker's blocks in order.
+// cypher/schema/blocks_pair.cypher: at most one block for a pair of users; orders the blocks of a
+// blocker.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT blocks_pair IF NOT EXISTS

@@ -1,4 +1,4 @@
-// cypher/schema/deleted_post_id.cypher: a post is deleted once.
+// cypher/schema/deleted_post_id.cypher: at most one DeletedPost for an id.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT deleted_post_id IF NOT EXISTS

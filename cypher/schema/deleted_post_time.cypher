@@ -1,4 +1,4 @@
-// cypher/schema/deleted_post_time.cypher: deleted posts, oldest first.
+// cypher/schema/deleted_post_time.cypher: orders DeletedPosts by the time of deletion.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX deleted_post_time IF NOT EXISTS

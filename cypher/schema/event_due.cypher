@@ -1,4 +1,4 @@
-// cypher/schema/event_due.cypher: a shard's events in the order in which they are due.
+// cypher/schema/event_due.cypher: orders the events of a shard by the time at which they are due.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX event_due IF NOT EXISTS

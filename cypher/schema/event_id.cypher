@@ -1,4 +1,4 @@
-// cypher/schema/event_id.cypher: one event an id.
+// cypher/schema/event_id.cypher: at most one event for an id.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT event_id IF NOT EXISTS

@@ -1,4 +1,5 @@
-// cypher/schema/follows_pair.cypher: one follow a pair; a followee's followers in order.
+// cypher/schema/follows_pair.cypher: at most one follow for a pair of users; orders the followers
+// of a followee.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT follows_pair IF NOT EXISTS

@@ -1,4 +1,4 @@
-// cypher/schema/idempotency_key.cypher: a key has one result.
+// cypher/schema/idempotency_key.cypher: at most one result for a key of a user.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT idempotency_key IF NOT EXISTS

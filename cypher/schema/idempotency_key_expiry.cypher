@@ -1,4 +1,5 @@
-// cypher/schema/idempotency_key_expiry.cypher: keys in the order in which they expire.
+// cypher/schema/idempotency_key_expiry.cypher: orders idempotency keys by the time at which they
+// expire.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX idempotency_key_expiry IF NOT EXISTS

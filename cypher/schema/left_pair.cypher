@@ -1,4 +1,4 @@
-// cypher/schema/left_pair.cypher: one leaving a pair.
+// cypher/schema/left_pair.cypher: at most one LEFT for a pair of users.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT left_pair IF NOT EXISTS

@@ -1,4 +1,4 @@
-// cypher/schema/photo_id.cypher: one photo an id.
+// cypher/schema/photo_id.cypher: at most one photo for an id.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT photo_id IF NOT EXISTS

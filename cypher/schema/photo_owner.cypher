@@ -1,4 +1,4 @@
-// cypher/schema/photo_owner.cypher: an owner's photos of one state in order.
+// cypher/schema/photo_owner.cypher: orders an owner's photos of one state by id.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX photo_owner IF NOT EXISTS

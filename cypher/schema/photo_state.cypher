@@ -1,4 +1,4 @@
-// cypher/schema/photo_state.cypher: photos of one state, oldest first.
+// cypher/schema/photo_state.cypher: orders photos of one state by id.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX photo_state IF NOT EXISTS

@@ -1,4 +1,4 @@
-// cypher/schema/post_author.cypher: an author's posts in order.
+// cypher/schema/post_author.cypher: orders an author's posts by id.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX post_author IF NOT EXISTS

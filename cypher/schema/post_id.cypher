@@ -1,4 +1,4 @@
-// cypher/schema/post_id.cypher: one post an id.
+// cypher/schema/post_id.cypher: at most one post for an id.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT post_id IF NOT EXISTS

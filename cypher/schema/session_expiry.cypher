@@ -1,4 +1,4 @@
-// cypher/schema/session_expiry.cypher: sessions in the order in which they expire.
+// cypher/schema/session_expiry.cypher: orders sessions by the time at which they expire.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX session_expiry IF NOT EXISTS

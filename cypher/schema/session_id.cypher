@@ -1,4 +1,4 @@
-// cypher/schema/session_id.cypher: one session an id.
+// cypher/schema/session_id.cypher: at most one session for an id.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT session_id IF NOT EXISTS

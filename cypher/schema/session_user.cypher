@@ -1,4 +1,4 @@
-// cypher/schema/session_user.cypher: a user's sessions.
+// cypher/schema/session_user.cypher: orders a user's sessions by id.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX session_user IF NOT EXISTS

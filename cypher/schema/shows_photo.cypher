@@ -1,4 +1,4 @@
-// cypher/schema/shows_photo.cypher: a photo stands in one post.
+// cypher/schema/shows_photo.cypher: at most one post shows a photo.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT shows_photo IF NOT EXISTS

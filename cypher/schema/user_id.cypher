@@ -1,4 +1,4 @@
-// cypher/schema/user_id.cypher: one user an id.
+// cypher/schema/user_id.cypher: at most one user for an id.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT user_id IF NOT EXISTS

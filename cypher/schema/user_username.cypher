@@ -1,4 +1,4 @@
-// cypher/schema/user_username.cypher: one user a name, however it is written.
+// cypher/schema/user_username.cypher: at most one user for a folded name.
 // returns: nothing
 // index:   nothing
 CREATE CONSTRAINT user_username IF NOT EXISTS

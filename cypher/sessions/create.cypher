@@ -1,10 +1,11 @@
-// cypher/sessions/create.cypher: a session of an active user. The user is locked before the password is
-// read, so that a sign-in with a password that is being changed ends with the change.
+// cypher/sessions/create.cypher: creates a session of an active user.
+// The user is locked before the password is read, so that a concurrent password change ends this
+// sign-in too.
 // $session_id:    integer, new
 // $user_id:       integer
 // $secret_sha256: text, hex
 // $expires_at:    integer, Unix milliseconds
-// $password_hash: text, what the sign-in was checked against, or null
+// $password_hash: text, the hash that the sign-in was checked with, or null
 // returns:        session
 // index:          User(id)
 MATCH (user:User)

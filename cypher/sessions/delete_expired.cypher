@@ -1,6 +1,6 @@
-// cypher/sessions/delete_expired.cypher: forgets sessions that ended over a day ago.
+// cypher/sessions/delete_expired.cypher: deletes sessions that ended more than a day ago.
 // $limit:   integer
-// $life_ms: integer, milliseconds
+// $life_ms: integer, milliseconds, the lowest time since the end
 // returns:  deleted
 // index:    Session(expires_at)
 MATCH (session:Session)

@@ -1,5 +1,5 @@
-// cypher/sessions/end.cypher: ends a session of a user. It stays for a day as ended, so that a repeat is told
-// from another's session.
+// cypher/sessions/end.cypher: ends a session of a user.
+// The ended session is stored for a day, so that a repeat succeeds.
 // $session_id: integer
 // $user_id:    integer
 // returns:     session_id

@@ -1,4 +1,4 @@
-// cypher/users/count_after.cypher: how many users are above an id: what a walk through all has before it.
+// cypher/users/count_after.cypher: the number of users above an id.
 // $after:  integer, exclusive
 // returns: count
 // index:   User(id)

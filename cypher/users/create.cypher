@@ -1,7 +1,7 @@
-// cypher/users/create.cypher: adds a user, with a first session where one is wanted.
+// cypher/users/create.cypher: creates a user, and a first session if one is given.
 // $user_id:       integer, new
 // $username:      text, as written
-// $username_ci:   text, as compared
+// $username_ci:   text, folded
 // $name:          text
 // $password_hash: text, argon2id
 // $session_id:    integer, new, or null

@@ -1,5 +1,6 @@
-// cypher/users/credentials.cypher: what a sign-in is checked against; active users only.
-// $username_ci: text, as compared
+// cypher/users/credentials.cypher: the user id and the password hash of the active user with a
+// name.
+// $username_ci: text, folded
 // returns:      user_id, password_hash
 // index:        User(username_ci)
 MATCH (user:User)

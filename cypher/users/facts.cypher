@@ -1,4 +1,4 @@
-// cypher/users/facts.cypher: the counts of a user, and how the viewer stands to them.
+// cypher/users/facts.cypher: the counts of a user, and the user's relationships with the viewer.
 // $user_id:   integer
 // $viewer_id: integer
 // returns:    follower_count, following_count, post_count, following, followed_by, blocking
@@ -9,12 +9,12 @@ RETURN COUNT { (user)<-[:FOLLOWS]-() } AS follower_count,
   COUNT { (user)-[:FOLLOWS]->() } AS following_count,
   COUNT { (user)-[:POSTED]->() } AS post_count,
   EXISTS {
-    MATCH ()-[mine:FOLLOWS]->()
-    WHERE mine.followee_id = $user_id AND mine.follower_id = $viewer_id
+    MATCH ()-[follow:FOLLOWS]->()
+    WHERE follow.followee_id = $user_id AND follow.follower_id = $viewer_id
   } AS following,
   EXISTS {
-    MATCH ()-[theirs:FOLLOWS]->()
-    WHERE theirs.followee_id = $viewer_id AND theirs.follower_id = $user_id
+    MATCH ()-[follow_back:FOLLOWS]->()
+    WHERE follow_back.followee_id = $viewer_id AND follow_back.follower_id = $user_id
   } AS followed_by,
   EXISTS {
     MATCH ()-[block:BLOCKS]->()

@@ -1,5 +1,5 @@
-// cypher/users/id_by_username.cypher: whose name this is, visible or not.
-// $username_ci: text, as compared
+// cypher/users/id_by_username.cypher: the id of the user with a name, visible or not.
+// $username_ci: text, folded
 // returns:      user_id
 // index:        User(username_ci)
 MATCH (user:User)

@@ -1,8 +1,8 @@
-// cypher/users/ids.cypher: the ids of users above one, in any state, ascending: a page of a walk through all.
-// $after:   integer, exclusive
-// $limit:   integer, 1 to 1000
-// returns:  user_ids
-// index:    User(id)
+// cypher/users/ids.cypher: the ids of users above an id, in any state, ascending.
+// $after:  integer, exclusive
+// $limit:  integer, 1 to 1000
+// returns: user_ids
+// index:   User(id)
 MATCH (user:User)
 WHERE user.id > $after
 WITH user.id AS id

@@ -1,4 +1,4 @@
-// cypher/users/password_hash.cypher: what a user's current password is checked against.
+// cypher/users/password_hash.cypher: the password hash of an active user.
 // $user_id: integer
 // returns:  password_hash
 // index:    User(id)

@@ -1,4 +1,5 @@
-// cypher/users/read_position.cypher: how far a user has read their feed; 0 before they ever said so.
+// cypher/users/read_position.cypher: the newest post id that a user has read in the feed; 0 if none
+// was set.
 // $user_id: integer
 // returns:  position
 // index:    User(id)

@@ -1,11 +1,11 @@
-// cypher/users/set_password.cypher: a new password; every other session of the user ends.
-// The user is locked before the password is read, so that a request which checked an older one
-// changes nothing; the new one's own hash is met by a repeat after a lost answer.
-// Ended sessions stay for a day, so that a repeated change finds them again.
+// cypher/users/set_password.cypher: changes a password and ends all other sessions of the user.
+// The user is locked before the password is read, so that a request that checked an older password
+// changes nothing. The new hash is accepted as the current one, so that a repeat after a lost
+// answer succeeds. Ended sessions are stored for a day, and a repeat returns them again.
 // $user_id:         integer
-// $checked_hash:    text, argon2id, what the request was checked against
+// $checked_hash:    text, argon2id, the hash that the request was checked with
 // $password_hash:   text, argon2id
-// $keep_session_id: integer, the session that asks, which must not have ended
+// $keep_session_id: integer, the session of the request, which must not have ended
 // returns:          session_ids
 // index:            User(id); Session(id); Session(user_id, id)
 MATCH (user:User)
@@ -14,9 +14,11 @@ SET user.locked = true
 REMOVE user.locked
 WITH user
 WHERE user.password_hash IN [$checked_hash, $password_hash]
-MATCH (kept:Session)
-USING INDEX kept:Session(id)
-WHERE kept.id = $keep_session_id AND kept.user_id = $user_id AND kept.expires_at > timestamp()
+MATCH (current:Session)
+USING INDEX current:Session(id)
+WHERE current.id = $keep_session_id
+  AND current.user_id = $user_id
+  AND current.expires_at > timestamp()
 SET user.password_hash = $password_hash
 WITH user
 OPTIONAL MATCH (session:Session)

@@ -1,5 +1,7 @@
-// cypher/users/set_read_position.cypher: raises how far a user has read their feed; a lower one changes
-// nothing. The lock comes first, or two at once could both compare with what stood before.
+// cypher/users/set_read_position.cypher: raises a user's read position; a lower one changes
+// nothing.
+// The user is locked first, because concurrent calls would otherwise compare with the same old
+// position.
 // $user_id: integer
 // $post_id: integer
 // returns:  position

@@ -1,7 +1,7 @@
-// cypher/users/update.cypher: changes a profile; a new name owes the event that refreshes the bodies
-// of the author's posts.
+// cypher/users/update.cypher: changes a profile.
+// A new name also creates the event that refreshes the bodies of the user's posts.
 // $user_id:  integer
-// $changes:  map of name, bio, location; null takes away
+// $changes:  map of name, bio, location; null removes a field
 // $event_id: integer, new
 // returns:   user, event
 // index:     User(id); Event(id)

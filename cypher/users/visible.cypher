@@ -1,5 +1,6 @@
-// cypher/users/visible.cypher: which of these users a viewer may see, the only place that
-// decides it: the active ones with no block either way.
+// cypher/users/visible.cypher: those of these users whom a viewer may see: active users without a
+// block in either direction.
+// Only this statement decides visibility.
 // $user_ids:  list of integers, up to 101
 // $viewer_id: integer
 // returns:    user
@@ -9,11 +10,11 @@ MATCH (user:User)
 WHERE user.id = user_id
   AND user.state = 'active'
   AND NOT EXISTS {
-    MATCH ()-[theirs:BLOCKS]->()
-    WHERE theirs.blocker_id = user_id AND theirs.blocked_id = $viewer_id
+    MATCH ()-[block_by_user:BLOCKS]->()
+    WHERE block_by_user.blocker_id = user_id AND block_by_user.blocked_id = $viewer_id
   }
   AND NOT EXISTS {
-    MATCH ()-[mine:BLOCKS]->()
-    WHERE mine.blocker_id = $viewer_id AND mine.blocked_id = user_id
+    MATCH ()-[block_by_viewer:BLOCKS]->()
+    WHERE block_by_viewer.blocker_id = $viewer_id AND block_by_viewer.blocked_id = user_id
   }
 RETURN user {.id, .username, .name, .bio, .location, .state, .created_at} AS user

@@ -1,4 +1,4 @@
-// At which hour of the day (UTC) is posted how much?
+// How many posts are created in each hour of the day (UTC)?
 MATCH (post:Post)
 WITH datetime({epochMillis: post.created_at}).hour AS hour, count(post) AS posts
 RETURN hour, posts

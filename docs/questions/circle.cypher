@@ -1,4 +1,4 @@
-// Draw one person, whom they follow, and what those have posted, with the photos.
+// Which users does one user follow, and what have they posted? Returns nodes for a drawing.
 // :param username => 'ana'
 MATCH (me:User {username_ci: toLower($username)})-[follows:FOLLOWS]->(followee:User)
 OPTIONAL MATCH (followee)-[posted:POSTED]->(post:Post)-[shows:SHOWS]->(photo:Photo)

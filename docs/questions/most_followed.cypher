@@ -1,4 +1,4 @@
-// Who is followed most, and how much do they post?
+// Which users have the most followers, and how many posts have they?
 MATCH (person:User)
 WHERE person.state = 'active'
 RETURN person.username AS username,

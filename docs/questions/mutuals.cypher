@@ -1,4 +1,4 @@
-// Who follow each other, and since when does it hold both ways?
+// Which pairs of users follow each other, and since when?
 MATCH (one:User)-[there:FOLLOWS]->(other:User)-[back:FOLLOWS]->(one)
 WHERE one.id < other.id
 WITH one, other,

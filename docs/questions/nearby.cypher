@@ -1,4 +1,4 @@
-// What was posted within fifty kilometres of a place, nearest first?
+// Which posts were taken within 50 km of a place, nearest first?
 // :param latitude => 38.7223
 // :param longitude => -9.1393
 WITH point({latitude: $latitude, longitude: $longitude}) AS here

@@ -1,5 +1,5 @@
-// Which work is owed, of which kind, and for how long has the oldest of it been due?
+// How many events of each kind exist, and how long has the oldest been due?
 MATCH (event:Event)
-RETURN event.kind AS kind, event:Quarantined AS given_up, count(event) AS events,
+RETURN event.kind AS kind, event:Quarantined AS quarantined, count(event) AS events,
   max(CASE WHEN event.due_at <= timestamp() THEN (timestamp() - event.due_at) / 1000 ELSE 0 END) AS oldest_due_seconds
 ORDER BY kind

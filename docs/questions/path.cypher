@@ -1,4 +1,4 @@
-// How do follows lead from one person to another, over as few people as possible?
+// What is the shortest path of follows from one user to another, of at most six?
 // :param from => 'ana'
 // :param to => 'ben'
 MATCH (start:User {username_ci: toLower($from)}), (end:User {username_ci: toLower($to)})

@@ -1,4 +1,4 @@
-// Who follows many and has never posted?
+// Which users follow others and have never posted?
 MATCH (person:User)
 WHERE person.state = 'active' AND NOT EXISTS { (person)-[:POSTED]->() }
 WITH person, COUNT { (person)-[:FOLLOWS]->() } AS following

@@ -1,4 +1,4 @@
-// Whose posts of the last thirty days were laid into the most timelines?
+// Which authors of the last 30 days caused the most timeline entries?
 MATCH (author:User)-[:POSTED]->(post:Post)
 WHERE post.created_at > timestamp() - duration({days: 30}).days * 86400000
 WITH author, count(post) AS posts, COUNT { (author)<-[:FOLLOWS]-() } AS followers

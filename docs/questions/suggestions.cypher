@@ -1,4 +1,4 @@
-// Whom might someone like to follow: those followed by many of the people they follow already?
+// Which users could a user follow: those whom many of their followees follow?
 // :param username => 'ana'
 MATCH (me:User {username_ci: toLower($username)})-[:FOLLOWS]->(followee:User)-[:FOLLOWS]->(other:User)
 WHERE other <> me

@@ -1,9 +1,27 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
 import pytest
 
-from graph import Graph
+from drill.support.proxy import Proxy
+from graph import Graph, GraphSettings
 from tests.support.maker import Maker
 
 
 @pytest.fixture
 def make(graph: Graph) -> Maker:
     return Maker(graph)
+
+
+@pytest.fixture
+def proxy(graph: Graph) -> Iterator[Proxy]:
+    """A proxy before the graph."""
+    with Proxy("127.0.0.1", urlsplit(graph.connection.settings.uri).port or 7687) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxied_settings(graph: Graph, proxy: Proxy) -> GraphSettings:
+    """The settings of the graph, with the address of the proxy."""
+    return replace(graph.connection.settings, uri=f"bolt://127.0.0.1:{proxy.port}")

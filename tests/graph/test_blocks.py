@@ -7,11 +7,11 @@ import pytest
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import new_id
-from tests.support.maker import NEWEST, Maker, errors, together
+from tests.support.maker import NEWEST, Maker, errors, run_together
 
 
-def standing(make: Maker, one_id: int, other_id: int) -> set[str]:
-    """The types of the relationships between two, either way."""
+def relationship_types(make: Maker, one_id: int, other_id: int) -> set[str]:
+    """The types of the relationships between two users, in both directions."""
     rows = make.cypher(
         "MATCH (a:User {id: $a})-[between]-(b:User {id: $b}) "
         "RETURN collect(DISTINCT type(between)) AS types",
@@ -28,13 +28,13 @@ def test_a_block_ends_both_follows_with_one_event(graph: Graph, make: Maker) -> 
     event = make.block(ana.id, ben.id)
     assert event
     assert (event.kind, event.subject_id, event.author_id) == ("blocked", ana.id, ben.id)
-    assert standing(make, ana.id, ben.id) == {"BLOCKS", "LEFT"}
+    assert relationship_types(make, ana.id, ben.id) == {"BLOCKS", "LEFT"}
     for user in (ana, ben):
-        assert graph.posts.feed_page(user.id, before=NEWEST, limit=1).held
+        assert graph.posts.feed_page(user.id, before=NEWEST, limit=1).unfollow_pending
     assert graph.events.claim(event.id, 0) is None
 
 
-def test_a_repeated_block_puts_the_leaving_off_and_later_owes_nothing(
+def test_a_repeated_block_renews_the_delay_and_later_creates_no_event(
     graph: Graph, make: Maker
 ) -> None:
     ana, ben = make.users(2)
@@ -42,12 +42,12 @@ def test_a_repeated_block_puts_the_leaving_off_and_later_owes_nothing(
     assert make.block(ana.id, ben.id)
     assert make.block(ana.id, ben.id)
     make.cypher("MATCH (:User {id: $id})-[left:LEFT]->() SET left.created_at = 0", id=ben.id)
-    graph.follows.finish_leaving(pairs=[(ana.id, ben.id), (ben.id, ana.id)])
+    graph.follows.delete_left(pairs=[(ana.id, ben.id), (ben.id, ana.id)])
     assert make.block(ana.id, ben.id) is None
-    assert standing(make, ana.id, ben.id) == {"BLOCKS"}
+    assert relationship_types(make, ana.id, ben.id) == {"BLOCKS"}
 
 
-def test_who_is_absent_cannot_be_blocked(make: Maker) -> None:
+def test_a_user_who_does_not_exist_can_neither_block_nor_be_blocked(make: Maker) -> None:
     ana = make.user()
     with pytest.raises(NotFoundError):
         make.block(ana.id, new_id())
@@ -55,9 +55,9 @@ def test_who_is_absent_cannot_be_blocked(make: Maker) -> None:
         make.block(new_id(), ana.id)
 
 
-def test_sixteen_threads_that_block_make_one_block(make: Maker) -> None:
+def test_sixteen_concurrent_blocks_create_one_block(make: Maker) -> None:
     ana, ben = make.users(2)
-    outcomes = together(*[lambda: make.block(ana.id, ben.id)] * 16)
+    outcomes = run_together(*[lambda: make.block(ana.id, ben.id)] * 16)
     assert not errors(outcomes)
     rows = make.cypher(
         "MATCH (:User {id: $id})-[block:BLOCKS]->() RETURN count(*) AS blocks", id=ana.id
@@ -65,16 +65,16 @@ def test_sixteen_threads_that_block_make_one_block(make: Maker) -> None:
     assert rows == [{"blocks": 1}]
 
 
-def test_an_ended_block_brings_no_follow_back(graph: Graph, make: Maker) -> None:
+def test_deleting_a_block_restores_no_follow(graph: Graph, make: Maker) -> None:
     ana, ben = make.users(2)
     make.follow(ana.id, ben.id)
     make.block(ana.id, ben.id)
     graph.blocks.delete(blocker_id=ana.id, blocked_id=ben.id)
     graph.blocks.delete(blocker_id=ana.id, blocked_id=ben.id)
-    assert standing(make, ana.id, ben.id) == {"LEFT"}
+    assert relationship_types(make, ana.id, ben.id) == {"LEFT"}
 
 
-def test_blocks_are_listed_falling_by_id(graph: Graph, make: Maker) -> None:
+def test_blocks_are_listed_in_descending_order_of_id(graph: Graph, make: Maker) -> None:
     ana, *others = make.users(4)
     for other in others:
         make.block(ana.id, other.id)
@@ -85,11 +85,13 @@ def test_blocks_are_listed_falling_by_id(graph: Graph, make: Maker) -> None:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_a_follow_and_a_block_never_both_stand(make: Maker, seed: int) -> None:
+def test_a_follow_and_a_block_never_both_exist(make: Maker, seed: int) -> None:
     ana, ben = make.users(2)
     draw = random.Random(seed)
 
-    def quietly(call: Callable[[int, int], object], one: int, other: int) -> Callable[[], None]:
+    def ignoring_not_found(
+        call: Callable[[int, int], object], one: int, other: int
+    ) -> Callable[[], None]:
         def run() -> None:
             with contextlib.suppress(NotFoundError):
                 call(one, other)
@@ -97,11 +99,13 @@ def test_a_follow_and_a_block_never_both_stand(make: Maker, seed: int) -> None:
         return run
 
     calls = [
-        quietly(draw.choice([make.follow, make.follow, make.unfollow]), *pair)
+        ignoring_not_found(draw.choice([make.follow, make.follow, make.unfollow]), *pair)
         for pair in [(ana.id, ben.id), (ben.id, ana.id)] * 4
     ]
-    calls.insert(draw.randrange(9), quietly(make.block, *draw.sample([ana.id, ben.id], 2)))
-    assert not errors(together(*calls))
-    types = standing(make, ana.id, ben.id)
+    calls.insert(
+        draw.randrange(9), ignoring_not_found(make.block, *draw.sample([ana.id, ben.id], 2))
+    )
+    assert not errors(run_together(*calls))
+    types = relationship_types(make, ana.id, ben.id)
     assert "BLOCKS" in types
     assert "FOLLOWS" not in types

@@ -1,11 +1,11 @@
-"""Case 33. Many writes of the same people at once: deadlocks are tried again, each fact once."""
+"""Case 33. Concurrent writes of the same users: deadlocks are retried, each fact exists once."""
 
 import statistics
 import time
 from functools import partial
 
 from graph import Graph
-from tests.support.maker import Maker, errors, together
+from tests.support.maker import Maker, errors, run_together
 from tests.support.town import Town
 
 THREADS = 50
@@ -13,11 +13,11 @@ FOLLOWERS = 1_000
 FOLLOWING_THREADS = 8
 UPDATES = 20
 UPDATE_SECONDS = 10.0
-"""What a write may take at most (WRITE_SECONDS): an update waits for locks, never for its turn."""
+"""The time limit of a write, WRITE_SECONDS, which includes waits for locks."""
 
 
-def stands(town: Town, one: int, other: int) -> int:
-    rows = town.ask(
+def count_follows(town: Town, one: int, other: int) -> int:
+    rows = town.query(
         "MATCH (:User {id: $one})-[f:FOLLOWS]->(:User {id: $other}) RETURN count(f) AS n",
         one=one,
         other=other,
@@ -25,37 +25,37 @@ def stands(town: Town, one: int, other: int) -> int:
     return int(rows[0]["n"])
 
 
-def test_opposite_follows_of_ten_people_on_fifty_threads_each_stand_once(
+def test_opposite_follows_of_ten_users_on_fifty_threads_each_exist_once(
     graph: Graph, make: Maker
 ) -> None:
     town = Town(graph)
-    people = town.users(10)
-    pairs = [(a, b) for a in people for b in people if a != b]
-    chosen = [*pairs[: THREADS // 2], *((b, a) for a, b in pairs[: THREADS // 2])]
-    assert not errors(together(*[partial(make.follow, *pair) for pair in chosen]))
-    assert all(stands(town, *pair) == 1 for pair in chosen)
+    users = town.users(10)
+    pairs = [(a, b) for a in users for b in users if a != b]
+    follows = [*pairs[: THREADS // 2], *((b, a) for a, b in pairs[: THREADS // 2])]
+    assert not errors(run_together(*[partial(make.follow, *pair) for pair in follows]))
+    assert all(count_follows(town, *pair) == 1 for pair in follows)
     town.forget_events()
 
 
-def test_a_thousand_follows_of_one_account_all_count_while_its_profile_changes(
+def test_a_thousand_follows_of_one_user_all_count_while_the_profile_changes(
     graph: Graph, make: Maker
 ) -> None:
     town = Town(graph)
-    author, *people = town.users(FOLLOWERS + 1)
+    author, *followers = town.users(FOLLOWERS + 1)
     seconds: list[float] = []
 
     def follow_all(part: int) -> None:
-        for person in people[part::FOLLOWING_THREADS]:
-            make.follow(person, author)
+        for follower in followers[part::FOLLOWING_THREADS]:
+            make.follow(follower, author)
 
     def change() -> None:
         for number in range(UPDATES):
-            began = time.monotonic()
+            start = time.monotonic()
             graph.users.update(author, changes={"name": f"Ana {number}"})
-            seconds.append(time.monotonic() - began)
+            seconds.append(time.monotonic() - start)
 
     parts = [partial(follow_all, part) for part in range(FOLLOWING_THREADS)]
-    assert not errors(together(change, *parts))
+    assert not errors(run_together(change, *parts))
     profile = graph.users.profile(author, viewer_id=author)
     assert (profile.follower_count, profile.user.name) == (FOLLOWERS, f"Ana {UPDATES - 1}")
     p50, longest = statistics.median(seconds), max(seconds)

@@ -1,6 +1,6 @@
-"""The driver hangs another thread for ever after a server error in a managed transaction.
+"""A server error in a managed transaction of the driver blocks another thread for ever.
 
-With execute_write in place of Connection.write, this test finds stuck threads within seconds.
+With execute_write in place of Connection.write, this test finds blocked threads within seconds.
 """
 
 import random
@@ -17,19 +17,19 @@ from tests.support.maker import Maker, statement
 
 THREADS = 8
 SECONDS = 8.0
-STUCK_SECONDS = 4.0
+BLOCKED_SECONDS = 4.0
 
 BAD = statement("CREATE (:User {id: $id})")
 GOOD = statement("RETURN $x AS x, [i IN range(0, 50) | i + $x] AS numbers")
 
 
 class Load:
-    """Threads of which half the statements violate a constraint, and who is stuck since when."""
+    """Threads whose statements violate a constraint half of the time."""
 
-    def __init__(self, connection: Connection, taken_id: int) -> None:
+    def __init__(self, connection: Connection, existing_id: int) -> None:
         self.outcomes: Counter[str] = Counter()
         self._connection = connection
-        self._taken_id = taken_id
+        self._existing_id = existing_id
         self._until = time.monotonic() + SECONDS
         self._busy_since: dict[int, float] = {}
         self._threads = [
@@ -41,12 +41,12 @@ class Load:
         for thread in self._threads:
             thread.start()
 
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
 
-    def stuck(self) -> list[int]:
-        late = time.monotonic() - STUCK_SECONDS
-        return [number for number, since in list(self._busy_since.items()) if since < late]
+    def blocked(self) -> list[int]:
+        latest = time.monotonic() - BLOCKED_SECONDS
+        return [number for number, since in list(self._busy_since.items()) if since < latest]
 
     def _run(self, number: int) -> None:
         while time.monotonic() < self._until:
@@ -58,7 +58,7 @@ class Load:
         x = random.randrange(10**9)
         if random.random() < 0.5:
             try:
-                self._connection.write(BAD, id=self._taken_id)
+                self._connection.write(BAD, id=self._existing_id)
             except ConstraintViolatedError:
                 return "violated"
             return "created"
@@ -67,13 +67,11 @@ class Load:
 
 
 @pytest.mark.timeout(60)
-def test_constraint_errors_hang_no_thread_and_answers_stay_with_their_questions(
-    graph: Graph, make: Maker
-) -> None:
+def test_constraint_errors_block_no_thread_and_mix_up_no_answers(graph: Graph, make: Maker) -> None:
     load = Load(graph.connection, make.user().id)
     load.start()
-    while load.running():
-        assert not load.stuck(), load.outcomes
+    while load.is_running():
+        assert not load.blocked(), load.outcomes
         threading.Event().wait(0.1)
     assert load.outcomes.keys() == {"violated", "right"}
     assert load.outcomes["violated"] > 100

@@ -5,24 +5,25 @@ import pytest
 from graph import Graph
 from graph.events import ATTEMPTS, SHARDS, Event
 from graph.ids import new_id
-from tests.support.maker import Maker, errors, together
+from tests.support.maker import Maker, errors, run_together
 
 
 @pytest.fixture
 def event(make: Maker) -> Event:
-    """An event that is due: of a follow."""
+    """The event of a follow, which is due."""
     ana, ben = make.users(2)
     event = make.follow(ana.id, ben.id)
     assert event
     return event
 
 
-def rung(graph: Graph, event: Event) -> bool:
-    """Whether the sweeper would ring for the event now."""
-    return event.id in {one.id for one in graph.events.due(event.id % SHARDS, [event.kind], 10_000)}
+def is_selected(graph: Graph, event: Event) -> bool:
+    """Whether the sweeper selects the event for a wake now."""
+    events = graph.events.select_for_wake(event.id % SHARDS, [event.kind], 10_000)
+    return event.id in {one.id for one in events}
 
 
-def test_a_claim_raises_the_epoch_and_takes_the_event_away(graph: Graph, event: Event) -> None:
+def test_a_claim_raises_the_epoch_and_excludes_other_claims(graph: Graph, event: Event) -> None:
     claimed = graph.events.claim(event.id, event.epoch)
     assert claimed
     assert (claimed.id, claimed.kind, claimed.subject_id) == (
@@ -36,32 +37,32 @@ def test_a_claim_raises_the_epoch_and_takes_the_event_away(graph: Graph, event: 
     assert graph.events.claim(new_id(), 0) is None
 
 
-def test_of_sixteen_claims_of_one_event_one_wins(graph: Graph, make: Maker) -> None:
+def test_of_sixteen_claims_of_one_event_one_succeeds(graph: Graph, make: Maker) -> None:
     for _ in range(10):
         ana, ben = make.users(2)
         event = make.follow(ana.id, ben.id)
         assert event
-        outcomes = together(*[partial(graph.events.claim, event.id, 0)] * 16)
+        outcomes = run_together(*[partial(graph.events.claim, event.id, 0)] * 16)
         assert not errors(outcomes)
         assert sum(outcome is not None for outcome in outcomes) == 1
 
 
-def test_progress_keeps_the_cursor_and_forgives_attempts(
+def test_progress_stores_the_cursor_and_resets_the_attempts(
     graph: Graph, make: Maker, event: Event
 ) -> None:
     assert graph.events.claim(event.id, 0)
     assert graph.events.advance(event.id, 1, 77)
-    make.due_now(event.id)
+    make.end_lease(event.id)
     claimed = graph.events.claim(event.id, 1)
     assert claimed
     assert (claimed.epoch, claimed.cursor, claimed.attempts) == (2, 77, 1)
 
 
-def test_a_worker_that_was_overtaken_is_fenced_at_every_step(
+def test_a_worker_whose_lease_expired_is_fenced_at_every_step(
     graph: Graph, make: Maker, event: Event
 ) -> None:
     assert graph.events.claim(event.id, 0)
-    make.due_now(event.id)
+    make.end_lease(event.id)
     assert graph.events.claim(event.id, 1)
     assert not graph.events.advance(event.id, 1, 5)
     assert not graph.events.release(event.id, 1, delay_seconds=1)
@@ -75,24 +76,24 @@ def test_an_event_without_progress_goes_into_quarantine_after_eight_attempts(
 ) -> None:
     for epoch in range(ATTEMPTS):
         assert graph.events.claim(event.id, epoch)
-        make.due_now(event.id)
+        make.end_lease(event.id)
     assert graph.events.claim(event.id, ATTEMPTS) is None
-    assert event.id in {one.id for one in graph.events.quarantined(10_000)}
+    assert event.id in {one.id for one in graph.events.quarantine_page(10_000)}
     assert graph.events.counts()["quarantined"] >= 1
-    assert not rung(graph, event)
+    assert not is_selected(graph, event)
     assert not graph.events.advance(event.id, ATTEMPTS, 1)
     assert not graph.events.advance(event.id, ATTEMPTS + 1, 1)
     assert not graph.events.finish(event.id, ATTEMPTS + 1)
 
 
-def test_a_requeued_event_starts_afresh_from_its_cursor(
+def test_a_requeued_event_continues_at_its_cursor_without_attempts(
     graph: Graph, make: Maker, event: Event
 ) -> None:
     assert graph.events.requeue(event.id) is None
     assert graph.events.claim(event.id, 0)
     assert graph.events.advance(event.id, 1, 42)
     for epoch in range(1, ATTEMPTS + 2):
-        make.due_now(event.id)
+        make.end_lease(event.id)
         graph.events.claim(event.id, epoch)
     requeued = graph.events.requeue(event.id)
     assert requeued
@@ -108,42 +109,48 @@ def test_an_outage_is_no_attempt(graph: Graph, make: Maker, event: Event) -> Non
         assert claimed.attempts == 1
         assert graph.events.release(event.id, claimed.epoch, delay_seconds=60)
         assert graph.events.claim(event.id, claimed.epoch) is None
-        make.due_now(event.id)
+        make.end_lease(event.id)
 
 
-def test_a_released_event_is_rung_again_as_soon_as_it_is_due(graph: Graph, event: Event) -> None:
+def test_a_released_event_is_selected_for_a_wake_as_soon_as_it_is_due(
+    graph: Graph, event: Event
+) -> None:
     assert graph.events.claim(event.id, 0)
     assert graph.events.release(event.id, 1, delay_seconds=0)
-    assert rung(graph, event)
+    assert is_selected(graph, event)
 
 
-def test_a_due_event_is_rung_once_a_lease(graph: Graph, make: Maker, event: Event) -> None:
-    assert not rung(graph, event)  # who committed it rang
-    make.due_now(event.id)
-    assert rung(graph, event)
-    assert not rung(graph, event)
+def test_a_due_event_is_selected_for_a_wake_once_a_lease(
+    graph: Graph, make: Maker, event: Event
+) -> None:
+    assert not is_selected(graph, event)  # the wake of its commit
+    make.end_lease(event.id)
+    assert is_selected(graph, event)
+    assert not is_selected(graph, event)
 
 
-def test_a_claimed_event_is_not_rung_until_its_lease_is_over(
+def test_a_claimed_event_is_not_selected_for_a_wake_until_its_lease_expires(
     graph: Graph, make: Maker, event: Event
 ) -> None:
     assert graph.events.claim(event.id, 0)
     make.cypher("MATCH (event:Event {id: $id}) SET event.rung_at = 0", id=event.id)
-    assert not rung(graph, event)
-    make.due_now(event.id)
-    assert rung(graph, event)
+    assert not is_selected(graph, event)
+    make.end_lease(event.id)
+    assert is_selected(graph, event)
 
 
-def test_the_oldest_due_event_tells_its_age(graph: Graph, make: Maker, event: Event) -> None:
+def test_the_age_of_the_oldest_due_event_is_reported(
+    graph: Graph, make: Maker, event: Event
+) -> None:
     make.cypher(
         "MATCH (event:Event {id: $id}) SET event.due_at = timestamp() - 3600000", id=event.id
     )
     assert graph.events.oldest_due_seconds() >= 3600
     assert graph.events.counts()["due"] >= 1
-    make.done(event)
+    make.delete_event(event)
 
 
-def test_an_event_that_waits_is_counted_apart(graph: Graph, make: Maker) -> None:
+def test_waiting_events_are_counted_separately(graph: Graph, make: Maker) -> None:
     before = graph.events.counts()["waiting"]
     ana, ben = make.users(2)
     make.follow(ana.id, ben.id)
@@ -151,15 +158,15 @@ def test_an_event_that_waits_is_counted_apart(graph: Graph, make: Maker) -> None
     assert event
     assert graph.events.counts()["waiting"] >= 1
     assert before >= 0
-    assert not rung(graph, event)
+    assert not is_selected(graph, event)
 
 
-def test_of_eight_sweepers_at_once_one_is_given_an_event(graph: Graph, make: Maker) -> None:
+def test_of_eight_concurrent_sweepers_one_gets_an_event(graph: Graph, make: Maker) -> None:
     for _ in range(10):
         ana, ben = make.users(2)
         event = make.follow(ana.id, ben.id)
         assert event
-        make.due_now(event.id)
-        outcomes = together(*[partial(rung, graph, event)] * 8)
+        make.end_lease(event.id)
+        outcomes = run_together(*[partial(is_selected, graph, event)] * 8)
         assert not errors(outcomes)
         assert sum(map(bool, outcomes)) == 1

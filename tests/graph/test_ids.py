@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
-from graph.ids import BACKWARD_MS, IdSource, first_id_at, from_ms, ms_of, new_id, time_of, to_ms
-from tests.support.maker import together
+from graph.ids import BACKWARD_MS, IdGenerator, first_id_at, from_ms, ms_of, new_id, time_of, to_ms
+from tests.support.maker import run_together
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOON_MS = to_ms(NOON)
@@ -11,40 +11,40 @@ def test_an_id_is_exact_in_javascript_for_the_next_sixty_years() -> None:
     assert new_id(to_ms(datetime(2090, 1, 1, tzinfo=UTC))) < 2**53
 
 
-def test_an_id_tells_the_moment_it_was_drawn() -> None:
+def test_an_id_contains_its_time() -> None:
     drawn = new_id(NOON_MS)
     assert ms_of(drawn) == NOON_MS
     assert time_of(drawn) == NOON
     assert from_ms(NOON_MS) == NOON
 
 
-def test_what_is_older_than_a_moment_is_below_its_first_id() -> None:
+def test_older_ids_are_below_the_first_id_of_a_time() -> None:
     assert new_id(NOON_MS - 1) < first_id_at(NOON) <= new_id(NOON_MS)
 
 
 def test_ids_rise_within_a_millisecond() -> None:
-    source = IdSource()
+    source = IdGenerator()
     drawn = [source.next(NOON_MS) for _ in range(10_000)]
     assert drawn == sorted(set(drawn))
 
 
 def test_ids_rise_when_the_clock_steps_back() -> None:
-    source = IdSource()
+    source = IdGenerator()
     before = source.next(NOON_MS)
     assert source.next(NOON_MS - BACKWARD_MS + 100) > before
 
 
-def test_ids_follow_a_clock_that_was_far_ahead_and_has_been_put_right() -> None:
-    source = IdSource()
+def test_ids_follow_a_clock_that_was_far_ahead_and_was_corrected() -> None:
+    source = IdGenerator()
     source.next(NOON_MS + 300_000)
     assert abs(ms_of(source.next(NOON_MS)) - NOON_MS) <= 1
 
 
-def test_ids_of_many_threads_are_different_and_rise_in_each() -> None:
-    def draw() -> list[int]:
+def test_ids_of_many_threads_are_unique_and_rise_in_each_thread() -> None:
+    def generate() -> list[int]:
         return [new_id() for _ in range(2000)]
 
-    lists = together(*[draw] * 8)
-    drawn = [one for ids in lists if isinstance(ids, list) for one in ids]
+    id_lists = run_together(*[generate] * 8)
+    drawn = [one for ids in id_lists if isinstance(ids, list) for one in ids]
     assert len(drawn) == len(set(drawn)) == 16_000
-    assert all(ids == sorted(ids) for ids in lists if isinstance(ids, list))
+    assert all(ids == sorted(ids) for ids in id_lists if isinstance(ids, list))

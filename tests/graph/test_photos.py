@@ -8,10 +8,10 @@ from graph import Graph
 from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
 from graph.events import Event
 from graph.ids import new_id, to_ms
-from tests.support.maker import Maker, errors, together
+from tests.support.maker import Maker, errors, run_together
 
 
-def test_a_new_photo_waits_and_is_its_owners_alone(graph: Graph, make: Maker) -> None:
+def test_a_new_photo_is_waiting_and_only_its_owner_can_read_it(graph: Graph, make: Maker) -> None:
     owner, other = make.users(2)
     photo_id = make.waiting_photo(owner.id, path="a-path", checksum_sha256="c3Vt")
     photo = graph.photos.by_id(photo_id, owner_id=owner.id)
@@ -25,7 +25,7 @@ def test_a_new_photo_waits_and_is_its_owners_alone(graph: Graph, make: Maker) ->
         make.waiting_photo(new_id())
 
 
-def test_a_photos_key_stands_for_the_first_photo(make: Maker) -> None:
+def test_a_key_identifies_its_first_photo(make: Maker) -> None:
     owner, other = make.users(2)
     photo_id = make.waiting_photo(owner.id, key="k", fingerprint="of the body")
     with pytest.raises(KeyTakenError) as refused:
@@ -35,7 +35,9 @@ def test_a_photos_key_stands_for_the_first_photo(make: Maker) -> None:
     make.waiting_photo(other.id, key="k", fingerprint="of the body")
 
 
-def test_a_key_that_expired_before_the_sweep_can_be_used_again(graph: Graph, make: Maker) -> None:
+def test_an_expired_key_can_be_used_again_before_the_sweeper_deletes_it(
+    graph: Graph, make: Maker
+) -> None:
     owner = make.user()
     make.waiting_photo(owner.id, key="k", fingerprint="old")
     make.cypher("MATCH (key:IdempotencyKey {user_id: $id}) SET key.expires_at = 0", id=owner.id)
@@ -46,7 +48,7 @@ def test_a_key_that_expired_before_the_sweep_can_be_used_again(graph: Graph, mak
     assert (used.result_id, used.fingerprint) == (photo_id, "new")
 
 
-def test_of_many_who_want_an_expired_key_one_gets_it(make: Maker) -> None:
+def test_of_many_requests_with_one_expired_key_one_succeeds(make: Maker) -> None:
     owner = make.user()
     keys = [f"k{number}" for number in range(8)]
     for key in keys:
@@ -54,7 +56,7 @@ def test_of_many_who_want_an_expired_key_one_gets_it(make: Maker) -> None:
     make.cypher("MATCH (key:IdempotencyKey {user_id: $id}) SET key.expires_at = 0", id=owner.id)
     for key in keys:
         wanted = partial(make.waiting_photo, owner.id, key=key, fingerprint="new")
-        outcomes = together(*[wanted] * 4)
+        outcomes = run_together(*[wanted] * 4)
         (photo_id,) = (outcome for outcome in outcomes if isinstance(outcome, int))
         refused = [error for error in errors(outcomes) if isinstance(error, KeyTakenError)]
         assert [error.result_id for error in refused] == [photo_id] * 3, outcomes
@@ -63,9 +65,7 @@ def test_of_many_who_want_an_expired_key_one_gets_it(make: Maker) -> None:
     ) == [{"photos": 16}]
 
 
-def test_a_photo_waits_for_another_with_its_key_and_then_gives_up(
-    graph: Graph, make: Maker
-) -> None:
+def test_a_photo_waits_two_seconds_for_another_with_its_key(graph: Graph, make: Maker) -> None:
     owner = make.user()
     connection = graph.connection
     with connection._driver.session(database=connection._database) as session:
@@ -103,10 +103,10 @@ def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, ma
     assert again == photo
 
 
-def test_sixteen_completions_owe_one_event(graph: Graph, make: Maker) -> None:
+def test_sixteen_completions_create_one_event(graph: Graph, make: Maker) -> None:
     owner = make.user()
     photo_id = make.waiting_photo(owner.id)
-    outcomes = together(*[lambda: graph.photos.complete(photo_id, owner_id=owner.id)] * 16)
+    outcomes = run_together(*[lambda: graph.photos.complete(photo_id, owner_id=owner.id)] * 16)
     assert not errors(outcomes)
     answers = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
     assert {photo.state for photo, _ in answers} == {"processing"}
@@ -118,7 +118,7 @@ def test_sixteen_completions_owe_one_event(graph: Graph, make: Maker) -> None:
     )
 
 
-def test_anothers_photo_cannot_be_completed(graph: Graph, make: Maker) -> None:
+def test_a_photo_of_another_owner_cannot_be_completed(graph: Graph, make: Maker) -> None:
     owner, other = make.users(2)
     with pytest.raises(NotFoundError):
         graph.photos.complete(make.waiting_photo(owner.id), owner_id=other.id)
@@ -143,7 +143,7 @@ def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, make: 
     )
 
 
-def test_an_upload_that_never_came_is_overdue_and_expires_once(graph: Graph, make: Maker) -> None:
+def test_a_photo_without_an_upload_is_overdue_and_expires_once(graph: Graph, make: Maker) -> None:
     owner = make.user()
     long_ago = new_id(to_ms(datetime(2024, 1, 2, tzinfo=UTC)))
     make.cypher(
@@ -166,7 +166,7 @@ def test_a_photo_is_completed_or_expires_but_never_both(graph: Graph, make: Make
     owner = make.user()
     for _ in range(10):
         photo_id = make.waiting_photo(owner.id)
-        completed, expired = together(
+        completed, expired = run_together(
             partial(graph.photos.complete, photo_id, owner_id=owner.id),
             partial(graph.photos.set_expired, [photo_id]),
         )
@@ -175,7 +175,7 @@ def test_a_photo_is_completed_or_expires_but_never_both(graph: Graph, make: Make
         assert isinstance(completed[1], Event) != bool(expired)
 
 
-def test_expired_keys_are_forgotten(graph: Graph, make: Maker) -> None:
+def test_expired_keys_are_deleted(graph: Graph, make: Maker) -> None:
     owner = make.user()
     for key in ("old", "new"):
         make.waiting_photo(owner.id, key=key, fingerprint="f")

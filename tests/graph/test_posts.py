@@ -6,11 +6,11 @@ from graph import Graph
 from graph.errors import NotFoundError
 from graph.events import Event
 from graph.ids import new_id
-from graph.posts import FeedPull
-from tests.support.maker import NEWEST, Maker, errors, together
+from graph.posts import FeedIds
+from tests.support.maker import NEWEST, Maker, errors, run_together
 
 
-def test_a_post_is_seen_by_all_but_those_with_a_block(graph: Graph, make: Maker) -> None:
+def test_a_post_is_visible_to_every_viewer_without_a_block(graph: Graph, make: Maker) -> None:
     author, blocked, blocker, stranger = make.users(4)
     post_id = make.post(author.id)
     make.block(author.id, blocked.id)
@@ -23,29 +23,29 @@ def test_a_post_is_seen_by_all_but_those_with_a_block(graph: Graph, make: Maker)
         graph.posts.by_id(new_id(), viewer_id=stranger.id)
 
 
-def test_posts_of_a_feed_are_the_viewers_own_and_their_followees(graph: Graph, make: Maker) -> None:
+def test_a_feed_has_the_posts_of_the_viewer_and_of_the_followees(graph: Graph, make: Maker) -> None:
     viewer, followee, left, stranger = make.users(4)
     posts = {user.id: make.post(user.id) for user in (viewer, followee, left, stranger)}
     make.follow(viewer.id, followee.id)
     make.follow(viewer.id, left.id)
     make.follow(stranger.id, viewer.id)
     make.unfollow(viewer.id, left.id)
-    asked = [*posts.values(), new_id()]
-    seen = graph.posts.visible_ids(asked, viewer_id=viewer.id)
+    post_ids = [*posts.values(), new_id()]
+    seen = graph.posts.visible_ids(post_ids, viewer_id=viewer.id)
     assert seen == {posts[viewer.id], posts[followee.id]}
     make.block(followee.id, viewer.id)
-    assert graph.posts.visible_ids(asked, viewer_id=viewer.id) == {posts[viewer.id]}
+    assert graph.posts.visible_ids(post_ids, viewer_id=viewer.id) == {posts[viewer.id]}
     assert graph.posts.visible_ids([], viewer_id=viewer.id) == set()
 
 
-def test_posts_are_hydrated_by_id_and_what_is_absent_is_missing(graph: Graph, make: Maker) -> None:
+def test_posts_are_read_by_id_and_absent_ones_are_omitted(graph: Graph, make: Maker) -> None:
     author = make.user()
     post_ids = [make.post(author.id) for _ in range(3)]
     assert graph.posts.many([*post_ids, new_id()]).keys() == set(post_ids)
     assert graph.posts.many([]) == {}
 
 
-def test_an_authors_posts_fall_by_id_in_pages(graph: Graph, make: Maker) -> None:
+def test_the_pages_of_an_authors_posts_descend_by_id(graph: Graph, make: Maker) -> None:
     author = make.user()
     post_ids = [make.post(author.id) for _ in range(5)][::-1]
     assert graph.posts.ids_by_author(author.id, before=NEWEST, limit=3) == post_ids[:3]
@@ -53,7 +53,7 @@ def test_an_authors_posts_fall_by_id_in_pages(graph: Graph, make: Maker) -> None
     assert graph.posts.ids_by_author(new_id(), before=NEWEST, limit=2) == []
 
 
-def test_a_feed_is_the_newest_of_all_whom_the_viewer_follows_and_their_own(
+def test_a_feed_page_has_the_newest_posts_of_the_viewer_and_of_the_followees(
     graph: Graph, make: Maker
 ) -> None:
     viewer, *authors = make.users(4)
@@ -62,8 +62,8 @@ def test_a_feed_is_the_newest_of_all_whom_the_viewer_follows_and_their_own(
     people = [viewer, *authors]
     posts = [(person.id, make.post(person.id)) for _ in range(3) for person in people]
     expected = sorted((post for author, post in posts if author != authors[2].id), reverse=True)
-    pull = graph.posts.feed_page(viewer.id, before=NEWEST, limit=100)
-    assert pull == FeedPull(post_ids=expected, held=False)
+    feed = graph.posts.feed_page(viewer.id, before=NEWEST, limit=100)
+    assert feed == FeedIds(post_ids=expected, unfollow_pending=False)
     assert graph.posts.feed_page(viewer.id, before=NEWEST, limit=4).post_ids == expected[:4]
     page = graph.posts.feed_page(viewer.id, before=expected[3], limit=4)
     assert page.post_ids == expected[4:8]
@@ -72,10 +72,12 @@ def test_a_feed_is_the_newest_of_all_whom_the_viewer_follows_and_their_own(
     assert graph.posts.feed_page_up(viewer.id, after=rising[3], limit=100) == rising[4:]
 
 
-def test_the_feed_of_who_follows_nobody_or_is_absent_is_empty(graph: Graph, make: Maker) -> None:
+def test_the_feed_of_a_viewer_without_follows_or_who_does_not_exist_is_empty(
+    graph: Graph, make: Maker
+) -> None:
     for viewer_id in (make.user().id, new_id()):
-        pull = graph.posts.feed_page(viewer_id, before=NEWEST, limit=5)
-        assert pull == FeedPull(post_ids=[], held=False)
+        feed = graph.posts.feed_page(viewer_id, before=NEWEST, limit=5)
+        assert feed == FeedIds(post_ids=[], unfollow_pending=False)
         assert graph.posts.feed_page_up(viewer_id, after=0, limit=5) == []
 
 
@@ -91,7 +93,9 @@ def test_posts_of_an_author_who_is_not_active_are_in_no_feed(graph: Graph, make:
         graph.posts.by_id(post_id, viewer_id=viewer.id)
 
 
-def test_deleting_a_post_owes_the_removal_of_its_photos(graph: Graph, make: Maker) -> None:
+def test_deleting_a_post_creates_the_event_that_removes_its_photos(
+    graph: Graph, make: Maker
+) -> None:
     author = make.user()
     photo_ids = [make.photo(author.id) for _ in range(2)]
     post_id = make.post(author.id, photo_ids=photo_ids)
@@ -103,21 +107,21 @@ def test_deleting_a_post_owes_the_removal_of_its_photos(graph: Graph, make: Make
         photo_id: graph.photos.by_id(photo_id, owner_id=author.id).path for photo_id in photo_ids
     }
     assert dict(graph.posts.deleted_photos(post_id)) == paths
-    graph.posts.forget_photos(photo_ids)
+    graph.posts.delete_photos(photo_ids)
     assert graph.posts.deleted_photos(post_id) == []
     assert graph.photos.get(photo_ids[0]) is None
     assert graph.posts.delete(post_id, author_id=author.id) is None
 
 
-def test_photos_of_a_post_that_stands_are_never_forgotten(graph: Graph, make: Maker) -> None:
+def test_photos_of_an_existing_post_are_never_deleted(graph: Graph, make: Maker) -> None:
     author = make.user()
     photo_id = make.photo(author.id)
     make.post(author.id, photo_ids=[photo_id])
-    graph.posts.forget_photos([photo_id])
+    graph.posts.delete_photos([photo_id])
     assert graph.photos.get(photo_id)
 
 
-def test_a_post_is_deleted_by_its_author_alone(graph: Graph, make: Maker) -> None:
+def test_only_its_author_can_delete_a_post(graph: Graph, make: Maker) -> None:
     author, other = make.users(2)
     post_id = make.post(author.id)
     for _ in range(2):
@@ -139,18 +143,18 @@ def test_a_deletion_repeated_after_its_answer_was_lost_returns_its_event(
     assert first
 
 
-def test_sixteen_threads_that_delete_owe_one_event(graph: Graph, make: Maker) -> None:
+def test_sixteen_concurrent_deletions_create_one_event(graph: Graph, make: Maker) -> None:
     author = make.user()
     for _ in range(3):
         post_id = make.post(author.id)
-        outcomes = together(
+        outcomes = run_together(
             *[partial(graph.posts.delete, post_id, author_id=author.id) for _ in range(16)]
         )
         assert not errors(outcomes)
         assert sum(isinstance(outcome, Event) for outcome in outcomes) == 1
 
 
-def test_a_deletion_is_forgotten_after_a_day_once_its_photos_are_gone(
+def test_a_deleted_post_is_cleared_after_a_day_once_its_photos_are_deleted(
     graph: Graph, make: Maker
 ) -> None:
     author = make.user()
@@ -158,7 +162,7 @@ def test_a_deletion_is_forgotten_after_a_day_once_its_photos_are_gone(
     post_ids = [make.post(author.id, photo_ids=[photo_id]) for photo_id in photo_ids]
     for post_id in post_ids:
         graph.posts.delete(post_id, author_id=author.id)
-    graph.posts.forget_photos(photo_ids[:1])
+    graph.posts.delete_photos(photo_ids[:1])
     make.cypher(
         "MATCH (deleted:DeletedPost {author_id: $id}) SET deleted.deleted_at = 0", id=author.id
     )
@@ -169,10 +173,10 @@ def test_a_deletion_is_forgotten_after_a_day_once_its_photos_are_gone(
     assert graph.posts.delete(post_ids[1], author_id=author.id) is None
 
 
-def test_posts_by_one_author_at_once_all_exist(graph: Graph, make: Maker) -> None:
+def test_concurrent_posts_by_one_author_all_exist(graph: Graph, make: Maker) -> None:
     author = make.user()
     photo_ids = [make.photo(author.id) for _ in range(12)]
-    outcomes = together(
+    outcomes = run_together(
         *[partial(make.post_and_event, author.id, photo_ids=[photo_id]) for photo_id in photo_ids]
     )
     assert not errors(outcomes)

@@ -7,13 +7,13 @@ from tests.support.maker import Maker
 HEADER = "// cypher/a/b.cypher: one thing.\n"
 
 
-def test_a_header_is_read_with_lines_that_go_on() -> None:
+def test_a_header_may_have_continuation_lines() -> None:
     query = parse(
         "a/b",
-        "// cypher/a/b.cypher: one thing,\n// said in two lines.\n// $id: integer\n"
+        "// cypher/a/b.cypher: one thing,\n// in two lines.\n// $id: integer\n"
         "// returns: x, y\n// index: User(id);\n//   Post(id)\nMATCH (n {id: $id}) RETURN 1",
     )
-    assert query.summary == "one thing, said in two lines."
+    assert query.summary == "one thing, in two lines."
     assert query.parameters == {"id": "integer"}
     assert query.returns == ("x", "y")
     assert query.index == ("User(id)", "Post(id)")
@@ -31,28 +31,28 @@ def test_a_header_is_read_with_lines_that_go_on() -> None:
     ],
     ids=["no first line", "no returns", "no index", "undeclared", "unused"],
 )
-def test_a_header_that_does_not_tell_the_truth_is_refused(source: str) -> None:
+def test_a_wrong_header_is_refused(source: str) -> None:
     with pytest.raises(HeaderError):
         parse("a/b", source)
 
 
-def test_a_query_is_loaded_by_one_module_alone() -> None:
+def test_only_one_module_can_load_a_query() -> None:
     with pytest.raises(HeaderError, match="twice"):
         load("users/visible")
 
 
-def test_what_is_asked_in_advance_is_a_query_that_some_module_has() -> None:
-    assert set(schema.WARMED) <= LOADED.keys()
+def test_every_query_to_warm_is_loaded_by_some_module() -> None:
+    assert set(schema.WARM_QUERIES) <= LOADED.keys()
 
 
-def test_applying_the_schema_again_and_warming_change_nothing(graph: Graph, make: Maker) -> None:
-    def everything() -> list[dict[str, object]]:
+def test_applying_the_schema_again_and_warming_up_change_nothing(graph: Graph, make: Maker) -> None:
+    def contents() -> list[dict[str, object]]:
         return make.cypher("SHOW CONSTRAINTS YIELD name RETURN name ORDER BY name") + make.cypher(
-            "MATCH (one) WHERE one.id = 1 OR one.user_id = 1 RETURN count(*) AS of_nobody"
+            "MATCH (one) WHERE one.id = 1 OR one.user_id = 1 RETURN count(*) AS matches"
         )
 
-    before = everything()
+    before = contents()
     schema.apply(graph.connection)
     schema.warm(graph.connection)
-    assert everything() == before
-    assert before[-1] == {"of_nobody": 0}
+    assert contents() == before
+    assert before[-1] == {"matches": 0}

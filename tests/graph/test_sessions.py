@@ -10,7 +10,7 @@ from graph.errors import IdTakenError, NotFoundError
 from graph.ids import new_id
 from graph.sessions import Session
 from graph.users import FirstSession
-from tests.support.maker import Maker, errors, together
+from tests.support.maker import Maker, errors, run_together
 
 
 def session_of(
@@ -33,9 +33,7 @@ def test_a_session_lasts_until_it_expires(graph: Graph, make: Maker) -> None:
     assert graph.sessions.of_user(user.id) == [lasting]
 
 
-def test_a_session_is_ended_by_its_user_alone_and_twice_is_the_same(
-    graph: Graph, make: Maker
-) -> None:
+def test_only_its_user_can_end_a_session_and_a_repeat_succeeds(graph: Graph, make: Maker) -> None:
     user, other = make.users(2)
     session = session_of(graph, user.id)
     assert not graph.sessions.delete(session.id, user_id=other.id)
@@ -45,7 +43,7 @@ def test_a_session_is_ended_by_its_user_alone_and_twice_is_the_same(
     assert graph.sessions.delete(session.id, user_id=user.id)
 
 
-def test_a_session_of_nobody_is_refused(graph: Graph) -> None:
+def test_a_session_of_a_user_who_does_not_exist_is_refused(graph: Graph) -> None:
     with pytest.raises(NotFoundError):
         session_of(graph, new_id())
 
@@ -61,7 +59,7 @@ def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, ma
     assert again == session
 
 
-def test_a_new_password_ends_every_other_session_and_names_them_again(
+def test_a_password_change_ends_all_other_sessions_and_a_repeat_returns_them_again(
     graph: Graph, make: Maker
 ) -> None:
     user = make.user()
@@ -79,7 +77,9 @@ def test_a_new_password_ends_every_other_session_and_names_them_again(
         )
 
 
-def test_a_user_whose_first_session_cannot_begin_does_not_exist(graph: Graph, make: Maker) -> None:
+def test_a_user_whose_first_session_cannot_be_created_is_not_created(
+    graph: Graph, make: Maker
+) -> None:
     taken = session_of(graph, make.user().id)
     username = f"new{new_id()}"
     fields: dict[str, Any] = {"username": username, "name": "Ana", "password_hash": "-"}
@@ -89,12 +89,14 @@ def test_a_user_whose_first_session_cannot_begin_does_not_exist(graph: Graph, ma
         graph.users.create(**fields, session=first)
     assert graph.users.credentials(username) is None
     first = replace(first, id=new_id())
-    for _ in range(2):  # the second as after a lost answer
+    for _ in range(2):  # the second call is a repeat after a lost answer
         user = graph.users.create(**fields, session=first)
         assert [session.id for session in graph.sessions.of_user(user.id)] == [first.id]
 
 
-def test_of_many_changes_of_one_password_the_first_stands(graph: Graph, make: Maker) -> None:
+def test_of_many_concurrent_changes_of_one_password_the_first_succeeds(
+    graph: Graph, make: Maker
+) -> None:
     user = make.user()
     sessions = [session_of(graph, user.id) for _ in range(8)]
 
@@ -105,13 +107,13 @@ def test_of_many_changes_of_one_password_the_first_stands(graph: Graph, make: Ma
         )
         return new_hash
 
-    outcomes = together(*[partial(change, session) for session in sessions])
+    outcomes = run_together(*[partial(change, session) for session in sessions])
     assert len(errors(outcomes)) == 7
     assert graph.users.password_hash(user.id) in outcomes
     assert len(graph.sessions.of_user(user.id)) == 1
 
 
-def test_a_session_that_has_ended_changes_no_password(graph: Graph, make: Maker) -> None:
+def test_an_ended_session_cannot_change_the_password(graph: Graph, make: Maker) -> None:
     user = make.user()
     mine, other = session_of(graph, user.id), session_of(graph, user.id)
     graph.sessions.delete(mine.id, user_id=user.id)
@@ -122,9 +124,7 @@ def test_a_session_that_has_ended_changes_no_password(graph: Graph, make: Maker)
     assert graph.sessions.of_user(user.id) == [other]
 
 
-def test_a_sign_in_that_races_a_password_change_leaves_no_session(
-    graph: Graph, make: Maker
-) -> None:
+def test_a_sign_in_during_a_password_change_leaves_no_session(graph: Graph, make: Maker) -> None:
     user = make.user()
     keep = session_of(graph, user.id)
 
@@ -136,11 +136,11 @@ def test_a_sign_in_that_races_a_password_change_leaves_no_session(
             user.id, "new hash", checked_hash="hash of a password", keep_session_id=keep.id
         )
 
-    together(*[sign_in] * 8, change)
+    run_together(*[sign_in] * 8, change)
     assert graph.sessions.of_user(user.id) == [keep]
 
 
-def test_sessions_are_forgotten_a_day_after_their_end(graph: Graph, make: Maker) -> None:
+def test_sessions_are_deleted_a_day_after_their_end(graph: Graph, make: Maker) -> None:
     user = make.user()
     long_over, over = session_of(graph, user.id, hours=-25), session_of(graph, user.id, hours=-1)
     while graph.sessions.delete_expired(1000):

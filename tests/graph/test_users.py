@@ -5,26 +5,26 @@ import pytest
 from graph import Graph
 from graph.errors import IdTakenError, NotFoundError, UsernameTakenError
 from graph.ids import new_id, time_of
-from tests.support.maker import Maker, errors, together
+from tests.support.maker import Maker, errors, run_together
 
 
-def test_a_new_user_is_as_it_was_made(graph: Graph, make: Maker) -> None:
+def test_a_new_user_has_the_given_fields(graph: Graph, make: Maker) -> None:
     user = make.user("Ana")
     assert graph.users.by_id(user.id) == user
     assert (user.name, user.bio, user.state) == ("Ana", None, "active")
     assert abs((user.created_at - time_of(user.id)).total_seconds()) < 5
 
 
-def test_a_name_is_taken_however_it_is_written(make: Maker) -> None:
+def test_a_user_name_is_unique_in_every_spelling(make: Maker) -> None:
     taken = make.user()
     for username in (taken.username.upper(), "\uff55" + taken.username[1:]):
         with pytest.raises(UsernameTakenError):
             make.user(username=username)
 
 
-def test_of_many_who_want_one_name_one_gets_it(make: Maker) -> None:
+def test_of_many_concurrent_users_with_one_name_one_is_created(make: Maker) -> None:
     username = f"wanted{new_id()}"
-    outcomes = together(*[lambda: make.user(username=username)] * 16)
+    outcomes = run_together(*[lambda: make.user(username=username)] * 16)
     assert len(errors(outcomes)) == 15
     assert {type(error) for error in errors(outcomes)} == {UsernameTakenError}
 
@@ -42,7 +42,7 @@ def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph) ->
         graph.users.create(user_id=user_id, **fields | {"username": f"other{new_id()}"})
 
 
-def test_credentials_are_found_by_any_writing_of_the_name(graph: Graph, make: Maker) -> None:
+def test_credentials_are_found_by_any_spelling_of_the_name(graph: Graph, make: Maker) -> None:
     user = make.user()
     found = graph.users.credentials(user.username.upper())
     assert found
@@ -51,7 +51,7 @@ def test_credentials_are_found_by_any_writing_of_the_name(graph: Graph, make: Ma
     assert graph.users.credentials("nobody at all") is None
 
 
-def test_a_block_hides_each_from_the_other_and_from_nobody_else(graph: Graph, make: Maker) -> None:
+def test_a_block_hides_two_users_from_each_other_only(graph: Graph, make: Maker) -> None:
     ana, ben, third = make.users(3)
     make.block(ana.id, ben.id)
     for viewer, user in ((ana, ben), (ben, ana)):
@@ -67,7 +67,7 @@ def test_a_block_hides_each_from_the_other_and_from_nobody_else(graph: Graph, ma
     graph.users.require_visible(ben.id, viewer_id=ana.id)
 
 
-def test_who_is_absent_or_not_active_is_hidden(graph: Graph, make: Maker) -> None:
+def test_a_user_who_does_not_exist_or_is_not_active_is_hidden(graph: Graph, make: Maker) -> None:
     viewer, gone = make.users(2)
     make.cypher("MATCH (user:User {id: $id}) SET user.state = 'gone'", id=gone.id)
     for user_id in (gone.id, new_id()):
@@ -76,7 +76,9 @@ def test_who_is_absent_or_not_active_is_hidden(graph: Graph, make: Maker) -> Non
     assert graph.users.credentials(gone.username) is None
 
 
-def test_a_profile_counts_and_tells_how_the_viewer_stands(graph: Graph, make: Maker) -> None:
+def test_a_profile_has_counts_and_the_relationships_with_the_viewer(
+    graph: Graph, make: Maker
+) -> None:
     ana, ben, third = make.users(3)
     make.follow(ben.id, ana.id)
     make.follow(third.id, ana.id)
@@ -88,7 +90,7 @@ def test_a_profile_counts_and_tells_how_the_viewer_stands(graph: Graph, make: Ma
     assert (profile.following, profile.followed_by, profile.blocking) == (True, True, False)
 
 
-def test_a_new_name_owes_the_event_that_refreshes_posts(graph: Graph, make: Maker) -> None:
+def test_a_new_name_creates_the_event_that_refreshes_posts(graph: Graph, make: Maker) -> None:
     user = make.user("Ana")
     changed, event = graph.users.update(user.id, changes={"name": "Anna", "bio": "by the sea"})
     assert (changed.name, changed.bio) == ("Anna", "by the sea")
@@ -96,7 +98,7 @@ def test_a_new_name_owes_the_event_that_refreshes_posts(graph: Graph, make: Make
     assert (event.kind, event.subject_id, event.author_id) == ("profile-changed", user.id, user.id)
 
 
-def test_other_changes_owe_nothing_and_null_takes_away(graph: Graph, make: Maker) -> None:
+def test_other_changes_create_no_event_and_null_removes_a_field(graph: Graph, make: Maker) -> None:
     user = make.user("Ana")
     graph.users.update(user.id, changes={"bio": "by the sea"})
     changed, event = graph.users.update(user.id, changes={"name": "Ana", "bio": None})
@@ -104,7 +106,7 @@ def test_other_changes_owe_nothing_and_null_takes_away(graph: Graph, make: Maker
     assert changed == user
 
 
-def test_only_a_profile_can_be_updated(graph: Graph, make: Maker) -> None:
+def test_only_fields_of_the_profile_can_be_updated(graph: Graph, make: Maker) -> None:
     user = make.user()
     with pytest.raises(ValueError, match="state"):
         graph.users.update(user.id, changes={"state": "admin"})

@@ -1,4 +1,4 @@
-"""People, photos and posts for tests: everything but the fact under test has a default."""
+"""Users, photos and posts for tests. Every field has a default, except what a test is about."""
 
 import secrets
 import threading
@@ -21,7 +21,7 @@ NEWEST = 2**53
 
 
 class Maker:
-    """Makes what a test speaks of, in the graph itself."""
+    """Creates a test's objects in the graph, through the repositories."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -53,16 +53,16 @@ class Maker:
         return photo_id
 
     def photo(self, owner_id: int) -> int:
-        """A photo that is ready, its event done."""
+        """A photo that is ready; its event is deleted."""
         photo_id = self.waiting_photo(owner_id)
         _, event = self._graph.photos.complete(photo_id, owner_id=owner_id)
         assert event
-        self.done(event)
+        self.delete_event(event)
         assert self._graph.photos.set_ready(photo_id, width=1080, height=720, blurhash="L00000")
         return photo_id
 
     def post(self, author_id: int, **changes: Any) -> int:
-        """A post with a new photo, unless others are given; its event stays."""
+        """A post, with a new photo by default; its event is not deleted."""
         return self.post_and_event(author_id, **changes).subject_id
 
     def post_and_event(self, author_id: int, **changes: Any) -> Event:
@@ -86,24 +86,24 @@ class Maker:
     def block(self, blocker_id: int, blocked_id: int) -> Event | None:
         return self._graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
 
-    def done(self, event: Event) -> None:
-        """End an event, whoever holds it."""
+    def delete_event(self, event: Event) -> None:
+        """Delete an event, whether it is claimed or not."""
         self.cypher("MATCH (event:Event {id: $event_id}) DETACH DELETE event", event_id=event.id)
 
-    def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
-        """The rows of a statement of the test's own."""
-        return self._graph.connection.write(statement(text), **parameters)
-
-    def due_now(self, event_id: int) -> None:
-        """Let an event's lease, or its waiting, be over."""
+    def end_lease(self, event_id: int) -> None:
+        """Make an event due now, as if its lease or its delay had expired."""
         self.cypher(
             "MATCH (event:Event {id: $event_id}) SET event.due_at = timestamp(), event.rung_at = 0",
             event_id=event_id,
         )
 
+    def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a statement that only a test uses."""
+        return self._graph.connection.write(statement(text), **parameters)
+
 
 def statement(text: str) -> Query:
-    """A query without a file: what a test alone asks."""
+    """A query without a file, for a test."""
     return Query(
         name="test",
         summary="",
@@ -116,21 +116,21 @@ def statement(text: str) -> Query:
     )
 
 
-def together(*calls: Callable[[], T]) -> list[T | Exception]:
-    """What each call returns or raises, all of them begun at the same moment."""
+def run_together(*calls: Callable[[], T]) -> list[T | Exception]:
+    """The result or the exception of each call; all calls start at the same moment."""
     barrier = threading.Barrier(len(calls))
 
-    def one(call: Callable[[], T]) -> T | Exception:
+    def run(call: Callable[[], T]) -> T | Exception:
         barrier.wait(30)
         try:
             return call()
-        except Exception as error:  # noqa: BLE001 - an outcome, as the test wants it
+        except Exception as error:  # noqa: BLE001 - an outcome that the test checks
             return error
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(one, calls))
+        return list(pool.map(run, calls))
 
 
 def errors(outcomes: Iterable[object]) -> list[Exception]:
-    """Those outcomes that are errors."""
+    """The exceptions among the outcomes."""
     return [outcome for outcome in outcomes if isinstance(outcome, Exception)]

@@ -9,7 +9,7 @@ from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
-from tests.support.maker import together
+from tests.support.maker import run_together
 from tests.support.people import ask
 
 
@@ -59,9 +59,9 @@ def test_a_graph_that_hangs_makes_no_other_part_look_silent(
     answers = threading.Event()
     monkeypatch.setattr(graph, "ping", lambda: answers.wait(30))
     monkeypatch.setattr(graph.events, "oldest_due_seconds", lambda: float(answers.wait(30)))
-    monkeypatch.setattr("api.services.health._PATIENCE_SECONDS", 1.5)
+    monkeypatch.setattr("api.services.health._TIMEOUT_SECONDS", 1.5)
     checks = HealthChecks(graph, storage)
-    for health in together(*[checks.check] * 8):
+    for health in run_together(*[checks.check] * 8):
         assert not isinstance(health, Exception), health
         assert (health.neo4j, health.oldest_event_seconds) == ("no answer in time", None)
         assert (health.queue, health.cache, health.s3) == ("ok", "ok", "ok")

@@ -11,7 +11,7 @@ import pytest
 from api.http import load_shedding
 from api.http.load_shedding import LoadShedding
 from tests.support.eventually import eventually
-from tests.support.maker import together
+from tests.support.maker import run_together
 
 Answered = tuple[str, dict[str, str], bytes]
 
@@ -88,13 +88,13 @@ def test_after_that_only_a_short_line_waits_and_the_others_are_refused_at_once(
         assert asked(full)[0].startswith("503")
         return time.monotonic() - began
 
-    seconds = sorted(float(str(one)) for one in together(*[timed] * 12))
+    seconds = sorted(float(str(one)) for one in run_together(*[timed] * 12))
     assert max(seconds[: -load_shedding.BUSY_LINE - 1]) < load_shedding.WAIT_SECONDS / 2
 
 
 def test_who_waits_is_served_when_a_turn_is_free(full: LoadShedding, slow: Slow) -> None:
     threading.Timer(0.1, slow.let.set).start()
-    assert [one[0] for one in together(*[lambda: asked(full)] * 8)] == ["200 OK"] * 8  # type: ignore[index]
+    assert [one[0] for one in run_together(*[lambda: asked(full)] * 8)] == ["200 OK"] * 8  # type: ignore[index]
     assert slow.most == 2
 
 

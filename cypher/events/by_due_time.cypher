@@ -1,13 +1,13 @@
-// cypher/events/listed.cypher: events outside quarantine whose time comes within a span from now, earliest
-// first.
-// $shards:  integer, how many shards there are
+// cypher/events/by_due_time.cypher: events outside quarantine that are due within a span from now,
+// earliest first.
+// $shards:  integer, number of shards
 // $from_ms: integer, milliseconds from now, exclusive
 // $to_ms:   integer, milliseconds from now, inclusive
 // $kinds:   list of texts; empty for all
 // $limit:   integer
 // returns:  event, due_in_seconds
 // index:    Event(shard, due_at)
-// sorts:    what the shards have given, as each gives its own in order
+// sorts:    the rows of all shards; each shard returns its own in order
 UNWIND range(0, $shards - 1) AS shard
 CALL (shard) {
   MATCH (event:Event)

@@ -1,9 +1,10 @@
-// cypher/events/due.cypher: a shard's events of some kinds that are due and have not been rung for a lease,
-// longest due first, marked as rung now: of several sweepers one gets it.
+// cypher/events/select_for_wake.cypher: due events of some kinds in one shard that were not rung
+// within a lease, longest due first.
+// The statement marks them as rung now, so one of several sweepers gets each event.
 // $shard:    integer, 0 to 15
 // $kinds:    list of texts
 // $lease_ms: integer, milliseconds
-// $limit:    integer, as many as are then rung: a mark without a ring would cost the event a lease
+// $limit:    integer; wake a worker for each row, as an event that is marked waits for a lease
 // returns:   event
 // index:     Event(shard, due_at)
 MATCH (event:Event)

@@ -1,10 +1,10 @@
-// cypher/events/quarantined.cypher: events in quarantine, oldest first.
+// cypher/events/quarantine_page.cypher: a page of events in quarantine, ascending by id.
 // $kinds:  list of texts; empty for all
-// $after:  integer, an event's id, exclusive
+// $after:  integer, an event id, exclusive
 // $limit:  integer
 // returns: event
 // index:   :Quarantined
-// sorts:   them, as they are few
+// sorts:   all events in quarantine, which are few
 MATCH (event:Quarantined)
 WHERE event.id > $after AND (size($kinds) = 0 OR event.kind IN $kinds)
 WITH event

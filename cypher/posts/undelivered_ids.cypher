@@ -1,5 +1,6 @@
-// cypher/posts/owed_ids.cypher: which of these posts are still on their way into timelines, also by way of
-// quarantine. It looks at every event, of which there are few.
+// cypher/posts/undelivered_ids.cypher: those of these posts whose fan-out is not finished,
+// including events in quarantine.
+// It scans all events, which are few.
 // $post_ids: list of integers, up to 1000
 // returns:   post_ids
 // index:     :Event
