@@ -4,7 +4,7 @@
 -- ARGV[2]: number of entries wanted that are newer than the cursor's
 -- ARGV[3]: number of entries wanted in all
 -- returns: 1 if the entries begin with the list's tail, else 0; entry, body, entry, body …
---          If the id is not in the list: the list's first entry alone, or nothing if there is no list.
+--          If the id is not in the list: the list's first entry alone; nothing without a list.
 local call = redis.call
 local at = call('LPOS', KEYS[1], ARGV[1], 'RANK', -1)
 if not at then

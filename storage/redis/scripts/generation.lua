@@ -1,13 +1,13 @@
--- generation.lua: whether this database may be read. Empties it if its data is older than its server.
+-- generation.lua: checks whether this database may be read; empties it if it has old data.
 -- KEYS[1]: generation of this database: run_id of its server, and an increasing number
 -- ARGV[1]: highest number that the caller has seen at this address, 0 for none
 -- ARGV[2]: ms after an emptying in which a low number does not empty the database again
--- returns: number; why the database was emptied ("restarted", "older"), "" if it may be read as it is,
---          or why it is refused ("alternating", "queue"); number of keys that were in it
+-- returns: number; why the database was emptied ("restarted", "older"), "" if it may be read as it
+--          is, or why it is refused ("alternating", "queue"); number of keys that were in it
 --
--- Data of an earlier run (a snapshot, a failed master's data on its replica) has another run_id. Data
--- that this run holds from before its callers used another server has a lower number than they saw
--- there. A replica cannot be emptied: the script fails, and the caller does not read it.
+-- Data of an earlier run (a snapshot, a failed master's data on its replica) has another run_id.
+-- Data that this run holds from before its callers used another server has a lower number than they
+-- saw there. A replica cannot be emptied: the script fails, and the caller does not read it.
 local call = redis.call
 local run_id = string.match(call('INFO', 'server'), 'run_id:(%x+)')
 local seen = tonumber(ARGV[1])

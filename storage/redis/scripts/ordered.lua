@@ -5,15 +5,15 @@
 -- ARGV[3]: longest length that needs no trim
 -- returns: indexes into KEYS, from 1, of the lists that are longer than that
 --
--- For a list without a newer entry this takes two commands: after an outage a whole backlog of posts
--- is late. SORT … STORE would cost 40 times as much, and would remove the list's TTL.
+-- For a list without a newer entry this takes two commands: after an outage a whole backlog of
+-- posts is late. SORT … STORE would cost 40 times as much, and would remove the list's TTL.
 local call = redis.call
 local post, building, longest = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local id, too_long = tonumber(post), {}
 
--- Moves the post from the tail to its place. Returns the length, or 0 if the post is left out. It is
--- left out if the list has it already, or if its place is before the first entry: there it would lower
--- the watermark of a trimmed list.
+-- Moves the post from the tail to its place. Returns the length, or 0 if the post is left out. It
+-- is left out if the list has it already, or if its place is before the first entry: there it would
+-- lower the watermark of a trimmed list.
 local function insert(key, length)
   local take, tail, at = 8, nil, nil
   repeat -- with ever longer tails: most posts are late by a few entries

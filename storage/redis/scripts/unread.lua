@@ -1,5 +1,5 @@
--- unread.lua: the newest entries of a list with their authors, as many as decide how many posts above a
--- position are unread. Authors are read from the bodies (p:), whose keys are not declared.
+-- unread.lua: the newest entries of a list with their authors, as many as are needed to count the
+-- unread posts above a position. Authors are read from the bodies (p:), which are not in KEYS.
 -- KEYS[1]: copy of the position (rp:)
 -- KEYS[2]: timeline (tl:)
 -- ARGV[1]: position, or '' to read the copy
@@ -7,8 +7,8 @@
 -- ARGV[3]: highest count of unread posts that matters
 -- ARGV[4]: viewer's id
 -- ARGV[5]: TTL of the timeline, in seconds
--- returns: position ('' if there is no copy), then entry, author, entry, author …; an author is '' of a
---          deleted post, '?' if unknown, '-' if not read
+-- returns: position ('' if there is no copy), then entry, author, entry, author …; an author is ''
+--          if the post is deleted, '?' if unknown, '-' if not read
 local CHUNK = 32
 local position = ARGV[1]
 if position == '' then
