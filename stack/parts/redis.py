@@ -148,8 +148,8 @@ def _url_variable(name: str) -> str:
 def ping_problem(url: str, *, variable: str | None) -> str | None:
     """Why the server does not answer PING, or None.
 
-    Raises StackError on a wrong URL or password; `variable` is the one that holds the URL, None
-    for a server of this stack.
+    `variable` is the name of the variable with the URL; None for a server of this stack. Raises
+    StackError on a wrong URL or password.
     """
     try:
         client = redis.Redis.from_url(
