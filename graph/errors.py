@@ -31,7 +31,7 @@ class ConstraintViolatedError(GraphError):
 class IdTakenError(GraphUnavailableError):
     """Another process has used this new id: repeat the write with another id.
 
-    Two processes draw the same id only within one millisecond. The error is a
+    Two processes generate the same id only within one millisecond. The error is a
     GraphUnavailableError, so a caller that does not repeat the write answers "try again later".
     """
 

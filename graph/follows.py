@@ -1,4 +1,4 @@
-"""Follows: who follows whom, and follows that have ended within the last 30 s (LEFT)."""
+"""Follows, and leavings: ended follows, which are stored as LEFT for 30 s."""
 
 from collections.abc import Sequence
 

@@ -29,8 +29,8 @@ CLOCK_TOLERANCE_MS = 5_000
 ID_ATTEMPTS = 4
 """Number of ids that are tried for one write.
 
-Two processes that each draw an id in the same millisecond draw the same one with probability
-1 in 4,096.
+Two processes that generate an id in the same millisecond generate the same id with a probability
+of 1 in 4,096.
 """
 
 BACKWARD_MS = 10_000

@@ -87,7 +87,7 @@ class CreatedPost:
 class FeedIds:
     """Post ids of a feed, newest first.
 
-    `unfollow_pending` is True while a LEFT of the viewer exists: for 30 s after an unfollow.
+    `unfollow_pending` is True while a LEFT of the viewer exists, for 30 s after an unfollow.
     """
 
     post_ids: list[int]

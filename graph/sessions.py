@@ -1,4 +1,4 @@
-"""Sessions: one for each sign-in."""
+"""Sessions: each sign-in creates one."""
 
 from dataclasses import dataclass
 from datetime import datetime

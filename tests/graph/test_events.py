@@ -20,7 +20,7 @@ def event(make: Maker) -> Event:
 def is_selected(graph: Graph, event: Event) -> bool:
     """Whether the sweeper selects the event for a wake now."""
     events = graph.events.select_for_wake(event.id % SHARDS, [event.kind], 10_000)
-    return event.id in {one.id for one in events}
+    return event.id in {selected.id for selected in events}
 
 
 def test_a_claim_raises_the_epoch_and_excludes_other_claims(graph: Graph, event: Event) -> None:
@@ -78,7 +78,7 @@ def test_an_event_without_progress_goes_into_quarantine_after_eight_attempts(
         assert graph.events.claim(event.id, epoch)
         make.end_lease(event.id)
     assert graph.events.claim(event.id, ATTEMPTS) is None
-    assert event.id in {one.id for one in graph.events.quarantine_page(10_000)}
+    assert event.id in {quarantined.id for quarantined in graph.events.quarantine_page(10_000)}
     assert graph.events.counts()["quarantined"] >= 1
     assert not is_selected(graph, event)
     assert not graph.events.advance(event.id, ATTEMPTS, 1)

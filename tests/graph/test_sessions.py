@@ -80,11 +80,11 @@ def test_a_password_change_ends_all_other_sessions_and_a_repeat_returns_them_aga
 def test_a_user_whose_first_session_cannot_be_created_is_not_created(
     graph: Graph, make: Maker
 ) -> None:
-    taken = session_of(graph, make.user().id)
+    existing = session_of(graph, make.user().id)
     username = f"new{new_id()}"
     fields: dict[str, Any] = {"username": username, "name": "Ana", "password_hash": "-"}
     fields["user_id"] = new_id()
-    first = FirstSession(id=taken.id, secret_sha256="a1", expires_at=taken.expires_at)
+    first = FirstSession(id=existing.id, secret_sha256="a1", expires_at=existing.expires_at)
     with pytest.raises(IdTakenError):
         graph.users.create(**fields, session=first)
     assert graph.users.credentials(username) is None

@@ -16,8 +16,8 @@ def test_a_new_user_has_the_given_fields(graph: Graph, make: Maker) -> None:
 
 
 def test_a_user_name_is_unique_in_every_spelling(make: Maker) -> None:
-    taken = make.user()
-    for username in (taken.username.upper(), "\uff55" + taken.username[1:]):
+    existing = make.user()
+    for username in (existing.username.upper(), "\uff55" + existing.username[1:]):
         with pytest.raises(UsernameTakenError):
             make.user(username=username)
 
@@ -44,9 +44,9 @@ def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph) ->
 
 def test_credentials_are_found_by_any_spelling_of_the_name(graph: Graph, make: Maker) -> None:
     user = make.user()
-    found = graph.users.credentials(user.username.upper())
-    assert found
-    assert (found.user_id, found.password_hash) == (user.id, "hash of a password")
+    credentials = graph.users.credentials(user.username.upper())
+    assert credentials
+    assert (credentials.user_id, credentials.password_hash) == (user.id, "hash of a password")
     assert graph.users.password_hash(user.id) == "hash of a password"
     assert graph.users.credentials("nobody at all") is None
 
