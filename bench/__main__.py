@@ -16,8 +16,9 @@ PAGE = ROOT / "docs" / "performance.md"
 """The page that `--write-docs` puts the tables into."""
 
 SECONDS = 3.0
-"""Of one side of one round, where a row is measured for a time."""
+"""Time of one side of one round, in rows that are measured for a time."""
 QUICK_SECONDS = 0.3
+"""The same in a quick run."""
 
 
 def main(arguments: list[str]) -> int:

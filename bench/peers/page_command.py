@@ -40,7 +40,7 @@ class PageCommand:
         self._run([pack(b"UNLINK", _name(number)) for number in range(len(self._user_ids))])
 
     def rate(self, seconds: float) -> float:
-        """Commands a second, over about so many seconds."""
+        """Commands a second. A run takes about `seconds`, from the second run on."""
         rate = self._rate(self._count)
         self._count = max(TRIAL, int(rate * seconds))
         return rate

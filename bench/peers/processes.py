@@ -27,7 +27,7 @@ ANSWER_SECONDS = 300
 EXIT_SECONDS = 10
 
 THREADS = 4
-"""Of the textbook's server: as many requests as the product works on at once."""
+"""Threads of the textbook's server: as many as the product has requests at work at once."""
 
 
 class PeerError(Exception):

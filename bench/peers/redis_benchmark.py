@@ -42,9 +42,9 @@ class RedisBenchmark:
     cache: Cache
     lists: Lists
     total_length: int = 0
-    """Of the copies, before the last turn."""
+    """Entries of all copies before the last turn."""
     pushes: int = 0
-    """Of the last turn."""
+    """Pushes of the last turn."""
     rate_by_shape: dict[str, float] = field(default_factory=dict)
     """Inserts a second in the last turn."""
 

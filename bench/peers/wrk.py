@@ -44,7 +44,7 @@ class Load:
     refused: int
     """Answers of 400 and above that are not counted as overloaded."""
     overloaded: int
-    """503 answers to a file sent `once`: they are no failure, and wrk waits as told."""
+    """503 answers to a file sent `once`. They are no failure: wrk waits as Retry-After demands."""
     lost: int
     """Requests without an answer."""
     p50_ms: float

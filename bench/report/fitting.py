@@ -8,7 +8,7 @@ from statistics import fmean
 T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """Student's t, two-sided, 95 %, for 1 to 10 degrees of freedom."""
 T_95_MORE = ((15, 2.131), (20, 2.086), (30, 2.042), (60, 2.000))
-"""The same for some more: (degrees of freedom, t)."""
+"""(degrees of freedom, t) for some larger values."""
 T_95_LIMIT = 1.96
 """The limit for many degrees of freedom."""
 

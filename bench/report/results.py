@@ -23,7 +23,7 @@ class Growth:
 
     row: str
     points: Sequence[tuple[float, float]]
-    """(users, cost) of every round; the cost is a ratio to that of the counterpart beside it."""
+    """(users, cost) of every round. The cost is a ratio to the counterpart's cost."""
     exponent: float
     interval: tuple[float, float]
     """The exponent's, of 95 %."""

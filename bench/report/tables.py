@@ -32,7 +32,7 @@ def terminal(result: Result) -> str:
 
 
 def markdown(result: Result) -> str:
-    """The same as Markdown tables."""
+    """Markdown tables of rows, costs and growth."""
     return "\n\n".join([_run_line(result), *_row_tables(result), *_growth_tables(result)]) + "\n"
 
 

@@ -22,7 +22,7 @@ WITHOUT_LISTS = 50
 """Every 50th follower has no list, and the fan-out must create none."""
 
 MAX_JOBS = 1_000
-"""Of one fan-out."""
+"""Limit of the jobs of one fan-out."""
 
 EVENTS_OF_AUTHOR = """
 MATCH (event:Event) WHERE event.author_id = $author_id RETURN count(event) AS count
@@ -95,7 +95,7 @@ class FanOuts:
     author: int
     followers: Sequence[int]
     without_lists: Sequence[int]
-    """Those of the followers who have no list."""
+    """The followers without a list."""
 
     def ours(self) -> Measurement:
         """Followers a second of the whole fan-out."""

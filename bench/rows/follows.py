@@ -59,7 +59,7 @@ def _follow(follower_id: int, followee_id: int, run_statement: RunStatement) -> 
         event_id=new_id(),
     )
     if not rows:
-        raise RuntimeError("nobody was followed")
+        raise RuntimeError("no follow was created")
 
 
 @contextmanager

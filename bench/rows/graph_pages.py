@@ -121,7 +121,7 @@ def _check_lists(stage: Stage, readers: Sequence[int]) -> Check:
 
 
 def _draw_readers(stage: Stage, count: int) -> list[int]:
-    """Random readers who follow FOLLOWEES, as most users do."""
+    """Random ordinary readers."""
     readers = stage.town.ordinary_readers
     return random.Random(stage.town.seed + 1).sample(readers, min(count, len(readers) // 2))
 

@@ -1,8 +1,8 @@
 """The rows of growth, measured in towns of different sizes, and their allowed exponents.
 
-Sizes cannot take turns with one another, so each cost is divided by that of something beside it
-that does not grow. Some counterparts do grow, as they read or write the same graph: those are
-replaced by a round trip, or by the commit of an empty node.
+Rounds of different sizes cannot alternate. So each cost is divided by that of a counterpart on the
+same machine that does not grow. A row's own counterpart may grow, where it reads or writes the
+same graph. A round trip, or the commit of an empty node, then replaces it.
 """
 
 from collections.abc import Iterator, Sequence

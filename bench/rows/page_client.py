@@ -45,7 +45,7 @@ class PageClient:
     view: FlaskClient
     """Calls the Flask view in this process."""
     seconds: float
-    """Of one measurement."""
+    """The time of one measurement."""
 
     def write_file(self, name: str, pages: Sequence[Page]) -> Path:
         """A file of requests for wrk."""

@@ -61,7 +61,7 @@ class _Photos:
     bare: dict[Path, dict[int, Path]] = field(default_factory=dict)
     """Bare Pillow's renditions by side, by file."""
     wall_seconds: float = 0.0
-    """Of a photo, in the last turn."""
+    """Elapsed time of a photo, mean of the last turn."""
 
     def ours(self) -> Measurement:
         """Photos that a core of workers processes in a second."""

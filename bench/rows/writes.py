@@ -1,6 +1,6 @@
 """W1 and W2: posts over HTTP, 32 in flight, against the same statement through the bare driver.
 
-No worker runs meanwhile: the rows measure the answer. F8 measures the delivery that follows.
+No worker runs: these rows measure the answer, and F8 measures the delivery that follows it.
 """
 
 import itertools
@@ -31,12 +31,12 @@ from graph.settings import LARGE_AUDIENCE
 
 IN_FLIGHT = 32
 API_WORKERS = 2
-"""As many as `make up` starts: both sides share the machine with Neo4j."""
+"""The number that `make up` starts. Both sides share the machine with Neo4j."""
 
 WRITES_PER_SECOND = 1_500
 """Writes prepared for a turn, a second of it: more than any turn does."""
 WARM_CONNECTIONS, WARM_WRITES, WARM_SECONDS = 4, 40, 10.0
-"""Of the warm-up: Neo4j plans a statement at its first use, which takes a second or two."""
+"""The warm-up. Neo4j plans a statement at its first use, which takes a second or two."""
 SETTLE_SECONDS = 1.0
 """Wait for requests in flight at the end of a turn; each waits half of it at most."""
 CAPTION = "Measured"
@@ -72,7 +72,7 @@ class Writes:
     since: int
     """An id from before the first write."""
     overloaded: int = 0
-    """503 answers, after which the client waits as told."""
+    """503 answers. The client then waits as Retry-After demands."""
     answered: int = 0
     """Writes over HTTP. Those in flight at the end of a turn may be written and are not counted."""
     turns: int = 0
@@ -116,7 +116,7 @@ class Writes:
 
 @contextmanager
 def open_writes(run: RunContext) -> Iterator[Writes]:
-    """Writes of users without followers: they change nobody else's feed. Deleted afterwards."""
+    """Writes of users without followers, so that no other feed changes. Deletes them afterwards."""
     stage = stage_of(run)
     user_ids = [stage.town.user_id(index) for index in stage.town.quiet]
     with BareDriver(stage) as driver:
@@ -176,7 +176,7 @@ def _publish(author_id: int, photo_id: int, run_statement: RunStatement) -> None
         large_audience=LARGE_AUDIENCE,
     )
     if not rows:
-        raise RuntimeError("nothing was published")
+        raise RuntimeError("no post was created")
 
 
 def _measure_statement(writes: Writes, run: RunContext) -> Measurement:
@@ -190,7 +190,7 @@ def _measure_statement(writes: Writes, run: RunContext) -> Measurement:
 
 
 def _check_posts(writes: Writes) -> Check:
-    """As many keys, events and photos as posts, and as many posts as writes."""
+    """Each post has a key, an event and a photo, and there is a post for each write."""
     ids = writes.user_ids
     [counts] = writes.driver.run(COUNTS, ids=ids, since=writes.since, caption=CAPTION)
     keys = writes.driver.run(KEYS, ids=ids)[0]["count"]

@@ -13,7 +13,7 @@ class RunContext:
     quick: bool
     seed: int
     seconds: float
-    """Of one side of one round, where a row is measured for a time."""
+    """Time of one side of one round, in rows that are measured for a time."""
     resources: Resources = field(default_factory=Resources)
     report: Report = print
     """Shows what a long preparation does now: at the progress bar, or in its next line."""

@@ -103,6 +103,7 @@ class Stage:
         if running and (running.names, running.api_workers) != wanted:
             self.stop_processes()
         if self._processes is None:
+            self.report(f"starting {', '.join(names)}")
             self._processes = Processes(
                 names, env=self.env, folder=self.stack.folder / "ours", api_workers=api_workers
             )

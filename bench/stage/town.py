@@ -15,9 +15,9 @@ from graph.ids import EPOCH_MS, RANDOM_BITS, from_ms
 from graph.posts import Location, Post, PostedPhoto
 
 FOLLOWEES = 18
-"""Of most users. With the users who follow DEEP_FOLLOWEES the mean is 20."""
+"""Followees of most users. Together with those of deep readers the mean is 20."""
 DEEP_FOLLOWEES = 210
-"""Of one user in a hundred: their lists are full, so that a page can lie deep in them."""
+"""Followees of a deep reader, one user in a hundred: full lists, which have deep pages."""
 SKEW = 3
 """The n-th author of all has a share of the followers in proportion to n^(1/SKEW - 1)."""
 
@@ -29,7 +29,7 @@ AUDIENCES: dict[Name, int] = {
     "10k": 10_000,
     "10": 10,
 }
-"""Followers of the first authors, in the authors' order; capped at the number of followers."""
+"""Followers of the first authors, in the authors' order. In a small town they have fewer."""
 SMALL_AUDIENCE = 150
 """Followers of each small author."""
 SMALL_AUTHORS = 64
