@@ -15,15 +15,20 @@ PAGE = (TESTS.parent / "docs" / "promises.md").read_text()
 CASES = range(1, 45)
 NOT_BUILT_YET = {39, 40}
 """Notices and push."""
-ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
+CASE = re.compile(r"^#### (\d+)\. .+\n\n((?:- .+\n(?:  .+\n)*)+)", re.MULTILINE)
+DRILL = re.compile(r"^- drill: (.+(?:\n  .+)*)", re.MULTILINE)
 TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 FAULT = re.compile(r"`([a-z0-9-]+)`")
 MARK = re.compile(r"\b[Cc]ases? (\d+(?:(?:, | and )\d+)*)")
 
 
 def rows() -> dict[int, tuple[str, str]]:
-    """Case → its tests and its faults of the drill, as the page has them."""
-    return {int(number): (tests, faults) for number, _, tests, faults in ROW.findall(PAGE)}
+    """Case → its tests and its faults of the drill, as the page lists them."""
+    found = {}
+    for number, lines in CASE.findall(PAGE):
+        faults = "".join(DRILL.findall(lines))
+        found[int(number)] = (DRILL.sub("", lines), faults)
+    return found
 
 
 def ticks_of(case: int) -> set[tuple[str, str]]:
