@@ -58,31 +58,31 @@ def assert_valid(document: dict[str, Any], schema: dict[str, Any], value: Any) -
     assert [error.message for error in validator.iter_errors(value)] == [], value
 
 
-def assert_documented(app: Flask, answer: TestResponse) -> None:
+def assert_documented(app: Flask, response: TestResponse) -> None:
     """Asserts that the document lists this status with this body, or this code of a problem."""
     document = document_of(app)
-    operation = _operation(app, answer)
+    operation = _operation_of(app, response)
     if operation is None:
         return
-    listed = operation["responses"].get(str(answer.status_code))
+    listed = operation["responses"].get(str(response.status_code))
     if listed is None:
-        assert answer.status_code in UNLISTED, (answer.status_code, answer.text)
+        assert response.status_code in UNLISTED, (response.status_code, response.text)
         return
-    response = resolved(document, listed)
-    for name, header in response.get("headers", {}).items():
-        assert name in answer.headers or not header.get("required"), name
-    media = response.get("content", {}).get(answer.mimetype)
+    documented = resolved(document, listed)
+    for name, header in documented.get("headers", {}).items():
+        assert name in response.headers or not header.get("required"), name
+    media = documented.get("content", {}).get(response.mimetype)
     if media is None:
-        assert (answer.data, response.get("content", {})) == (b"", {}), answer.text
+        assert (response.data, documented.get("content", {})) == (b"", {}), response.text
         return
-    assert_valid(document, media["schema"], answer.json)
-    if answer.mimetype == "application/problem+json":
-        assert (answer.json or {})["code"] in media["examples"], answer.text
+    assert_valid(document, media["schema"], response.json)
+    if response.mimetype == "application/problem+json":
+        assert (response.json or {})["code"] in media["examples"], response.text
 
 
-def _operation(app: Flask, answer: TestResponse) -> dict[str, Any] | None:
-    """The operation that the request went to; None for a path that is not in the document."""
-    request = answer.request
+def _operation_of(app: Flask, response: TestResponse) -> dict[str, Any] | None:
+    """The operation of the request; None for a path that is not in the document."""
+    request = response.request
     try:
         rule, _ = app.url_map.bind("").match(request.path, request.method, return_rule=True)
     except HTTPException:

@@ -70,10 +70,10 @@ def generate(url: str, package: Path) -> None:
 
 def operations_of(package: ModuleType) -> dict[str, ModuleType]:
     """The modules of the operations, by name, out of the packages of the tags."""
-    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    modules = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     return {
         module.name.rpartition(".")[2]: importlib.import_module(module.name)
-        for module in found
+        for module in modules
         if not module.ispkg
     }
 
