@@ -30,7 +30,7 @@ def app(graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder) -> Flask
 
 @pytest.fixture(scope="session")
 def strict_app(graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder) -> Flask:
-    """With the quotas of production, behind one proxy: a test chooses its address."""
+    """An app with the quotas of production behind one proxy, so that tests set their address."""
     return create_app(
         replace(SETTINGS, limits_scale=1, trusted_proxies=1), graph, storage, rebuilder
     )
@@ -43,15 +43,15 @@ def builders(app: Flask, graph: Graph) -> Builders:
 
 @pytest.fixture(scope="session")
 def app_on(graph: Graph) -> Iterator[Callable[..., Flask]]:
-    """Makes an app with other storage settings, as one whose cache is out of reach."""
+    """A function that creates an app with other storage settings."""
     settings = StorageSettings.from_env(Env())
-    with ExitStack() as opened:
+    with ExitStack() as closing:
 
         def make(of_graph: Graph = graph, **changes: str) -> Flask:
             storage = Storage.open(replace(settings, **changes))  # type: ignore[arg-type]
-            opened.callback(storage.close)
+            closing.callback(storage.close)
             rebuilder = BackgroundRebuilder(of_graph, storage)
-            opened.callback(rebuilder.close)
+            closing.callback(rebuilder.close)
             return create_app(SETTINGS, of_graph, storage, rebuilder)
 
         yield make
@@ -59,10 +59,10 @@ def app_on(graph: Graph) -> Iterator[Callable[..., Flask]]:
 
 @pytest.fixture(scope="session")
 def closed_port() -> Iterator[int]:
-    """A port of ours where nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
+    """A port that no process listens on."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

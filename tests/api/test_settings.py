@@ -16,18 +16,18 @@ def from_env(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ApiSettings:
     return settings
 
 
-def test_only_the_secret_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_cursor_secret_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = from_env(monkeypatch, CURSOR_SECRET="0123456789abcdef")
     assert (settings.session_days, settings.limits_scale, settings.trusted_proxies) == (30, 1, 0)
 
 
-def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EnvError) as wrong:
+def test_all_wrong_settings_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EnvError) as error:
         from_env(monkeypatch, CURSOR_SECRET="short", LIMITS_SCALE="0", TRUSTED_PROXIES="x")
     for name in ("CURSOR_SECRET", "LIMITS_SCALE", "TRUSTED_PROXIES"):
-        assert name in str(wrong.value)
+        assert name in str(error.value)
 
 
-def test_the_secret_is_not_in_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_repr_of_the_settings_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = from_env(monkeypatch, CURSOR_SECRET="0123456789abcdef")
     assert "0123456789abcdef" not in repr(settings)

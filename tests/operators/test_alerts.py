@@ -1,4 +1,4 @@
-"""deploy/alerts.yml: rules that Prometheus can load, over metrics that exist."""
+"""deploy/alerts.yml: valid rules for Prometheus, with metrics that exist."""
 
 import re
 from pathlib import Path
@@ -23,14 +23,14 @@ def rules() -> list[dict[str, Any]]:
 
 
 def declared() -> set[str]:
-    """Every metric that the code declares, and what Prometheus makes of a histogram."""
+    """Every metric that the code declares, and the series of its histograms."""
     folders = ("observing", "operators")
     paths = [path for name in folders for path in (ROOT / name).rglob("*.py")]
     names = {name for path in paths for name in METRIC.findall(path.read_text())}
     return names | {f"{name}_bucket" for name in names if name.endswith("_seconds")}
 
 
-def test_every_rule_is_whole() -> None:
+def test_every_rule_is_complete() -> None:
     names = [rule["alert"] for rule in rules()]
     assert len(names) == len(set(names)) >= 8
     for rule in rules():
@@ -44,7 +44,7 @@ def test_every_rule_is_whole() -> None:
         assert rule["expr"].count("{") == rule["expr"].count("}")
 
 
-def test_what_matters_most_comes_first() -> None:
+def test_the_most_important_rule_is_first() -> None:
     first = rules()[0]
     assert first["expr"] == "photofeed_oldest_due_event_seconds > 90"
     assert first["labels"]["severity"] == "page"
@@ -57,7 +57,7 @@ def test_every_metric_of_a_rule_exists() -> None:
         assert found <= declared(), rule["alert"]
 
 
-def test_every_label_of_a_rule_is_one_that_its_metric_has() -> None:
+def test_every_label_of_a_rule_exists() -> None:
     matched = {pair for rule in rules() for pair in re.findall(r'(\w+)=~?"([^"]+)"', rule["expr"])}
     assert matched == {
         ("state", "quarantined"),
@@ -70,7 +70,7 @@ def test_every_label_of_a_rule_is_one_that_its_metric_has() -> None:
     assert '"graph"' in (ROOT / "feed" / "reading.py").read_text()
 
 
-def test_every_rule_tells_what_to_do() -> None:
+def test_every_rule_links_to_its_runbook() -> None:
     page = (ROOT / "docs" / "operating" / "alerts.md").read_text()
     titles = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -1,4 +1,4 @@
-"""The app with the front before it, and states of a feed that the two may differ over."""
+"""The front before an app, and random states of a feed to compare the two."""
 
 import random
 from typing import Any, cast
@@ -7,50 +7,50 @@ from flask import Flask
 from werkzeug.test import Client
 
 from api.fast_feed.front import Front
-from api.http import context
+from api.http.context import context_of
 from graph.ids import new_id
 from storage import Storage
 from storage.bodies import body_key
 from storage.timeline_layout import ABOVE_NOTHING, DISORDER, timeline_key
-from tests.support.people import Answer, Person
+from tests.support.people import ApiResponse, Person
 
 
-class Fronted:
-    """Sends the same request through the front, which may pass it on to the app, and to the app."""
+class FrontedApp:
+    """Sends requests to the front, which can forward them to the app, or to the app alone."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self.front = Front(self._behind, context.parts_of(app))
-        self.passed_on = False
+        self.front = Front(self._forward, context_of(app))
+        self.forwarded = False
 
-    def get(self, person: Person, path: str, **headers: str) -> Answer:
-        """The answer through the front; `passed_on` tells afterwards who gave it."""
-        self.passed_on = False
-        signed = {"Authorization": f"Bearer {person.token}", "X-Request-Id": "same"}
-        return cast("Answer", Client(self.front).get(path, headers={**signed, **headers}))
+    def get(self, person: Person, path: str, **headers: str) -> ApiResponse:
+        """The response through the front; then `forwarded` is whether the app has sent it."""
+        self.forwarded = False
+        login = {"Authorization": f"Bearer {person.token}", "X-Request-Id": "same"}
+        return cast("ApiResponse", Client(self.front).get(path, headers={**login, **headers}))
 
-    def view(self, person: Person, path: str, **headers: str) -> Answer:
-        """The answer of the view, not held against the document: a test may plant its bodies."""
-        signed = {"Authorization": f"Bearer {person.token}", "X-Request-Id": "same"}
-        return cast("Answer", self._app.test_client().get(path, headers={**signed, **headers}))
+    def view(self, person: Person, path: str, **headers: str) -> ApiResponse:
+        """The response of the app, not compared with the document, as a test can plant bodies."""
+        login = {"Authorization": f"Bearer {person.token}", "X-Request-Id": "same"}
+        return cast("ApiResponse", self._app.test_client().get(path, headers={**login, **headers}))
 
-    def _behind(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self.passed_on = True
+    def _forward(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.forwarded = True
         return self._app.wsgi_app(environ, start_response)
 
 
-def differences(one: Answer, other: Answer) -> dict[str, Any]:
-    """Where two answers differ, byte for byte, but for how much of the quota is left."""
+def differences(one: ApiResponse, other: ApiResponse) -> dict[str, Any]:
+    """The differences of two responses, byte for byte, except the quota that is left."""
     sides = [{"status": a.status_code, "body": a.data, **dict(a.headers)} for a in (one, other)]
     names = (sides[0].keys() | sides[1].keys()) - {"RateLimit"}
     pairs = {name: (sides[0].get(name), sides[1].get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def some_state(chance: random.Random, storage: Storage, user_id: int) -> list[str]:
-    """A timeline as pushes, builds, trims, deletions and evictions may have left it.
+def create_random_state(chance: random.Random, storage: Storage, user_id: int) -> list[str]:
+    """Writes a timeline in a state that pushes, builds, trims, deletions or evictions can cause.
 
-    Returns the keys of bodies that are missing: deleted once more they are missing again.
+    Returns the keys of bodies that are missing, for a test to delete them again after a read.
     """
     storage.timelines.drop(user_id)
     posts = _posts(chance, chance.choice([0, 1, 3, 19, 20, 21, 24, 25, 40, 90]))
@@ -81,7 +81,7 @@ def some_state(chance: random.Random, storage: Storage, user_id: int) -> list[st
 
 
 def _posts(chance: random.Random, count: int) -> list[int]:
-    """Ids, rising, from some time ago until now, some close together."""
+    """Rising ids until now, some of them close together."""
     ids, at = [], new_id() - chance.randrange(DISORDER * 300)
     for _ in range(count):
         at -= chance.choice([1, DISORDER // 9, DISORDER // 2, DISORDER, DISORDER * 3])

@@ -1,4 +1,4 @@
-"""People who use the API over Flask's test client, and what they need to have before they can."""
+"""Users of the API through Flask's test client, and builders of their data."""
 
 import base64
 import hashlib
@@ -17,56 +17,56 @@ from tests.support.document import assert_documented
 PASSWORD = "a long password"
 
 
-class Answer(TestResponse):
-    """An answer whose JSON is looked into without asking first whether there is any."""
+class ApiResponse(TestResponse):
+    """A response whose `json` needs no check for None."""
 
     json: Any
 
 
-def ask(app: Flask, method: str, path: str, **kwargs: Any) -> Answer:
-    """What the app answers to somebody who is not signed in: always what its document lists."""
-    answer = app.test_client().open(path, method=method, **kwargs)
-    assert_documented(app, answer)
-    return cast("Answer", answer)
+def call_api(app: Flask, method: str, path: str, **kwargs: Any) -> ApiResponse:
+    """The response to a request without a token. Asserts that the API document lists it."""
+    response = app.test_client().open(path, method=method, **kwargs)
+    assert_documented(app, response)
+    return cast("ApiResponse", response)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who is signed in."""
+    """A signed-in user."""
 
     app: Flask
     id: int
     username: str
     token: str
 
-    def call(self, method: str, path: str, **kwargs: Any) -> Answer:
+    def call(self, method: str, path: str, **kwargs: Any) -> ApiResponse:
         headers = {"Authorization": f"Bearer {self.token}", **kwargs.pop("headers", {})}
-        return ask(self.app, method, path, headers=headers, **kwargs)
+        return call_api(self.app, method, path, headers=headers, **kwargs)
 
-    def get(self, path: str, **kwargs: Any) -> Answer:
+    def get(self, path: str, **kwargs: Any) -> ApiResponse:
         return self.call("GET", path, **kwargs)
 
-    def post(self, path: str, **kwargs: Any) -> Answer:
+    def post(self, path: str, **kwargs: Any) -> ApiResponse:
         return self.call("POST", path, **kwargs)
 
-    def put(self, path: str, **kwargs: Any) -> Answer:
+    def put(self, path: str, **kwargs: Any) -> ApiResponse:
         return self.call("PUT", path, **kwargs)
 
-    def patch(self, path: str, **kwargs: Any) -> Answer:
+    def patch(self, path: str, **kwargs: Any) -> ApiResponse:
         return self.call("PATCH", path, **kwargs)
 
-    def delete(self, path: str, **kwargs: Any) -> Answer:
+    def delete(self, path: str, **kwargs: Any) -> ApiResponse:
         return self.call("DELETE", path, **kwargs)
 
     def on(self, app: Flask, token: str = "") -> "Person":
-        """The same person at another app, or with another session."""
+        """The same user at another app, or with another session."""
         return Person(app=app, id=self.id, username=self.username, token=token or self.token)
 
     def sign_in(self, password: str = PASSWORD) -> "Person":
-        """The same person in one more session."""
-        answer = sign_in(self.app, self.username, password)
-        assert answer.status_code == 201, answer.text
-        return self.on(self.app, answer.json["auth_token"])
+        """The same user with a new session."""
+        response = sign_in(self.app, self.username, password)
+        assert response.status_code == 201, response.text
+        return self.on(self.app, response.json["auth_token"])
 
     def feed(self) -> list[int]:
         return [int(post["id"]) for post in self.get("/v1/me/feed?limit=100").json["posts"]]
@@ -74,20 +74,20 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Builders:
-    """Makes people, follows, photos and posts; all but the fact under test is given."""
+    """Creates users, follows, photos and posts, with defaults for all but the fact under test."""
 
     app: Flask
     graph: Graph
 
     def new_user(self, **body: Any) -> Person:
-        given = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD, **body}
-        answer = ask(self.app, "POST", "/v1/accounts", json=given)
-        assert answer.status_code == 201, answer.text
+        account = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD, **body}
+        response = call_api(self.app, "POST", "/v1/accounts", json=account)
+        assert response.status_code == 201, response.text
         return Person(
             app=self.app,
-            id=int(answer.json["user"]["id"]),
-            username=given["username"],
-            token=answer.json["auth_token"],
+            id=int(response.json["user"]["id"]),
+            username=account["username"],
+            token=response.json["auth_token"],
         )
 
     def follow(self, follower: Person, followee: Person) -> None:
@@ -132,22 +132,22 @@ class Builders:
         return photo_id
 
     def draft(self, author: Person, **body: Any) -> dict[str, Any]:
-        given = body if "photo_ids" in body else {"photo_ids": [self.photo_ready(author)], **body}
-        return {**given, "photo_ids": [str(photo_id) for photo_id in given["photo_ids"]]}
+        photo_ids = body["photo_ids"] if "photo_ids" in body else [self.photo_ready(author)]
+        return {**body, "photo_ids": [str(photo_id) for photo_id in photo_ids]}
 
     def publish(self, author: Person, **body: Any) -> dict[str, Any]:
-        answer = send_post(author, self.draft(author, **body))
-        assert answer.status_code == 201, answer.text
-        post: dict[str, Any] = answer.json
+        response = send_post(author, self.draft(author, **body))
+        assert response.status_code == 201, response.text
+        post: dict[str, Any] = response.json
         return post
 
 
-def sign_in(app: Flask, username: str, password: str = PASSWORD) -> Answer:
+def sign_in(app: Flask, username: str, password: str = PASSWORD) -> ApiResponse:
     body = {"username": username, "password": password}
-    return ask(app, "POST", "/v1/sessions", json=body)
+    return call_api(app, "POST", "/v1/sessions", json=body)
 
 
-def send_post(author: Person, draft: dict[str, Any], key: str = "") -> Answer:
+def send_post(author: Person, draft: dict[str, Any], key: str = "") -> ApiResponse:
     headers = {"Idempotency-Key": key or secrets.token_hex(8)}
     return author.post("/v1/me/feed", json=draft, headers=headers)
 
@@ -156,22 +156,22 @@ def checksum(data: bytes) -> str:
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    """The problem in the answer, which has the one shape that all have."""
-    assert (answer.status_code, answer.content_type) == (status, "application/problem+json"), (
-        answer.status_code,
-        answer.text,
+def assert_problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The problem in the response. Asserts that it has the members of every problem."""
+    assert (response.status_code, response.content_type) == (status, "application/problem+json"), (
+        response.status_code,
+        response.text,
     )
-    problem: dict[str, Any] = answer.json or {}
+    problem: dict[str, Any] = response.json or {}
     assert problem["code"] == code, problem
     assert problem["status"] == status
     assert problem["type"].endswith(code)
     assert problem["title"]
     assert problem["detail"]
-    assert problem["request_id"] == answer.headers["X-Request-Id"]
+    assert problem["request_id"] == response.headers["X-Request-Id"]
     assert set(problem) <= {"type", "title", "status", "detail", "code", "request_id", "errors"}
     if status in {429, 503}:
-        assert int(answer.headers["Retry-After"]) >= 1
+        assert int(response.headers["Retry-After"]) >= 1
     if status == 401:
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert response.headers["WWW-Authenticate"] == "Bearer"
     return problem

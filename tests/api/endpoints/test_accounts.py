@@ -5,44 +5,44 @@ import pytest
 from flask import Flask
 
 from graph import Graph
-from tests.support.people import PASSWORD, Answer, Builders, ask, assert_problem, sign_in
+from tests.support.people import PASSWORD, ApiResponse, Builders, assert_problem, call_api, sign_in
 
 
-def sign_up(app: Flask, **body: object) -> Answer:
-    given = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD, **body}
-    return ask(app, "POST", "/v1/accounts", json=given)
+def sign_up(app: Flask, **body: object) -> ApiResponse:
+    account = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD, **body}
+    return call_api(app, "POST", "/v1/accounts", json=account)
 
 
-def test_signing_up_gives_a_user_and_a_token_that_works(app: Flask) -> None:
-    answer = sign_up(app, name="Ana Lima")
-    assert answer.status_code == 201
-    assert answer.headers["Cache-Control"] == "no-store"
-    user = answer.json["user"]
+def test_a_sign_up_returns_a_user_and_a_valid_token(app: Flask) -> None:
+    response = sign_up(app, name="Ana Lima")
+    assert response.status_code == 201
+    assert response.headers["Cache-Control"] == "no-store"
+    user = response.json["user"]
     assert (user["name"], user["bio"], user["location"]) == ("Ana Lima", None, None)
     assert user["id"].isdecimal()
-    assert answer.json["expires_at"].endswith("Z")
-    headers = {"Authorization": f"Bearer {answer.json['auth_token']}"}
-    assert ask(app, "GET", "/v1/me", headers=headers).json["id"] == user["id"]
+    assert response.json["expires_at"].endswith("Z")
+    headers = {"Authorization": f"Bearer {response.json['auth_token']}"}
+    assert call_api(app, "GET", "/v1/me", headers=headers).json["id"] == user["id"]
 
 
-def test_without_a_name_the_username_stands_for_it(builders: Builders) -> None:
+def test_the_default_name_is_the_username(builders: Builders) -> None:
     person = builders.new_user()
     assert person.get("/v1/me").json["name"] == person.username
 
 
-def test_a_username_is_taken_in_any_case(app: Flask, builders: Builders) -> None:
+def test_usernames_are_unique_without_regard_to_case(app: Flask, builders: Builders) -> None:
     person = builders.new_user()
     assert_problem(sign_up(app, username=person.username.upper()), 409, "username-taken")
 
 
-def test_of_many_who_want_one_username_at_once_one_gets_it(app: Flask) -> None:
+def test_concurrent_sign_ups_with_one_username_create_one_user(app: Flask) -> None:
     username = f"u{secrets.token_hex(8)}"
     with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda _: sign_up(app, username=username), range(4)))
-    assert sorted(answer.status_code for answer in answers).count(201) == 1
-    for answer in answers:
-        if answer.status_code != 201:
-            assert answer.json["code"] in {"username-taken", "too-busy"}
+        responses = list(threads.map(lambda _: sign_up(app, username=username), range(4)))
+    assert sorted(response.status_code for response in responses).count(201) == 1
+    for response in responses:
+        if response.status_code != 201:
+            assert response.json["code"] in {"username-taken", "too-busy"}
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_username_is_3_to_30_plain_characters(app: Flask, username: object) ->
 
 
 @pytest.mark.parametrize("username", ["a.b", "___", "A1_" + "z" * 27])
-def test_the_shortest_and_longest_usernames_are_taken(app: Flask, username: str) -> None:
-    answer = sign_up(app, username=username)
-    assert answer.status_code == 201 or answer.json["code"] == "username-taken"
+def test_the_shortest_and_longest_usernames_are_accepted(app: Flask, username: str) -> None:
+    response = sign_up(app, username=username)
+    assert response.status_code == 201 or response.json["code"] == "username-taken"
 
 
 @pytest.mark.parametrize("password", ["1234567", "x" * 1025, "é" * 513, 12345678, None])
@@ -79,7 +79,9 @@ def test_a_password_has_8_characters_to_1024_bytes(app: Flask, password: object)
     assert list(problem["errors"]) == ["password"]
 
 
-def test_any_password_of_1024_bytes_works_as_it_is(app: Flask, builders: Builders) -> None:
+def test_a_password_of_1024_arbitrary_bytes_is_compared_in_full(
+    app: Flask, builders: Builders
+) -> None:
     password = "é\x00 \u202e" + "x" * 1017
     assert len(password.encode()) == 1024
     person = builders.new_user(password=password)
@@ -88,12 +90,12 @@ def test_any_password_of_1024_bytes_works_as_it_is(app: Flask, builders: Builder
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\x00b", "a\u202eb", "a\nb", "x" * 61, None])
-def test_a_name_is_one_honest_line(app: Flask, name: object) -> None:
+def test_a_name_is_one_line_of_visible_characters(app: Flask, name: object) -> None:
     problem = assert_problem(sign_up(app, name=name), 422, "invalid-fields")
     assert list(problem["errors"]) == ["name"]
 
 
-def test_a_password_is_kept_as_argon2id_of_19_mib_and_two_rounds(
+def test_a_password_is_stored_as_argon2id_of_19_mib_and_two_rounds(
     builders: Builders, graph: Graph
 ) -> None:
     stored = graph.users.password_hash(builders.new_user().id)

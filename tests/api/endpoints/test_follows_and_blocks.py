@@ -31,14 +31,14 @@ def test_nobody_follows_or_blocks_themselves(builders: Builders) -> None:
     assert_problem(ana.put(f"/v1/me/blocks/{ana.id}"), 422, "cannot-block-yourself")
 
 
-def test_following_or_blocking_nobody_is_404(builders: Builders) -> None:
+def test_following_or_blocking_an_absent_user_is_404(builders: Builders) -> None:
     ana = builders.new_user()
     assert_problem(ana.put("/v1/me/following/1"), 404, "not-found")
     assert_problem(ana.delete("/v1/me/following/1"), 404, "not-found")
     assert_problem(ana.put("/v1/me/blocks/1"), 404, "not-found")
 
 
-def test_unfollowing_takes_the_followees_posts_out_of_the_feed(builders: Builders) -> None:
+def test_unfollowing_removes_the_followees_posts_from_the_feed(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     builders.follow(ana, ben)
     builders.publish(ben)
@@ -49,12 +49,12 @@ def test_unfollowing_takes_the_followees_posts_out_of_the_feed(builders: Builder
         assert ana.feed() == [own]
 
 
-def test_unfollowing_somebody_never_followed_is_fine(builders: Builders) -> None:
+def test_unfollowing_a_user_who_is_not_followed_is_204(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     assert ana.delete(f"/v1/me/following/{ben.id}").status_code == 204
 
 
-def test_removing_a_follower_takes_ones_posts_out_of_their_feed(builders: Builders) -> None:
+def test_removing_a_follower_removes_the_posts_from_their_feed(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     builders.follow(ana, ben)
     builders.publish(ben)
@@ -65,19 +65,19 @@ def test_removing_a_follower_takes_ones_posts_out_of_their_feed(builders: Builde
     assert ben.get("/v1/me/followers").json == {"users": []}
 
 
-def test_a_strangers_timeline_is_not_dropped_by_who_has_no_part_in_it(
+def test_a_user_without_a_relation_cannot_drop_a_strangers_timeline(
     builders: Builders, storage: Storage
 ) -> None:
     stranger, ana = builders.new_user(), builders.new_user()
     assert ana.put(f"/v1/me/blocks/{stranger.id}").status_code == 204
     stranger.feed()
-    eventually(lambda: storage.timelines.whole(stranger.id) == [0])
+    eventually(lambda: storage.timelines.entries(stranger.id) == [0])
     assert ana.delete(f"/v1/me/followers/{stranger.id}").status_code == 204
     assert ana.put(f"/v1/me/blocks/{stranger.id}").status_code == 204
-    assert storage.timelines.whole(stranger.id) == [0]
+    assert storage.timelines.entries(stranger.id) == [0]
 
 
-def test_removing_who_is_no_follower_is_fine(builders: Builders) -> None:
+def test_removing_a_user_who_does_not_follow_is_204(builders: Builders) -> None:
     assert builders.new_user().delete("/v1/me/followers/1").status_code == 204
 
 
@@ -107,15 +107,15 @@ def test_blocks_are_listed_and_end(builders: Builders) -> None:
     builders.follow(ana, ben)
 
 
-def test_who_is_blocked_cannot_tell_it_by_blocking(builders: Builders) -> None:
+def test_a_blocked_user_cannot_detect_the_block_by_blocking(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     builders.block(ana, ben)
     blocked, absent = ben.put(f"/v1/me/blocks/{ana.id}"), ben.put("/v1/me/blocks/1")
-    bodies = [assert_problem(answer, 404, "not-found") for answer in (blocked, absent)]
+    bodies = [assert_problem(response, 404, "not-found") for response in (blocked, absent)]
     assert bodies[0]["detail"] == bodies[1]["detail"]
 
 
-def test_follow_unfollow_and_block_at_once_end_in_some_order(
+def test_concurrent_follows_and_a_block_end_without_a_follow(
     builders: Builders, graph: Graph
 ) -> None:
     ana, ben = builders.new_user(), builders.new_user()
@@ -126,23 +126,23 @@ def test_follow_unfollow_and_block_at_once_end_in_some_order(
         lambda: ben.put(f"/v1/me/following/{ana.id}"),
     ] * 2
     with ThreadPoolExecutor(len(calls)) as threads:
-        statuses = [answer.status_code for answer in threads.map(lambda call: call(), calls)]
+        statuses = [response.status_code for response in threads.map(lambda call: call(), calls)]
     assert set(statuses) <= {204, 404}
     assert ana.id not in graph.follows.followers_page(ben.id, after=0, limit=10)
     assert ben.id not in graph.follows.followers_page(ana.id, after=0, limit=10)
 
 
-def test_a_follow_stands_without_the_cache(builders: Builders, app_without_cache: Flask) -> None:
+def test_a_follow_succeeds_without_the_cache(builders: Builders, app_without_cache: Flask) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     post = builders.publish(ben)
-    here = ana.on(app_without_cache)
-    assert here.put(f"/v1/me/following/{ben.id}").status_code == 204
-    assert here.feed() == [int(post["id"])]
+    ana = ana.on(app_without_cache)
+    assert ana.put(f"/v1/me/following/{ben.id}").status_code == 204
+    assert ana.feed() == [int(post["id"])]
 
 
-@pytest.mark.parametrize("way", ["unfollow", "remove", "block"])
-def test_leaving_is_503_without_the_cache_and_done_on_repeat(
-    builders: Builders, storage: Storage, app_without_cache: Flask, way: str
+@pytest.mark.parametrize("leaving", ["unfollow", "remove", "block"])
+def test_a_leaving_without_the_cache_is_503_and_succeeds_on_repeat(
+    builders: Builders, storage: Storage, app_without_cache: Flask, leaving: str
 ) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     builders.follow(ana, ben)
@@ -152,23 +152,23 @@ def test_leaving_is_503_without_the_cache_and_done_on_repeat(
         "unfollow": (ana, "DELETE", f"/v1/me/following/{ben.id}"),
         "remove": (ben, "DELETE", f"/v1/me/followers/{ana.id}"),
         "block": (ben, "PUT", f"/v1/me/blocks/{ana.id}"),
-    }[way]
-    for _ in range(2):  # a repeat, too, promises nothing that it cannot keep
-        answer = actor.on(app_without_cache).call(method, path)
-        assert_problem(answer, 503, "cache-unavailable")
-    # what another process may still hold: a list with the post in it
+    }[leaving]
+    for _ in range(2):  # a repeat is 503 too
+        response = actor.on(app_without_cache).call(method, path)
+        assert_problem(response, 503, "cache-unavailable")
+    # another process can have begun a timeline with the post
     token = storage.timelines.begin(ana.id)
     storage.timelines.push([ana.id], 1 << 40, read_at=0)
     assert actor.call(method, path).status_code == 204
-    assert not storage.timelines.whole(ana.id)
+    assert not storage.timelines.entries(ana.id)
     assert ana.feed() == []
     assert token is None or not storage.timelines.finish(ana.id, token, [1], watermark=0)
 
 
-def test_what_the_queue_cannot_hear_is_still_done(
+def test_follow_and_unfollow_succeed_without_the_queue(
     builders: Builders, app_without_queue: Flask
 ) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    here = ana.on(app_without_queue)
-    assert here.put(f"/v1/me/following/{ben.id}").status_code == 204
-    assert here.delete(f"/v1/me/following/{ben.id}").status_code == 204
+    ana = ana.on(app_without_queue)
+    assert ana.put(f"/v1/me/following/{ben.id}").status_code == 204
+    assert ana.delete(f"/v1/me/following/{ben.id}").status_code == 204

@@ -1,4 +1,4 @@
-"""P6: once a leaving or a deletion is answered, no request begun later shows what is gone."""
+"""P6: a request that begins after the response to a leaving or deletion does not show the posts."""
 
 import threading
 import time
@@ -15,13 +15,13 @@ from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
 from workers import outbox
 
-AGAIN_SECONDS = 0.2
-"""Until a reader who was told that the feed is busy asks again."""
+RETRY_SECONDS = 0.2
+"""The pause of a reader after a 503 `feed-busy`."""
 
 
 @dataclass(slots=True)
-class Crowd:
-    """Eight clients: readers of one feed, and an author who posts, each post fanned out."""
+class Load:
+    """Eight threads: six read a user's feed, two publish posts of the followee and fan them out."""
 
     reader: Person
     author: Person
@@ -29,10 +29,10 @@ class Crowd:
     storage: Storage
     reads: list[tuple[float, set[int]]] = field(default_factory=list)
     posts: list[int] = field(default_factory=list)
-    _over: threading.Event = field(default_factory=threading.Event)
+    _stopping: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
-    def at_it(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         threads = [threading.Thread(target=self._read) for _ in range(6)]
         threads += [threading.Thread(target=self._post) for _ in range(2)]
         for thread in threads:
@@ -40,70 +40,68 @@ class Crowd:
         try:
             yield
         finally:
-            self._over.set()
+            self._stopping.set()
             for thread in threads:
                 thread.join(30)
 
     def _read(self) -> None:
-        while not self._over.is_set():
-            began = time.monotonic()
-            answer = self.reader.get("/v1/me/feed?limit=100")
-            if answer.status_code == 503:  # the graph has more to do than it can: shown nothing
-                assert_problem(answer, 503, "feed-busy")
-                self._over.wait(AGAIN_SECONDS)
+        while not self._stopping.is_set():
+            start_time = time.monotonic()
+            response = self.reader.get("/v1/me/feed?limit=100")
+            if response.status_code == 503:  # overloaded: it shows nothing
+                assert_problem(response, 503, "feed-busy")
+                self._stopping.wait(RETRY_SECONDS)
                 continue
-            assert answer.status_code == 200
-            self.reads.append((began, {int(post["id"]) for post in answer.json["posts"]}))
+            assert response.status_code == 200
+            self.reads.append((start_time, {int(post["id"]) for post in response.json["posts"]}))
 
     def _post(self) -> None:
         town = Town(self.builders.graph)
-        while not self._over.is_set():
+        while not self._stopping.is_set():
             self.posts.append(int(self.builders.publish(self.author)["id"]))
             for event in town.events_of(self.posts[-1]):
                 outbox.run(self.builders.graph, self.storage, event.id, event.epoch)
 
     def seen_after(self, moment: float) -> set[int]:
-        return set().union(*(ids for began, ids in self.reads if began > moment))
+        return set().union(*(ids for start_time, ids in self.reads if start_time > moment))
 
     def reads_after(self, moment: float) -> int:
-        return sum(began > moment for began, _ in self.reads)
+        return sum(start_time > moment for start_time, _ in self.reads)
 
 
 @pytest.fixture
-def crowd(builders: Builders, storage: Storage) -> Crowd:
+def load(builders: Builders, storage: Storage) -> Load:
     reader, author = builders.new_user(), builders.new_user()
     builders.follow(reader, author)
-    return Crowd(reader, author, builders, storage)
+    return Load(reader, author, builders, storage)
 
 
-LEAVING: dict[str, Callable[[Crowd], int]] = {
-    "unfollow": lambda crowd: (
-        crowd.reader.delete(f"/v1/me/following/{crowd.author.id}").status_code
-    ),
-    "removal": lambda crowd: crowd.author.delete(f"/v1/me/followers/{crowd.reader.id}").status_code,
-    "block": lambda crowd: crowd.author.put(f"/v1/me/blocks/{crowd.reader.id}").status_code,
+LEAVING: dict[str, Callable[[Load], int]] = {
+    "unfollow": lambda load: load.reader.delete(f"/v1/me/following/{load.author.id}").status_code,
+    "removal": lambda load: load.author.delete(f"/v1/me/followers/{load.reader.id}").status_code,
+    "block": lambda load: load.author.put(f"/v1/me/blocks/{load.reader.id}").status_code,
 }
 
 
-@pytest.mark.parametrize("way", LEAVING)
-def test_after_leaving_none_of_the_authors_posts_is_seen_again(crowd: Crowd, way: str) -> None:
-    with crowd.at_it():
-        eventually(lambda: len(crowd.posts) > 5 and crowd.seen_after(0), seconds=30)
-        assert LEAVING[way](crowd) == 204
-        gone_at = time.monotonic()
-        eventually(lambda: crowd.reads_after(gone_at) > 40, seconds=30)
-    assert crowd.seen_after(gone_at) == set()
+@pytest.mark.parametrize("leaving", LEAVING)
+def test_no_request_after_a_leaving_shows_a_post_of_the_author(load: Load, leaving: str) -> None:
+    with load.running():
+        eventually(lambda: len(load.posts) > 5 and load.seen_after(0), seconds=30)
+        assert LEAVING[leaving](load) == 204
+        response_time = time.monotonic()
+        eventually(lambda: load.reads_after(response_time) > 40, seconds=30)
+    assert load.seen_after(response_time) == set()
 
 
-def test_a_deleted_post_is_not_seen_again(crowd: Crowd, graph: Graph) -> None:
-    with crowd.at_it():
+def test_no_later_request_shows_a_deleted_post(load: Load, graph: Graph) -> None:
+    with load.running():
         for _ in range(3):
-            count = len(crowd.posts)
-            eventually(lambda count=count: len(crowd.posts) > count, seconds=30)  # type: ignore[misc]
-            post_id = crowd.posts[-1]
-            eventually(lambda: crowd.seen_after(0) & {post_id}, seconds=30)  # noqa: B023 - asked at once
-            assert crowd.author.delete(f"/v1/posts/{post_id}").status_code == 204
-            gone_at = time.monotonic()
-            eventually(lambda: crowd.reads_after(gone_at) > 15, seconds=30)  # noqa: B023
-            assert post_id not in crowd.seen_after(gone_at)
-    assert graph.posts.many(crowd.posts)
+            count = len(load.posts)
+            eventually(lambda count=count: len(load.posts) > count, seconds=30)  # type: ignore[misc]
+            post_id = load.posts[-1]
+            eventually(lambda: load.seen_after(0) & {post_id}, seconds=30)  # noqa: B023 - called at once
+            assert load.author.delete(f"/v1/posts/{post_id}").status_code == 204
+            response_time = time.monotonic()
+            eventually(lambda: load.reads_after(response_time) > 15, seconds=30)  # noqa: B023
+            assert post_id not in load.seen_after(response_time)
+    assert graph.posts.many(load.posts)

@@ -10,59 +10,59 @@ from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
 from tests.support.maker import run_together
-from tests.support.people import ask
+from tests.support.people import call_api
 
 
-def test_a_process_that_answers_lives(app: Flask, app_without_graph: Flask) -> None:
+def test_a_process_that_answers_is_live(app: Flask, app_without_graph: Flask) -> None:
     for some_app in (app, app_without_graph):
-        assert ask(some_app, "GET", "/livez").json == {"status": "ok"}
+        assert call_api(some_app, "GET", "/livez").json == {"status": "ok"}
 
 
-def test_with_every_store_there_it_is_ready(app: Flask) -> None:
-    answer = ask(app, "GET", "/readyz")
-    assert answer.status_code == 200
-    checks = answer.json["checks"]
-    assert answer.json["status"] == "ok"
+def test_a_process_with_all_stores_is_ready(app: Flask) -> None:
+    response = call_api(app, "GET", "/readyz")
+    assert response.status_code == 200
+    checks = response.json["checks"]
+    assert response.json["status"] == "ok"
     assert checks.pop("oldest_event_seconds") >= 0
     assert checks == dict.fromkeys(("neo4j", "queue", "cache", "s3"), "ok")
 
 
 @pytest.mark.parametrize("part", ["cache", "queue"])
-def test_without_redis_it_is_degraded_and_still_ready(
+def test_a_process_without_redis_is_degraded_and_ready(
     request: pytest.FixtureRequest, part: str
 ) -> None:
-    answer = ask(request.getfixturevalue(f"app_without_{part}"), "GET", "/readyz")
-    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
-    assert answer.json["checks"][part] == "unavailable"
+    response = call_api(request.getfixturevalue(f"app_without_{part}"), "GET", "/readyz")
+    assert (response.status_code, response.json["status"]) == (200, "degraded")
+    assert response.json["checks"][part] == "unavailable"
 
 
-def test_without_the_graph_it_is_not_ready(app_without_graph: Flask) -> None:
-    answer = ask(app_without_graph, "GET", "/readyz")
-    assert (answer.status_code, answer.json["status"]) == (503, "unavailable")
-    assert answer.json["checks"]["neo4j"] != "ok"
-    assert answer.json["checks"]["oldest_event_seconds"] is None
-    assert answer.headers["Retry-After"]
+def test_a_process_without_the_graph_is_not_ready(app_without_graph: Flask) -> None:
+    response = call_api(app_without_graph, "GET", "/readyz")
+    assert (response.status_code, response.json["status"]) == (503, "unavailable")
+    assert response.json["checks"]["neo4j"] != "ok"
+    assert response.json["checks"]["oldest_event_seconds"] is None
+    assert response.headers["Retry-After"]
 
 
-def test_a_clock_that_is_off_is_not_ready(
+def test_a_process_with_a_wrong_clock_is_not_ready(
     graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graph, "clock_offset_seconds", lambda: -6.0)
-    answer = ask(create_app(SETTINGS, graph, storage, rebuilder), "GET", "/readyz")
-    assert answer.status_code == 503
-    assert "clock" in answer.json["checks"]["neo4j"]
+    response = call_api(create_app(SETTINGS, graph, storage, rebuilder), "GET", "/readyz")
+    assert response.status_code == 503
+    assert "clock" in response.json["checks"]["neo4j"]
 
 
-def test_a_graph_that_hangs_makes_no_other_part_look_silent(
+def test_a_graph_that_hangs_delays_no_other_check(
     graph: Graph, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = threading.Event()
-    monkeypatch.setattr(graph, "ping", lambda: answers.wait(30))
-    monkeypatch.setattr(graph.events, "oldest_due_seconds", lambda: float(answers.wait(30)))
+    released = threading.Event()
+    monkeypatch.setattr(graph, "ping", lambda: released.wait(30))
+    monkeypatch.setattr(graph.events, "oldest_due_seconds", lambda: float(released.wait(30)))
     monkeypatch.setattr("api.services.health._TIMEOUT_SECONDS", 1.5)
     checks = HealthChecks(graph, storage)
     for health in run_together(*[checks.check] * 8):
         assert not isinstance(health, Exception), health
         assert (health.neo4j, health.oldest_event_seconds) == ("no answer in time", None)
         assert (health.queue, health.cache, health.s3) == ("ok", "ok", "ok")
-    answers.set()
+    released.set()

@@ -6,40 +6,41 @@ import requests
 
 from graph import Graph
 from storage import Storage
-from tests.support.people import Answer, Builders, Person, assert_problem, checksum
+from tests.support.people import ApiResponse, Builders, Person, assert_problem, checksum
 
 BYTES = b"\xff\xd8\xff\xe0 the beginning of a photograph"
 
 
-def begin(person: Person, key: str = "", **body: Any) -> Answer:
-    given = {"content_type": "image/jpeg", "size_bytes": len(BYTES), **body}
+def create(person: Person, key: str = "", **body: Any) -> ApiResponse:
+    declaration = {"content_type": "image/jpeg", "size_bytes": len(BYTES), **body}
     headers = {"Idempotency-Key": key} if key else {}
-    return person.post("/v1/me/photos", json=given, headers=headers)
+    return person.post("/v1/me/photos", json=declaration, headers=headers)
 
 
-def upload(answer: Answer, data: bytes = BYTES, **headers: str) -> int:
-    given = answer.json["upload"]
-    sent = {**given["headers"], **headers}
-    return requests.put(given["url"], data=data, headers=sent, timeout=10).status_code
+def upload(response: ApiResponse, data: bytes = BYTES, **headers: str) -> int:
+    presigned = response.json["upload"]
+    return requests.put(
+        presigned["url"], data=data, headers={**presigned["headers"], **headers}, timeout=10
+    ).status_code
 
 
-def test_a_photo_is_asked_for_uploaded_and_completed(builders: Builders) -> None:
+def test_a_photo_is_created_uploaded_and_completed(builders: Builders) -> None:
     person = builders.new_user()
-    answer = begin(person, checksum_sha256=checksum(BYTES), alt_text="A lighthouse")
-    assert answer.status_code == 201
-    assert answer.json["state"] == "waiting"
-    assert answer.json["upload"]["method"] == "PUT"
-    assert upload(answer) == 200
-    path = f"/v1/me/photos/{answer.json['id']}"
+    response = create(person, checksum_sha256=checksum(BYTES), alt_text="A lighthouse")
+    assert response.status_code == 201
+    assert response.json["state"] == "waiting"
+    assert response.json["upload"]["method"] == "PUT"
+    assert upload(response) == 200
+    path = f"/v1/me/photos/{response.json['id']}"
     for _ in range(2):
-        done = person.post(f"{path}/complete")
-        assert (done.status_code, done.json["id"]) == (202, answer.json["id"])
-        assert done.json["state"] in {"processing", "failed"}  # a worker may be at it
+        completion = person.post(f"{path}/complete")
+        assert (completion.status_code, completion.json["id"]) == (202, response.json["id"])
+        assert completion.json["state"] in {"processing", "failed"}  # a worker can be running
 
 
-def test_completing_before_anything_is_there_is_409(builders: Builders) -> None:
+def test_completing_before_the_upload_is_409(builders: Builders) -> None:
     person = builders.new_user()
-    path = f"/v1/me/photos/{begin(person).json['id']}/complete"
+    path = f"/v1/me/photos/{create(person).json['id']}/complete"
     assert_problem(person.post(path), 409, "nothing-uploaded")
     assert person.get(path.removesuffix("/complete")).json["state"] == "waiting"
 
@@ -53,39 +54,39 @@ def test_completing_before_anything_is_there_is_409(builders: Builders) -> None:
         (b"?" * len(BYTES), {}),
     ],
 )
-def test_s3_refuses_another_length_type_or_other_bytes(
+def test_s3_refuses_an_upload_that_differs_from_the_declaration(
     builders: Builders, data: bytes, headers: dict[str, str]
 ) -> None:
     person = builders.new_user()
-    answer = begin(person, checksum_sha256=checksum(BYTES))
-    assert upload(answer, data, **headers) in {400, 403}
-    complete = person.post(f"/v1/me/photos/{answer.json['id']}/complete")
+    response = create(person, checksum_sha256=checksum(BYTES))
+    assert upload(response, data, **headers) in {400, 403}
+    complete = person.post(f"/v1/me/photos/{response.json['id']}/complete")
     assert_problem(complete, 409, "nothing-uploaded")
 
 
-def test_a_photo_says_what_it_has_so_far(builders: Builders) -> None:
+def test_a_photo_has_the_fields_of_its_state(builders: Builders) -> None:
     person = builders.new_user()
 
-    def shown(photo_id: int) -> Answer:
+    def get_photo(photo_id: int) -> ApiResponse:
         return person.get(f"/v1/me/photos/{photo_id}")
 
-    assert shown(builders.photo_waiting(person)).json.keys() == {"id", "state"}
-    processing = shown(builders.photo_processing(person))
+    assert get_photo(builders.photo_waiting(person)).json.keys() == {"id", "state"}
+    processing = get_photo(builders.photo_processing(person))
     assert (processing.json["state"], processing.headers["Retry-After"]) == ("processing", "1")
-    failed = shown(builders.photo_failed(person)).json
+    failed = get_photo(builders.photo_failed(person)).json
     assert (failed["state"], failed["failure_code"]) == ("failed", "not-an-image")
-    ready = shown(builders.photo_ready(person))
+    ready = get_photo(builders.photo_ready(person))
     assert "Retry-After" not in ready.headers
     assert (ready.json["width"], ready.json["height"]) == (640, 480)
     assert set(ready.json["renditions"]) == {"1080", "640", "320"}
 
 
-def test_anothers_photo_and_none_are_the_same_404(builders: Builders) -> None:
+def test_anothers_photo_and_an_absent_one_are_the_same_404(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     photo_id = builders.photo_waiting(ana)
     details = {
-        assert_problem(answer, 404, "not-found")["detail"]
-        for answer in (
+        assert_problem(response, 404, "not-found")["detail"]
+        for response in (
             ben.get(f"/v1/me/photos/{photo_id}"),
             ben.post(f"/v1/me/photos/{photo_id}/complete"),
             ben.get("/v1/me/photos/1"),
@@ -109,63 +110,65 @@ def test_anothers_photo_and_none_are_the_same_404(builders: Builders) -> None:
         ({"path": "../../x"}, 422, "invalid-fields", "path"),
     ],
 )
-def test_what_cannot_become_a_photo_is_refused(
+def test_an_invalid_declaration_of_a_photo_is_refused(
     builders: Builders, body: dict[str, Any], status: int, code: str, field: str
 ) -> None:
-    problem = assert_problem(begin(builders.new_user(), **body), status, code)
+    problem = assert_problem(create(builders.new_user(), **body), status, code)
     assert list(problem["errors"]) == [field]
 
 
-def test_15_mb_are_taken(builders: Builders) -> None:
-    assert begin(builders.new_user(), size_bytes=15_000_000).status_code == 201
+def test_a_photo_of_15_mb_is_accepted(builders: Builders) -> None:
+    assert create(builders.new_user(), size_bytes=15_000_000).status_code == 201
 
 
-def test_with_a_key_asking_again_gives_the_first_photo(builders: Builders) -> None:
+def test_the_same_key_returns_the_first_photo(builders: Builders) -> None:
     person, key = builders.new_user(), secrets.token_hex(8)
-    first, again = begin(person, key), begin(person, key)
+    first, again = create(person, key), create(person, key)
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json["id"] == first.json["id"]
     assert upload(again) == 200
-    reused = begin(person, key, size_bytes=99)
+    reused = create(person, key, size_bytes=99)
     assert_problem(reused, 422, "idempotency-key-reused")
 
 
-def test_a_key_whose_photo_is_gone_with_its_post_is_410(builders: Builders, graph: Graph) -> None:
+def test_the_key_of_a_photo_is_410_after_its_post_is_deleted(
+    builders: Builders, graph: Graph
+) -> None:
     person, key = builders.new_user(), secrets.token_hex(8)
-    photo_id = int(begin(person, key).json["id"])
+    photo_id = int(create(person, key).json["id"])
     graph.photos.complete(photo_id, owner_id=person.id)
     graph.photos.set_ready(photo_id, width=640, height=480, blurhash="LEHV6nWB2yk8")
     post = builders.publish(person, photo_ids=[photo_id])
     assert person.delete(f"/v1/posts/{post['id']}").status_code == 204
-    graph.posts.forget_photos([photo_id])  # as the worker does after the deletion
-    assert_problem(begin(person, key), 410, "post-deleted")
+    graph.posts.delete_photos([photo_id])  # as the worker does after the deletion
+    assert_problem(create(person, key), 410, "post-deleted")
 
 
-def test_a_key_is_its_users_alone(builders: Builders) -> None:
+def test_two_users_can_use_the_same_key(builders: Builders) -> None:
     key = secrets.token_hex(8)
-    answers = [begin(builders.new_user(), key) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [201, 201]
-    assert answers[0].json["id"] != answers[1].json["id"]
+    responses = [create(builders.new_user(), key) for _ in range(2)]
+    assert [response.status_code for response in responses] == [201, 201]
+    assert responses[0].json["id"] != responses[1].json["id"]
 
 
-def test_a_key_of_a_photo_is_not_one_of_a_post(builders: Builders) -> None:
+def test_a_key_of_a_photo_cannot_be_used_for_a_post(builders: Builders) -> None:
     person, key = builders.new_user(), secrets.token_hex(8)
-    begin(person, key)
-    answer = person.post(
+    create(person, key)
+    response = person.post(
         "/v1/me/feed", json=builders.draft(person), headers={"Idempotency-Key": key}
     )
-    assert_problem(answer, 422, "idempotency-key-reused")
+    assert_problem(response, 422, "idempotency-key-reused")
 
 
-def test_an_upload_after_completion_is_not_what_is_processed_again(
+def test_a_second_completion_does_not_process_the_photo_again(
     builders: Builders, graph: Graph, storage: Storage
 ) -> None:
     person = builders.new_user()
     photo_id = builders.photo_ready(person)
     before = person.get(f"/v1/me/photos/{photo_id}").json
-    done = person.post(f"/v1/me/photos/{photo_id}/complete")
-    assert (done.status_code, done.json["state"]) == (202, "ready")
+    completion = person.post(f"/v1/me/photos/{photo_id}/complete")
+    assert (completion.status_code, completion.json["state"]) == (202, "ready")
     assert person.get(f"/v1/me/photos/{photo_id}").json == before
     assert graph.photos.by_id(photo_id, owner_id=person.id).state == "ready"
-    assert storage.photos.uploaded_size("nothing of this name") is None
+    assert storage.photos.upload_size("nothing of this name") is None

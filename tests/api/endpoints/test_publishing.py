@@ -14,12 +14,12 @@ from tests.support.people import Builders, Person, assert_problem, send_post
 PLACE = {"name": "Cabo da Roca", "latitude": 38.7804, "longitude": -9.4989}
 
 
-def test_a_post_is_answered_whole_and_stands_where_location_says(builders: Builders) -> None:
+def test_a_published_post_is_returned_and_is_at_its_location(builders: Builders) -> None:
     ana = builders.new_user(name="Ana")
     draft = builders.draft(ana, caption='Wind,\nand a "lighthouse" 🌊', location=PLACE)
-    answer = send_post(ana, draft)
-    assert answer.status_code == 201
-    post = answer.json
+    response = send_post(ana, draft)
+    assert response.status_code == 201
+    post = response.json
     assert post["author"] == {"id": str(ana.id), "username": ana.username, "name": "Ana"}
     assert post["caption"] == 'Wind,\nand a "lighthouse" 🌊'
     assert post["location"] == PLACE
@@ -27,11 +27,11 @@ def test_a_post_is_answered_whole_and_stands_where_location_says(builders: Build
     assert post["photos"][0].keys() == {
         "id", "width", "height", "blurhash", "alt_text", "renditions",
     }  # fmt: skip
-    assert answer.headers["Location"] == f"/v1/posts/{post['id']}"
-    assert ana.get(answer.headers["Location"]).json == post
+    assert response.headers["Location"] == f"/v1/posts/{post['id']}"
+    assert ana.get(response.headers["Location"]).json == post
 
 
-def test_the_author_and_the_followers_read_it_on_the_next_request(builders: Builders) -> None:
+def test_the_authors_next_page_has_the_new_post(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     builders.follow(ben, ana)
     for _ in range(3):
@@ -44,21 +44,21 @@ def test_photos_come_in_the_order_they_were_given(builders: Builders) -> None:
     ana = builders.new_user()
     photo_ids = [builders.photo_ready(ana) for _ in range(4)]
     for order in ([2, 0, 3, 1],):
-        given = [photo_ids[place] for place in order]
-        shown = builders.publish(ana, photo_ids=given)["photos"]
-        assert [int(photo["id"]) for photo in shown] == given
+        ordered_ids = [photo_ids[place] for place in order]
+        photos = builders.publish(ana, photo_ids=ordered_ids)["photos"]
+        assert [int(photo["id"]) for photo in photos] == ordered_ids
 
 
-def test_without_a_key_it_is_400(builders: Builders) -> None:
+def test_a_post_without_a_valid_key_is_400(builders: Builders) -> None:
     ana = builders.new_user()
     draft = builders.draft(ana)
     assert_problem(ana.post("/v1/me/feed", json=draft), 400, "idempotency-key-missing")
     for key in ("", "x" * 256, "a b", "é"):
-        answer = ana.post("/v1/me/feed", json=draft, headers={"Idempotency-Key": key})
-        assert_problem(answer, 400, "idempotency-key-missing")
+        response = ana.post("/v1/me/feed", json=draft, headers={"Idempotency-Key": key})
+        assert_problem(response, 400, "idempotency-key-missing")
 
 
-def test_the_same_key_and_body_give_the_first_post_again(builders: Builders) -> None:
+def test_the_same_key_and_body_return_the_first_post(builders: Builders) -> None:
     ana, key = builders.new_user(), secrets.token_hex(8)
     draft = builders.draft(ana, caption="Sea", location=PLACE)
     first = send_post(ana, draft, key)
@@ -85,28 +85,28 @@ def test_the_same_key_with_another_body_is_422(builders: Builders) -> None:
     assert len(ana.feed()) == 1
 
 
-def test_a_key_is_its_users_alone(builders: Builders) -> None:
+def test_two_users_can_use_the_same_key(builders: Builders) -> None:
     key = secrets.token_hex(8)
     for _ in range(2):
         ana = builders.new_user()
         assert send_post(ana, builders.draft(ana), key).status_code == 201
 
 
-def test_many_with_one_key_at_once_make_one_post(builders: Builders) -> None:
+def test_concurrent_requests_with_one_key_publish_one_post(builders: Builders) -> None:
     ana, key = builders.new_user(), secrets.token_hex(8)
     draft = builders.draft(ana)
     with ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(lambda _: send_post(ana, draft, key), range(6)))
-    statuses = [answer.status_code for answer in answers]
+        responses = list(threads.map(lambda _: send_post(ana, draft, key), range(6)))
+    statuses = [response.status_code for response in responses]
     assert statuses.count(201) == 1
     assert set(statuses) <= {200, 201, 409}
     assert len(ana.feed()) == 1
-    assert {answer.json["id"] for answer in answers if answer.status_code != 409} == {
+    assert {response.json["id"] for response in responses if response.status_code != 409} == {
         str(ana.feed()[0])
     }
 
 
-def test_the_key_of_a_post_deleted_meanwhile_is_410(builders: Builders) -> None:
+def test_the_key_of_a_deleted_post_is_410(builders: Builders) -> None:
     ana, key = builders.new_user(), secrets.token_hex(8)
     draft = builders.draft(ana)
     post_id = send_post(ana, draft, key).json["id"]
@@ -130,10 +130,10 @@ def test_a_photo_that_is_not_ready_cannot_be_posted(
     ana, key = builders.new_user(), secrets.token_hex(8)
     photo_id = getattr(builders, kind)(ana)
     draft = builders.draft(ana, photo_ids=[builders.photo_ready(ana), photo_id])
-    answer = send_post(ana, draft, key)
-    problem = assert_problem(answer, status, code)
+    response = send_post(ana, draft, key)
+    problem = assert_problem(response, status, code)
     assert str(photo_id) in problem["detail"]
-    assert ("Retry-After" in answer.headers) == (status == 409)
+    assert ("Retry-After" in response.headers) == (status == 409)
     assert ana.feed() == []
 
 
@@ -148,7 +148,7 @@ def test_a_photo_that_becomes_ready_can_be_posted_under_the_same_key(
     assert send_post(ana, draft, key).status_code == 201
 
 
-def test_anothers_photo_and_none_are_the_same_404(builders: Builders) -> None:
+def test_anothers_photo_and_an_absent_one_are_the_same_404(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     details = {
         assert_problem(send_post(ana, builders.draft(ana, photo_ids=[some_id])), 404, "not-found")[
@@ -159,7 +159,7 @@ def test_anothers_photo_and_none_are_the_same_404(builders: Builders) -> None:
     assert len(details) == 1
 
 
-def test_a_photo_is_posted_once(builders: Builders) -> None:
+def test_a_photo_can_be_in_one_post_only(builders: Builders) -> None:
     ana = builders.new_user()
     draft = builders.draft(ana)
     first = send_post(ana, draft)
@@ -168,13 +168,13 @@ def test_a_photo_is_posted_once(builders: Builders) -> None:
     assert send_post(ana, draft).status_code in {404, 422}
 
 
-def test_one_photo_in_two_posts_at_once_is_in_one(builders: Builders) -> None:
+def test_concurrent_posts_of_one_photo_publish_one_post(builders: Builders) -> None:
     ana = builders.new_user()
     draft = builders.draft(ana)
     with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda _: send_post(ana, draft), range(4)))
-    assert [answer.status_code for answer in answers].count(201) == 1
-    assert {answer.status_code for answer in answers} <= {201, 409, 422}
+        responses = list(threads.map(lambda _: send_post(ana, draft), range(4)))
+    assert [response.status_code for response in responses].count(201) == 1
+    assert {response.status_code for response in responses} <= {201, 409, 422}
     assert len(ana.feed()) == 1
 
 
@@ -197,15 +197,13 @@ def test_one_photo_in_two_posts_at_once_is_in_one(builders: Builders) -> None:
         ({"location": "Sea"}, "location"),
     ],
 )
-def test_a_draft_that_does_not_fit_is_422(
-    builders: Builders, body: dict[str, Any], field: str
-) -> None:
+def test_an_invalid_draft_is_422(builders: Builders, body: dict[str, Any], field: str) -> None:
     ana = builders.new_user()
     problem = assert_problem(send_post(ana, builders.draft(ana, **body)), 422, "invalid-fields")
     assert list(problem["errors"]) == [field]
 
 
-def test_the_longest_caption_and_a_place_without_coordinates_are_taken(
+def test_the_longest_caption_and_a_place_without_coordinates_are_accepted(
     builders: Builders,
 ) -> None:
     post = builders.publish(builders.new_user(), caption="é" * 2200, location={"name": "Sea"})
@@ -213,23 +211,23 @@ def test_the_longest_caption_and_a_place_without_coordinates_are_taken(
     assert post["location"] == {"name": "Sea", "latitude": None, "longitude": None}
 
 
-@pytest.mark.parametrize("without", ["cache", "queue"])
-def test_a_post_stands_whatever_redis_does(
-    request: pytest.FixtureRequest, builders: Builders, without: str
+@pytest.mark.parametrize("store", ["cache", "queue"])
+def test_a_post_is_published_without_redis(
+    request: pytest.FixtureRequest, builders: Builders, store: str
 ) -> None:
-    app = request.getfixturevalue(f"app_without_{without}")
+    app = request.getfixturevalue(f"app_without_{store}")
     ana = builders.new_user().on(app)
-    answer = send_post(ana, builders.draft(ana))
-    assert answer.status_code == 201
-    assert ana.feed() == [int(answer.json["id"])]
+    response = send_post(ana, builders.draft(ana))
+    assert response.status_code == 201
+    assert ana.feed() == [int(response.json["id"])]
 
 
-def test_a_first_try_that_died_after_its_commit_is_read_at_once_after_the_replay(
+def test_a_post_committed_by_a_failed_request_is_in_the_feed_after_the_replay(
     builders: Builders, graph: Graph, storage: Storage
 ) -> None:
     ana, key = builders.new_user(), secrets.token_hex(8)
     builders.publish(ana)
-    _have_a_list(storage, ana)
+    _build_timeline(storage, ana)
     draft = builders.draft(ana)
     committed = Draft(
         photo_ids=tuple(int(photo_id) for photo_id in draft["photo_ids"]),
@@ -243,7 +241,7 @@ def test_a_first_try_that_died_after_its_commit_is_read_at_once_after_the_replay
     assert ana.feed()[0] == post_id
 
 
-def test_a_host_whose_clock_is_off_publishes_nothing(
+def test_a_host_with_a_wrong_clock_publishes_nothing(
     builders: Builders, graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana = builders.new_user()
@@ -254,7 +252,7 @@ def test_a_host_whose_clock_is_off_publishes_nothing(
     assert graph.posts.ids_by_author(ana.id, before=2**53, limit=5) == []
 
 
-def test_an_id_that_is_taken_is_drawn_again(
+def test_a_taken_id_is_replaced_by_a_new_one(
     builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, ben = builders.new_user(), builders.new_user()
@@ -262,12 +260,12 @@ def test_an_id_that_is_taken_is_drawn_again(
     taken = int(builders.publish(ana)["id"])
     ids = iter([taken, new_id(), new_id(), new_id(), new_id()])
     monkeypatch.setattr("graph.ids.new_id", lambda: next(ids))
-    answer = send_post(ben, draft)
-    assert answer.status_code == 201
-    assert int(answer.json["id"]) != taken
+    response = send_post(ben, draft)
+    assert response.status_code == 201
+    assert int(response.json["id"]) != taken
 
 
-def _have_a_list(storage: Storage, person: Person) -> None:
+def _build_timeline(storage: Storage, person: Person) -> None:
     token = storage.timelines.begin(person.id)
     assert token
     ids = person.feed()

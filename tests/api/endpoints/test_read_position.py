@@ -1,11 +1,11 @@
-"""Over HTTP: how far one has read, and how much is unread."""
+"""The read position and the number of unread posts, over HTTP."""
 
 import random
 
 import pytest
 from flask import Flask
 
-from feed.unread import proved_unread
+from feed.unread import count_in_tail
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
@@ -18,9 +18,9 @@ POSITION, UNREAD = "/v1/me/feed/position", "/v1/me/feed/unread"
 
 
 def unread(person: Person) -> tuple[int, bool, str | None]:
-    answer = person.get(UNREAD)
-    assert answer.status_code == 200, answer.text
-    return answer.json["count"], answer.json["capped"], answer.json["newest_id"]
+    response = person.get(UNREAD)
+    assert response.status_code == 200, response.text
+    return response.json["count"], response.json["capped"], response.json["newest_id"]
 
 
 def move(person: Person, post_id: int | str) -> None:
@@ -28,7 +28,7 @@ def move(person: Person, post_id: int | str) -> None:
 
 
 def one_unread(builders: Builders) -> tuple[Person, str]:
-    """Somebody who follows the author of one post, and its id."""
+    """A user with one unread post, and the id of the post."""
     ana, ben = builders.new_user(), builders.new_user()
     builders.follow(ana, ben)
     return ana, builders.publish(ben)["id"]
@@ -39,15 +39,17 @@ def test_an_empty_feed_has_nothing_unread(builders: Builders) -> None:
 
 
 @pytest.mark.parametrize("dropped", [False, True])
-def test_list_and_graph_count_the_same(builders: Builders, storage: Storage, dropped: bool) -> None:
+def test_the_timeline_and_the_graph_give_the_same_count(
+    builders: Builders, storage: Storage, dropped: bool
+) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     builders.follow(ana, ben)
     posts = [builders.publish(ben)["id"] for _ in range(3)]
     own = builders.publish(ana)["id"]
     storage.timelines.drop(ana.id)
     if not dropped:
-        ana.feed()  # has it built
-        eventually(lambda: len(storage.timelines.whole(ana.id)) == 5)
+        ana.feed()  # schedules the rebuild
+        eventually(lambda: len(storage.timelines.entries(ana.id)) == 5)
     assert unread(ana) == (3, False, own)
     move(ana, posts[1])
     assert unread(ana) == (1, False, own)
@@ -63,18 +65,18 @@ def test_list_and_graph_count_the_same(builders: Builders, storage: Storage, dro
     "body",
     [{}, {"post_id": 1}, {"post_id": "x"}, {"post_id": str(2**53 + 1)}, {"post_id": "1", "x": 1}],
 )
-def test_a_wrong_position_is_422(builders: Builders, body: dict[str, object]) -> None:
+def test_an_invalid_position_is_422(builders: Builders, body: dict[str, object]) -> None:
     assert_problem(builders.new_user().put(POSITION, json=body), 422, "invalid-fields")
 
 
-def test_an_id_of_the_future_is_422(builders: Builders, graph: Graph) -> None:
+def test_a_future_id_is_422(builders: Builders, graph: Graph) -> None:
     ana = builders.new_user()
-    answer = ana.put(POSITION, json={"post_id": str(new_id() + (60_000 << 12))})
-    assert_problem(answer, 422, "invalid-fields")
+    response = ana.put(POSITION, json={"post_id": str(new_id() + (60_000 << 12))})
+    assert_problem(response, 422, "invalid-fields")
     assert graph.read_positions.read(ana.id) == 0
 
 
-def test_whatever_a_list_proves_is_what_the_model_counts(storage: Storage) -> None:
+def test_a_count_proved_by_a_list_equals_the_models(storage: Storage) -> None:
     seed = random.randrange(1 << 32)
     print("seed", seed)
     dice, client, proved = random.Random(seed), storage.cache.client, 0
@@ -93,39 +95,39 @@ def test_whatever_a_list_proves_is_what_the_model_counts(storage: Storage) -> No
         position = dice.choice([0, base, *ids])
         tail = storage.read_positions.tail(viewer, most=100, position=position)
         storage.timelines.drop(viewer)
-        found = proved_unread(tail, viewer, 100)
-        if found:
+        unread_count = count_in_tail(tail, viewer, 100)
+        if unread_count:
             proved += 1
             others = [i for i in ids if i > position and authors[i] not in {0, viewer}]
             newest = max((i for i in ids if authors[i]), default=None)
             count = min(len(others), 100)
-            assert (found.count, found.newest_id) == (count, newest)
-            assert found.capped == (len(others) > 100)
+            assert (unread_count.count, unread_count.newest_id) == (count, newest)
+            assert unread_count.capped == (len(others) > 100)
     assert proved > 50
 
 
-def test_with_all_in_the_cache_it_is_one_round_trip_after_the_sessions(
+def test_a_cached_count_takes_one_round_trip_after_the_sessions(
     builders: Builders, storage: Storage
 ) -> None:
     ana = builders.new_user()
     ana.feed()
-    eventually(lambda: storage.timelines.whole(ana.id) == [0])
+    eventually(lambda: storage.timelines.entries(ana.id) == [0])
     unread(ana)
     with storage.cache.client.monitor() as monitor:  # type: ignore[no-untyped-call]
         unread(ana)
         storage.cache.client.echo("the end")
-        seen: list[str] = []
-        while not seen or not seen[-1].startswith("ECHO"):
+        commands: list[str] = []
+        while not commands or not commands[-1].startswith("ECHO"):
             command = monitor.next_command()
             if command["client_type"] != "lua":
-                seen.append(command["command"])
-    print(seen)
-    assert [one.split()[0] for one in seen if "rp:" in one] == ["EVALSHA"]
-    assert not any("tl:" in one or " p:" in one for one in seen if "rp:" not in one)
+                commands.append(command["command"])
+    print(commands)
+    assert [line.split()[0] for line in commands if "rp:" in line] == ["EVALSHA"]
+    assert not any("tl:" in line or " p:" in line for line in commands if "rp:" not in line)
 
 
 @pytest.mark.parametrize("built", [True, False])
-def test_over_a_hundred_are_said_to_be_a_hundred_and_more(
+def test_the_count_is_capped_at_100(
     builders: Builders, storage: Storage, graph: Graph, built: bool
 ) -> None:
     ana, town = builders.new_user(), Town(graph)
@@ -134,8 +136,8 @@ def test_over_a_hundred_are_said_to_be_a_hundred_and_more(
     posts = town.old_posts(ben, [new_id() - n * (1 << 24) for n in range(102)])
     if built:
         ana.feed()
-        eventually(lambda: len(storage.timelines.whole(ana.id)) == 103)
-        ana.get("/v1/me/feed?limit=100")  # their bodies too
+        eventually(lambda: len(storage.timelines.entries(ana.id)) == 103)
+        ana.get("/v1/me/feed?limit=100")  # caches the bodies
     assert unread(ana) == (100, True, str(posts[0]))
     move(ana, posts[-1])
     assert unread(ana) == (100, True, str(posts[0]))
@@ -145,44 +147,44 @@ def test_over_a_hundred_are_said_to_be_a_hundred_and_more(
     assert unread(ana) == (100, False, str(posts[0]))
 
 
-def test_a_list_being_built_is_not_taken_for_the_feed(builders: Builders, storage: Storage) -> None:
+def test_an_unfinished_list_is_not_counted(builders: Builders, storage: Storage) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     builders.follow(ana, ben)
     posts = [builders.publish(ben)["id"] for _ in range(2)]
     ana.feed()
-    eventually(lambda: len(storage.timelines.whole(ana.id)) == 3)
+    eventually(lambda: len(storage.timelines.entries(ana.id)) == 3)
     storage.timelines.drop(ana.id)
     assert storage.timelines.begin(ana.id)
     storage.timelines.push([ana.id], int(posts[1]), read_at=0)
     assert unread(ana) == (2, False, posts[1])
 
 
-def test_who_only_counts_keeps_their_list(builders: Builders, storage: Storage) -> None:
+def test_counting_renews_the_lists_ttl(builders: Builders, storage: Storage) -> None:
     ana = builders.new_user()
     ana.feed()
-    eventually(lambda: storage.timelines.whole(ana.id) == [0])
+    eventually(lambda: storage.timelines.entries(ana.id) == [0])
     key = f"tl:{ana.id:014x}"
     storage.cache.client.expire(key, 100)
     unread(ana)
     assert storage.cache.client.ttl(key) > 100
 
 
-def test_without_the_cache_the_graph_counts_and_the_answer_says_so(
+def test_without_the_cache_the_count_comes_from_the_graph_and_is_marked(
     builders: Builders, app_without_cache: Flask
 ) -> None:
     ana, post = one_unread(builders)
-    answer = ana.on(app_without_cache).get(UNREAD)
-    assert answer.status_code == 200
-    assert answer.headers["Photofeed-Degraded"] == "cache"
-    assert answer.json == {"count": 1, "capped": False, "newest_id": post}
+    response = ana.on(app_without_cache).get(UNREAD)
+    assert response.status_code == 200
+    assert response.headers["Photofeed-Degraded"] == "cache"
+    assert response.json == {"count": 1, "capped": False, "newest_id": post}
 
 
-def test_a_position_refused_for_want_of_the_cache_is_set_by_the_same_request(
+def test_a_position_refused_without_the_cache_is_set_on_repeat(
     builders: Builders, app_without_cache: Flask
 ) -> None:
     ana, post = one_unread(builders)
     assert unread(ana) == (1, False, post)
-    answer = ana.on(app_without_cache).put(POSITION, json={"post_id": post})
-    assert_problem(answer, 503, "cache-unavailable")
+    response = ana.on(app_without_cache).put(POSITION, json={"post_id": post})
+    assert_problem(response, 503, "cache-unavailable")
     move(ana, post)
     assert unread(ana) == (0, False, post)

@@ -20,7 +20,7 @@ from drill.support.proxy import Proxy
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
-from tests.support.people import PASSWORD, Answer, Builders, Person, assert_problem, sign_in
+from tests.support.people import PASSWORD, ApiResponse, Builders, Person, assert_problem, sign_in
 
 OTHER_PASSWORD = "quite another password"
 
@@ -36,14 +36,14 @@ def cache_proxy(stack_env: dict[str, str]) -> Iterator[Proxy]:
 def proxied_app(
     cache_proxy: Proxy, app_on: Callable[..., Flask], stack_env: dict[str, str]
 ) -> Flask:
-    """An API process of its own way to the cache."""
+    """An app that reaches the cache through the proxy."""
     url = urlsplit(stack_env["CACHE_REDIS_URL"])
     login = url.netloc.rpartition("@")[0]
     netloc = f"{login}@127.0.0.1:{cache_proxy.port}" if login else f"127.0.0.1:{cache_proxy.port}"
     return app_on(cache_url=urlunsplit(url._replace(netloc=netloc)))
 
 
-def test_signing_in_begins_a_second_session(builders: Builders) -> None:
+def test_a_sign_in_creates_another_session(builders: Builders) -> None:
     person = builders.new_user()
     again = person.sign_in()
     assert again.token != person.token
@@ -51,7 +51,7 @@ def test_signing_in_begins_a_second_session(builders: Builders) -> None:
     assert person.get("/v1/me").status_code == 200
 
 
-def test_signing_in_takes_the_username_in_any_case(app: Flask, builders: Builders) -> None:
+def test_a_sign_in_accepts_the_username_in_any_case(app: Flask, builders: Builders) -> None:
     assert sign_in(app, builders.new_user().username.upper()).status_code == 201
 
 
@@ -60,26 +60,28 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(
 ) -> None:
     wrong = sign_in(app, builders.new_user().username, "not the password")
     unknown = sign_in(app, "nobody.has.this.name", "not the password")
-    bodies = [assert_problem(answer, 401, "wrong-credentials") for answer in (wrong, unknown)]
+    bodies = [assert_problem(response, 401, "wrong-credentials") for response in (wrong, unknown)]
     for body in bodies:
         del body["request_id"]
     assert bodies[0] == bodies[1]
 
 
-def test_an_unknown_user_takes_as_long_as_a_wrong_password(app: Flask, builders: Builders) -> None:
+def test_an_unknown_username_takes_as_long_as_a_wrong_password(
+    app: Flask, builders: Builders
+) -> None:
     person = builders.new_user()
 
-    took: dict[str, list[float]] = {person.username: [], "nobody.has.this.name": []}
+    times: dict[str, list[float]] = {person.username: [], "nobody.has.this.name": []}
     for _ in range(15):
-        for username, seconds in took.items():  # in turns: what else the machine does hits both
-            begin = time.perf_counter()
+        for username, seconds in times.items():  # alternating: other load affects both
+            start_time = time.perf_counter()
             sign_in(app, username, "not the password")
-            seconds.append(time.perf_counter() - begin)
-    known, unknown = (statistics.median(seconds) for seconds in took.values())
-    assert 0.5 < known / unknown < 2  # without the dummy check it is ten times
+            seconds.append(time.perf_counter() - start_time)
+    known, unknown = (statistics.median(seconds) for seconds in times.values())
+    assert 0.5 < known / unknown < 2  # without the dummy hash it is 10
 
 
-def test_sessions_are_listed_and_the_asking_one_is_marked(builders: Builders) -> None:
+def test_sessions_are_listed_and_the_current_one_is_marked(builders: Builders) -> None:
     first = builders.new_user()
     second = first.sign_in()
     listed = second.get("/v1/me/sessions").json["sessions"]
@@ -87,7 +89,7 @@ def test_sessions_are_listed_and_the_asking_one_is_marked(builders: Builders) ->
     assert set(listed[0]) == {"id", "created_at", "expires_at", "current"}
 
 
-def test_signing_out_ends_the_session_and_no_other(builders: Builders) -> None:
+def test_a_sign_out_ends_only_the_current_session(builders: Builders) -> None:
     first = builders.new_user()
     second = first.sign_in()
     assert second.delete("/v1/me/sessions/current").status_code == 204
@@ -96,17 +98,17 @@ def test_signing_out_ends_the_session_and_no_other(builders: Builders) -> None:
     assert len(first.get("/v1/me/sessions").json["sessions"]) == 1
 
 
-def test_a_revoked_session_is_refused_and_revoking_again_is_fine(builders: Builders) -> None:
+def test_a_revoked_session_is_refused_and_can_be_revoked_again(builders: Builders) -> None:
     first = builders.new_user()
     second = first.sign_in()
-    second.get("/v1/me")  # its copy is in the cache
+    second.get("/v1/me")  # caches the session
     session_id = second.get("/v1/me/sessions").json["sessions"][0]["id"]
     for _ in range(2):
         assert first.delete(f"/v1/me/sessions/{session_id}").status_code == 204
     assert_problem(second.get("/v1/me"), 401, "not-signed-in")
 
 
-def test_anothers_session_and_none_at_all_are_the_same_404(builders: Builders) -> None:
+def test_anothers_session_and_an_absent_one_are_the_same_404(builders: Builders) -> None:
     one, other = builders.new_user(), builders.new_user()
     session_id = other.get("/v1/me/sessions").json["sessions"][0]["id"]
     bodies = [
@@ -118,56 +120,56 @@ def test_anothers_session_and_none_at_all_are_the_same_404(builders: Builders) -
 
 
 @pytest.mark.parametrize("by_its_id", [False, True])
-def test_signing_out_is_503_while_the_copy_cannot_be_dropped_and_done_on_repeat(
+def test_a_sign_out_without_the_cache_is_503_and_succeeds_on_repeat(
     builders: Builders, proxied_app: Flask, cache_proxy: Proxy, *, by_its_id: bool
 ) -> None:
     person = builders.new_user()
     [own] = person.get("/v1/me/sessions").json["sessions"]
     path = f"/v1/me/sessions/{own['id'] if by_its_id else 'current'}"
-    person.get("/v1/me")  # the copy is in the cache, for every process
-    here = person.on(proxied_app)
+    person.get("/v1/me")  # caches the session, for all processes
+    proxied = person.on(proxied_app)
     with cache_proxy.outage():
-        for _ in range(2):  # a 401 would sound as if nobody accepted it any more
-            assert_problem(here.delete(path), 503, "cache-unavailable")
-        assert person.get("/v1/me").status_code == 200  # as other processes still do
-    answer = _until_cache_answers(lambda: here.delete(path))
-    assert answer in {204, 401}
+        for _ in range(2):  # a 401 would be wrong: other processes accept the session
+            assert_problem(proxied.delete(path), 503, "cache-unavailable")
+        assert person.get("/v1/me").status_code == 200
+    response = _until_cache_answers(lambda: proxied.delete(path))
+    assert response in {204, 401}
     assert_problem(person.get("/v1/me"), 401, "not-signed-in")
-    assert_problem(here.get("/v1/me"), 401, "not-signed-in")
+    assert_problem(proxied.get("/v1/me"), 401, "not-signed-in")
 
 
-def test_revoking_is_503_without_the_cache_and_done_on_repeat(
+def test_a_revocation_without_the_cache_is_503_and_succeeds_on_repeat(
     builders: Builders, proxied_app: Flask, cache_proxy: Proxy
 ) -> None:
     first = builders.new_user()
     second = first.sign_in()
     second.get("/v1/me")
     session_id = second.get("/v1/me/sessions").json["sessions"][0]["id"]
-    path, here = f"/v1/me/sessions/{session_id}", first.on(proxied_app)
+    path, proxied = f"/v1/me/sessions/{session_id}", first.on(proxied_app)
     with cache_proxy.outage():
-        assert_problem(here.delete(path), 503, "cache-unavailable")
-    assert _until_cache_answers(lambda: here.delete(path)) == 204
+        assert_problem(proxied.delete(path), 503, "cache-unavailable")
+    assert _until_cache_answers(lambda: proxied.delete(path)) == 204
     assert_problem(second.get("/v1/me"), 401, "not-signed-in")
 
 
-def test_without_the_cache_the_graph_knows_the_sessions(
+def test_without_the_cache_sessions_come_from_the_graph(
     builders: Builders, app_without_cache: Flask
 ) -> None:
     person = builders.new_user()
     assert person.on(app_without_cache).get("/v1/me").status_code == 200
 
 
-def test_a_copy_written_late_does_not_revive_a_revoked_session(
+def test_a_late_write_of_a_copy_does_not_revive_a_revoked_session(
     builders: Builders, graph: Graph, storage: Storage
 ) -> None:
     person = builders.new_user()
     session_id = int(person.get("/v1/me/sessions").json["sessions"][0]["id"])
     storage.sessions.drop([session_id])  # evicted
-    claim = storage.sessions.claim(session_id)  # a slow request: marks, reads …
+    token = storage.sessions.reserve(session_id)  # a slow request reserves, reads …
     copy = _copy_of(graph, session_id)
     assert person.delete("/v1/me/sessions/current").status_code == 204
-    assert claim
-    assert not storage.sessions.fill(session_id, claim, copy)  # … and writes too late
+    assert token
+    assert not storage.sessions.fill(session_id, token, copy)  # … and writes too late
     assert_problem(person.get("/v1/me"), 401, "not-signed-in")
 
 
@@ -183,17 +185,17 @@ def test_a_new_password_ends_all_other_sessions(app: Flask, builders: Builders) 
     assert sign_in(app, first.username, OTHER_PASSWORD).status_code == 201
 
 
-def test_a_password_change_is_503_without_the_cache_and_done_on_repeat(
+def test_a_password_change_without_the_cache_is_503_and_succeeds_on_repeat(
     builders: Builders, proxied_app: Flask, cache_proxy: Proxy
 ) -> None:
     first = builders.new_user()
     second = first.sign_in()
     second.get("/v1/me")
     body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
-    here = first.on(proxied_app)
+    proxied = first.on(proxied_app)
     with cache_proxy.outage():
-        assert_problem(here.patch("/v1/me", json=body), 503, "cache-unavailable")
-    assert _until_cache_answers(lambda: here.patch("/v1/me", json=body)) == 200
+        assert_problem(proxied.patch("/v1/me", json=body), 503, "cache-unavailable")
+    assert _until_cache_answers(lambda: proxied.patch("/v1/me", json=body)) == 200
     assert_problem(second.get("/v1/me"), 401, "not-signed-in")
 
 
@@ -206,92 +208,96 @@ def test_a_new_password_needs_the_current_one(app: Flask, builders: Builders) ->
     assert sign_in(app, person.username, PASSWORD).status_code == 201
 
 
-def test_a_sign_in_that_a_password_change_overtakes_begins_no_session(
+def test_a_sign_in_with_a_password_changed_meanwhile_creates_no_session(
     builders: Builders, graph: Graph
 ) -> None:
     person = builders.new_user()
 
-    class Slow(Passwords):
-        """Says yes, after the password has been changed."""
+    class SlowPasswords(Passwords):
+        """Returns after the password has been changed."""
 
-        def fits(self, password: str, password_hash: str | None) -> bool:
-            fits = super().fits(password, password_hash)
+        def verify(self, password: str, password_hash: str | None) -> bool:
+            matches = super().verify(password, password_hash)
             body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
             assert person.patch("/v1/me", json=body).status_code == 200
-            return fits
+            return matches
 
     with pytest.raises(WrongCredentialsError):
-        accounts.sign_in(graph, Slow(), username=person.username, password=PASSWORD, session_days=1)
+        accounts.sign_in(
+            graph, SlowPasswords(), username=person.username, password=PASSWORD, session_days=1
+        )
 
 
-class Overtaken(Passwords):
-    """Checks once, and then something else happens before the answer is used."""
+class InterruptedPasswords(Passwords):
+    """Calls a function between its first check and the return."""
 
     def __init__(self, then: Callable[[], object]) -> None:
         super().__init__()
         self._then: Callable[[], object] | None = then
 
-    def fits(self, password: str, password_hash: str | None) -> bool:
-        fits = super().fits(password, password_hash)
+    def verify(self, password: str, password_hash: str | None) -> bool:
+        matches = super().verify(password, password_hash)
         then, self._then = self._then, None
         if then:
             then()
-        return fits
+        return matches
 
 
-def change_late(person: Person, graph: Graph, storage: Storage, then: Callable[[], object]) -> None:
+def change_slowly(
+    person: Person, graph: Graph, storage: Storage, then: Callable[[], object]
+) -> None:
     [session] = graph.sessions.of_user(person.id)
     accounts.change_password(
         graph,
         storage,
-        Overtaken(then),
+        InterruptedPasswords(then),
         viewer=Viewer(user_id=person.id, session_id=session.id),
         current_password=PASSWORD,
         password="from an older request",
     )
 
 
-def test_a_password_change_that_another_overtakes_does_not_undo_it(
+def test_a_slow_password_change_does_not_undo_a_newer_one(
     app: Flask, builders: Builders, graph: Graph, storage: Storage
 ) -> None:
     person = builders.new_user()
     body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
     with pytest.raises(WrongPasswordError):
-        change_late(person, graph, storage, lambda: person.patch("/v1/me", json=body))
+        change_slowly(person, graph, storage, lambda: person.patch("/v1/me", json=body))
     assert sign_in(app, person.username, OTHER_PASSWORD).status_code == 201
 
 
-def test_a_session_that_ends_meanwhile_changes_no_password(
+def test_a_session_that_has_ended_changes_no_password(
     app: Flask, builders: Builders, graph: Graph, storage: Storage
 ) -> None:
     person = builders.new_user()
     with pytest.raises(NotSignedInError):
-        change_late(person, graph, storage, lambda: person.delete("/v1/me/sessions/current"))
+        change_slowly(person, graph, storage, lambda: person.delete("/v1/me/sessions/current"))
     assert sign_in(app, person.username, PASSWORD).status_code == 201
 
 
-def test_hashing_beyond_the_bound_is_refused_and_not_queued_for_ever(
+def test_a_hash_beyond_the_bound_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("api.services.passwords._WAIT_SECONDS", 0.05)
     passwords = Passwords()
-    release, held = threading.Event(), threading.Barrier(3)
+    release, barrier = threading.Event(), threading.Barrier(3)
 
     def hold() -> None:
-        with passwords._turns.one(TooBusyError):
-            held.wait(10)
+        with passwords._turns.turn(TooBusyError):
+            barrier.wait(10)
             release.wait(10)
 
     threads = [threading.Thread(target=hold) for _ in range(2)]
     for thread in threads:
         thread.start()
-    held.wait(10)
+    barrier.wait(10)
     with pytest.raises(TooBusyError):
-        passwords.hashed("a password")
+        passwords.hash("a password")
     release.set()
     for thread in threads:
         thread.join()
-    assert passwords.fits("a password", passwords.hashed("a password"))
+    assert passwords.verify("a password", passwords.hash("a password"))
 
 
 def _copy_of(graph: Graph, session_id: int) -> SessionCopy:
@@ -304,8 +310,8 @@ def _copy_of(graph: Graph, session_id: int) -> SessionCopy:
     )
 
 
-def _until_cache_answers(call: Callable[[], Answer]) -> int:
-    """The first status that is no 503: the breaker before the cache closes within a second."""
+def _until_cache_answers(call: Callable[[], ApiResponse]) -> int:
+    """The first status other than 503: the circuit of the cache closes within a second."""
     end = time.monotonic() + 10
     while True:
         status = call().status_code

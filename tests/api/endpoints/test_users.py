@@ -12,7 +12,7 @@ from tests.api.conftest import SETTINGS
 from tests.support.people import Builders, Person, assert_problem
 
 
-def test_a_profile_says_who_somebody_is_and_how_one_stands_to_them(builders: Builders) -> None:
+def test_a_profile_has_counts_and_the_relation_to_the_viewer(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     builders.follow(ana, ben)
     builders.publish(ben)
@@ -27,11 +27,11 @@ def test_a_profile_says_who_somebody_is_and_how_one_stands_to_them(builders: Bui
 
 def test_a_profile_is_found_by_username_in_any_case(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    found = ana.get("/v1/users", query_string={"username": ben.username.upper()})
-    assert found.json == ana.get(f"/v1/users/{ben.id}").json
+    profile = ana.get("/v1/users", query_string={"username": ben.username.upper()})
+    assert profile.json == ana.get(f"/v1/users/{ben.id}").json
 
 
-def test_an_unknown_username_or_id_is_404_and_none_is_422(builders: Builders) -> None:
+def test_an_unknown_username_or_id_is_404_and_a_missing_username_is_422(builders: Builders) -> None:
     ana = builders.new_user()
     assert_problem(ana.get("/v1/users?username=nobody.has.this.name"), 404, "not-found")
     assert_problem(ana.get("/v1/users/1"), 404, "not-found")
@@ -40,7 +40,7 @@ def test_an_unknown_username_or_id_is_404_and_none_is_422(builders: Builders) ->
     ]
 
 
-def test_changing_ones_profile_changes_what_is_given_and_nothing_else(builders: Builders) -> None:
+def test_a_profile_change_leaves_absent_fields(builders: Builders) -> None:
     ana = builders.new_user(name="Ana")
     changed = ana.patch("/v1/me", json={"bio": "Sea.\nAnd wind.", "location": "Porto"})
     assert changed.status_code == 200
@@ -63,21 +63,21 @@ def test_changing_ones_profile_changes_what_is_given_and_nothing_else(builders: 
         ("location", "x" * 101),
     ],
 )
-def test_text_that_does_not_fit_is_422(builders: Builders, field: str, value: object) -> None:
+def test_invalid_text_is_422(builders: Builders, field: str, value: object) -> None:
     problem = assert_problem(
         builders.new_user().patch("/v1/me", json={field: value}), 422, "invalid-fields"
     )
     assert list(problem["errors"]) == [field]
 
 
-def test_text_is_kept_in_one_normal_form_with_any_script_and_emoji(builders: Builders) -> None:
+def test_text_is_stored_in_one_normal_form(builders: Builders) -> None:
     ana = builders.new_user()
-    answer = ana.patch("/v1/me", json={"name": "Jose\u0301 日本 👩‍👩‍👧", "bio": "a\r\nb"})
-    assert answer.json["name"] == "Jos\u00e9 日本 👩‍👩‍👧"
-    assert answer.json["bio"] == "a\nb"
+    response = ana.patch("/v1/me", json={"name": "Jose\u0301 日本 👩‍👩‍👧", "bio": "a\r\nb"})
+    assert response.json["name"] == "Jos\u00e9 日本 👩‍👩‍👧"
+    assert response.json["bio"] == "a\nb"
 
 
-def test_queries_in_text_are_only_text(builders: Builders) -> None:
+def test_queries_in_text_are_not_executed(builders: Builders) -> None:
     ana = builders.new_user()
     text = "'}) MATCH (n) DETACH DELETE n // \" FLUSHALL $x {y}"
     assert ana.patch("/v1/me", json={"bio": text}).json["bio"] == text
@@ -95,7 +95,7 @@ def test_a_new_name_shows_in_feeds_on_the_next_request(builders: Builders) -> No
         assert person.get("/v1/me/feed").json["posts"][0]["author"]["name"] == "New"
 
 
-def test_a_name_is_changed_also_without_the_cache(
+def test_a_profile_is_changed_without_the_cache(
     builders: Builders, app_without_cache: Flask
 ) -> None:
     ana = builders.new_user().on(app_without_cache)
@@ -104,16 +104,16 @@ def test_a_name_is_changed_also_without_the_cache(
 
 def test_a_users_posts_are_walked_newest_first(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    made = [builders.publish(ana, caption=str(number))["id"] for number in range(5)]
-    path, walked, links = f"/v1/users/{ana.id}/posts?limit=2", [], 0
+    published = [builders.publish(ana, caption=str(number))["id"] for number in range(5)]
+    path, post_ids, links = f"/v1/users/{ana.id}/posts?limit=2", [], 0
     while True:
         page = ben.get(path)
-        walked += [post["id"] for post in page.json["posts"]]
+        post_ids += [post["id"] for post in page.json["posts"]]
         if "next" not in page.json:
             break
         links += f'cursor={page.json["next"]}>; rel="next"' in page.headers["Link"]
         path = f"/v1/users/{ana.id}/posts?limit=2&cursor={page.json['next']}"
-    assert walked == made[::-1]
+    assert post_ids == published[::-1]
     assert links == 2
 
 
@@ -128,24 +128,22 @@ def test_the_last_full_page_has_no_next(builders: Builders) -> None:
 
 
 @pytest.mark.parametrize("list_name", ["followers", "following"])
-def test_lists_of_people_are_walked_and_nobody_is_missing(
-    builders: Builders, list_name: str
-) -> None:
+def test_a_walk_through_a_list_of_users_has_all_of_them(builders: Builders, list_name: str) -> None:
     ana, others = builders.new_user(), [builders.new_user() for _ in range(3)]
     for other in others:
         pair = (other, ana) if list_name == "followers" else (ana, other)
         builders.follow(*pair)
     for base in (f"/v1/users/{ana.id}/{list_name}", f"/v1/me/{list_name}"):
-        found, path = [], f"{base}?limit=2"
+        user_ids, path = [], f"{base}?limit=2"
         while path:
             page = ana.get(path).json
-            found += [int(user["id"]) for user in page["users"]]
+            user_ids += [int(user["id"]) for user in page["users"]]
             path = f"{base}?limit=2&cursor={page['next']}" if "next" in page else ""
-        assert sorted(found) == sorted(other.id for other in others)
-        assert len(found) == 3
+        assert sorted(user_ids) == sorted(other.id for other in others)
+        assert len(user_ids) == 3
 
 
-def test_a_cursor_of_another_route_or_viewer_or_none_is_400(builders: Builders) -> None:
+def test_a_cursor_of_another_path_or_viewer_or_an_invalid_one_is_400(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     for _ in range(2):
         builders.publish(ana)
@@ -161,20 +159,18 @@ def test_a_cursor_of_another_route_or_viewer_or_none_is_400(builders: Builders) 
         ana.get(f"{path}&cursor="),
         ana.get(f"{path}&cursor={cursor * 20}"),
     ]
-    for answer in foreign:
-        assert_problem(answer, 400, "invalid-cursor")
+    for response in foreign:
+        assert_problem(response, 400, "invalid-cursor")
 
 
-def test_an_upward_cursor_is_refused_where_pages_only_go_down(builders: Builders) -> None:
-
+def test_a_prev_cursor_is_refused_by_lists_without_prev(builders: Builders) -> None:
     ana = builders.new_user()
     text = Cursors(SETTINGS.cursor_secret).sign("/v1/me/blocks", ana.id, Cursor("after", 1))
-
     assert_problem(ana.get(f"/v1/me/blocks?cursor={text}"), 400, "invalid-cursor")
 
 
 def hidden_from(viewer: Person, other: Person, post_id: str) -> list[int]:
-    """The statuses of every route that would show the other or a post of theirs."""
+    """The statuses of all routes that show the other user or a post of theirs."""
     paths = [
         f"/v1/users/{other.id}",
         f"/v1/users?username={other.username}",
@@ -183,12 +179,12 @@ def hidden_from(viewer: Person, other: Person, post_id: str) -> list[int]:
         f"/v1/users/{other.id}/following",
         f"/v1/posts/{post_id}",
     ]
-    answers = [viewer.get(path) for path in paths]
-    answers.append(viewer.put(f"/v1/me/following/{other.id}"))
+    responses = [viewer.get(path) for path in paths]
+    responses.append(viewer.put(f"/v1/me/following/{other.id}"))
     absent = viewer.get(f"/v1/posts/{secrets.randbelow(2**40)}").json
-    for answer in answers:
-        assert answer.status_code != 404 or answer.json["detail"] == absent["detail"]
-    return [answer.status_code for answer in answers]
+    for response in responses:
+        assert response.status_code != 404 or response.json["detail"] == absent["detail"]
+    return [response.status_code for response in responses]
 
 
 def test_a_block_hides_each_from_the_other_on_every_route(builders: Builders) -> None:
@@ -199,7 +195,7 @@ def test_a_block_hides_each_from_the_other_on_every_route(builders: Builders) ->
         assert hidden_from(viewer, other, posts[other.id]) == [404] * 7
 
 
-def test_lists_leave_out_whom_a_block_hides(builders: Builders) -> None:
+def test_lists_omit_users_hidden_by_a_block(builders: Builders) -> None:
     ana, ben, cleo = (builders.new_user() for _ in range(3))
     for follower in (ana, ben):
         builders.follow(follower, cleo)
@@ -210,21 +206,21 @@ def test_lists_leave_out_whom_a_block_hides(builders: Builders) -> None:
         assert [int(user["id"]) for user in users] == [ana.id]
 
 
-def test_hidden_and_absent_ask_the_graph_alike(
+def test_hidden_and_absent_objects_cost_the_same_queries(
     builders: Builders, graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     post_id = builders.publish(ben)["id"]
     builders.block(ben, ana)
-    ana.get("/v1/me")  # her session is in the cache from here on
-    asked: list[object] = []
+    ana.get("/v1/me")  # caches her session
+    queries: list[object] = []
     read = graph.connection.read
 
-    def listening(query: Query, **parameters: Any) -> list[dict[str, Any]]:
-        asked.append(query)
+    def recording_read(query: Query, **parameters: Any) -> list[dict[str, Any]]:
+        queries.append(query)
         return read(query, **parameters)
 
-    monkeypatch.setattr(graph.connection, "read", listening)
+    monkeypatch.setattr(graph.connection, "read", recording_read)
     for hidden, absent in (
         (f"/v1/posts/{post_id}", "/v1/posts/1"),
         (f"/v1/users/{ben.id}", "/v1/users/1"),
@@ -233,13 +229,13 @@ def test_hidden_and_absent_ask_the_graph_alike(
     ):
         counts = []
         for path in (hidden, absent):
-            asked.clear()
+            queries.clear()
             assert ana.get(path).status_code == 404
-            counts.append(list(asked))
+            counts.append(list(queries))
         assert counts[0] == counts[1]
 
 
-def test_a_post_that_vanishes_while_a_page_is_read_does_not_end_the_list(
+def test_a_post_deleted_while_a_page_is_read_does_not_end_the_list(
     builders: Builders, graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     author = builders.new_user()

@@ -7,12 +7,12 @@ from flask import Flask
 from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.ids import new_id
-from tests.support.people import Answer, Builders, ask, assert_problem
+from tests.support.people import ApiResponse, Builders, assert_problem, call_api
 
 
-def get_me(app: Flask, authorization: str | None) -> Answer:
+def get_me(app: Flask, authorization: str | None) -> ApiResponse:
     headers = {} if authorization is None else {"Authorization": authorization}
-    return ask(app, "GET", "/v1/me", headers=headers)
+    return call_api(app, "GET", "/v1/me", headers=headers)
 
 
 def bearer(token: Token) -> str:
@@ -36,7 +36,7 @@ def bearer(token: Token) -> str:
         "Bearer pf_" + base64.urlsafe_b64encode(b"\xff" * 48).decode(),
     ],
 )
-def test_no_token_or_one_that_is_none_is_401(app: Flask, authorization: str | None) -> None:
+def test_a_missing_or_invalid_token_is_401(app: Flask, authorization: str | None) -> None:
     assert_problem(get_me(app, authorization), 401, "not-signed-in")
 
 
@@ -47,13 +47,11 @@ def test_the_right_session_with_another_secret_is_401(app: Flask, builders: Buil
     assert_problem(get_me(app, bearer(forged)), 401, "not-signed-in")
 
 
-def test_a_valid_session_with_anothers_user_id_inside_is_401(
-    app: Flask, builders: Builders
-) -> None:
-    one, other = read_token(builders.new_user().token), builders.new_user()
-    assert one
-    forged = Token(user_id=other.id, session_id=one.session_id, secret=one.secret)
-    for _ in range(2):  # by the graph, then by the cached copy
+def test_a_token_with_another_user_id_is_401(app: Flask, builders: Builders) -> None:
+    token, other = read_token(builders.new_user().token), builders.new_user()
+    assert token
+    forged = Token(user_id=other.id, session_id=token.session_id, secret=token.secret)
+    for _ in range(2):  # checked against the graph, then against the cached copy
         assert_problem(get_me(app, bearer(forged)), 401, "not-signed-in")
 
 
@@ -70,8 +68,8 @@ def test_an_expired_session_is_401(app: Flask, builders: Builders, graph: Graph)
 
 
 def test_the_scheme_is_read_in_any_case(app: Flask, builders: Builders) -> None:
-    answer = get_me(app, f"bearer {builders.new_user().token}")
-    assert answer.status_code == 200
+    response = get_me(app, f"bearer {builders.new_user().token}")
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize("name", ["auth_token", "access_token", "token"])
@@ -80,8 +78,8 @@ def test_a_token_in_the_query_is_400_on_every_route(
     builders: Builders, name: str, path: str
 ) -> None:
     person = builders.new_user()
-    answer = person.get(f"{path}?{name}={person.token}")
-    assert_problem(answer, 400, "token-in-query")
+    response = person.get(f"{path}?{name}={person.token}")
+    assert_problem(response, 400, "token-in-query")
 
 
 def test_no_secret_is_in_the_log_lines(
@@ -91,19 +89,19 @@ def test_no_secret_is_in_the_log_lines(
     person.get("/v1/me")
     person.get(f"/v1/me?token={person.token}")
     person.sign_in("a password to look for")
-    written = "".join(capfd.readouterr())
-    assert "/v1/me" in written
-    assert person.token not in written
-    assert person.token[-20:] not in written
-    assert "a password to look for" not in written
+    log = "".join(capfd.readouterr())
+    assert "/v1/me" in log
+    assert person.token not in log
+    assert person.token[-20:] not in log
+    assert "a password to look for" not in log
 
 
-def test_a_token_shows_no_secret_where_it_is_printed() -> None:
+def test_the_repr_of_a_token_has_no_secret() -> None:
     token = new_token(user_id=1, session_id=2)
     assert str(token) not in repr(token)
     assert token.secret.hex() not in repr(token)
 
 
-def test_a_token_comes_back_as_it_was_made() -> None:
+def test_a_token_is_read_back_unchanged() -> None:
     token = new_token(user_id=2**53, session_id=new_id())
     assert read_token(str(token)) == token

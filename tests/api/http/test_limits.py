@@ -7,16 +7,24 @@ from flask import Flask
 from api.http import limits
 from storage.limits import Limits, Policy
 from storage.sessions import SessionCopies
-from tests.support.people import PASSWORD, Answer, Builders, Person, ask, assert_problem, sign_in
+from tests.support.people import (
+    PASSWORD,
+    ApiResponse,
+    Builders,
+    Person,
+    assert_problem,
+    call_api,
+    sign_in,
+)
 
 
 def an_address() -> str:
-    """An IPv6 address of its own /64: nobody else's tries are counted with it."""
+    """An IPv6 address in a /64 that no other test uses."""
     return f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
 
 
-def try_password(app: Flask, username: str, address: str) -> Answer:
-    return ask(
+def try_password(app: Flask, username: str, address: str) -> ApiResponse:
+    return call_api(
         app,
         "POST",
         "/v1/sessions",
@@ -25,15 +33,15 @@ def try_password(app: Flask, username: str, address: str) -> Answer:
     )
 
 
-def test_guessing_one_accounts_password_is_429_and_locks_nobody_out(
+def test_guesses_of_a_password_are_429_and_do_not_lock_the_owner_out(
     strict_app: Flask, builders: Builders
 ) -> None:
     person, address = builders.new_user(), an_address()
-    answers = [try_password(strict_app, person.username, address) for _ in range(11)]
-    assert [answer.status_code for answer in answers] == [401] * 10 + [429]
-    assert_problem(answers[-1], 429, "too-many-requests")
-    assert int(answers[-1].headers["Retry-After"]) <= 300
-    elsewhere = ask(
+    responses = [try_password(strict_app, person.username, address) for _ in range(11)]
+    assert [response.status_code for response in responses] == [401] * 10 + [429]
+    assert_problem(responses[-1], 429, "too-many-requests")
+    assert int(responses[-1].headers["Retry-After"]) <= 300
+    elsewhere = call_api(
         strict_app,
         "POST",
         "/v1/sessions",
@@ -43,41 +51,39 @@ def test_guessing_one_accounts_password_is_429_and_locks_nobody_out(
     assert elsewhere.status_code == 201
 
 
-def test_an_account_is_the_same_however_it_is_spelled(
-    strict_app: Flask, builders: Builders
-) -> None:
+def test_all_spellings_of_a_username_share_a_quota(strict_app: Flask, builders: Builders) -> None:
     username, address = builders.new_user().username, an_address()
-    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in username)
-    assert sign_in(builders.app, wide).status_code == 201
-    for spelling in (username, username.upper(), wide) * 4:
+    fullwidth = "".join(chr(ord(letter) + 0xFEE0) for letter in username)
+    assert sign_in(builders.app, fullwidth).status_code == 201
+    for spelling in (username, username.upper(), fullwidth) * 4:
         last = try_password(strict_app, spelling, address)
     assert last.status_code == 429
 
 
-def test_an_ipv6_client_is_its_64(strict_app: Flask, builders: Builders) -> None:
+def test_addresses_of_an_ipv6_64_share_a_quota(strict_app: Flask, builders: Builders) -> None:
     username, address = builders.new_user().username, an_address()
     for number in range(10):
         try_password(strict_app, username, f"{address[:-1]}{number + 2}")
     assert try_password(strict_app, username, address).status_code == 429
 
 
-def test_limits_are_told_before_they_are_reached(strict_app: Flask, builders: Builders) -> None:
-    answer = try_password(strict_app, builders.new_user().username, an_address())
-    assert '"sign-ins";q=10;w=300' in answer.headers["RateLimit-Policy"]
-    assert '"sign-ins";r=9;t=300' in answer.headers["RateLimit"]
+def test_responses_have_rate_limit_headers(strict_app: Flask, builders: Builders) -> None:
+    response = try_password(strict_app, builders.new_user().username, an_address())
+    assert '"sign-ins";q=10;w=300' in response.headers["RateLimit-Policy"]
+    assert '"sign-ins";r=9;t=300' in response.headers["RateLimit"]
 
 
 def test_sign_ups_from_one_address_are_limited(
     strict_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = Policy(name="sign-ups", quota=2, window_seconds=3600)
-    monkeypatch.setattr(limits, "SIGN_UPS", few)
+    policy = Policy(name="sign-ups", quota=2, window_seconds=3600)
+    monkeypatch.setattr(limits, "SIGN_UPS", policy)
     address = an_address()
 
-    def sign_up() -> Answer:
+    def sign_up() -> ApiResponse:
         body = {"username": f"u{secrets.token_hex(8)}", "password": PASSWORD}
         headers = {"X-Forwarded-For": address}
-        return ask(strict_app, "POST", "/v1/accounts", json=body, headers=headers)
+        return call_api(strict_app, "POST", "/v1/accounts", json=body, headers=headers)
 
     assert [sign_up().status_code for _ in range(3)] == [201, 201, 429]
 
@@ -91,7 +97,7 @@ def test_sign_ups_from_one_address_are_limited(
         ("GET", "/v1/me/feed", limits.GENERAL),
     ],
 )
-def test_what_a_user_does_is_limited(
+def test_requests_of_a_user_are_limited(
     strict_app: Flask,
     builders: Builders,
     method: str,
@@ -104,36 +110,35 @@ def test_what_a_user_does_is_limited(
         body = {"json": {"password": "password of mine", "current_password": "wrong one"}}
     elif method == "POST":
         body = {"json": {}}
-    used_up = _use_up(strict_app, person, policy)
-    answer = person.call(method, path, **body)
-    assert used_up
-    assert_problem(answer, 429, "too-many-requests")
+    _use_up(strict_app, person, policy)
+    response = person.call(method, path, **body)
+    assert_problem(response, 429, "too-many-requests")
 
 
-def test_session_and_quota_are_one_question_to_the_cache(
+def test_session_and_quota_take_one_round_trip(
     builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = builders.new_user()
-    assert person.get("/v1/me").status_code == 200  # its session is copied
-    asked: list[object] = []
-    monkeypatch.setattr(SessionCopies, "read", lambda *given: asked.append(given))
-    monkeypatch.setattr(Limits, "take", lambda *given: asked.append(given))
-    answer = person.get("/v1/me")
-    assert (answer.status_code, asked) == (200, [])
-    assert '"general";r=' in answer.headers["RateLimit"]
+    assert person.get("/v1/me").status_code == 200  # caches the session
+    reads: list[object] = []
+    monkeypatch.setattr(SessionCopies, "read", lambda *arguments: reads.append(arguments))
+    monkeypatch.setattr(Limits, "take", lambda *arguments: reads.append(arguments))
+    response = person.get("/v1/me")
+    assert (response.status_code, reads) == (200, [])
+    assert '"general";r=' in response.headers["RateLimit"]
 
 
-def test_without_a_proxy_of_ours_nobody_chooses_their_address(app: Flask) -> None:
+def test_x_forwarded_for_is_ignored_without_a_trusted_proxy(app: Flask) -> None:
     with app.test_request_context(headers={"X-Forwarded-For": "203.0.113.9"}):
         assert limits.client_network() == "unknown"  # the test client has no address
-    answer = ask(
+    response = call_api(
         app,
         "GET",
         "/livez",
         headers={"X-Forwarded-For": "x"},
         environ_base={"REMOTE_ADDR": "192.0.2.1"},
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -150,14 +155,15 @@ def test_a_network_is_an_ipv4_address_or_an_ipv6_64(app: Flask, address: str, ne
         assert limits.client_network() == network
 
 
-def test_without_the_cache_nobody_is_limited(app_without_cache: Flask, builders: Builders) -> None:
+def test_there_are_no_limits_without_the_cache(
+    app_without_cache: Flask, builders: Builders
+) -> None:
     person = builders.new_user()
     assert sign_in(app_without_cache, person.username).status_code == 201
 
 
-def _use_up(app: Flask, person: Person, policy: Policy) -> bool:
-    """Count as many uses as the policy allows, without making the requests."""
+def _use_up(app: Flask, person: Person, policy: Policy) -> None:
+    """Consumes the whole quota without sending requests."""
     with app.test_request_context():
         for _ in range(policy.quota):
-            limits.take(policy, str(person.id))
-    return True
+            limits.consume(policy, str(person.id))

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from storage import Storage
-from tests.support.people import Builders, ask, send_post
+from tests.support.people import Builders, call_api, send_post
 
 
 def count(**labels: str) -> float:
@@ -18,42 +18,42 @@ def count(**labels: str) -> float:
 def test_each_request_is_one_log_line_with_its_route_and_no_query(builders: Builders) -> None:
     person = builders.new_user()
     with capture_logs() as lines:
-        answer = person.get(f"/v1/users/{person.id}/posts?limit=3")
+        response = person.get(f"/v1/users/{person.id}/posts?limit=3")
     requests: list[Any] = [line for line in lines if line["event"] == "request"]
     assert len(requests) == 1
     line = requests[0]
     assert (line["method"], line["route"]) == ("GET", "/v1/users/<id:user_id>/posts")
     assert (line["path"], line["status"]) == (f"/v1/users/{person.id}/posts", 200)
     assert "limit" not in json.dumps(line)
-    assert answer.headers["X-Request-Id"]
+    assert response.headers["X-Request-Id"]
 
 
 def test_requests_are_counted_by_route_and_not_by_path(app: Flask) -> None:
     labels = {"method": "GET", "route": "(none)", "status": "404"}
     before = count(**labels)
     for _ in range(3):
-        ask(app, "GET", f"/{secrets.token_hex(4)}")
+        call_api(app, "GET", f"/{secrets.token_hex(4)}")
     assert count(**labels) == before + 3
 
 
-def test_methods_that_clients_make_up_are_counted_as_one(app: Flask) -> None:
+def test_invented_methods_share_a_label(app: Flask) -> None:
     labels = {"method": "(other)", "route": "(none)", "status": "405"}
     before = count(**labels)
     for _ in range(3):
-        ask(app, secrets.token_hex(4).upper(), "/livez")
+        call_api(app, secrets.token_hex(4).upper(), "/livez")
     assert count(**labels) == before + 3
 
 
-def test_how_long_requests_take_is_measured(app: Flask) -> None:
+def test_the_duration_of_requests_is_measured(app: Flask) -> None:
     name, labels = "photofeed_request_seconds_count", {"method": "GET", "route": "/livez"}
     before = REGISTRY.get_sample_value(name, labels) or 0
-    ask(app, "GET", "/livez")
+    call_api(app, "GET", "/livez")
     assert REGISTRY.get_sample_value(name, labels) == before + 1
 
 
-def test_a_requests_id_goes_with_its_jobs(builders: Builders, storage: Storage) -> None:
+def test_jobs_carry_the_id_of_their_request(builders: Builders, storage: Storage) -> None:
     ana = builders.new_user()
-    answer = send_post(ana, builders.draft(ana))
+    response = send_post(ana, builders.draft(ana))
     job = storage.queues._queue("fanout").jobs[-1]
-    assert job.meta == {"request_id": answer.headers["X-Request-Id"]}
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+    assert job.meta == {"request_id": response.headers["X-Request-Id"]}
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-Id"])

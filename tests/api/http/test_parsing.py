@@ -10,7 +10,7 @@ from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
-from tests.support.people import Answer, Builders, Person, ask, assert_problem
+from tests.support.people import ApiResponse, Builders, Person, assert_problem, call_api
 
 JSON = "application/json"
 
@@ -20,19 +20,19 @@ def person(builders: Builders) -> Person:
     return builders.new_user()
 
 
-def send(person: Person, data: bytes, content_type: str | None = JSON, **more: Any) -> Answer:
+def send(person: Person, data: bytes, content_type: str | None = JSON, **more: Any) -> ApiResponse:
     return person.patch("/v1/me", data=data, content_type=content_type, **more)
 
 
 def test_an_unknown_path_is_a_problem(app: Flask) -> None:
     for path in ("/", "/v1", "/v1/me/", "//v1/me", "/v1/users/x", "/v1/me/sessions/-1"):
-        assert_problem(ask(app, "GET", path), 404, "not-found")
+        assert_problem(call_api(app, "GET", path), 404, "not-found")
 
 
-def test_another_method_is_a_problem_that_says_which_are_allowed(app: Flask) -> None:
-    answer = ask(app, "PUT", "/v1/accounts")
-    assert_problem(answer, 405, "method-not-allowed")
-    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+def test_a_wrong_method_is_405_with_the_allowed_ones(app: Flask) -> None:
+    response = call_api(app, "PUT", "/v1/accounts")
+    assert_problem(response, 405, "method-not-allowed")
+    assert set(response.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_malformed_and_deeply_nested_json_is_400(person: Person, data: bytes) ->
 
 
 @pytest.mark.parametrize("data", [b"[]", b"null", b'"name"', b"7", b"true"])
-def test_json_that_is_no_object_is_422(person: Person, data: bytes) -> None:
+def test_json_other_than_an_object_is_422(person: Person, data: bytes) -> None:
     assert_problem(send(person, data), 422, "invalid-fields")
 
 
@@ -54,21 +54,21 @@ def test_json_that_is_no_object_is_422(person: Person, data: bytes) -> None:
     [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data",
      "application/json; charset=latin-1", "application/jsonx", "application/xml"],
 )  # fmt: skip
-def test_a_body_that_is_not_said_to_be_json_is_415(
+def test_a_body_without_the_json_media_type_is_415(
     person: Person, content_type: str | None
 ) -> None:
-    answer = send(person, b'{"name": "Ana"}', content_type)
-    assert_problem(answer, 415, "unsupported-media-type")
+    response = send(person, b'{"name": "Ana"}', content_type)
+    assert_problem(response, 415, "unsupported-media-type")
 
 
-def test_a_packed_body_is_415(person: Person) -> None:
-    answer = send(person, b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
-    assert_problem(answer, 415, "unsupported-media-type")
+def test_a_compressed_body_is_415(person: Person) -> None:
+    response = send(person, b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    assert_problem(response, 415, "unsupported-media-type")
 
 
-def test_json_in_utf_8_may_say_so(person: Person) -> None:
-    answer = send(person, '{"name": "Aña"}'.encode(), "application/json; charset=UTF-8")
-    assert answer.json["name"] == "Aña"
+def test_a_charset_of_utf_8_is_accepted(person: Person) -> None:
+    response = send(person, '{"name": "Aña"}'.encode(), "application/json; charset=UTF-8")
+    assert response.json["name"] == "Aña"
 
 
 def test_a_body_of_more_than_64_kb_is_413(person: Person) -> None:
@@ -79,10 +79,10 @@ def test_a_body_of_more_than_64_kb_is_413(person: Person) -> None:
 def test_a_body_of_more_than_64_kb_in_chunks_is_413(person: Person) -> None:
     body = json.dumps({"bio": "x" * 70_000}).encode()
     chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
-    answer = person.patch(
+    response = person.patch(
         "/v1/me", input_stream=io.BytesIO(body), content_type=JSON, environ_overrides=chunked
     )
-    assert_problem(answer, 413, "body-too-large")
+    assert_problem(response, 413, "body-too-large")
 
 
 def test_a_body_of_64_kb_is_read(person: Person) -> None:
@@ -92,55 +92,55 @@ def test_a_body_of_64_kb_is_read(person: Person) -> None:
 
 
 def test_huge_headers_are_431(app: Flask) -> None:
-    answer = ask(app, "GET", "/livez", headers={"X-Huge": "x" * 20_000})
-    assert_problem(answer, 431, "request-header-fields-too-large")
+    response = call_api(app, "GET", "/livez", headers={"X-Huge": "x" * 20_000})
+    assert_problem(response, 431, "request-header-fields-too-large")
 
 
-def test_unknown_fields_are_422_and_named(builders: Builders, person: Person) -> None:
+def test_unknown_fields_are_422_with_their_names(builders: Builders, person: Person) -> None:
     body = {"name": "Ana", "admin": True}
     assert list(
         assert_problem(person.patch("/v1/me", json=body), 422, "invalid-fields")["errors"]
     ) == ["admin"]
     draft = builders.draft(person, location={"name": "Sea", "depth": 3})
-    answer = person.post("/v1/me/feed", json=draft, headers={"Idempotency-Key": "k"})
-    assert list(assert_problem(answer, 422, "invalid-fields")["errors"]) == ["location.depth"]
-    answer = person.get("/v1/me/feed?page=2")
-    assert list(assert_problem(answer, 422, "invalid-fields")["errors"]) == ["page"]
+    response = person.post("/v1/me/feed", json=draft, headers={"Idempotency-Key": "k"})
+    assert list(assert_problem(response, 422, "invalid-fields")["errors"]) == ["location.depth"]
+    response = person.get("/v1/me/feed?page=2")
+    assert list(assert_problem(response, 422, "invalid-fields")["errors"]) == ["page"]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "1.5", "", "1e2", "9" * 5000])
 def test_a_limit_is_1_to_100(person: Person, limit: str) -> None:
-    answer = person.get(f"/v1/me/feed?limit={limit}")
-    assert list(assert_problem(answer, 422, "invalid-fields")["errors"]) == ["limit"]
+    response = person.get(f"/v1/me/feed?limit={limit}")
+    assert list(assert_problem(response, 422, "invalid-fields")["errors"]) == ["limit"]
 
 
 @pytest.mark.parametrize("some_id", ["9007199254740993", "007", "1" * 17, "٣", "1.0"])
-def test_an_id_in_a_path_that_is_none_is_404(person: Person, some_id: str) -> None:
+def test_an_invalid_id_in_a_path_is_404(person: Person, some_id: str) -> None:
     assert_problem(person.get(f"/v1/posts/{some_id}"), 404, "not-found")
 
 
 @pytest.mark.parametrize("some_id", ["9007199254740993", "007", "x", "", "-1", 7, None, "٣"])
-def test_an_id_in_a_body_that_is_none_is_422(person: Person, some_id: object) -> None:
-    answer = person.post(
+def test_an_invalid_id_in_a_body_is_422(person: Person, some_id: object) -> None:
+    response = person.post(
         "/v1/me/feed", json={"photo_ids": [some_id]}, headers={"Idempotency-Key": "k"}
     )
-    assert list(assert_problem(answer, 422, "invalid-fields")["errors"]) == ["photo_ids.0"]
+    assert list(assert_problem(response, 422, "invalid-fields")["errors"]) == ["photo_ids.0"]
 
 
-def test_every_answer_has_a_request_id_and_a_clients_own_is_kept(app: Flask) -> None:
-    assert ask(app, "GET", "/livez").headers["X-Request-Id"]
-    kept = ask(app, "GET", "/livez", headers={"X-Request-Id": "trace-1.a_B"})
-    assert kept.headers["X-Request-Id"] == "trace-1.a_B"
+def test_every_response_has_a_request_id_or_that_of_the_client(app: Flask) -> None:
+    assert call_api(app, "GET", "/livez").headers["X-Request-Id"]
+    response = call_api(app, "GET", "/livez", headers={"X-Request-Id": "trace-1.a_B"})
+    assert response.headers["X-Request-Id"] == "trace-1.a_B"
 
 
 @pytest.mark.parametrize("sent", ["", "x" * 65, "a b", 'a"b', "a,b", "é"])
-def test_a_request_id_that_looks_like_none_is_replaced(app: Flask, sent: str) -> None:
+def test_an_invalid_request_id_is_replaced(app: Flask, sent: str) -> None:
     headers = {"X-Request-Id": sent}
-    answer = ask(app, "GET", "/livez", headers=headers)
-    assert answer.headers["X-Request-Id"] not in {"", sent}
+    response = call_api(app, "GET", "/livez", headers=headers)
+    assert response.headers["X-Request-Id"] not in {"", sent}
 
 
-def test_a_mistake_of_ours_is_a_problem_without_a_trace_and_logged_with_one(
+def test_a_bug_is_logged_with_its_trace_and_returned_without_it(
     graph: Graph,
     storage: Storage,
     rebuilder: BackgroundRebuilder,
@@ -148,44 +148,44 @@ def test_a_mistake_of_ours_is_a_problem_without_a_trace_and_logged_with_one(
 ) -> None:
     app = create_app(SETTINGS, graph, storage, rebuilder)
 
-    @app.get("/mistake")
-    def mistake() -> str:
+    @app.get("/bug")
+    def fail() -> str:
         raise ZeroDivisionError("a secret of ours")
 
-    answer = ask(app, "GET", "/mistake")
-    assert_problem(answer, 500, "internal-error")
-    assert "secret of ours" not in answer.text
-    logged = "".join(capfd.readouterr())
-    assert "ZeroDivisionError" in logged
-    assert answer.headers["X-Request-Id"] in logged
+    response = call_api(app, "GET", "/bug")
+    assert_problem(response, 500, "internal-error")
+    assert "secret of ours" not in response.text
+    log = "".join(capfd.readouterr())
+    assert "ZeroDivisionError" in log
+    assert response.headers["X-Request-Id"] in log
 
 
-def test_answers_are_kept_from_sniffing_framing_and_shared_caches(person: Person) -> None:
+def test_responses_have_the_security_headers(person: Person) -> None:
     headers = person.get("/v1/me").headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["Cache-Control"] == "private, no-cache"
 
 
-def test_an_empty_answer_has_no_type(person: Person) -> None:
-    answer = person.delete("/v1/me/blocks/1")
-    assert (answer.status_code, answer.data) == (204, b"")
-    assert "Content-Type" not in answer.headers
+def test_a_response_without_a_body_has_no_content_type(person: Person) -> None:
+    response = person.delete("/v1/me/blocks/1")
+    assert (response.status_code, response.data) == (204, b"")
+    assert "Content-Type" not in response.headers
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/v1/me"), ("POST", "/v1/sessions"), ("GET", "/v1/me/feed"), ("POST", "/v1/accounts")],
 )
-def test_without_the_graph_it_is_503_with_a_time_to_come_again(
+def test_without_the_graph_it_is_503_with_retry_after(
     app_without_graph: Flask, builders: Builders, storage: Storage, method: str, path: str
 ) -> None:
     person = builders.new_user()
     storage.sessions.drop([_session_id(person)])
     body = {"username": person.username, "password": "a long password"}
     person = person.on(app_without_graph)
-    answer = person.call(method, path, **({"json": body} if method == "POST" else {}))
-    assert_problem(answer, 503, "graph-unavailable")
+    response = person.call(method, path, **({"json": body} if method == "POST" else {}))
+    assert_problem(response, 503, "graph-unavailable")
 
 
 def _session_id(person: Person) -> int:

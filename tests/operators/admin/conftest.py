@@ -44,7 +44,7 @@ def stranger(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def operator(app: Flask) -> FlaskClient:
-    """A browser whose person has signed in, on our own pages."""
+    """A browser on the app's own pages that sends the password."""
     client = app.test_client()
     for name, value in {**basic(PASSWORD), **SAME_ORIGIN}.items():
         client.environ_base[f"HTTP_{name.upper().replace('-', '_')}"] = value
@@ -59,5 +59,5 @@ def queue_client(stack_env: dict[str, str]) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def queue_name() -> str:
-    """A queue of this test alone."""
+    """The name of a queue that no other test uses."""
     return f"admin-test-{os.getpid()}-{secrets.token_hex(4)}"

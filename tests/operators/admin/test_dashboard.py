@@ -33,14 +33,14 @@ def queue(queue_client: redis.Redis, queue_name: str) -> Iterator[Queue]:
     queue.delete(delete_jobs=True)
 
 
-def got(operator: FlaskClient, path: str) -> dict[str, Any]:
-    answer = operator.get(path)
-    assert answer.status_code == HTTPStatus.OK
-    return dict(answer.get_json())
+def get_json(operator: FlaskClient, path: str) -> dict[str, Any]:
+    response = operator.get(path)
+    assert response.status_code == HTTPStatus.OK
+    return dict(response.get_json())
 
 
-def failed(queue: Queue) -> Job:
-    """A job of ours that has failed."""
+def create_failed_job(queue: Queue) -> Job:
+    """A failed job of our workers."""
     job = queue.enqueue("workers.jobs.work", 17, 3)
     queue.remove(job)
     job.set_status(JobStatus.FAILED)
@@ -50,12 +50,14 @@ def failed(queue: Queue) -> Job:
 
 def test_queues_and_their_jobs_are_shown(operator: FlaskClient, queue: Queue) -> None:
     job = queue.enqueue("workers.jobs.work", 17, 3)
-    queues = {one["name"]: one for one in got(operator, "/rq/0/data/queues.json")["queues"]}
+    queues = {
+        entry["name"]: entry for entry in get_json(operator, "/rq/0/data/queues.json")["queues"]
+    }
     assert queues[queue.name]["count"] == 1
-    jobs = got(operator, f"/rq/0/data/jobs/{queue.name}/queued/8/asc/1.json")["jobs"]
-    assert [one["id"] for one in jobs] == [job.id]
+    jobs = get_json(operator, f"/rq/0/data/jobs/{queue.name}/queued/8/asc/1.json")["jobs"]
+    assert [entry["id"] for entry in jobs] == [job.id]
     assert "17, 3" in jobs[0]["description"]
-    assert got(operator, f"/rq/0/data/job/{job.id}.json")["origin"] == queue.name
+    assert get_json(operator, f"/rq/0/data/job/{job.id}.json")["origin"] == queue.name
     assert operator.get(f"/rq/0/view/job/{job.id}").status_code == HTTPStatus.OK
 
 
@@ -66,48 +68,48 @@ def test_a_worker_is_shown_while_it_runs_a_json_job(
     command = [sys.executable, "-c", WORKER, stack_env["QUEUE_REDIS_URL"], queue.name]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
 
-        def shown() -> dict[str, Any]:
-            workers = got(operator, "/rq/0/data/workers.json")["workers"]
-            return next(one for one in workers if one["queues"] == [queue.name])
+        def worker() -> dict[str, Any]:
+            workers = get_json(operator, "/rq/0/data/workers.json")["workers"]
+            return next(entry for entry in workers if entry["queues"] == [queue.name])
 
-        eventually(lambda: any_of(operator, queue) and shown()["state"] == "busy")
-        current = shown()["current_job"]
+        eventually(lambda: has_worker(operator, queue) and worker()["state"] == "busy")
+        current = worker()["current_job"]
         assert current["job_id"] == job.id
         assert current["call_string"] == "time.sleep(3)"
         assert operator.get("/rq/0/view/workers").status_code == HTTPStatus.OK
 
 
-def any_of(operator: FlaskClient, queue: Queue) -> bool:
-    """Whether a worker of the queue is registered by now."""
-    workers = got(operator, "/rq/0/data/workers.json")["workers"]
-    return any(one["queues"] == [queue.name] for one in workers)
+def has_worker(operator: FlaskClient, queue: Queue) -> bool:
+    """Whether a worker of the queue is registered."""
+    workers = get_json(operator, "/rq/0/data/workers.json")["workers"]
+    return any(entry["queues"] == [queue.name] for entry in workers)
 
 
 def test_a_failed_job_is_requeued_with_its_arguments(operator: FlaskClient, queue: Queue) -> None:
-    job = failed(queue)
+    job = create_failed_job(queue)
     assert operator.post(f"/rq/job/{job.id}/requeue").json == {"status": "OK"}
     assert queue.job_ids == [job.id]
-    again = Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer)
-    assert (again.func_name, again.args) == ("workers.jobs.work", [17, 3])
+    requeued = Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer)
+    assert (requeued.func_name, requeued.args) == ("workers.jobs.work", [17, 3])
 
 
 def test_all_failed_jobs_are_requeued_by_a_post(operator: FlaskClient, queue: Queue) -> None:
-    ids = {failed(queue).id, failed(queue).id}
+    ids = {create_failed_job(queue).id, create_failed_job(queue).id}
     assert operator.post(f"/rq/requeue/{queue.name}").json == {"status": "OK", "count": 2}
     assert set(queue.job_ids) == ids
 
 
 def test_a_failed_job_is_deleted(operator: FlaskClient, queue: Queue) -> None:
-    job = failed(queue)
+    job = create_failed_job(queue)
     assert operator.post(f"/rq/job/{job.id}/delete").json == {"status": "OK"}
     assert not Job.exists(job.id, connection=queue.connection)
 
 
-def test_a_job_that_is_gone_is_not_found(operator: FlaskClient) -> None:
+def test_a_deleted_job_is_404(operator: FlaskClient) -> None:
     assert operator.get("/rq/0/data/job/nothing.json").status_code == HTTPStatus.NOT_FOUND
 
 
-def test_what_its_pages_load_comes_from_here(operator: FlaskClient) -> None:
+def test_the_dashboards_pages_load_only_our_files(operator: FlaskClient) -> None:
     page = operator.get("/rq/").text
     assert "https://" not in page.partition("<footer")[0]
     assert operator.get("/static/favicon.ico").status_code == HTTPStatus.OK
@@ -115,10 +117,10 @@ def test_what_its_pages_load_comes_from_here(operator: FlaskClient) -> None:
         assert operator.get(f"/rq/static/{name}").status_code == HTTPStatus.OK
 
 
-def test_a_queue_server_that_is_down_is_said(graph: Graph, storage: Storage) -> None:
+def test_the_dashboard_is_503_while_the_queue_is_down(graph: Graph, storage: Storage) -> None:
     app = create_admin_app(settings(), graph, storage, "redis://127.0.0.1:1/0")
     client = app.test_client()
-    answer = client.get("/rq/0/view/workers", auth=("admin", settings().password))
-    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert "Retry-After" in answer.headers
-    assert "Traceback" not in answer.text
+    response = client.get("/rq/0/view/workers", auth=("admin", settings().password))
+    assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert "Retry-After" in response.headers
+    assert "Traceback" not in response.text

@@ -10,9 +10,9 @@ from storage import Storage
 from storage.errors import StorageUnavailableError
 from tests.operators.admin.conftest import settings
 
-SAID = {
+RESPONSES = {
     "admin page failed": (HTTPStatus.SERVICE_UNAVAILABLE, "A store did not answer"),
-    "uncaught exception": (HTTPStatus.INTERNAL_SERVER_ERROR, "We made a mistake"),
+    "uncaught exception": (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error"),
 }
 
 
@@ -21,11 +21,11 @@ SAID = {
     [
         (GraphUnavailableError("gone"), "admin page failed"),
         (StorageUnavailableError("s3"), "admin page failed"),
-        (KeyError("a mistake"), "uncaught exception"),
+        (KeyError("a bug"), "uncaught exception"),
         (FileNotFoundError("another"), "uncaught exception"),
     ],
 )
-def test_a_store_that_is_away_and_a_mistake_of_ours_are_told_apart(
+def test_a_store_that_is_down_is_503_and_a_bug_is_500(
     graph: Graph,
     storage: Storage,
     stack_env: dict[str, str],
@@ -39,9 +39,9 @@ def test_a_store_that_is_away_and_a_mistake_of_ours_are_told_apart(
         raise error
 
     with capture_logs() as lines:
-        answer = app.test_client().get("/broken", auth=("admin", settings().password))
-    status, words = SAID[event]
-    assert answer.status_code == status
-    assert answer.text.startswith(words)
-    assert "Traceback" not in answer.text
+        response = app.test_client().get("/broken", auth=("admin", settings().password))
+    status, text = RESPONSES[event]
+    assert response.status_code == status
+    assert response.text.startswith(text)
+    assert "Traceback" not in response.text
     assert [(line["event"], line["path"]) for line in lines] == [(event, "/broken")]

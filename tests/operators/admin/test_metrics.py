@@ -19,9 +19,9 @@ from operators.admin.app import create_admin_app
 from storage import Storage, StorageSettings
 from tests.operators.admin.conftest import settings
 
-NOWHERE = "127.0.0.1:1"
+CLOSED_ADDRESS = "127.0.0.1:1"
 COUNT = """
-from workers.metrics import JOBS, PUBLISH_TO_VISIBLE
+from observing.metrics import JOBS, PUBLISH_TO_VISIBLE
 JOBS.labels("photo-uploaded", "done").inc(2)
 PUBLISH_TO_VISIBLE.labels(audience="small").observe(0.3)
 """
@@ -35,20 +35,20 @@ def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     }
 
 
-def one(text: str, name: str, **labels: str) -> float:
+def sample(text: str, name: str, **labels: str) -> float:
     return samples(text)[name, frozenset(labels.items())]
 
 
-def test_the_stores_and_what_is_owed_are_measured(operator: FlaskClient) -> None:
-    answer = operator.get("/metrics")
-    assert answer.content_type.startswith("text/plain")
+def test_the_stores_and_the_outbox_are_measured(operator: FlaskClient) -> None:
+    response = operator.get("/metrics")
+    assert response.content_type.startswith("text/plain")
     for store in ("neo4j", "queue", "cache", "s3"):
-        assert one(answer.text, "photofeed_store_up", store=store) == 1
+        assert sample(response.text, "photofeed_store_up", store=store) == 1
     for state in ("due", "waiting", "quarantined"):
-        assert one(answer.text, "photofeed_events", state=state) >= 0
-    assert one(answer.text, "photofeed_oldest_due_event_seconds") >= 0
+        assert sample(response.text, "photofeed_events", state=state) >= 0
+    assert sample(response.text, "photofeed_oldest_due_event_seconds") >= 0
     for queue in QUEUES:
-        assert one(answer.text, "photofeed_queue_jobs", queue=queue) >= 0
+        assert sample(response.text, "photofeed_queue_jobs", queue=queue) >= 0
 
 
 def test_a_waiting_job_is_counted(operator: FlaskClient, queue_client: redis.Redis) -> None:
@@ -56,52 +56,54 @@ def test_a_waiting_job_is_counted(operator: FlaskClient, queue_client: redis.Red
     job = queue.enqueue("workers.jobs.work", 1, 0)
     try:
         metrics = operator.get("/metrics").text
-        assert one(metrics, "photofeed_queue_jobs", queue="removal") >= 1
+        assert sample(metrics, "photofeed_queue_jobs", queue="removal") >= 1
     finally:
         queue.remove(job)
         job.delete()
 
 
-def test_what_every_process_counts_is_added_up(
+def test_the_counters_of_all_processes_are_added_up(
     graph: Graph, storage: Storage, stack_env: dict[str, str], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "made" / "by the first process"
+    folder = tmp_path / "created" / "by the first process"
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
     for _ in range(2):
         subprocess.run([sys.executable, "-c", COUNT], env=environ, check=True, timeout=30)
     app = create_admin_app(settings(folder), graph, storage, stack_env["QUEUE_REDIS_URL"])
     metrics = app.test_client().get("/metrics", auth=("admin", settings().password)).text
     labels = {"kind": "photo-uploaded", "outcome": "done"}
-    assert one(metrics, "photofeed_jobs_total", **labels) == 4
-    assert one(metrics, "photofeed_publish_to_visible_seconds_count", audience="small") == 2
-    assert one(metrics, "photofeed_store_up", store="neo4j") == 1
+    assert sample(metrics, "photofeed_jobs_total", **labels) == 4
+    assert sample(metrics, "photofeed_publish_to_visible_seconds_count", audience="small") == 2
+    assert sample(metrics, "photofeed_store_up", store="neo4j") == 1
 
 
-def test_stores_that_are_down_are_said_soon_and_break_nothing(stack_env: dict[str, str]) -> None:
+def test_stores_that_are_down_are_reported_within_the_deadline(stack_env: dict[str, str]) -> None:
     env = Env()
     dead_storage = Storage.open(
         replace(
             StorageSettings.from_env(env),
-            cache_url=f"redis://{NOWHERE}/0",
-            s3_endpoint_url=f"http://{NOWHERE}",
+            cache_url=f"redis://{CLOSED_ADDRESS}/0",
+            s3_endpoint_url=f"http://{CLOSED_ADDRESS}",
         )
     )
-    with Graph.open(replace(GraphSettings.from_env(env), uri=f"bolt://{NOWHERE}")) as dead_graph:
+    with Graph.open(
+        replace(GraphSettings.from_env(env), uri=f"bolt://{CLOSED_ADDRESS}")
+    ) as dead_graph:
         app = create_admin_app(settings(), dead_graph, dead_storage, stack_env["QUEUE_REDIS_URL"])
         for _ in range(3):
-            begun = time.monotonic()
-            answer = app.test_client().get("/metrics", auth=("admin", settings().password))
-            assert time.monotonic() - begun < 4
-            assert answer.status_code == HTTPStatus.OK
+            start_time = time.monotonic()
+            response = app.test_client().get("/metrics", auth=("admin", settings().password))
+            assert time.monotonic() - start_time < 4
+            assert response.status_code == HTTPStatus.OK
         page = app.test_client().get("/", auth=("admin", settings().password))
         events = app.test_client().get("/events", auth=("admin", settings().password))
     dead_storage.close()
-    assert one(answer.text, "photofeed_store_up", store="neo4j") == 0
-    assert one(answer.text, "photofeed_store_up", store="cache") == 0
-    assert one(answer.text, "photofeed_store_up", store="s3") == 0
-    assert one(answer.text, "photofeed_store_up", store="queue") == 1
-    assert one(answer.text, "photofeed_queue_jobs", queue="photos") >= 0
-    assert "photofeed_oldest_due_event_seconds" not in answer.text  # unknown is not 0
+    assert sample(response.text, "photofeed_store_up", store="neo4j") == 0
+    assert sample(response.text, "photofeed_store_up", store="cache") == 0
+    assert sample(response.text, "photofeed_store_up", store="s3") == 0
+    assert sample(response.text, "photofeed_store_up", store="queue") == 1
+    assert sample(response.text, "photofeed_queue_jobs", queue="photos") >= 0
+    assert "photofeed_oldest_due_event_seconds" not in response.text  # unknown is not 0
     assert page.status_code == HTTPStatus.OK
     assert page.text.count("does not answer") >= 3
     assert events.status_code == HTTPStatus.SERVICE_UNAVAILABLE

@@ -14,12 +14,12 @@ from storage import Storage
 KIND = "of-the-tests"
 
 Flask_ = Callable[..., Result]
-"""`flask` with these words, in this process."""
+"""Runs `flask` with these arguments, in this process."""
 
 
 @pytest.fixture(scope="session")
 def commands(graph: Graph, storage: Storage) -> Flask:
-    """The app of `flask …`, on prepared stores."""
+    """The app of the commands, on prepared stores."""
     assert graph
     assert storage
     return create_app()
@@ -29,8 +29,8 @@ def commands(graph: Graph, storage: Storage) -> Flask:
 def flask(commands: Flask) -> Flask_:
     runner = commands.test_cli_runner()
 
-    def run(*words: str | int) -> Result:
-        group, *rest = [str(word) for word in words]
+    def run(*arguments: str | int) -> Result:
+        group, *rest = map(str, arguments)
         result = runner.invoke(commands.cli.commands[group], rest)
         assert result.exception is None or isinstance(result.exception, SystemExit)
         return result
@@ -39,28 +39,35 @@ def flask(commands: Flask) -> Flask_:
 
 
 @pytest.fixture
-def owing(stack_env: dict[str, str]) -> Iterator[Callable[..., int]]:
-    """Makes an event with these facts, in quarantine unless it is given a time; its id.
+def create_event(stack_env: dict[str, str]) -> Iterator[Callable[..., int]]:
+    """A function that creates an event, in quarantine unless it gets a due time; its id.
 
-    Of a kind that nobody knows, unless told otherwise: no worker takes it up.
+    Its kind is unknown by default, so no worker claims it.
     """
     login = (stack_env["NEO4J_USER"], stack_env["NEO4J_PASSWORD"])
-    made: list[int] = []
+    ids: list[int] = []
     with neo4j.GraphDatabase.driver(stack_env["NEO4J_URI"], auth=login) as driver:
 
-        def make(*, due_in_ms: int | None = None, **facts: Any) -> int:
+        def create(*, due_in_ms: int | None = None, **facts: Any) -> int:
             event_id = new_id()
-            plain = {"kind": KIND, "subject_id": 1, "author_id": 2, "cursor": 0}
+            defaults = {"kind": KIND, "subject_id": 1, "author_id": 2, "cursor": 0}
             driver.execute_query(
                 "CREATE (event:Event) SET event = $facts, event.shard = $facts.id % 16 "
                 "FOREACH (_ IN CASE WHEN $due_in_ms IS NULL THEN [0] ELSE [] END | "
                 "SET event:Quarantined) "
                 "SET event.due_at = timestamp() + $due_in_ms",
-                facts={**plain, "epoch": 9, "attempts": 8, "rung_at": 0, "id": event_id, **facts},
+                facts={
+                    **defaults,
+                    "epoch": 9,
+                    "attempts": 8,
+                    "rung_at": 0,
+                    "id": event_id,
+                    **facts,
+                },
                 due_in_ms=due_in_ms,
             )
-            made.append(event_id)
+            ids.append(event_id)
             return event_id
 
-        yield make
-        driver.execute_query("MATCH (event:Event) WHERE event.id IN $ids DELETE event", ids=made)
+        yield create
+        driver.execute_query("MATCH (event:Event) WHERE event.id IN $ids DELETE event", ids=ids)

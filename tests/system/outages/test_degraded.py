@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.people import Answer, Person, assert_problem, send_post
+from tests.support.people import ApiResponse, Person, assert_problem, send_post
 from tests.support.town import Town
 from tests.system.outages.gateway import Gateway
 
@@ -27,12 +27,12 @@ def author(gateway: Gateway) -> Person:
 def away(gateway: Gateway, person: Person) -> None:
     """One request has found out."""
     assert_problem(person.get("/v1/me"), 503, "graph-unavailable")
-    eventually(lambda: gateway.graph.away)
+    eventually(lambda: gateway.graph.circuit_open)
 
 
 def without_the_graph(
     gateway: Gateway, author: Person, *, reader: Person, stranger: Person
-) -> list[Callable[[], Answer]]:
+) -> list[Callable[[], ApiResponse]]:
     """What cannot be done: every write, and reading what the cache has not."""
     draft, newest = gateway.builders.draft(author), reader.feed()[0]
     return [
@@ -78,7 +78,7 @@ def test_without_the_graph_cached_feeds_go_on_marked_and_all_else_is_503_at_once
             assert_problem(answer, 503, "graph-unavailable")
             assert time.monotonic() - began < AT_ONCE_SECONDS
             assert DEGRADED not in answer.headers
-    eventually(lambda: not gateway.graph.away)
+    eventually(lambda: not gateway.graph.circuit_open)
     assert DEGRADED not in reader.get("/v1/me/feed").headers
     assert reader.feed() == expected  # none of it was done
     assert send_post(author, draft).status_code == 201
@@ -94,7 +94,7 @@ def test_a_missing_body_is_never_left_out_of_a_page_for_want_of_the_graph(
     with gateway.to_graph.outage():
         away(gateway, reader)
         assert_problem(reader.get("/v1/me/feed"), 503, "graph-unavailable")
-    eventually(lambda: not gateway.graph.away)
+    eventually(lambda: not gateway.graph.circuit_open)
     assert reader.feed() == expected
 
 
@@ -110,7 +110,7 @@ def test_a_post_whose_commit_was_cut_off_is_settled_by_the_same_key(
         gateway.to_graph.down()
         assert_problem(sending.result(30), 503, "graph-unavailable")
     gateway.to_graph.up()
-    eventually(lambda: not gateway.graph.away)
+    eventually(lambda: not gateway.graph.circuit_open)
     answer = send_post(author, draft, key)
     assert answer.status_code == 200
     assert author.feed()[0] == int(answer.json["id"])
