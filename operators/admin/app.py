@@ -161,6 +161,7 @@ class JSONWorker(rq_dashboard.web.Worker):
 def add_dashboard(app: Flask, queue_url: str) -> None:
     """Adds rq-dashboard at /rq. It reads our JSON jobs, with the time-outs of `Server`."""
     app.config["RQ_DASHBOARD_REDIS_URL"] = (queue_url,)  # it shows the URL without its password
+    # rq-dashboard calls redis-py itself, so it needs a client of its own.
     app.redis_conn = Server("queue", queue_url).client  # type: ignore[attr-defined]
     rq_dashboard.web.config.serializer = JSONSerializer
     rq_dashboard.web.Worker = JSONWorker
