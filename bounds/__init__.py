@@ -1,1 +1,1 @@
-"""Bounds that several rooms share. Knows nothing of the rest."""
+"""Bounds on concurrent work, shared by several packages. Imports none of them."""

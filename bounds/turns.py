@@ -1,4 +1,4 @@
-"""A bulkhead: so many callers work at once, some wait briefly for a turn, the rest are refused."""
+"""A bulkhead: a bound on the callers that work at once, with a short wait and then a refusal."""
 
 import queue
 import time
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 class Turns:
     """Turns for `count` callers at a time, shared by the threads of one process.
 
-    A caller waits at most `wait_seconds`. When one has waited in vain, the next `busy_seconds` only
-    `busy_line` callers may wait; all others are refused at once. Without this the line would hold
-    every thread of the process.
+    A caller waits up to `wait_seconds` for a turn. After a wait in vain comes a busy period of
+    `busy_seconds`: at most `busy_line` callers wait meanwhile, the others are refused at once.
+    Without it the waiting callers would occupy every thread of the process.
     """
 
     def __init__(
@@ -27,20 +27,20 @@ class Turns:
         self._waiting: set[object] = set()
 
     def take(self) -> bool:
-        """Whether the caller has a turn now; it must then call `give_back()`."""
+        """Whether the caller has a turn now. It must then call `give_back()`."""
         try:
             self._free.get_nowait()
         except queue.Empty:
-            return self._take_after_waiting()
+            return self._wait_for_turn()
         return True
 
     def give_back(self) -> None:
-        """End a turn: the next caller may have it."""
+        """End a turn, so that the next caller can take it."""
         self._free.put(None)
 
     @contextmanager
-    def one(self, refusal: Callable[[], Exception]) -> Iterator[None]:
-        """A turn for what is done inside. Raises what `refusal` makes if there is none."""
+    def turn(self, refusal: Callable[[], Exception]) -> Iterator[None]:
+        """Hold a turn for the block. Raises what `refusal` returns if there is no turn."""
         if not self.take():
             raise refusal()
         try:
@@ -48,16 +48,16 @@ class Turns:
         finally:
             self.give_back()
 
-    def _take_after_waiting(self) -> bool:
+    def _wait_for_turn(self) -> bool:
         if time.monotonic() < self._busy_until and len(self._waiting) >= self._busy_line:
             return False
-        me = object()
-        self._waiting.add(me)
+        waiter = object()
+        self._waiting.add(waiter)
         try:
             self._free.get(timeout=self._wait_seconds)
         except queue.Empty:
             self._busy_until = time.monotonic() + self._busy_seconds
             return False
         finally:
-            self._waiting.discard(me)
+            self._waiting.discard(waiter)
         return True

@@ -1,1 +1,1 @@
-"""What a feed is: its pages, what proves them, its bodies, how a timeline is built and checked."""
+"""Feeds: pages, their proof from timelines, bodies, rebuilding, verification and repair."""

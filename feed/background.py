@@ -1,4 +1,4 @@
-"""Timelines built in the background of an API process, within a bound."""
+"""Rebuilds timelines in background threads of an API process, within a bound."""
 
 import queue
 import threading
@@ -18,17 +18,17 @@ log = structlog.get_logger()
 
 
 class Rebuilder(Protocol):
-    """Builds missing timelines behind the answers, bounded."""
+    """Builds missing timelines after the response."""
 
-    def ask(self, user_id: int) -> None:
-        """Have the user's timeline built soon, or not at all when too many wait."""
+    def schedule(self, user_id: int) -> None:
+        """Schedule a rebuild of the user's timeline, or drop it if too many are scheduled."""
 
 
 class BackgroundRebuilder:
-    """A few threads that rebuild the timelines which reads have missed.
+    """A few threads that rebuild the timelines that reads did not find.
 
-    What is asked for beyond `pending` is dropped: the next read asks again, and until then the
-    graph answers. A user is asked for and built once at a time.
+    At most `pending` users wait for a thread. A further rebuild is dropped: the next read schedules
+    it again, and the graph answers until then. A user is scheduled at most once at a time.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class BackgroundRebuilder:
         self._graph = graph
         self._storage = storage
         self._queue: queue.Queue[int | None] = queue.Queue(pending)
-        self._asked: set[int] = set()
+        self._scheduled: set[int] = set()
         self._lock = threading.Lock()
         self._closed = False
         self._threads = [
@@ -47,10 +47,10 @@ class BackgroundRebuilder:
         for thread in self._threads:
             thread.start()
 
-    def ask(self, user_id: int) -> None:
-        """Have the user's timeline built soon; returns at once, promises nothing."""
+    def schedule(self, user_id: int) -> None:
+        """Schedule a rebuild, or drop it if the queue is full. Returns at once."""
         with self._lock:
-            if self._closed or user_id in self._asked:
+            if self._closed or user_id in self._scheduled:
                 return
             try:
                 self._queue.put_nowait(user_id)
@@ -58,10 +58,10 @@ class BackgroundRebuilder:
                 metrics.TIMELINE_REBUILDS.labels(outcome="dropped").inc()
                 log.warning("rebuild dropped", user_id=user_id, pending=self._queue.maxsize)
                 return
-            self._asked.add(user_id)
+            self._scheduled.add(user_id)
 
     def close(self, *, seconds: float = 5) -> None:
-        """Stop after the rebuilds under way, at most `seconds` from now; what waits is dropped."""
+        """Finish the running rebuilds, for at most `seconds`, and drop the waiting ones."""
         with self._lock:
             self._closed = True
         self._empty()
@@ -82,10 +82,10 @@ class BackgroundRebuilder:
         while (user_id := self._queue.get()) is not None:
             self._rebuild(user_id)
             with self._lock:
-                self._asked.discard(user_id)
+                self._scheduled.discard(user_id)
 
     def _rebuild(self, user_id: int) -> None:
-        """One rebuild; whatever goes wrong, the thread lives on."""
+        """Run one rebuild. Logs every error, so that the thread continues."""
         try:
             rebuild(self._graph, self._storage, user_id)
         except (GraphError, StorageError) as error:

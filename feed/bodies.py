@@ -1,10 +1,10 @@
 """The bodies of posts, from the cache or from the graph.
 
-A missing body is claimed, read from the graph and written only if the claim still stands: a post
-deleted in between has taken the claim away, so it is not revived. Who finds it claimed by another
-waits a moment for what that one writes: however many want a body, the graph is asked once. They
-look into the cache again and do not share the other's reading, which may have begun before they
-did.
+A missing body is reserved in the cache, read from the graph, and written only if still reserved. A
+deletion deletes the reservation, so a reader cannot revive a deleted post. A reader that finds
+another reader's reservation polls the cache for a moment: the graph is read once, however many
+readers want the body. Readers share no read of the graph, as another reader's may have begun
+before them.
 """
 
 import time
@@ -17,9 +17,9 @@ from graph.ids import MAX_ID
 from storage import Storage
 from storage.errors import StorageUnavailableError
 
-LOOK_AGAIN_SECONDS = (0.005, 0.01, 0.02, 0.04)
-"""How long a body that another is filling is waited for, look by look: some 5 ms are usual. Whoever
-has claimed it may have died, so then the graph is asked."""
+POLL_SECONDS = (0.005, 0.01, 0.02, 0.04)
+"""Pauses between polls for a body that another reader has reserved; it usually comes within 5 ms.
+After the last pause the graph is read, as the other reader may have died."""
 
 
 DISCARD_PAGE = 1_000
@@ -30,102 +30,103 @@ def bodies_of(
     graph: Graph,
     storage: Storage,
     post_ids: Iterable[int],
-    known: Mapping[int, bytes | None] | None = None,
+    cached: Mapping[int, bytes | None] | None = None,
 ) -> dict[int, bytes]:
-    """The body of each post by id; `b""` for one that is deleted or never was.
+    """The body of each post by id; `b""` for a post that is deleted or never existed.
 
-    `known` is what the caller has read from the cache already (None: not there); the rest is
-    looked up. Without the cache the graph answers alone. Raises GraphUnavailableError.
+    `cached`: what the caller has already read from the cache (None: absent). The rest is read
+    here, without the cache from the graph alone. Raises GraphUnavailableError.
     """
     wanted = list(dict.fromkeys(post_ids))
-    found = _look_up(storage, wanted, known or {})
+    found = _read_cache(storage, wanted, cached or {})
     missing = [post_id for post_id in wanted if found.get(post_id) is None]
-    filled = _fill(graph, storage, missing) if missing else {}
+    filled = _read_through(graph, storage, missing) if missing else {}
     return {
         post_id: filled[post_id] if post_id in filled else found[post_id] or b""
         for post_id in wanted
     }
 
 
-def _look_up(
-    storage: Storage, post_ids: list[int], known: Mapping[int, bytes | None]
+def _read_cache(
+    storage: Storage, post_ids: list[int], cached: Mapping[int, bytes | None]
 ) -> dict[int, bytes | None]:
-    unread = [post_id for post_id in post_ids if post_id not in known]
-    found = dict(known)
+    unread = [post_id for post_id in post_ids if post_id not in cached]
+    bodies = dict(cached)
     if unread:
         try:
-            found.update(storage.bodies.many(unread))
+            bodies.update(storage.bodies.read_many(unread))
         except StorageUnavailableError:
-            found.update(dict.fromkeys(unread))
-    return found
-
-
-def _fill(graph: Graph, storage: Storage, post_ids: list[int]) -> dict[int, bytes]:
-    try:
-        tokens = storage.bodies.claim_many(post_ids)  # first the marks, then the reading
-    except StorageUnavailableError:
-        return _made(graph, storage, post_ids, {})
-    bodies = _made(graph, storage, list(tokens), tokens) if tokens else {}
-    claimed = [post_id for post_id in post_ids if post_id not in tokens]
-    bodies.update(_filled_by_others(storage, claimed))
-    if left := [post_id for post_id in claimed if post_id not in bodies]:
-        bodies.update(_made(graph, storage, left, {}))
+            bodies.update(dict.fromkeys(unread))
     return bodies
 
 
-def _filled_by_others(storage: Storage, post_ids: list[int]) -> dict[int, bytes]:
-    """Those of the bodies that come to stand in the cache within a moment."""
+def _read_through(graph: Graph, storage: Storage, post_ids: list[int]) -> dict[int, bytes]:
+    """Bodies that were not in the cache: from the graph, or from readers that reserved them."""
+    try:
+        tokens = storage.bodies.reserve_many(post_ids)  # before the graph is read
+    except StorageUnavailableError:
+        return _read_graph(graph, storage, post_ids, {})
+    bodies = _read_graph(graph, storage, list(tokens), tokens) if tokens else {}
+    reserved_by_others = [post_id for post_id in post_ids if post_id not in tokens]
+    bodies.update(_poll_cache(storage, reserved_by_others))
+    if remaining := [post_id for post_id in reserved_by_others if post_id not in bodies]:
+        bodies.update(_read_graph(graph, storage, remaining, {}))
+    return bodies
+
+
+def _poll_cache(storage: Storage, post_ids: list[int]) -> dict[int, bytes]:
+    """Those of the bodies that other readers write within POLL_SECONDS."""
     bodies: dict[int, bytes] = {}
-    for seconds in LOOK_AGAIN_SECONDS if post_ids else ():
+    for seconds in POLL_SECONDS if post_ids else ():
         time.sleep(seconds)
-        left = [post_id for post_id in post_ids if post_id not in bodies]
-        looked = _look_up(storage, left, {})
-        bodies.update({post_id: body for post_id, body in looked.items() if body is not None})
+        remaining = [post_id for post_id in post_ids if post_id not in bodies]
+        found = _read_cache(storage, remaining, {})
+        bodies.update({post_id: body for post_id, body in found.items() if body is not None})
         if len(bodies) == len(post_ids):
             break
     return bodies
 
 
-def _made(
+def _read_graph(
     graph: Graph, storage: Storage, post_ids: list[int], tokens: Mapping[int, str]
 ) -> dict[int, bytes]:
-    """Bodies as the graph has them now, written where a token still stands."""
+    """Bodies from the graph; each is written to the cache if its token is still valid."""
     posts = graph.posts.many(post_ids)
     bodies = {
         post_id: render(posts[post_id], storage) if post_id in posts else b""
         for post_id in post_ids
     }
     if tokens:
-        _write(storage, bodies, tokens)
+        _write_cache(storage, bodies, tokens)
     return bodies
 
 
-def _write(storage: Storage, bodies: Mapping[int, bytes], tokens: Mapping[int, str]) -> None:
-    """Best effort: a body that is not kept is read from the graph again."""
+def _write_cache(storage: Storage, bodies: Mapping[int, bytes], tokens: Mapping[int, str]) -> None:
+    """Best effort: a body that is not written is read from the graph again."""
     with suppress(StorageUnavailableError):
         storage.bodies.fill_many(bodies, tokens)
 
 
 def discard_bodies_of(graph: Graph, storage: Storage, author_id: int, limit: int = 10_000) -> None:
-    """Discard the bodies of the author's newest `limit` posts; the event does the rest.
+    """Discard the bodies of the author's newest `limit` posts.
 
-    For the request that changes a name, before its answer. Raises StorageUnavailableError,
-    GraphUnavailableError.
+    For the request that changes a name, before its response; the event discards the rest. Raises
+    StorageUnavailableError, GraphUnavailableError.
     """
-    storage.bodies.forget_author(author_id)
-    before, left = MAX_ID, limit
-    while left > 0:
-        size = min(left, DISCARD_PAGE)
+    storage.bodies.delete_author_mark(author_id)
+    before, remaining = MAX_ID, limit
+    while remaining > 0:
+        size = min(remaining, DISCARD_PAGE)
         discarded = discard_page(graph, storage, author_id, before, size)
         if not discarded:
             return
-        before, left = discarded[-1], left - size
+        before, remaining = discarded[-1], remaining - size
 
 
 def discard_page(
     graph: Graph, storage: Storage, author_id: int, before: int, limit: int
 ) -> list[int]:
-    """The author's newest posts below `before`, falling, whose bodies are discarded by now."""
+    """Discard the bodies of the author's newest posts below `before`; their ids, newest first."""
     post_ids = graph.posts.ids_by_author(author_id, before=before, limit=limit)
     storage.bodies.discard(post_ids)
     return post_ids

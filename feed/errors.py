@@ -1,5 +1,5 @@
-"""What reading a feed refuses."""
+"""Errors of reading a feed."""
 
 
 class FeedBusyError(Exception):
-    """More feeds want the graph at once than it is asked for."""
+    """Too many feed pages of this process need the graph at once."""

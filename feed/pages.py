@@ -1,4 +1,4 @@
-"""What a page of a feed is, and which page a window of the timeline proves. Pure."""
+"""Pages of a feed, and the page that a window of the timeline proves. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,19 +20,20 @@ class Cursor:
 
 
 class FeedPage(NamedTuple):
-    """Finished post bodies, newest first, and where the neighbouring pages start."""
+    """Finished post bodies, newest first, and the cursors of the neighbouring pages."""
 
     bodies: Sequence[bytes]
     next: Cursor | None
     prev: Cursor | None
     degraded: Sequence[str] = ()
-    """Stores that are away: the page is right without them, and slower or not to be had soon."""
+    """Stores that are unavailable. The page is exact; later pages may be slow or unavailable."""
 
 
-class Found(NamedTuple):
-    """A page's ids, newest first, what has been read of their bodies, and its neighbours.
+class PageDraft(NamedTuple):
+    """A page's ids, newest first, and its cursors; the bodies may still be missing.
 
-    `bodies`: one of each id, b"" of a deleted post, None where it is to be looked up; or none yet.
+    `bodies` is empty, or has an entry for each id: b"" for a deleted post, None for a body that
+    was not in the cache.
     """
 
     ids: Sequence[int]
@@ -41,46 +42,50 @@ class Found(NamedTuple):
     prev: Cursor | None
 
     @property
-    def known(self) -> dict[int, bytes | None]:
-        """The bodies that have been read, by id."""
+    def bodies_by_id(self) -> dict[int, bytes | None]:
+        """The entries of `bodies` by post id."""
         return dict(zip(self.ids, self.bodies, strict=False))
 
-    def page(self, bodies: Sequence[bytes | None], *, degraded: Sequence[str] = ()) -> FeedPage:
-        """The page with these bodies, one of each id, without those of deleted posts."""
+    def finish(self, bodies: Sequence[bytes | None], *, degraded: Sequence[str] = ()) -> FeedPage:
+        """The page with these bodies, one for each id; deleted posts are left out."""
         return FeedPage(list(filter(None, bodies)), self.next, self.prev, degraded)
 
 
-def below(
+def draft_below(
     ids: Sequence[int],
     next_id: int | None,
     cursor: Cursor | None,
     bodies: Sequence[bytes | None] = (),
-) -> Found:
-    """The page under a cursor, or the first. `next_id` is None only at the feed's true end.
+) -> PageDraft:
+    """The page below a cursor, or the first page. `next_id` is None only at the feed's true end.
 
-    What is newer than it starts at its newest, absent on an empty feed's first page.
+    `prev` starts at the page's newest id. The first page of an empty feed has no `prev`.
     """
     newest = ids[0] if ids else cursor.id - 1 if cursor else None
-    following = None if next_id is None else Cursor("before", next_id)
-    return Found(ids, bodies, following, None if newest is None else Cursor("after", newest))
+    next_cursor = None if next_id is None else Cursor("before", next_id)
+    prev_cursor = None if newest is None else Cursor("after", newest)
+    return PageDraft(ids, bodies, next_cursor, prev_cursor)
 
 
-def above(rising: Sequence[int], after: int, bodies: Sequence[bytes | None] = ()) -> Found:
-    """The page just above an id, of ids given oldest first, as `bodies`; both its ends go on."""
-    ids = rising[::-1]
-    following = Cursor("before", ids[-1] if ids else after + 1)
-    return Found(ids, bodies[::-1], following, Cursor("after", ids[0] if ids else after))
+def draft_above(
+    rising_ids: Sequence[int], after: int, bodies: Sequence[bytes | None] = ()
+) -> PageDraft:
+    """The page above the id `after`. Takes ids and bodies oldest first; has both cursors."""
+    ids = rising_ids[::-1]
+    next_cursor = Cursor("before", ids[-1] if ids else after + 1)
+    prev_cursor = Cursor("after", ids[0] if ids else after)
+    return PageDraft(ids, bodies[::-1], next_cursor, prev_cursor)
 
 
-def in_window(window: Window, cursor: Cursor | None, limit: int) -> Found | None:
-    """The page that the window proves exact, or None: then more has to be read."""
+def draft_from_window(window: Window, cursor: Cursor | None, limit: int) -> PageDraft | None:
+    """The page if the window proves it exact; None if more entries have to be read."""
     if not window.ids:
         return None
     if cursor and cursor.direction == "after":
-        rising = window_above(window, cursor.id, limit)
-        if rising is None:
+        rising_ids = window_above(window, cursor.id, limit)
+        if rising_ids is None:
             return None
         bodies = dict(window.entries)
-        return above(rising, cursor.id, [bodies[post_id] for post_id in rising])
+        return draft_above(rising_ids, cursor.id, [bodies[post_id] for post_id in rising_ids])
     page = window_page(window, limit, cursor.id if cursor else MAX_ID)
-    return None if page is None else below(page.ids, page.next_id, cursor, page.bodies)
+    return None if page is None else draft_below(page.ids, page.next_id, cursor, page.bodies)

@@ -1,8 +1,9 @@
-"""What a list, or its newest entries, prove about a feed. Pure: ids in, a page or None out.
+"""What a timeline's list, or a window of it, proves about the feed. Pure: ids in, a page or None.
 
-A list's first entry is a sentinel -W, never above 0: the list is complete above the id W (0: to the
-beginning; ABOVE_NOTHING: it is being built). Where LTRIM cut the sentinel off, it is complete above
-its oldest entry + T. Entries may be out of order by up to T, and may come twice.
+The first entry of a list is the sentinel -W, at most 0: the list is complete above the id W. W is 0
+for a list that reaches the first post, ABOVE_NOTHING for a list under construction. A list whose
+sentinel LTRIM removed is complete above its oldest entry + T. Entries can be out of order by up to
+T, and an entry can occur twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,13 @@ from operator import gt
 from typing import NamedTuple
 
 from storage.timeline_layout import ABOVE_NOTHING, DISORDER
-from storage.windows import EXTRA, Window
+from storage.windows import EXTRA_ENTRIES, Window
 
 
 class WindowPage(NamedTuple):
-    """A page out of a window: ids newest first, the body of each (None: missing), the next cursor.
+    """A page from a window: ids newest first, each id's body (None: missing), the next cursor.
 
-    Posts known as deleted are left out. `next_id` is None only at the true end.
+    Posts that are marked as deleted are left out. `next_id` is None only at the feed's true end.
     """
 
     ids: Sequence[int]
@@ -25,9 +26,10 @@ class WindowPage(NamedTuple):
 
 
 class PageBelow(NamedTuple):
-    """A page under a cursor: ids newest first, where the next starts: None only at the true end.
+    """A page below a cursor from a whole list: ids newest first, and the next cursor.
 
-    Not complete: the page goes below what the list is complete above, and nothing else is said.
+    `next_id` is None only at the feed's true end. If `complete` is False the page reaches below the
+    watermark, and the other fields mean nothing.
     """
 
     ids: list[int]
@@ -39,7 +41,7 @@ NOTHING_PROVED = PageBelow([], None, complete=False)
 
 
 def watermark(entries: Sequence[int]) -> int | None:
-    """The id above which this whole list is complete, or None where it is above nothing."""
+    """The id above which the list is complete. None: there is no list, or it is being built."""
     if not entries or entries[0] == -ABOVE_NOTHING:
         return None
     first = entries[0]
@@ -47,18 +49,20 @@ def watermark(entries: Sequence[int]) -> int | None:
 
 
 def window_page(window: Window, limit: int, before: int = ABOVE_NOTHING) -> WindowPage | None:
-    """The newest posts below `before`, or None where the window does not prove them.
+    """The newest posts below `before`; None if the window does not prove them.
 
-    Nearer to the tail than the window no post is more than T older than any in it, and further from
-    it none is more than T newer: that bounds what stands outside.
+    An entry between the tail and the window is at most T older than any entry in the window. An
+    entry between the head and the window is at most T newer. These bounds limit what the window
+    can lack.
     """
-    return _plain_page(window, limit, before) or _any_page(window, limit, before)
+    return _ordered_page(window, limit, before) or _general_page(window, limit, before)
 
 
-def _plain_page(window: Window, limit: int, before: int) -> WindowPage | None:
-    """The page as nearly all are: in order, nothing deleted, both ends proved; or None.
+def _ordered_page(window: Window, limit: int, before: int) -> WindowPage | None:
+    """The page of a window in order, with no deleted post and both ends proved; else None.
 
-    It says what _any_page says, at a third of the price.
+    Nearly all windows are like this. The result equals that of `_general_page` at a third of the
+    cost.
     """
     ids = window.ids
     if before == ABOVE_NOTHING:
@@ -68,23 +72,23 @@ def _plain_page(window: Window, limit: int, before: int) -> WindowPage | None:
     else:
         return None
     end = start + limit
-    if len(ids) < max(end, limit + EXTRA) or not all(map(gt, ids, ids[1:])):
+    if len(ids) < max(end, limit + EXTRA_ENTRIES) or not all(map(gt, ids, ids[1:])):
         return None
-    whole_above = window.newest or ids[0] >= before + DISORDER
-    whole_below = ids[end - 1] >= ids[-1] + DISORDER and ids[-1] > 0
+    newest_proved = window.newest or ids[0] >= before + DISORDER
+    oldest_proved = ids[end - 1] >= ids[-1] + DISORDER and ids[-1] > 0
     bodies = window.bodies[start:end]
-    if not (whole_above and whole_below) or b"" in bodies:
+    if not (newest_proved and oldest_proved) or b"" in bodies:
         return None
     return WindowPage(ids[start:end], bodies, ids[end - 1])
 
 
-def _any_page(window: Window, limit: int, before: int) -> WindowPage | None:
+def _general_page(window: Window, limit: int, before: int) -> WindowPage | None:
     bodies = {entry: body for entry, body in window.entries if entry > 0}
     sentinels = [entry for entry in window.ids if entry <= 0]
     if not bodies and not sentinels:
         return None
     if not window.newest and max(bodies, default=0) < before + DISORDER:
-        return None  # a newer entry, too far towards the tail, may stand outside the window
+        return None  # an entry below `before` can lie between the window and the tail
     complete_above = -sentinels[0] if sentinels else 0
     live = sorted(
         (i for i, body in bodies.items() if complete_above <= i < before and body != b""),
@@ -95,14 +99,14 @@ def _any_page(window: Window, limit: int, before: int) -> WindowPage | None:
     if len(live) < limit:
         return None
     if not sentinels:
-        short = len(window.ids) < limit + EXTRA
+        short = len(window.ids) < limit + EXTRA_ENTRIES
         if short or live[limit - 1] < min(bodies) + DISORDER:
-            return None  # an older entry may stand outside the window, too far towards the head
+            return None  # an entry of this page can lie between the window and the head
     return _page(live[:limit], bodies, next_id=live[limit - 1])
 
 
 def window_above(window: Window, after: int, limit: int) -> list[int] | None:
-    """The oldest ids above `after`, rising; None where the newest entries do not prove them."""
+    """The oldest ids above `after`, ascending; None if the window does not prove them."""
     ids = {entry for entry in window.ids if entry > 0}
     sentinels = [entry for entry in window.ids if entry <= 0]
     complete_above = -sentinels[0] if sentinels else min(ids, default=ABOVE_NOTHING) + DISORDER
@@ -111,7 +115,7 @@ def window_above(window: Window, after: int, limit: int) -> list[int] | None:
 
 
 def page_below(entries: Sequence[int], before: int, limit: int) -> PageBelow:
-    """From a whole list, the newest ids below `before`; incomplete where the graph must answer."""
+    """The newest ids below `before` from a whole list; incomplete if the graph must answer."""
     complete_above = watermark(entries)
     if complete_above is None:
         return NOTHING_PROVED
@@ -124,7 +128,7 @@ def page_below(entries: Sequence[int], before: int, limit: int) -> PageBelow:
 
 
 def page_above(entries: Sequence[int], after: int, limit: int) -> list[int] | None:
-    """From a whole list, the oldest ids above `after`, ascending; None: the graph answers it."""
+    """The oldest ids above `after` from a whole list, ascending; None if the graph must answer."""
     complete_above = watermark(entries)
     if complete_above is None or complete_above > after:
         return None

@@ -1,4 +1,6 @@
-"""One timeline, built from the graph."""
+"""Builds one timeline from the graph."""
+
+from typing import Literal
 
 import structlog
 
@@ -12,16 +14,21 @@ from storage.errors import StorageUnavailableError
 log = structlog.get_logger()
 
 
-def rebuild(graph: Graph, storage: Storage, user_id: int) -> bool:
-    """Whether the user's timeline now stands, built by this call.
+RebuildOutcome = Literal["built", "busy", "held", "refused"]
+"""How a rebuild ended. `busy`: another caller builds the list. `held`: a follow of the user has
+ended, and the event for it is not done. `refused`: the list was dropped or the lock lost."""
 
-    The list is put before the graph is read, so that pushes land from then on; it is written only
-    if nobody has dropped it or taken the lock since. No list is built while a follow of the user's
-    is being left: a page of followers read before may still be pushed. Raises
-    StorageUnavailableError, GraphUnavailableError.
+
+def rebuild(graph: Graph, storage: Storage, user_id: int) -> bool:
+    """Whether this call built the user's timeline.
+
+    An empty list is created before the graph is read, so that pushes reach it from then on. The
+    result is written only if the list was not dropped and the lock not lost meanwhile. No list is
+    built while the user is leaving somebody: a page of followers read before the leaving can still
+    be pushed. Raises StorageUnavailableError, GraphUnavailableError.
     """
     try:
-        outcome = _outcome(graph, storage, user_id)
+        outcome = _build(graph, storage, user_id)
     except (StorageUnavailableError, GraphUnavailableError):
         metrics.TIMELINE_REBUILDS.labels(outcome="failed").inc()
         raise
@@ -29,17 +36,16 @@ def rebuild(graph: Graph, storage: Storage, user_id: int) -> bool:
     return outcome == "built"
 
 
-def _outcome(graph: Graph, storage: Storage, user_id: int) -> str:
-    """In one word: built, busy (another builds), held (being left) or refused (dropped since)."""
+def _build(graph: Graph, storage: Storage, user_id: int) -> RebuildOutcome:
     token = storage.timelines.begin(user_id)
     if token is None:
         return "busy"
     try:
         pull = graph.posts.feed_page(user_id, before=MAX_ID, limit=storage.timelines.cap)
     except GraphUnavailableError:
-        _abort(storage, user_id, token)
+        _release_lock(storage, user_id, token)
         raise
-    if pull.held:
+    if pull.unfollow_pending:
         storage.timelines.abort(user_id, token)
         return "held"
     watermark = pull.post_ids[-1] if len(pull.post_ids) == storage.timelines.cap else 0
@@ -47,8 +53,8 @@ def _outcome(graph: Graph, storage: Storage, user_id: int) -> str:
     return "built" if built else "refused"
 
 
-def _abort(storage: Storage, user_id: int, token: str) -> None:
-    """Give the lock back if that is possible; else it runs out."""
+def _release_lock(storage: Storage, user_id: int, token: str) -> None:
+    """Release the lock, best effort: without the cache it expires."""
     try:
         storage.timelines.abort(user_id, token)
     except StorageUnavailableError:

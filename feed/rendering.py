@@ -1,4 +1,4 @@
-"""A post as its readers get it: the finished JSON that is kept, joined and sent unparsed."""
+"""The body of a post: finished JSON, cached as bytes and joined into pages without parsing."""
 
 import json
 from datetime import UTC, datetime
@@ -9,7 +9,10 @@ from storage import Storage
 
 
 def render(post: Post, storage: Storage) -> bytes:
-    """The post's JSON, compact UTF-8, alike for every viewer. `storage` knows the photos' URLs."""
+    """The post's JSON: compact UTF-8, the same for every viewer.
+
+    `storage` gives the URLs of the photos' renditions.
+    """
     body = {
         "id": str(post.id),
         "author": {
@@ -26,7 +29,7 @@ def render(post: Post, storage: Storage) -> bytes:
 
 
 def rfc3339(time: datetime) -> str:
-    """A time in UTC to the millisecond: `2026-11-22T19:53:44.120Z`."""
+    """The time in UTC with milliseconds: `2026-11-22T19:53:44.120Z`."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
 
 

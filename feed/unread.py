@@ -1,4 +1,4 @@
-"""How far somebody has read their feed, and how much is unread: by the list, else by the graph."""
+"""How many posts a viewer has not read: counted in the timeline, else in the graph."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,23 +7,26 @@ import structlog
 
 from feed.background import Rebuilder
 from feed.errors import FeedBusyError
-from feed.reading import turns
+from feed.reading import graph_turns
 from graph import Graph
 from graph.ids import MAX_ID
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.read_positions import DELETED, NOT_ASKED, UNKNOWN, Tail
+from storage.read_positions import DELETED, NOT_READ, UNKNOWN, Tail
 from storage.timeline_layout import DISORDER
 
 log = structlog.get_logger()
 
-MOST = 100
-"""Nobody reads a larger number, and each more costs."""
+COUNT_CAP = 100
+"""The largest count that is returned. Larger counts cost more and serve nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
-    """How many posts of others are above a position, and the feed's newest post."""
+class UnreadCount:
+    """How many posts of others are above a read position, and the feed's newest post.
+
+    `capped`: there are more than `count`.
+    """
 
     count: int
     capped: bool
@@ -31,85 +34,96 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What is unread, and the stores that are away."""
+class UnreadReport:
+    """The count, and the stores that are unavailable."""
 
-    unread: Unread
+    unread: UnreadCount
     degraded: tuple[str, ...] = ()
 
 
-def count(graph: Graph, storage: Storage, rebuilder: Rebuilder, *, viewer_id: int) -> Answer:
-    """What is unread. Where the graph is needed: raises GraphUnavailableError, FeedBusyError."""
-    away: set[str] = set()
-    position = None
+def count(graph: Graph, storage: Storage, rebuilder: Rebuilder, *, viewer_id: int) -> UnreadReport:
+    """The viewer's unread posts.
+
+    Where the graph is needed, raises GraphUnavailableError, FeedBusyError.
+    """
+    degraded: set[str] = set()
+    position = unread = None
     try:
-        tail = storage.read_positions.tail(viewer_id, most=MOST)
+        tail = storage.read_positions.tail(viewer_id, most=COUNT_CAP)
         if tail.position is None:
-            tail = _with_position(graph, storage, viewer_id)
+            tail = _tail_above_position(graph, storage, viewer_id)
         position = tail.position
-        found = proved_unread(tail, viewer_id, MOST)
+        unread = count_in_tail(tail, viewer_id, COUNT_CAP)
     except StorageUnavailableError as error:
         log.warning("unread answered without the cache", error=str(error))
-        away.add(error.part)
-        found = None
-    if found is None:
-        found = _from_graph(graph, rebuilder, viewer_id, position)
-    if graph.away:
-        away.add("graph")
-    return Answer(unread=found, degraded=tuple(sorted(away)))
+        degraded.add(error.part)
+    if unread is None:
+        unread = _count_in_graph(graph, rebuilder, viewer_id, position)
+    if graph.circuit_open:
+        degraded.add("graph")
+    return UnreadReport(unread=unread, degraded=tuple(sorted(degraded)))
 
 
-def _with_position(graph: Graph, storage: Storage, viewer_id: int) -> Tail:
-    """The tail above the graph's position, of which the cache has a copy from now on."""
-    token = storage.read_positions.claim(viewer_id)
-    with turns.one(FeedBusyError):
+def _tail_above_position(graph: Graph, storage: Storage, viewer_id: int) -> Tail:
+    """The tail above the position in the graph. Copies the position into the cache."""
+    token = storage.read_positions.reserve(viewer_id)
+    with graph_turns.turn(FeedBusyError):
         position = graph.read_positions.read(viewer_id)
     if token:
         storage.read_positions.fill(viewer_id, token, position)
-    return storage.read_positions.tail(viewer_id, most=MOST, position=position)
+    return storage.read_positions.tail(viewer_id, most=COUNT_CAP, position=position)
 
 
-def _from_graph(graph: Graph, rebuilder: Rebuilder, viewer_id: int, position: int | None) -> Unread:
-    with turns.one(FeedBusyError):
+def _count_in_graph(
+    graph: Graph, rebuilder: Rebuilder, viewer_id: int, position: int | None
+) -> UnreadCount:
+    with graph_turns.turn(FeedBusyError):
         if position is None:
             position = graph.read_positions.read(viewer_id)
-        counted = graph.read_positions.count_unread(viewer_id, after=position, limit=MOST + 1)
+        counted = graph.read_positions.count_unread(viewer_id, after=position, limit=COUNT_CAP + 1)
         newest = graph.posts.feed_page(viewer_id, before=MAX_ID, limit=1)
-    if not newest.held:
-        rebuilder.ask(viewer_id)
-    return Unread(
-        count=min(counted, MOST),
-        capped=counted > MOST,
+    if not newest.unfollow_pending:
+        rebuilder.schedule(viewer_id)
+    return UnreadCount(
+        count=min(counted, COUNT_CAP),
+        capped=counted > COUNT_CAP,
         newest_id=next(iter(newest.post_ids), None),
     )
 
 
-def proved_unread(tail: Tail, viewer_id: int, most: int) -> Unread | None:
-    """What the tail proves, or None where the graph must answer. Pure.
+def count_in_tail(tail: Tail, viewer_id: int, cap: int) -> UnreadCount | None:
+    """The count if the tail proves it; None if the graph must answer. Pure.
 
-    What is not in it is below its oldest entry + T, or at most the sentinel's W.
+    A post outside the tail is below the tail's oldest entry + T, or at most the sentinel's W.
     """
     if tail.position is None or not tail.authors:
         return None
-    whole_above = _whole_above(tail.authors)
-    trusted = {i: a for i, a in tail.authors.items() if i > 0 and (i >= whole_above or _cut(tail))}
-    live = [i for i, a in trusted.items() if a not in {DELETED, UNKNOWN, NOT_ASKED}]
+    complete_above = _complete_above(tail.authors)
+    partial = _is_partial(tail.authors)
+    authors = {
+        entry: author
+        for entry, author in tail.authors.items()
+        if entry > 0 and (entry >= complete_above or partial)
+    }
+    live = [i for i, author in authors.items() if author not in {DELETED, UNKNOWN, NOT_READ}]
     newest = max(live, default=0)
-    if any(a == UNKNOWN for i, a in trusted.items() if i > min(tail.position, newest)):
+    lowest_needed = min(tail.position, newest)
+    if any(author == UNKNOWN for i, author in authors.items() if i > lowest_needed):
         return None
-    if newest < whole_above:
+    if newest < complete_above:
         return None
-    me = b"%d" % viewer_id
-    count = sum(i > tail.position and trusted[i] != me for i in live)
-    if count <= most and tail.position < whole_above:
+    viewer = b"%d" % viewer_id
+    count = sum(i > tail.position and authors[i] != viewer for i in live)
+    if count <= cap and tail.position < complete_above:
         return None
-    return Unread(count=min(count, most), capped=count > most, newest_id=newest or None)
+    return UnreadCount(count=min(count, cap), capped=count > cap, newest_id=newest or None)
 
 
-def _cut(tail: Tail) -> bool:
-    return all(entry > 0 for entry in tail.authors)
+def _is_partial(authors: Mapping[int, bytes]) -> bool:
+    """Whether the tail has no sentinel: it is not the whole list, or the list was trimmed."""
+    return all(entry > 0 for entry in authors)
 
 
-def _whole_above(authors: Mapping[int, bytes]) -> int:
+def _complete_above(authors: Mapping[int, bytes]) -> int:
     oldest = min(authors)
     return oldest + DISORDER if oldest > 0 else -oldest

@@ -1,1 +1,1 @@
-"""What operators see of us: counters, logs, probes. Knows nothing of the rest."""
+"""Observability: metrics, logs, probes. Imports no other package of ours."""

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stdout, in our words and in the libraries' alike."""
+"""Logs: one JSON object a line on stdout, for our lines and those of libraries."""
 
 import logging
 import sys
@@ -7,33 +7,33 @@ from typing import Any
 import structlog
 
 QUIET = ("neo4j.notifications", "neo4j.pool", "botocore", "boto3", "urllib3", "s3transfer")
-"""Libraries whose information is noise to an operator; their warnings stay."""
+"""Libraries whose lines below `warning` are not logged."""
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def configure(service: str, *, level: str = "info") -> None:
-    """Every log line of this process: time, level, event, service, and what is bound (request_id).
+    """Configure this process's log: time, level, event, service and bound keys (request_id).
 
     Raises ValueError for an unknown level.
     """
     if level.lower() not in LEVELS:
         raise ValueError(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}.")
     number = logging.getLevelNamesMapping()[level.upper()]
-    shared = _shared(service)
+    shared = _shared_processors(service)
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
     )
-    _take_in_libraries(formatter(service), number)
+    _configure_libraries(formatter(service), number)
 
 
 def formatter(service: str) -> logging.Formatter:
-    """What makes the lines of libraries look like ours; observing/granian_log.json names it."""
+    """A formatter for the lines of libraries. observing/granian_log.json names this function."""
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_shared(service),
+        foreign_pre_chain=_shared_processors(service),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(ensure_ascii=False),
@@ -41,7 +41,7 @@ def formatter(service: str) -> logging.Formatter:
     )
 
 
-def _shared(service: str) -> list[structlog.typing.Processor]:
+def _shared_processors(service: str) -> list[structlog.typing.Processor]:
     def add_service(
         _logger: Any, _method: str, line: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
@@ -57,9 +57,9 @@ def _shared(service: str) -> list[structlog.typing.Processor]:
     ]
 
 
-def _take_in_libraries(shape: logging.Formatter, number: int) -> None:
+def _configure_libraries(library_formatter: logging.Formatter, number: int) -> None:
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(shape)
+    handler.setFormatter(library_formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)

@@ -1,6 +1,6 @@
-"""What is counted; one place, as API processes and workers count the same things.
+"""All metrics of our processes.
 
-With PROMETHEUS_MULTIPROC_DIR set before the start, the admin app adds up all processes.
+If PROMETHEUS_MULTIPROC_DIR is set before the start, the admin app adds up all processes.
 """
 
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 from prometheus_client import Counter, Histogram
 
 if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-    Path(_folder).mkdir(parents=True, exist_ok=True)  # each counter opens its file as it is made
+    Path(_folder).mkdir(parents=True, exist_ok=True)  # each metric opens its file here
 
 REQUESTS = Counter("photofeed_requests_total", "Requests answered.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
     "photofeed_request_seconds",
-    "From a request's arrival to its answer.",
+    "Seconds from a request's arrival to its response.",
     ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
@@ -22,46 +22,48 @@ FAIL_OPEN_TOTAL = Counter(
     "photofeed_fail_open_total", "Calls that failed without failing their caller", ["what"]
 )
 CACHE_EMPTIED = Counter(
-    "photofeed_cache_emptied_total", "Times a cache that held old data was emptied.", ["why"]
+    "photofeed_cache_emptied_total", "Times that a cache with old data was emptied.", ["why"]
 )
 PUBLISH_TO_VISIBLE = Histogram(
     "photofeed_publish_to_visible_seconds",
-    "From a post's id being drawn to its last follower's timeline, by the audience's size.",
+    "Seconds from a post's id to its last follower's timeline, by the audience's size.",
     ["audience"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 300, 900),
 )
-JOBS = Counter("photofeed_jobs_total", "Jobs run, by what came of them.", ["kind", "outcome"])
+JOBS = Counter("photofeed_jobs_total", "Jobs by kind and outcome.", ["kind", "outcome"])
 JOB_SECONDS = Histogram(
     "photofeed_job_seconds",
-    "How long a job ran.",
+    "Seconds that a job ran.",
     ["kind"],
     buckets=(0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 TIMELINE_PUSHES = Counter(
     "photofeed_timeline_pushes_total",
-    "Users to whose timelines, if any, a post was sent.",
+    "Users to whose timelines, if any, a post was pushed.",
     ["audience"],
 )
 TIMELINE_PUSH_SECONDS = Counter(
     "photofeed_timeline_push_seconds_total",
-    "How long that took, without the reading of followers.",
+    "Seconds of pushing, without the reads of followers.",
     ["audience"],
 )
 TIMELINE_REBUILDS = Counter(
-    "photofeed_timeline_rebuilds_total", "Timelines built from the graph.", ["outcome"]
+    "photofeed_timeline_rebuilds_total",
+    "Rebuilds of timelines from the graph, by outcome.",
+    ["outcome"],
 )
 TIMELINE_READS = Counter(
-    "photofeed_timeline_reads_total", "Feed pages, by what answered them.", ["source"]
+    "photofeed_timeline_reads_total", "Feed pages, by the source that proved them.", ["source"]
 )
 FRONT_PASSED_ON = Counter(
     "photofeed_front_passed_on_total",
-    "Feed requests that the front left to the view, as unusual or not to be answered now.",
+    "Feed requests that the fast feed passed on to the view.",
 )
 AUTHOR_PUSHES_MISSED = Counter(
     "photofeed_author_pushes_missed_total",
-    "Posts whose author's own timeline could not be reached at publishing.",
+    "Posts that were not pushed into their author's timeline at publishing.",
 )
 SWEEPER_RINGS = Counter(
-    "photofeed_sweeper_rings_total", "Events that the sweeper rang for again.", ["kind"]
+    "photofeed_sweeper_rings_total", "Events for which the sweeper enqueued a job.", ["kind"]
 )
-SWEPT = Counter("photofeed_swept_total", "Expired things cleared.", ["what"])
+SWEPT = Counter("photofeed_swept_total", "Expired items that the sweeper cleared.", ["what"])

@@ -1,4 +1,4 @@
-"""Questions that may hang: each is asked once at a time, whoever waits for its answer."""
+"""Probes of stores: calls that can hang, so each runs at most once at a time."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,18 +7,21 @@ from typing import Any
 
 
 class Probes:
-    """Asks side by side, a thread for each question: one that hangs holds up no other."""
+    """Runs probes in parallel, each in a thread: a probe that hangs blocks no other."""
 
-    def __init__(self, questions: Mapping[str, Callable[[], Any]], *, threads_name: str) -> None:
-        self._questions = questions
-        self._threads = ThreadPoolExecutor(len(questions), thread_name_prefix=threads_name)
+    def __init__(self, probes: Mapping[str, Callable[[], Any]], *, threads_name: str) -> None:
+        self._probes = probes
+        self._executor = ThreadPoolExecutor(len(probes), thread_name_prefix=threads_name)
         self._running: dict[str, Future[Any]] = {}
         self._lock = Lock()
 
-    def answers(self) -> dict[str, "Future[Any]"]:
-        """Every answer that is under way; a question that still hangs is not asked again."""
+    def futures(self) -> dict[str, "Future[Any]"]:
+        """Start each probe that is not running; every probe's future by name.
+
+        Concurrent callers share the future of a probe that is still running.
+        """
         with self._lock:
-            for name, question in self._questions.items():
+            for name, probe in self._probes.items():
                 if name not in self._running or self._running[name].done():
-                    self._running[name] = self._threads.submit(question)
+                    self._running[name] = self._executor.submit(probe)
             return dict(self._running)

@@ -1,1 +1,1 @@
-"""Work done after the response: what events owe, timelines built anew, what has expired cleared."""
+"""Work after the response: the events' work, and removal of what has expired."""

@@ -1,7 +1,7 @@
-"""`python -m workers photos|fanout|fanout-large|timelines|removal|sweeper`: one process, one duty.
+"""`python -m workers photos|fanout|fanout-large|timelines|removal|sweeper`: one worker process.
 
-A worker serves one queue: of two, a job taken at a kill would be lost for good. Whoever started it
-starts it again when it ends; SIGTERM lets it finish its job first.
+A worker serves one queue: with two queues, RQ would lose for good a job that it had taken when it
+was killed. The supervisor restarts a worker that ends. SIGTERM lets it finish its job first.
 """
 
 import importlib
@@ -28,64 +28,67 @@ from graph import schema
 from graph.errors import GraphError, GraphUnavailableError
 from graph.event_kinds import QUEUES
 from observing import logs
-from storage.queues import JOB
+from storage.queues import JOB_FUNCTION
 from workers import stores
 from workers.sweeper import Sweeper
 from workers.watchdog import Watchdog
 
 log = structlog.get_logger()
 
-NAMES = [*QUEUES, "sweeper"]
+WORKER_NAMES = [*QUEUES, "sweeper"]
 
 WORKER_TTL_SECONDS = 30
-"""Bounds the worker's blocking read (15 s less) and how long a dead connection goes unnoticed."""
+"""RQ blocks for 15 s less than this when it waits for a job. The time also bounds how long a dead
+connection stays undetected."""
 
 HANG_SECONDS = 90.0
-"""Longer than RQ's 60 s for a job, and than a sweeper's round ever takes."""
+"""Limit of the watchdog: longer than RQ's 60 s for a job and than any round of the sweeper."""
 
 EXIT_STORE, EXIT_USAGE = 1, 2
+"""Exit statuses: the queue's Redis is unavailable; wrong arguments or settings."""
 
 
 class Worker(SimpleWorker):
-    """RQ's worker in one process, with the request's id bound to every line a job logs."""
+    """RQ's worker in one process. Every log line of a job has the id of its request."""
 
-    # Told to stop is known from `_shutdown_requested_date`: the public property asks Redis.
-    max_connection_wait_time = 5.0  # of a queue that comes back; RQ's minute is two sweeps' worth
+    max_connection_wait_time = 5.0
+    """Longest pause between reconnects to the queue, in seconds. RQ's default is 60."""
 
     watchdog: Watchdog
 
     def execute_job(self, job: Any, queue: Any) -> None:
-        """Run the job under the id of the request that rang for it."""
+        """Run the job with the id of the request that enqueued it bound to the log."""
         request_id = (job.meta or {}).get("request_id")
         with structlog.contextvars.bound_contextvars(request_id=request_id), self.watchdog.step():
             super().execute_job(job, queue)
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
-        """Log what a job raised; in a line where the queue or the job itself went away.
+        """Log an exception of a job. Expected ones get one line without a trace.
 
-        And where RQ's time-out came while the job gave its event back: the lease runs out instead.
+        These are a lost queue or job, and RQ's time-out while the job released its event; the lease
+        then expires instead.
         """
         if isinstance(exc_info[1], JobTimeoutException):
             log.warning("job out of time", job_id=job.id)
             return
-        if _is_lost(exc_info[1]):
+        if _is_queue_failure(exc_info[1]):
             log.warning("queue away at a job's end", job_id=job.id, error=str(exc_info[1]))
             return
         super().handle_exception(job, *exc_info)
 
 
-def _is_lost(error: BaseException) -> bool:
-    """Whether RQ met a queue, a job or its record of the job's run that had gone away."""
-    if isinstance(error, ValueError):  # its own word for the record; a job of ours raises none
+def _is_queue_failure(error: BaseException) -> bool:
+    """Whether RQ failed as the queue, the job or the record of its execution was gone."""
+    if isinstance(error, ValueError):  # RQ's error for the record; our jobs raise no ValueError
         return bool(re.fullmatch(r"Execution \S+ not found in Redis", str(error)))
     return isinstance(error, redis.RedisError | InvalidJobOperation | NoSuchJobError)
 
 
-class QueueAway(logging.Filter):
-    """Takes the trace off a line that says the queue is away: where RQ met that is of no use."""
+class RedisTraceFilter(logging.Filter):
+    """Removes the trace from RQ's log lines about an unavailable queue."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """True: the line itself stays."""
+        """True: the line itself is logged."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, redis.RedisError):
             record.msg, record.args = f"{record.getMessage()} ({error})", None
@@ -94,10 +97,10 @@ class QueueAway(logging.Filter):
 
 
 def main(arguments: list[str]) -> int:
-    """Do one duty until told to stop; the exit status."""
-    if len(arguments) != 1 or arguments[0] not in NAMES:
+    """Run one worker or the sweeper until SIGTERM; the exit status."""
+    if len(arguments) != 1 or arguments[0] not in WORKER_NAMES:
         given = f"There is no worker {arguments[0]!r}." if arguments else "Name the worker to run."
-        return _refuse(f"{given} It is one of: {', '.join(NAMES)}.")
+        return _refuse(f"{given} It is one of: {', '.join(WORKER_NAMES)}.")
     name = arguments[0]
     env = Env(eager=False)
     settings = stores.Settings.from_env(env)
@@ -106,25 +109,28 @@ def main(arguments: list[str]) -> int:
         env.seal()
         logs.configure(f"worker-{name}" if name != "sweeper" else name, level=level)
     except EnvValidationError as error:
-        return _refuse(f"The settings are not complete: {_sentence(error)}.")
+        return _refuse(f"The settings are not complete: {_settings_problems(error)}.")
     except ValueError as error:
         return _refuse(str(error))
-    stores.use(settings)
+    stores.configure(settings)
     try:
-        return _sweep() if name == "sweeper" else _serve(name, settings.storage.queue_url)
+        if name == "sweeper":
+            return _run_sweeper()
+        return _run_worker(name, settings.storage.queue_url)
     finally:
         stores.close()
 
 
-def _serve(queue: str, queue_url: str) -> int:
-    """Take jobs from one queue; 0 when told to stop, 1 when the queue's Redis went away."""
+def _run_worker(queue: str, queue_url: str) -> int:
+    """Run the jobs of one queue; 0 after SIGTERM, 1 if the queue's Redis is unavailable."""
+    # RQ blocks on this client for 15 s at a time, longer than the time-outs of storage's client.
     connection = redis.Redis.from_url(
         queue_url, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0), health_check_interval=10
     )
     try:
         worker = Worker(
             [queue],
-            name=f"{queue}-{uuid.uuid4().hex[:12]}",  # a dead worker's name is refused for minutes
+            name=f"{queue}-{uuid.uuid4().hex[:12]}",  # RQ blocks a dead worker's name for minutes
             connection=connection,
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_SECONDS,
@@ -132,22 +138,24 @@ def _serve(queue: str, queue_url: str) -> int:
             log_job_description=False,
         )
         worker.watchdog = Watchdog(HANG_SECONDS)
-        worker.log.addFilter(QueueAway())
+        worker.log.addFilter(RedisTraceFilter())
         _warm_up()
         log.info("worker ready", queue=queue)
-        worker.work(with_scheduler=False, logging_level="WARNING")  # a job's line is ours
+        worker.work(with_scheduler=False, logging_level="WARNING")  # outbox.py logs each job
     except redis.RedisError as error:
         log.error("queue away", queue=queue, error=str(error))  # noqa: TRY400 - no trace needed
         return EXIT_STORE
-    return 0 if worker._shutdown_requested_date else EXIT_STORE  # noqa: SLF001 - see Worker
+    # RQ's public property reads the stop request from Redis, which may be unavailable.
+    return 0 if worker._shutdown_requested_date else EXIT_STORE  # noqa: SLF001
 
 
 def _warm_up() -> None:
-    """Connect and import now, so that the first job need not.
+    """Connect to the stores and import the job's modules before the first job.
 
-    A graph that is away is met there again; a newer version's files, under this process, are not.
+    The import also ensures that this process never loads files of a newer version. An unavailable
+    graph is only logged, as each job handles it.
     """
-    importlib.import_module(JOB.rpartition(".")[0])
+    importlib.import_module(JOB_FUNCTION.rpartition(".")[0])
     try:
         stores.graph().ping()
     except GraphUnavailableError as error:
@@ -155,7 +163,7 @@ def _warm_up() -> None:
     stores.storage()
 
 
-def _sweep() -> int:
+def _run_sweeper() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -166,19 +174,19 @@ def _sweep() -> int:
 
 
 def _warm_graph() -> None:
-    """After a start of everything, so that the first people need not wait for it."""
+    """Warm the graph's caches, so that the first requests after a start are not slow."""
     try:
         schema.warm(stores.graph().connection)
     except GraphError as error:
         log.warning("graph not warmed", error=str(error))
 
 
-def _refuse(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
+def _refuse(reason: str) -> int:
+    print(reason, file=sys.stderr)
     return EXIT_USAGE
 
 
-def _sentence(error: EnvValidationError) -> str:
+def _settings_problems(error: EnvValidationError) -> str:
     problems = error.error_messages
     if not isinstance(problems, Mapping):
         return "; ".join(problems)

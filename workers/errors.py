@@ -1,28 +1,28 @@
-"""What can go wrong in a piece of work, beside a store being away."""
+"""Errors that end an event's work early, besides an unavailable store."""
 
 
 class WorkError(Exception):
-    """Anything that ends a piece of work before its end."""
+    """The work ended before it was complete."""
 
 
 class FencedError(WorkError):
-    """Somebody else has claimed the event since: whatever is left is theirs."""
+    """Another worker has claimed the event and does the rest of the work."""
 
     def __init__(self, event_id: int) -> None:
-        super().__init__(f"event {event_id} is no longer ours")
+        super().__init__(f"event {event_id} has been claimed by another worker")
         self.event_id = event_id
 
 
 class UnfinishedError(WorkError):
-    """The event's time is up, its cursor has moved: the rest belongs to the next job."""
+    """The time for one job is over and the cursor has moved: the next job does the rest."""
 
     def __init__(self, event_id: int) -> None:
-        super().__init__(f"event {event_id} goes on from its cursor")
+        super().__init__(f"event {event_id} continues from its cursor")
         self.event_id = event_id
 
 
 class StalledError(WorkError):
-    """The event's time is up and nothing has moved: that counts as an attempt."""
+    """The time for one job is over and the cursor has not moved: this counts as an attempt."""
 
     def __init__(self, event_id: int) -> None:
         super().__init__(f"event {event_id} made no progress")

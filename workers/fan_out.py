@@ -1,4 +1,4 @@
-"""A post's id, pushed into the timelines of its author and of everyone who follows them."""
+"""Fan-out: pushes a post's id into the timelines of its author and of all followers."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,167 +20,169 @@ from workers.errors import FencedError, StalledError, UnfinishedError
 log = structlog.get_logger()
 
 PAGE = 12_500
-"""Followers read and pushed to at once. A page is ticked off while the next one is pushed, so a
-killed worker may push two again: 25,000."""
+"""Followers that are read and pushed at once. The cursor is saved for a page while the next page is
+pushed, so two pages (25,000 followers) can be pushed again after a kill."""
 
 FIRST_PAGE = 5_000
-"""As many of the first page, which nothing is pushed during: the fewer, the sooner it is there."""
+"""Followers in the first page. No push runs while it is read, so it is smaller and comes sooner."""
 
 TURN_SECONDS = 1.0
-"""How long one job pushes before it leaves the rest to the next: a million followers take a few
-turns, and whoever posts meanwhile waits for one of them at most."""
+"""How long one job pushes before it leaves the rest to another job. A million followers take a few
+jobs, and a post published meanwhile waits for one of them at most."""
 
 STALL_SECONDS = 30.0
-"""How long one job tries without coming on: well under RQ's 60 s, and not much longer than a
-stopping worker is waited for."""
+"""How long one job tries without progress: well below RQ's 60 s, and not much longer than a worker
+is given to stop."""
 
 SMALL_BELOW = 1_000
-"""Fewer users than this to push to, the author included, are a small audience in the metrics."""
+"""Audiences of fewer users, the author included, are `small` in the metrics."""
 
-AUTHOR, FOLLOWERS = -2, -1
-"""Cursors: nobody is done yet; the author is, no follower is."""
+CURSOR_BEFORE_AUTHOR, CURSOR_BEFORE_FOLLOWERS = -2, -1
+"""Cursors: nothing has been pushed; only the author's timeline has."""
 
 
 def fan_out(graph: Graph, storage: Storage, event: Event) -> None:
-    """Put the post's body into the cache, its id into the timelines that exist.
+    """Write the post's body into the cache, and push its id into the timelines that exist.
 
-    Goes on from the event's cursor, page by page of followers. Safe to repeat: a double is removed
-    on reading. A post deleted meanwhile ends it. Raises FencedError, UnfinishedError, StalledError,
-    StorageUnavailableError, GraphUnavailableError.
+    Continues from the event's cursor, one page of followers at a time, and ends early if the post
+    has been deleted. Can be repeated, as readers ignore duplicates. Raises FencedError,
+    UnfinishedError, StalledError, StorageUnavailableError, GraphUnavailableError.
     """
     if not bodies_of(graph, storage, [event.subject_id])[event.subject_id]:
         return
-    with ThreadPoolExecutor(1, "followers") as beside:  # its thread starts with its first task
-        audience = _FanOut(graph, storage, event, beside).run()
+    with ThreadPoolExecutor(1, "followers") as executor:  # starts its thread with the first task
+        audience = _FanOutJob(graph, storage, event, executor).run()
     lag = time.time() - time_of(event.subject_id).timestamp()
     metrics.PUBLISH_TO_VISIBLE.labels(audience=audience).observe(max(0.0, lag))
 
 
 def audience_of(event: Event, first_page: int) -> str:
-    """What a fan-out is counted under, by the length of the first page that its job has read.
+    """The audience's size in the metrics: `small`, `medium` or `large`. Pure.
 
-    One that goes on from a cursor has had a page, or was cut short: it is no small one.
+    `first_page`: the length of the first page that this job has read. A job that continues from a
+    cursor has had pages before, so its audience is not small.
     """
     if event.queue == FANOUT_LARGE:
         return "large"
-    return "small" if event.cursor <= FOLLOWERS and first_page < SMALL_BELOW else "medium"
+    is_first_job = event.cursor <= CURSOR_BEFORE_FOLLOWERS
+    return "small" if is_first_job and first_page < SMALL_BELOW else "medium"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    """Who is pushed to next; `after`: the cursor before them; `last`: there is nobody above."""
+    """Users to push to next. `after`: the cursor before them. `is_last`: no follower is above."""
 
     user_ids: list[int]
     after: int
-    last: bool
+    is_last: bool
     read_at: float
 
-    def cursor(self, answered: int) -> int:
-        """The cursor when so many of them, from the first on, are done."""
-        if not answered:
+    def cursor(self, pushed: int) -> int:
+        """The cursor after the first `pushed` users of the page."""
+        if not pushed:
             return self.after
-        of_author = self.after == AUTHOR and answered == 1
-        return FOLLOWERS if of_author else self.user_ids[answered - 1]
+        only_author = self.after == CURSOR_BEFORE_AUTHOR and pushed == 1
+        return CURSOR_BEFORE_FOLLOWERS if only_author else self.user_ids[pushed - 1]
 
 
-class _FanOut:
-    """One job's share of a fan-out: a page is pushed while a thread ticks off and reads another."""
+class _FanOutJob:
+    """One job of a fan-out. A thread saves the cursor and reads a page while another is pushed."""
 
     def __init__(
-        self, graph: Graph, storage: Storage, event: Event, beside: ThreadPoolExecutor
+        self, graph: Graph, storage: Storage, event: Event, executor: ThreadPoolExecutor
     ) -> None:
         self._graph = graph
         self._storage = storage
         self._event = event
-        self._beside = beside
-        self._cursor = self._noted = event.cursor
-        self._began = time.monotonic()
-        self._broken = False
+        self._executor = executor
+        self._cursor = self._saved_cursor = event.cursor
+        self._began_at = time.monotonic()
+        self._push_failed = False
         self._audience = ""
 
     def run(self) -> str:
-        """Push page after page until there is no follower above the cursor; to what an audience.
+        """Push page after page up to the last follower; the audience's size for the metrics.
 
-        The last page is not ticked off: what comes next is the event's end.
+        The cursor is not saved after the last page: the caller finishes the event next.
         """
         page = self._read(self._cursor, min(FIRST_PAGE, PAGE))
         self._audience = audience_of(self._event, len(page.user_ids))
         while True:
-            answered, following = self._push_while_reading(page)
-            self._cursor = page.cursor(answered)
-            whole = answered == len(page.user_ids)
-            if whole and page.last:
+            pushed, next_page = self._push_while_reading(page)
+            self._cursor = page.cursor(pushed)
+            is_complete = pushed == len(page.user_ids)
+            if is_complete and page.is_last:
                 return self._audience
-            self._mind_the_time()
-            page = following if whole and following else self._read_again()
+            self._check_time()
+            page = next_page if is_complete and next_page else self._reread()
 
     def _push_while_reading(self, page: _Page) -> tuple[int, _Page | None]:
-        """How many were answered, and the page behind this one: none behind the last.
+        """How many users were pushed to, and the next page (None after the last).
 
-        The graph's part is waited for in any case: it may say that the event is no longer ours.
+        Always waits for the graph's result: it can be that the event has another claimant.
         """
-        if page.last:
+        if page.is_last:
             return self._push(page), None
-        ahead = self._beside.submit(copy_context().run, self._note_and_read, page.user_ids[-1])
-        answered = self._push(page)
-        return answered, ahead.result()
+        reading = self._executor.submit(copy_context().run, self._save_and_read, page.user_ids[-1])
+        pushed = self._push(page)
+        return pushed, reading.result()
 
-    def _note_and_read(self, after: int) -> _Page:
-        self._note()
+    def _save_and_read(self, after: int) -> _Page:
+        self._save_cursor()
         return self._read(after, PAGE)
 
-    def _read_again(self) -> _Page:
-        """From the last answered one on, where a page has grown old or its push broke off."""
-        self._note()
-        return self._read(self._cursor, PAGE)
+    def _reread(self) -> _Page:
+        """The page from the cursor, after a page that grew too old or a push that failed."""
+        return self._save_and_read(self._cursor)
 
     def _read(self, after: int, limit: int) -> _Page:
-        read_at = time.monotonic()  # before the reading: it may take its time
+        read_at = time.monotonic()  # before the read, which can be slow
         user_ids = self._graph.follows.followers_page(
-            self._event.author_id, after=max(after, FOLLOWERS), limit=limit
+            self._event.author_id, after=max(after, CURSOR_BEFORE_FOLLOWERS), limit=limit
         )
-        last = len(user_ids) < limit
-        if after == AUTHOR:
+        is_last = len(user_ids) < limit
+        if after == CURSOR_BEFORE_AUTHOR:
             user_ids.insert(0, self._event.author_id)
-        return _Page(user_ids=user_ids, after=after, last=last, read_at=read_at)
+        return _Page(user_ids=user_ids, after=after, is_last=is_last, read_at=read_at)
 
     def _push(self, page: _Page) -> int:
-        """How many of the page, from its start, have been answered.
+        """Push to the page; how many of its first users it reached.
 
-        Fewer than all when the page has grown old: the rest is read again. A connection that
-        breaks is forgiven once, in case only it was at fault; then the cache counts as away.
+        Fewer than all if the page grew too old or the connection broke. The rest is then read
+        again. A second failure in a row without progress raises StorageUnavailableError.
         """
-        began = time.monotonic()
+        began_at = time.monotonic()
         try:
-            answered = self._storage.timelines.push(
+            pushed = self._storage.timelines.push(
                 page.user_ids, self._event.subject_id, read_at=page.read_at
             )
         except StorageUnavailableError as error:
-            answered = getattr(error, "answered", 0)
-            if self._broken and not answered:
+            pushed = error.answered
+            if self._push_failed and not pushed:
                 raise
-            self._broken = True
+            self._push_failed = True
         else:
-            self._broken = False
-        seconds = time.monotonic() - began
-        metrics.TIMELINE_PUSHES.labels(audience=self._audience).inc(answered)
+            self._push_failed = False
+        seconds = time.monotonic() - began_at
+        metrics.TIMELINE_PUSHES.labels(audience=self._audience).inc(pushed)
         metrics.TIMELINE_PUSH_SECONDS.labels(audience=self._audience).inc(seconds)
-        return answered
+        return pushed
 
-    def _note(self) -> None:
-        """Tick off what has been answered. Raises FencedError where the event is not ours."""
+    def _save_cursor(self) -> None:
+        """Save the progress in the event. Raises FencedError if another worker has claimed it."""
         cursor = self._cursor
-        if cursor == self._noted:
+        if cursor == self._saved_cursor:
             return
         if not self._graph.events.advance(self._event.id, self._event.epoch, cursor):
             raise FencedError(self._event.id)
-        self._noted = cursor
+        self._saved_cursor = cursor
 
-    def _mind_the_time(self) -> None:
-        seconds = time.monotonic() - self._began
-        moved = self._cursor != self._event.cursor
-        if moved and seconds > TURN_SECONDS:
-            self._note()
+    def _check_time(self) -> None:
+        """Raise UnfinishedError or StalledError if the job's time is over, FencedError as above."""
+        seconds = time.monotonic() - self._began_at
+        has_moved = self._cursor != self._event.cursor
+        if has_moved and seconds > TURN_SECONDS:
+            self._save_cursor()
             raise UnfinishedError(self._event.id)
         if seconds > STALL_SECONDS:
             raise StalledError(self._event.id)

@@ -1,4 +1,4 @@
-"""Which function does what an event of each kind owes: the one such table."""
+"""The one table of event kinds and their functions."""
 
 from collections.abc import Callable
 
@@ -16,8 +16,8 @@ HANDLERS: dict[str, Handler] = {
     "post-published-widely": fan_out.fan_out,
     "post-deleted": removal.remove_post,
     "profile-changed": removal.refresh_author,
-    "followed": leaving.followed,
-    "left": leaving.left,
-    "blocked": leaving.blocked,
+    "followed": leaving.drop_after_follow,
+    "left": leaving.drop_after_leaving,
+    "blocked": leaving.drop_after_block,
 }
-"""What each kind of event owes. All of it may be done twice."""
+"""The function that does the work of each kind. Every function can be repeated."""

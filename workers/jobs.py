@@ -1,11 +1,11 @@
-"""The function that RQ calls. Its path is stored in every job, so it stays where it is."""
+"""The function that RQ calls. Every stored job has its path, so the function must not move."""
 
 from workers import outbox, stores
 
 
 def work(event_id: int, epoch: int, *_newer: object, **_named: object) -> None:
-    """The job by which RQ calls us, with this process's stores.
+    """Do the event's work with this process's stores.
 
-    Whatever else a newer version's bell may carry is passed over: the event says all.
+    Ignores further arguments, which a newer version's jobs may have: the event has all data.
     """
     outbox.run(stores.graph(), stores.storage(), event_id, epoch)

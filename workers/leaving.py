@@ -1,7 +1,7 @@
-"""What is owed to a timeline after somebody has followed, left or blocked.
+"""Drops timelines after a follow, a leaving or a block.
 
-The request dropped it already, before its answer; the event drops it again, whatever became of
-the request. Without a list the graph answers, and the next read has it built anew.
+The request drops them too, before its response. The event drops them again, as the request may have
+died. Without a list the graph answers, and the next read schedules a rebuild.
 """
 
 from graph import Graph
@@ -9,23 +9,24 @@ from graph.events import Event
 from storage import Storage
 
 
-def followed(_graph: Graph, storage: Storage, event: Event) -> None:
-    """Drop the new follower's timeline: it is built anew with the followee's posts."""
+def drop_after_follow(_graph: Graph, storage: Storage, event: Event) -> None:
+    """Drop the new follower's timeline, so that it is rebuilt with the followee's posts."""
     storage.timelines.drop(event.subject_id)
 
 
-def left(graph: Graph, storage: Storage, event: Event) -> None:
-    """Drop the former follower's timeline, then let it be built again.
+def drop_after_leaving(graph: Graph, storage: Storage, event: Event) -> None:
+    """Drop the former follower's timeline, then end the leaving, so that it can be rebuilt.
 
-    The event comes when no page of followers read before can be pushed any more. A leaving
-    repeated since has put that off: its LEFT is too young, and its own event will do it.
+    The event is due when no page of followers that was read before the leaving can be pushed any
+    more. If the leaving was repeated meanwhile, its LEFT is too young to be ended here, and the
+    newer event ends it.
     """
     storage.timelines.drop(event.subject_id)
-    graph.follows.finish_leaving(pairs=[(event.subject_id, event.author_id)])
+    graph.follows.delete_left(pairs=[(event.subject_id, event.author_id)])
 
 
-def blocked(graph: Graph, storage: Storage, event: Event) -> None:
-    """The same for both sides of a block."""
-    one, other = event.subject_id, event.author_id
-    storage.timelines.drop(one, other)
-    graph.follows.finish_leaving(pairs=[(one, other), (other, one)])
+def drop_after_block(graph: Graph, storage: Storage, event: Event) -> None:
+    """The same for both users of a block."""
+    blocker, blocked = event.subject_id, event.author_id
+    storage.timelines.drop(blocker, blocked)
+    graph.follows.delete_left(pairs=[(blocker, blocked), (blocked, blocker)])

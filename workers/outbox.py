@@ -1,7 +1,8 @@
-"""What a worker does when it is rung: claim the event, do what its kind owes, finish it.
+"""A worker's job: claim the event, do the work of its kind, finish the event.
 
-The graph is the queue of record. A job that dies anywhere leaves its event, and the sweeper rings
-again when the lease is over; a job rung twice, or late, finds the epoch gone on and does nothing.
+The graph is the queue of record. A job that dies at any point leaves its event, and the sweeper
+enqueues a new job when the lease has expired. A job that runs twice or late finds a higher epoch
+and does nothing.
 """
 
 import time
@@ -20,41 +21,42 @@ from workers.handlers import HANDLERS
 log = structlog.get_logger()
 
 OUTAGE_DELAY_SECONDS = 5
-"""After a store was away: when the event may be claimed again (the sweeper rings for it)."""
+"""Delay after an outage of a store until the event is due again. The sweeper then wakes a worker."""
 
 
 RELEASE_SECONDS = 20.0
-"""How long a worker tries to give an event back: a lease. Nothing else is its to do meanwhile."""
+"""How long a worker tries to release an event: as long as a lease."""
 RELEASE_PAUSE_SECONDS = 0.5
 
-_said: set[str] = set()
-"""Kinds of which this process has said that it does not know them."""
+_logged_kinds: set[str] = set()
+"""Unknown kinds that this process has logged."""
 
 
 def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
-    """Do the event's work if it is still owed under `epoch`; what came of it, in one word.
+    """Do the event's work if it is due and still has this `epoch`; the outcome in one word.
 
-    done; stale: claimed, finished or not due; fenced: somebody took over; continued: the rest has
-    been rung for; outage: a store was away, which counts as no attempt; failed: an attempt is
-    spent, on a mistake or a store's refusal, and the sweeper rings again until the event is
-    quarantined; left-alone: its kind is of a newer version, whose own sweeper rings for it.
+    `done`. `stale`: already claimed, finished or not due. `fenced`: another worker has claimed the
+    event. `continued`: a job for the rest is enqueued. `outage`: a store was unavailable, which
+    counts as no attempt. `failed`: an error of ours or a store's refusal used up an attempt; the
+    sweeper wakes a worker again until the event is quarantined. `left-alone`: a newer version's
+    kind, for that version's workers.
     """
     try:
         event = graph.events.claim(event_id, epoch)
     except GraphUnavailableError as error:
         log.warning("job put off", event_id=event_id, error=str(error))
-        return _counted("unknown", "outage")
+        return _count("unknown", "outage")
     if event is None:
-        return _counted("unknown", "stale")
+        return _count("unknown", "stale")
     if event.kind not in HANDLERS:
-        return _left_alone(graph, event)
+        return _release_unknown_kind(graph, event)
     began = time.monotonic()
     with structlog.contextvars.bound_contextvars(event_id=event_id, kind=event.kind):
         outcome = _handle(graph, storage, event)
         seconds = time.monotonic() - began
         log.info("job", outcome=outcome, attempts=event.attempts, seconds=round(seconds, 4))
     metrics.JOB_SECONDS.labels(kind=event.kind).observe(seconds)
-    return _counted(event.kind, outcome)
+    return _count(event.kind, outcome)
 
 
 def _handle(graph: Graph, storage: Storage, event: Event) -> str:
@@ -64,43 +66,43 @@ def _handle(graph: Graph, storage: Storage, event: Event) -> str:
     except FencedError:
         return "fenced"
     except UnfinishedError:
-        return _continue(graph, storage, event)
-    except StorageRefusedError as error:  # an attempt: it would be refused for ever
+        return _release_and_wake(graph, storage, event)
+    except StorageRefusedError as error:  # an attempt: the store would refuse every time
         log.error("store refuses", error=str(error))  # noqa: TRY400 - no trace needed
         return "failed"
     except (StorageUnavailableError, GraphUnavailableError) as error:
         log.warning("store away", error=str(error))
         _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS)
         return "outage"
-    except Exception:  # RQ's time-out among them: it ends here, as an attempt like any other
+    except Exception:  # includes RQ's time-out, which counts as an attempt too
         log.exception("job failed", subject_id=event.subject_id, cursor=event.cursor)
         return "failed"
 
 
-def _left_alone(graph: Graph, event: Event) -> str:
-    """Give back an event of a kind that this version does not know: that was no attempt.
+def _release_unknown_kind(graph: Graph, event: Event) -> str:
+    """Release an event whose kind this version does not know; this counts as no attempt.
 
-    Two versions run side by side while one replaces the other, and serve the same queues.
+    During a rolling restart workers of two versions serve the same queues.
     """
-    if event.kind not in _said:
-        _said.add(event.kind)
+    if event.kind not in _logged_kinds:
+        _logged_kinds.add(event.kind)
         log.warning("kind unknown", kind=event.kind, event_id=event.id)
     _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS)
-    return _counted("unknown", "left-alone")
+    return _count("unknown", "left-alone")
 
 
-def _continue(graph: Graph, storage: Storage, event: Event) -> str:
-    """Give the event back at once and ring for it: other events get their turn in between."""
+def _release_and_wake(graph: Graph, storage: Storage, event: Event) -> str:
+    """Release the event and enqueue its next job behind those of other events."""
     if _release(graph, event, delay_seconds=0):
         storage.queues.wake(event)
     return "continued"
 
 
 def _release(graph: Graph, event: Event, *, delay_seconds: int) -> bool:
-    """Whether the event was given back.
+    """Whether the event was released, which cancels the attempt.
 
-    If it is the graph that is away, for as long as a lease lasts: else the outage would count as
-    an attempt. If it is away for longer, the lease has run out instead.
+    Retries for as long as a lease lasts while the graph is unavailable. After that the lease has
+    expired anyway.
     """
     end = time.monotonic() + RELEASE_SECONDS
     while True:
@@ -112,6 +114,6 @@ def _release(graph: Graph, event: Event, *, delay_seconds: int) -> bool:
             time.sleep(RELEASE_PAUSE_SECONDS)
 
 
-def _counted(kind: str, outcome: str) -> str:
+def _count(kind: str, outcome: str) -> str:
     metrics.JOBS.labels(kind=kind, outcome=outcome).inc()
     return outcome

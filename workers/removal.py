@@ -1,4 +1,4 @@
-"""What is taken away: deleted posts with their photos, bodies that show an old name."""
+"""Removes the photos of deleted posts, and bodies that show an old name."""
 
 import time
 
@@ -11,13 +11,13 @@ from workers.errors import FencedError, UnfinishedError
 from workers.fan_out import TURN_SECONDS
 
 RECENT = 100
-"""An author's newest posts, which many are about to read: their bodies are made anew at once."""
+"""Posts of an author whose bodies are rendered at once, as many readers will need them soon."""
 
 
 def remove_post(graph: Graph, storage: Storage, event: Event) -> None:
     """Write the tombstone, remove the photos' objects, then forget the photos.
 
-    In this order: while an object may exist its path is known. Safe to repeat. Raises
+    In this order the path of every object that may exist stays known. Can be repeated. Raises
     StorageUnavailableError, GraphUnavailableError.
     """
     storage.bodies.tombstone([event.subject_id])
@@ -25,17 +25,18 @@ def remove_post(graph: Graph, storage: Storage, event: Event) -> None:
     for _photo_id, path in photos:
         storage.photos.remove(path)
     if photos:
-        graph.posts.forget_photos([photo_id for photo_id, _path in photos])
+        graph.posts.delete_photos([photo_id for photo_id, _path in photos])
 
 
 def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:
-    """Have the bodies of all the author's posts rendered with the new name: the newest at once.
+    """Discard the bodies of all the author's posts; render the newest with the new name at once.
 
-    Walks downward from the event's cursor (0: not begun). Posts made meanwhile have the new name.
-    Raises FencedError, UnfinishedError, StorageUnavailableError, GraphUnavailableError.
+    Goes from the event's cursor (0: not begun) to older posts. Posts created meanwhile have the new
+    name. Can be repeated. Raises FencedError, UnfinishedError, StorageUnavailableError,
+    GraphUnavailableError.
     """
-    storage.bodies.forget_author(event.author_id)
-    before = event.cursor or _renew_recent(graph, storage, event.author_id)
+    storage.bodies.delete_author_mark(event.author_id)
+    before = event.cursor or _render_recent(graph, storage, event.author_id)
     end = time.monotonic() + TURN_SECONDS
     while discarded := discard_page(graph, storage, event.author_id, before, DISCARD_PAGE):
         before = discarded[-1]
@@ -45,8 +46,8 @@ def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:
             raise UnfinishedError(event.id)
 
 
-def _renew_recent(graph: Graph, storage: Storage, author_id: int) -> int:
-    """The lowest of the author's newest posts, all of which have a new body now."""
+def _render_recent(graph: Graph, storage: Storage, author_id: int) -> int:
+    """Render the bodies of the author's newest posts; the lowest of their ids."""
     recent = discard_page(graph, storage, author_id, MAX_ID, RECENT)
     bodies_of(graph, storage, recent)
     return recent[-1] if recent else MAX_ID

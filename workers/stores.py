@@ -1,7 +1,7 @@
-"""This process's graph and storage: the one global, as RQ passes a job nothing but its arguments.
+"""This process's graph and storage, in a global, as RQ passes a job nothing but its arguments.
 
-Opened once a process and never shared across a fork: a forked copy of a connection gets the
-answers of the other side.
+They are opened once in each process and never shared across a fork: two processes on one connection
+would receive each other's answers.
 """
 
 import os
@@ -15,31 +15,31 @@ from storage import Storage, StorageSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to reach the stores."""
+    """Settings of both stores."""
 
     graph: GraphSettings
     storage: StorageSettings
 
     @classmethod
     def from_env(cls, env: Env) -> "Settings":
-        """Both stores' settings; the entry that made `env` seals it."""
+        """Read both stores' settings. The caller seals `env`."""
         return cls(graph=GraphSettings.from_env(env), storage=StorageSettings.from_env(env))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
+class _ProcessStores:
     pid: int
     graph: Graph
     storage: Storage
 
 
 _settings: Settings | None = None
-_opened: _Opened | None = None
+_opened: _ProcessStores | None = None
 
 
-def use(settings: Settings) -> None:
-    """Say how this process reaches its stores; they are opened when first asked for."""
-    global _settings  # noqa: PLW0603 - the one global (see above)
+def configure(settings: Settings) -> None:
+    """Set how this process reaches its stores. They are opened at first use."""
+    global _settings  # noqa: PLW0603 - see the module docstring
     _settings = settings
 
 
@@ -54,7 +54,7 @@ def storage() -> Storage:
 
 
 def close() -> None:
-    """Close what this process has opened; again is fine."""
+    """Close this process's stores. Can be repeated."""
     global _opened  # noqa: PLW0603
     if _opened is not None and _opened.pid == os.getpid():
         _opened.graph.close()
@@ -62,12 +62,12 @@ def close() -> None:
     _opened = None
 
 
-def _stores() -> _Opened:
+def _stores() -> _ProcessStores:
     global _opened  # noqa: PLW0603
     if _opened is None or _opened.pid != os.getpid():
         if _settings is None:
-            raise RuntimeError("stores.use(settings) comes first")
-        _opened = _Opened(
+            raise RuntimeError("call stores.configure(settings) first")
+        _opened = _ProcessStores(
             pid=os.getpid(),
             graph=Graph.open(_settings.graph),
             storage=Storage.open(_settings.storage),

@@ -1,6 +1,6 @@
-"""The sweeper: rings again for what is due, and clears what has expired.
+"""The sweeper: wakes workers for due events, and clears what has expired.
 
-It needs no memory and no twin: what is owed stands in the graph, and two sweepers do no harm.
+It keeps no state, as the graph has the events. Several sweepers can run at once.
 """
 
 import random
@@ -29,97 +29,99 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 SWEEP_SECONDS = 5.0
-"""How often it looks for what is due."""
+"""Time between two sweeps for due events."""
 
 SHORTEST_PAUSE_SECONDS = 0.5
-"""Between two sweeps, however long the first took, and after one that filled a queue: a worker may
-be through with it long before the next full sweep."""
+"""Shortest time between two sweeps, and the time after a sweep that filled a queue: a worker can
+empty the queue long before the next full sweep."""
 
 CLEAR_SECONDS = 600.0
-"""How often it clears what has expired."""
+"""Time between two rounds of clearing."""
 
 LONGEST_QUEUE = 2_000
-"""Jobs beyond which a queue is not rung: about what a worker does within a lease, so that an
-event is hardly ever in the queue twice."""
+"""Jobs in a full queue: about what a worker does within a lease, so that an event is rarely in the
+queue twice."""
 
 PAGE = LONGEST_QUEUE // SHARDS
-"""Due events read at once for one queue: an empty one takes as many from each shard."""
+"""Due events read at once for a queue. An empty queue takes this number from each shard."""
 
-UPLOAD_KEPT = timedelta(days=1)
-"""How long an upload may stay unfinished."""
+UPLOAD_RETENTION = timedelta(days=1)
+"""How long an upload may stay incomplete."""
 
-INCOMING_KEPT = timedelta(days=7)
-"""How long anything may lie in the way in: longer than an upload, so that one whose event is in
-quarantine can still be processed when it is requeued."""
+INCOMING_RETENTION = timedelta(days=7)
+"""How long an incoming object is stored. Longer than UPLOAD_RETENTION, so that a photo whose event
+is in quarantine can still be processed after a requeue."""
 
 CLEAR_PAGE = 200
-"""Expired things of one kind cleared at once."""
+"""Expired items of one kind that are cleared at once."""
 
-REMOVING_SECONDS = 20.0
-"""After which no further photo's objects are removed at once: an S3 that is slow over each must not
-look like a process that hangs."""
+REMOVAL_SECONDS = 20.0
+"""Time after which a round removes no further photo's objects. Otherwise the watchdog would take a
+slow S3 for a process that hangs."""
 
 STOP_SECONDS = 5.0
-"""How long a sweeper that is told to stop waits for its clearing."""
+"""How long a stopping sweeper waits for its clearing thread."""
 
 
 class Sweeper:
-    """Rings and clears, round after round, whatever state the stores are in."""
+    """Sweeps and clears in rounds, and continues through outages of the stores."""
 
     def __init__(self, graph: Graph, storage: Storage) -> None:
         self._graph = graph
         self._storage = storage
-        self._away: set[str] = set()
-        self._unsent: dict[str, list[Event]] = {}
-        """By queue: marked as rung, and then Redis did not take the ring."""
+        self._failing_steps: set[str] = set()
+        """Steps whose store is unavailable, so that an outage is logged once."""
+        self._unsent_wakes: dict[str, list[Event]] = {}
+        """By queue: events that the graph has marked as woken and Redis did not accept."""
 
     def run(self, stop: threading.Event, watchdog: Watchdog | None = None) -> None:
-        """Sweep every few seconds, and clear now and then, until `stop` is set.
+        """Sweep every few seconds and clear every few minutes, until `stop` is set.
 
-        Clearing has a thread of its own: an S3 that hangs must not hold up what is due.
+        Clearing has a thread of its own, so that an S3 that hangs does not delay due events.
         """
         clearing = threading.Thread(
-            target=self._keep_clearing, args=(stop, watchdog), name="clearing", daemon=True
+            target=self._clear_in_rounds, args=(stop, watchdog), name="clearing", daemon=True
         )
         clearing.start()
-        self._keep_sweeping(stop, watchdog)
+        self._sweep_in_rounds(stop, watchdog)
         clearing.join(STOP_SECONDS)
 
-    def _keep_sweeping(self, stop: threading.Event, watchdog: Watchdog | None) -> None:
+    def _sweep_in_rounds(self, stop: threading.Event, watchdog: Watchdog | None) -> None:
         swept_at = -SWEEP_SECONDS
-        full: list[str] = []
+        queues: list[str] = []
         while not stop.is_set():
             began = time.monotonic()
             if began - swept_at >= SWEEP_SECONDS:
-                # In any order: one that fails each time must not keep the others from their turn
-                swept_at, full = began, random.sample(QUEUES, len(QUEUES))
+                # In random order: a queue that fails each time must not block the others
+                swept_at, queues = began, random.sample(QUEUES, len(QUEUES))
             with watchdog.step() if watchdog else nullcontext():
-                full = self._guarded("sweep", partial(self.sweep, full), otherwise=[])
-            left = 0.0 if full else swept_at + SWEEP_SECONDS - time.monotonic()
-            stop.wait(max(SHORTEST_PAUSE_SECONDS, left))
+                queues = self._run_step("sweep", partial(self.sweep, queues), default=[])
+            pause = 0.0 if queues else swept_at + SWEEP_SECONDS - time.monotonic()
+            stop.wait(max(SHORTEST_PAUSE_SECONDS, pause))
 
-    def _keep_clearing(self, stop: threading.Event, watchdog: Watchdog | None) -> None:
+    def _clear_in_rounds(self, stop: threading.Event, watchdog: Watchdog | None) -> None:
         while not stop.is_set():
             more = self.clear(watchdog)
             stop.wait(SWEEP_SECONDS if more else CLEAR_SECONDS)
 
     def sweep(self, queues: Iterable[str] = QUEUES) -> list[str]:
-        """Ring these queues for what is due, as far as they have room; those that are full now.
+        """Enqueue jobs for due events into these queues; the queues that are full afterwards.
 
-        For a full one there may be more. Raises GraphUnavailableError, StorageUnavailableError.
+        A full queue can have more due events. Raises GraphUnavailableError,
+        StorageUnavailableError.
         """
-        return [queue for queue in queues if self._fill(queue)]
+        return [queue for queue in queues if self._fill_queue(queue)]
 
     def clear(self, watchdog: Watchdog | None = None) -> bool:
-        """Clear a page of each kind of what has expired; whether there may be more.
+        """Clear a page of each kind of expired items; whether there can be more.
 
-        One store being away does not hold up the rest.
+        An unavailable store does not block the other kinds.
         """
         now = datetime.now(UTC)
         incoming = self._storage.photos.sweep_incoming
         steps: dict[str, Callable[[], int]] = {
-            "photos": lambda: self._clear_photos(first_id_at(now - UPLOAD_KEPT)),
-            "incoming": lambda: incoming(now - INCOMING_KEPT, CLEAR_PAGE),
+            "photos": lambda: self._clear_photos(first_id_at(now - UPLOAD_RETENTION)),
+            "incoming": lambda: incoming(now - INCOMING_RETENTION, CLEAR_PAGE),
             "keys": lambda: self._graph.idempotency_keys.delete_expired(CLEAR_PAGE),
             "sessions": lambda: self._graph.sessions.delete_expired(CLEAR_PAGE),
             "deleted-posts": lambda: self._graph.posts.clear_deleted(CLEAR_PAGE),
@@ -127,50 +129,52 @@ class Sweeper:
         more = False
         for what, step in steps.items():
             with watchdog.step() if watchdog else nullcontext():
-                count = self._guarded(what, step, otherwise=0)
+                count = self._run_step(what, step, default=0)
             metrics.SWEPT.labels(what=what).inc(count)
             more = more or count >= CLEAR_PAGE
         return more
 
-    def _fill(self, queue: str) -> bool:
-        """Whether the queue is full after this.
+    def _fill_queue(self, queue: str) -> bool:
+        """Enqueue jobs until the queue is full or no event is due; whether it is full.
 
-        Only as many events are read as are then rung: reading marks them. Shards take turns, so
-        that a backlog in one favours none.
+        Reads no more events than it enqueues, as the read marks them. Goes round the shards, so
+        that a backlog in one shard does not block the others.
         """
         room = LONGEST_QUEUE - self._storage.queues.depth(queue)
-        room -= self._ring(queue, self._unsent.pop(queue, []))
+        room -= self._enqueue(queue, self._unsent_wakes.pop(queue, []))
         kinds = kinds_of(queue)
         shards = random.sample(range(SHARDS), SHARDS)
         while shards and room > 0:
             shard, limit = shards.pop(0), min(PAGE, room)
-            events = self._graph.events.due(shard, kinds, limit)
-            self._ring(queue, events)
+            events = self._graph.events.select_for_wake(shard, kinds, limit)
+            self._enqueue(queue, events)
             room -= len(events)
             if len(events) == limit:
                 shards.append(shard)
         return room <= 0
 
-    def _ring(self, queue: str, events: list[Event]) -> int:
-        """Ring for these; how many. What Redis does not take is rung first the next time.
+    def _enqueue(self, queue: str, events: list[Event]) -> int:
+        """Enqueue a job for each event; their number.
 
-        It is marked as rung, so that nobody else would ring for it before a lease is over.
+        Events that Redis does not accept come first in the next sweep. They are marked as woken, so
+        no sweeper would read them again before a lease is over.
         """
-        for done, event in enumerate(events):
+        for position, event in enumerate(events):
             try:
                 self._storage.queues.enqueue(event)
             except StorageUnavailableError:
-                self._unsent[queue] = events[done:]
+                self._unsent_wakes[queue] = events[position:]
                 raise
             metrics.SWEEPER_RINGS.labels(kind=event.kind).inc()
         return len(events)
 
     def _clear_photos(self, before_id: int) -> int:
-        """Uploads never completed: the state first, so that none completed meanwhile is touched.
+        """Expire uploads that were never completed and remove their objects; how many were overdue.
 
-        Objects left by a death in between, or for want of time, go with what lies in the way in.
+        The state changes first, so that an upload completed meanwhile keeps its objects. Objects
+        that this leaves behind are removed later with the old incoming objects.
         """
-        end = time.monotonic() + REMOVING_SECONDS
+        end = time.monotonic() + REMOVAL_SECONDS
         photos = self._graph.photos.overdue(before_id, CLEAR_PAGE)
         if not photos:
             return 0
@@ -180,22 +184,22 @@ class Sweeper:
                 self._storage.photos.remove(photo.path)
         return len(photos)
 
-    def _guarded(self, what: str, step: Callable[[], T], *, otherwise: T) -> T:
-        """What the step returns, `otherwise` if it failed.
+    def _run_step(self, name: str, step: Callable[[], T], *, default: T) -> T:
+        """Run the step; its result, or `default` if it failed.
 
-        An outage is said once when it begins and once when it is over.
+        Logs an outage once when it begins and once when it is over.
         """
         try:
             result = step()
         except (GraphUnavailableError, StorageUnavailableError) as error:
-            if what not in self._away:
-                log.warning("sweeper waits for a store", step=what, error=str(error))
-            self._away.add(what)
-            return otherwise
+            if name not in self._failing_steps:
+                log.warning("sweeper waits for a store", step=name, error=str(error))
+            self._failing_steps.add(name)
+            return default
         except Exception:
-            log.exception("sweeper's step failed", step=what)
-            return otherwise
-        if what in self._away:
-            self._away.remove(what)
-            log.info("sweeper goes on", step=what)
+            log.exception("sweeper's step failed", step=name)
+            return default
+        if name in self._failing_steps:
+            self._failing_steps.remove(name)
+            log.info("sweeper goes on", step=name)
         return result

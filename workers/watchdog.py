@@ -1,7 +1,7 @@
-"""Ends a process that hangs where no time-out reaches, so that it is started again.
+"""Ends a process that hangs, so that its supervisor restarts it.
 
-A database driver waits for its answer for ever when the network swallows it; RQ's own alarm may
-be swallowed by the same wait.
+A database driver waits for ever if the network loses the answer, and the same wait can block RQ's
+own alarm.
 """
 
 import os
@@ -14,36 +14,36 @@ import structlog
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 1.0
-HUNG = 70
-"""Exit status of a process that ended itself (EX_SOFTWARE)."""
+CHECK_SECONDS = 1.0
+EXIT_HUNG = 70
+"""Exit status of a process that the watchdog ended (EX_SOFTWARE)."""
 
 
 class Watchdog:
-    """Ends the process when a step takes longer than `seconds`; between steps it sleeps.
+    """Ends the process if a step takes longer than `seconds`. There is no limit between steps.
 
-    Each thread may be in a step of its own.
+    Several threads can each be in a step.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._began: dict[int, float] = {}
+        self._began_at: dict[int, float] = {}
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """What is done inside must end in time."""
+        """Limit the time of the block."""
         thread = threading.get_ident()
-        self._began[thread] = time.monotonic()
+        self._began_at[thread] = time.monotonic()
         try:
             yield
         finally:
-            del self._began[thread]
+            del self._began_at[thread]
 
     def _watch(self) -> None:
         while True:
-            time.sleep(LOOK_SECONDS)
-            latest = time.monotonic() - self._seconds
-            if any(began < latest for began in list(self._began.values())):
+            time.sleep(CHECK_SECONDS)
+            earliest = time.monotonic() - self._seconds
+            if any(began_at < earliest for began_at in list(self._began_at.values())):
                 log.critical("process hangs, ends itself", seconds=self._seconds)
-                os._exit(HUNG)
+                os._exit(EXIT_HUNG)

@@ -56,7 +56,7 @@ class HealthChecks:
         ready: a Redis server or S3 is down.
         """
         deadline = monotonic() + _TIMEOUT_SECONDS
-        answers = self._probes.answers()
+        answers = self._probes.futures()
         oldest = answers.pop("oldest")
         states = {store: _state(answer, deadline) for store, answer in answers.items()}
         ready = states["neo4j"] == "ok"

@@ -1,4 +1,4 @@
-"""What a list proves, against a naive truth: every post there is, newest first."""
+"""What lists and windows prove, compared with all posts, newest first."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 
 from feed.proof import WindowPage, page_above, page_below, watermark, window_above, window_page
 from storage.timeline_layout import ABOVE_NOTHING, DISORDER
-from storage.windows import EXTRA, Window
+from storage.windows import EXTRA_ENTRIES, Window
 
 HOUR = DISORDER * 60
-NEVER = 1 << 53
-"""Above every id: a walk's first cursor."""
+ABOVE_ALL = 1 << 53
+"""Above every id: the first cursor of a walk."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A feed as it is, and a list that lawful pushes, builds and trims may have made of it."""
+    """A feed, and a list that correct pushes, builds and trims can produce from it."""
 
     posts: list[int]
     deleted: set[int]
@@ -27,14 +27,14 @@ class Case:
         return sorted(set(self.posts) - self.deleted, reverse=True)
 
     def window(self, limit: int) -> Window:
-        newest = self.entries[::-1][: limit + EXTRA]
+        newest = self.entries[::-1][: limit + EXTRA_ENTRIES]
         return Window.of([(i, None if i <= 0 else self.body(i)) for i in newest])
 
     def window_below(self, before: int, newer: int, limit: int) -> Window:
-        """The entries around the last place of `before`, so many of them on the tail's side."""
+        """The window around the last `before`, with `newer` entries towards the tail."""
         newest = self.entries[::-1]
         first = max(0, newest.index(before) - newer)
-        part = newest[first : first + newer + 1 + limit + EXTRA]
+        part = newest[first : first + newer + 1 + limit + EXTRA_ENTRIES]
         return Window.of([(i, None if i <= 0 else self.body(i)) for i in part], newest=first == 0)
 
     def body(self, post_id: int) -> bytes:
@@ -53,7 +53,7 @@ def cases(draw: st.DrawFn) -> Case:
         at += gap
         posts.append(at)
     deleted = draw(st.sets(st.sampled_from(posts), max_size=4)) if posts else set()
-    # A post arrives less than T after its id, once or twice: so far may entries be out of order.
+    # A post arrives once or twice, less than T after its id: entries can be out of order by T.
     arrivals = [(post, draw(st.integers(0, DISORDER - 1))) for post in posts]
     twice = draw(st.lists(st.sampled_from(posts), max_size=4)) if posts else []
     arrivals += [(post, draw(st.integers(0, DISORDER - 1))) for post in twice]
@@ -61,7 +61,7 @@ def cases(draw: st.DrawFn) -> Case:
     match draw(st.sampled_from(["whole", "built", "trimmed", "unfinished"])):
         case "whole":
             return Case(posts, deleted, [0, *entries])
-        case "built" if posts:  # complete from a post on, what is older was not pulled
+        case "built" if posts:  # complete from a post on; older posts were not read
             lowest = draw(st.sampled_from(posts))
             return Case(posts, deleted, [-lowest, *[e for e in entries if e >= lowest]])
         case "trimmed" if entries:
@@ -88,7 +88,7 @@ def test_a_first_page_is_the_newest_of_all_posts_or_none(case: Case, limit: int)
 
 @settings(max_examples=400, deadline=None)
 @given(cases(), st.integers(1, 8), st.integers(0, 6), st.data())
-def test_a_page_out_of_the_middle_is_the_next_of_all_posts_or_none(
+def test_a_page_from_the_middle_is_the_next_of_all_posts_or_none(
     case: Case, limit: int, newer: int, data: st.DataObject
 ) -> None:
     posts = [entry for entry in case.entries if entry > 0]
@@ -109,7 +109,7 @@ def test_a_page_out_of_the_middle_is_the_next_of_all_posts_or_none(
 
 @settings(max_examples=400, deadline=None)
 @given(cases(), st.integers(1, 8), st.data())
-def test_the_newest_entries_show_the_oldest_of_what_is_newer_or_nothing(
+def test_the_newest_entries_prove_the_oldest_newer_posts_or_nothing(
     case: Case, limit: int, data: st.DataObject
 ) -> None:
     after = data.draw(st.sampled_from([0, HOUR, *case.posts]))
@@ -121,15 +121,13 @@ def test_the_newest_entries_show_the_oldest_of_what_is_newer_or_nothing(
 
 @settings(max_examples=200, deadline=None)
 @given(cases(), st.integers(1, 12))
-def test_a_walk_through_the_list_and_on_through_the_graph_meets_every_post_once(
-    case: Case, limit: int
-) -> None:
+def test_a_walk_through_the_list_and_the_graph_has_every_post_once(case: Case, limit: int) -> None:
     walked: list[int] = []
-    before: int | None = NEVER
+    before: int | None = ABOVE_ALL
     while before is not None:
         page = page_below(case.entries, before, limit)
         ids, next_id = page.ids, page.next_id
-        if not page.complete:  # what the graph answers
+        if not page.complete:  # the graph answers
             below = sorted((i for i in case.posts if i < before), reverse=True)
             ids, next_id = below[:limit], below[limit - 1] if len(below) > limit else None
         walked += ids
@@ -140,7 +138,7 @@ def test_a_walk_through_the_list_and_on_through_the_graph_meets_every_post_once(
 
 @settings(max_examples=200, deadline=None)
 @given(cases(), st.integers(1, 12), st.data())
-def test_a_page_above_is_the_oldest_of_what_is_newer(
+def test_a_page_above_has_the_oldest_newer_posts(
     case: Case, limit: int, data: st.DataObject
 ) -> None:
     after = data.draw(st.sampled_from([0, HOUR, *case.posts]))
@@ -155,11 +153,11 @@ def hourly(count: int) -> list[int]:
 
 
 def page_of(entries: list[int], limit: int = 20) -> WindowPage | None:
-    newest = entries[::-1][: limit + EXTRA]
+    newest = entries[::-1][: limit + EXTRA_ENTRIES]
     return window_page(Window.of([(i, b"%d" % i) for i in newest]), limit)
 
 
-def test_lists_around_a_page_in_length_answer_their_first_page() -> None:
+def test_lists_about_as_long_as_a_page_prove_their_first_page() -> None:
     for count in (0, 1, 19, 20):
         page = page_of([0, *hourly(count)])
         assert page
@@ -172,7 +170,7 @@ def test_lists_around_a_page_in_length_answer_their_first_page() -> None:
         assert page.next_id == page.ids[-1]
 
 
-def test_a_trimmed_list_answers_its_first_page_from_the_newest_entries() -> None:
+def test_the_newest_entries_of_a_trimmed_list_prove_its_first_page() -> None:
     page = page_of(hourly(400))
 
     assert page
@@ -181,24 +179,24 @@ def test_a_trimmed_list_answers_its_first_page_from_the_newest_entries() -> None
 
 
 def test_a_window_within_the_disorder_proves_nothing() -> None:
-    """An older entry may stand just outside, too far towards the head."""
+    """An older entry can lie just outside the window, too close to the head."""
     crowded = [HOUR + n for n in range(400)]
 
     assert page_of([0, *crowded]) is None
-    assert page_below([0, *crowded], NEVER, 20).ids == crowded[::-1][:20]
+    assert page_below([0, *crowded], ABOVE_ALL, 20).ids == crowded[::-1][:20]
 
 
 def test_duplicates_that_fill_the_window_leave_the_page_to_the_whole_list() -> None:
     entries = [0, *hourly(30), *[HOUR * 30] * 24]
 
     assert page_of(entries) is None
-    assert page_below(entries, NEVER, 20).ids == hourly(30)[::-1][:20]
+    assert page_below(entries, ABOVE_ALL, 20).ids == hourly(30)[::-1][:20]
 
 
-def test_a_list_being_built_or_missing_answers_nothing() -> None:
+def test_a_missing_list_and_one_under_construction_prove_nothing() -> None:
     for entries in ([], [-ABOVE_NOTHING], [-ABOVE_NOTHING, *hourly(30)]):
         assert watermark(entries) is None
-        assert not page_below(entries, NEVER, 20).complete
+        assert not page_below(entries, ABOVE_ALL, 20).complete
         assert page_above(entries, 0, 20) is None
     assert page_of([]) is None
     assert page_of([-ABOVE_NOTHING, *hourly(3)]) is None
@@ -208,19 +206,19 @@ def test_a_trimmed_list_is_complete_above_its_oldest_entry_and_the_disorder() ->
     entries = [HOUR, HOUR + DISORDER - 1, HOUR + DISORDER, HOUR + 2 * DISORDER]
 
     assert watermark(entries) == HOUR + DISORDER
-    assert page_below(entries, NEVER, 2) == (entries[:1:-1], HOUR + DISORDER, True)
-    assert not page_below(entries, NEVER, 3).complete
+    assert page_below(entries, ABOVE_ALL, 2) == (entries[:1:-1], HOUR + DISORDER, True)
+    assert not page_below(entries, ABOVE_ALL, 3).complete
     assert page_above(entries, HOUR + DISORDER, 9) == entries[3:]
     assert page_above(entries, HOUR + DISORDER - 1, 9) is None
 
 
-def test_a_list_that_goes_to_the_beginning_ends_without_an_empty_page() -> None:
-    assert page_below([0, *hourly(20)], NEVER, 20).next_id is None
-    assert page_below([0], NEVER, 20) == ([], None, True)
-    assert page_below([-HOUR, *hourly(20)], NEVER, 20).next_id == HOUR
+def test_a_list_that_reaches_the_first_post_ends_without_an_empty_page() -> None:
+    assert page_below([0, *hourly(20)], ABOVE_ALL, 20).next_id is None
+    assert page_below([0], ABOVE_ALL, 20) == ([], None, True)
+    assert page_below([-HOUR, *hourly(20)], ABOVE_ALL, 20).next_id == HOUR
 
 
-def test_known_deleted_posts_are_left_out_of_a_first_page() -> None:
+def test_posts_marked_as_deleted_are_left_out_of_a_first_page() -> None:
     ids = hourly(23)
     entries = [(i, b"" if i in ids[-3:] else b"body") for i in ids[::-1]]
 

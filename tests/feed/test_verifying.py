@@ -1,4 +1,4 @@
-"""`flask feed verify` finds what is wrong in a timeline, and nothing where all is right."""
+"""Verification finds every kind of difference and no false one; a repair removes it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +11,8 @@ import pytest
 
 from api.services.follows import follow, unfollow
 from api.services.posts import delete as delete_post
-from feed.verifying import Mender, Report, Verifier
+from feed.repairing import Repairer
+from feed.verifying import Report, Verifier
 from graph.ids import new_id
 from storage.timeline_layout import DISORDER, timeline_key
 from tests.support.private_server import PrivateServer
@@ -20,7 +21,7 @@ from tests.support.stage import CAP, SLACK, Stage
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Somebody with a list and its bodies, whom they follow, and the posts, newest first."""
+    """A user with a list and bodies, an author whom they follow, and their posts, newest first."""
 
     stage: Stage
     id: int
@@ -38,7 +39,7 @@ class Reader:
 
 @pytest.fixture
 def stage(open_stage: Callable[[str], Stage], cache: PrivateServer) -> Stage:
-    """The stage on the test's own cache."""
+    """The stage on a cache that only this test uses."""
     return open_stage(cache.url)
 
 
@@ -48,17 +49,18 @@ def reader_of(stage: Stage, posts: int) -> Reader:
     stage.build(viewer)
     for _ in range(posts):
         stage.do(stage.town.post(author)[1])
-    stage.right(viewer)
-    return Reader(stage, viewer, author, stage.town.truth(viewer))
+    stage.check_feed(viewer)
+    return Reader(stage, viewer, author, stage.town.expected_feed(viewer))
 
 
-def verified(*readers: Reader, pause: Callable[[], None] = lambda: None) -> Report:
+def verify(*readers: Reader, pause: Callable[[], None] = lambda: None) -> Report:
     stage = readers[0].stage
-    return Verifier(stage.graph, stage.storage, pause=pause).verify([one.id for one in readers])
+    user_ids = [reader.id for reader in readers]
+    return Verifier(stage.graph, stage.storage, pause=pause).verify(user_ids)
 
 
-def found(*readers: Reader) -> list[tuple[int, str, int]]:
-    return [(one.user_id, one.what, one.post_id) for one in verified(*readers).differences]
+def differences(*readers: Reader) -> list[tuple[int, str, int]]:
+    return [(each.user_id, each.kind, each.post_id) for each in verify(*readers).differences]
 
 
 def missing(reader: Reader) -> int:
@@ -84,13 +86,13 @@ def expiry(reader: Reader) -> int:
 
 
 def stale(reader: Reader) -> int:
-    reader.stage.town.ask("MATCH (u:User {id: $id}) SET u.name = 'Renamed'", id=reader.author)
+    reader.stage.town.query("MATCH (u:User {id: $id}) SET u.name = 'Renamed'", id=reader.author)
     reader.stage.storage.bodies.discard(reader.posts[1:])
     return reader.posts[0]
 
 
 def revived(reader: Reader) -> int:
-    reader.stage.town.ask("MATCH (p:Post {id: $id}) DETACH DELETE p", id=reader.posts[0])
+    reader.stage.town.query("MATCH (p:Post {id: $id}) DETACH DELETE p", id=reader.posts[0])
     return reader.posts[0]
 
 
@@ -99,154 +101,155 @@ def hidden(reader: Reader) -> int:
     return reader.posts[0]
 
 
-BROKEN = [missing, extra, order, expiry, stale, revived, hidden]
+BREAKS = [missing, extra, order, expiry, stale, revived, hidden]
+"""A function for each kind of difference: it makes one, and returns its post id."""
 
 
 # Cases 30 and 36
-@pytest.mark.parametrize("broken", BROKEN)
-def test_what_is_wrong_is_found_and_mended(stage: Stage, broken: Callable[[Reader], int]) -> None:
+@pytest.mark.parametrize("break_timeline", BREAKS)
+def test_every_kind_of_difference_is_found_and_repaired(
+    stage: Stage, break_timeline: Callable[[Reader], int]
+) -> None:
     reader, other = reader_of(stage, 4), reader_of(stage, 2)
-    assert not found(reader, other)
-    post_id = broken(reader)
-    assert found(reader, other) == [(reader.id, broken.__name__, post_id)]
+    assert not differences(reader, other)
+    post_id = break_timeline(reader)
+    assert differences(reader, other) == [(reader.id, break_timeline.__name__, post_id)]
 
-    assert Mender(stage.graph, stage.storage).mend(reader.id) == "built"
-    assert not found(reader, other)
-    stage.right(reader.id)
+    assert Repairer(stage.graph, stage.storage).repair(reader.id) == "built"
+    assert not differences(reader, other)
+    stage.check_feed(reader.id)
 
 
-def test_a_running_system_raises_no_alarm_by_what_is_not_finished(stage: Stage) -> None:
+def test_unfinished_work_of_a_running_system_is_no_difference(stage: Stage) -> None:
     reader = reader_of(stage, 3)
-    _, event = stage.town.post(reader.author)  # on its way: nobody has been told
+    _, event = stage.town.post(reader.author)  # its event is not done
     delete_post(stage.graph, stage.storage, reader.posts[0], author_id=reader.author)
-    stage.evict(f"p:{reader.posts[0]}", f"p:{reader.posts[1]}")  # a tombstone, and a body
-    reader.push(reader.posts[2])  # a double
+    stage.evict(f"p:{reader.posts[0]}", f"p:{reader.posts[1]}")  # a tombstone and a body
+    reader.push(reader.posts[2])  # a duplicate
     building = reader_of(stage, 0)
     stage.evict_list(building.id)
     assert stage.storage.timelines.begin(building.id)
     building.post()
 
-    report = verified(reader, building)
+    report = verify(reader, building)
     assert not report.differences
     assert (report.users, report.timelines) == (2, 1)
     assert (report.late, report.leftovers) == (1, 1)
     stage.do(event)
-    assert verified(reader).late == 0
+    assert verify(reader).late == 0
 
 
 @pytest.mark.parametrize("posts", [0, 1, CAP, CAP + SLACK + 3])
-def test_lists_of_any_length_are_right_above_what_they_are_complete_above(
-    stage: Stage, posts: int
-) -> None:
+def test_lists_of_any_length_are_correct_above_their_watermark(stage: Stage, posts: int) -> None:
     viewer, author = stage.town.users(2)
     stage.town.follow(viewer, author)
     reader = Reader(stage, viewer, author, [])
     start = new_id() - 60 * DISORDER
     stage.town.old_posts(author, [start + n * DISORDER for n in range(posts // 2)])
     stage.build(viewer)
-    for n in range(posts // 2, posts):  # pushed, until the sentinel is trimmed away
+    for n in range(posts // 2, posts):  # enough to trim the sentinel
         [post] = stage.town.old_posts(author, [start + n * DISORDER])
         stage.storage.timelines.push([viewer], post, read_at=float("inf"))
-    assert not found(reader)
+    assert not differences(reader)
 
 
-def test_what_is_gone_at_the_second_look_is_no_difference(stage: Stage) -> None:
+def test_a_difference_that_the_second_comparison_lacks_does_not_count(stage: Stage) -> None:
     reader = reader_of(stage, 3)
-    for broken in (missing, stale):
-        broken(reader)
+    for break_timeline in (missing, stale):
+        break_timeline(reader)
 
-        def mended() -> None:
-            Mender(stage.graph, stage.storage).mend(reader.id)
+        def repair() -> None:
+            Repairer(stage.graph, stage.storage).repair(reader.id)
 
-        assert not verified(reader, pause=mended).differences
+        assert not verify(reader, pause=repair).differences
 
 
 @contextmanager
 def life(reader: Reader) -> Iterator[threading.Lock]:
-    """Somebody posts, deletes, follows and unfollows meanwhile; the lock is theirs in each step."""
+    """A thread that posts, deletes, follows and unfollows. It holds the lock during each step."""
     stage, step, over = reader.stage, threading.Lock(), threading.Event()
     friend = stage.town.user()
     stage.town.old_posts(friend, [new_id()])
 
-    def live() -> None:
-        for turn in count():
+    def act() -> None:
+        for round_ in count():
             with step:
                 if over.is_set():
                     return
                 post = reader.post()
-                if turn % 3 == 0:
+                if round_ % 3 == 0:
                     delete_post(stage.graph, stage.storage, post, author_id=reader.author)
                 ends = {"follower_id": reader.id, "followee_id": friend}
-                (follow if turn % 2 == 0 else unfollow)(stage.graph, stage.storage, **ends)
+                (follow if round_ % 2 == 0 else unfollow)(stage.graph, stage.storage, **ends)
                 stage.do_all(reader.id)
                 stage.rebuild(reader.id)
 
     with ThreadPoolExecutor(1) as thread:
-        living = thread.submit(live)
+        acting = thread.submit(act)
         try:
             yield step
         finally:
             over.set()
-        living.result(30)
+        acting.result(30)
 
 
-def test_no_alarm_is_raised_while_people_post_delete_follow_and_unfollow(stage: Stage) -> None:
+def test_no_difference_is_found_while_people_post_delete_follow_and_unfollow(stage: Stage) -> None:
     reader = reader_of(stage, 3)
-    looks, doubted = 0, 0
+    timelines, doubts = 0, 0
     with life(reader) as step:
 
-        def a_step_later() -> None:
-            nonlocal doubted
-            doubted += 1
+        def wait_for_step() -> None:
+            nonlocal doubts
+            doubts += 1
             with step:
                 return
 
         for _ in range(30):
-            report = verified(reader, pause=a_step_later)
-            looks += report.timelines
+            report = verify(reader, pause=wait_for_step)
+            timelines += report.timelines
             assert not report.differences
-    assert looks, "a list stood at some of the looks"
-    stage.right(reader.id)
+    assert timelines, "some of the comparisons found a list"
+    stage.check_feed(reader.id)
 
 
 # Case 36: an older dump of the graph under a newer cache
-def test_posts_that_an_older_graph_does_not_know_show_nothing_are_found_and_mended(
+def test_posts_that_an_older_graph_lacks_are_not_shown_are_found_and_repaired(
     stage: Stage,
 ) -> None:
     reader = reader_of(stage, 6)
     lost = reader.posts[:3]
-    stage.town.ask("MATCH (p:Post) WHERE p.id IN $ids DETACH DELETE p", ids=lost)
+    stage.town.query("MATCH (p:Post) WHERE p.id IN $ids DETACH DELETE p", ids=lost)
     stage.evict(*(f"p:{post_id}" for post_id in lost[:2]))
-    kept = reader.posts[3:]
+    remaining = reader.posts[3:]
     shown = stage.read(reader.id)
-    assert [post_id for post_id in shown if post_id != lost[2]] == kept
+    assert [post_id for post_id in shown if post_id != lost[2]] == remaining
 
-    stage.storage.bodies.discard(reader.posts)  # as bodies go: evicted, or past their time
-    assert stage.read(reader.id) == kept, "unknown ids show nothing"
-    stage.right(reader.id)
-    assert verified(reader).leftovers == len(lost), "found"
+    stage.storage.bodies.discard(reader.posts)  # as eviction or expiry does
+    assert stage.read(reader.id) == remaining, "a page leaves unknown ids out"
+    stage.check_feed(reader.id)
+    assert verify(reader).leftovers == len(lost)
 
     reader.push(lost[2] + 1)
     stage.storage.cache.client.set(f"p:{lost[2] + 1}", b'{"id":"1"}', ex=60)
-    assert found(reader) == [(reader.id, "revived", lost[2] + 1)]
-    assert Mender(stage.graph, stage.storage).mend(reader.id) == "built"
-    assert stage.entries(reader.id) == [0, *reversed(kept)]
-    assert not found(reader)
-    stage.right(reader.id)
+    assert differences(reader) == [(reader.id, "revived", lost[2] + 1)]
+    assert Repairer(stage.graph, stage.storage).repair(reader.id) == "built"
+    assert stage.entries(reader.id) == [0, *reversed(remaining)]
+    assert not differences(reader)
+    stage.check_feed(reader.id)
 
 
-def test_mending_leaves_alone_whom_it_must(stage: Stage) -> None:
+def test_a_repair_builds_no_missing_timeline_and_none_during_a_leaving(stage: Stage) -> None:
     reader, author = reader_of(stage, 2), reader_of(stage, 1)
-    mender = Mender(stage.graph, stage.storage)
+    repairer = Repairer(stage.graph, stage.storage)
     stage.evict_list(author.id)
-    assert mender.mend(author.id) == "none", "the next page builds it"
+    assert repairer.repair(author.id) == "none", "the next page builds it"
     stage.town.follow(reader.id, author.id)
     unfollow(stage.graph, stage.storage, follower_id=reader.id, followee_id=author.id)
-    assert mender.mend(reader.id) == "none"
+    assert repairer.repair(reader.id) == "none"
     stage.storage.cache.client.rpush(timeline_key(reader.id), 0)
-    assert mender.mend(reader.id) == "left", "no list is built while somebody is being left"
+    assert repairer.repair(reader.id) == "left", "no list is built during a leaving"
     assert not stage.entries(reader.id)
     stage.do_all(reader.id)
     stage.build(reader.id)
-    assert Mender(stage.graph, stage.storage, build=False).mend(reader.id) == "dropped"
-    stage.right(reader.id)
+    assert Repairer(stage.graph, stage.storage, build=False).repair(reader.id) == "dropped"
+    stage.check_feed(reader.id)

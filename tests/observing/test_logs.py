@@ -1,3 +1,5 @@
+"""Log lines: one JSON object each, for our lines and those of libraries."""
+
 import json
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from observing import logs
 SCRIPT = """
 import logging
 import structlog
-from workers import logs
+from observing import logs
 logs.configure("test", level="info")
 log = structlog.get_logger()
 with structlog.contextvars.bound_contextvars(request_id="r-1"):
@@ -25,7 +27,7 @@ except ZeroDivisionError:
 """
 
 
-def test_every_line_is_one_json_object_ours_and_the_libraries_alike() -> None:
+def test_every_line_of_ours_and_of_libraries_is_one_json_object() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=30, check=True
     )
@@ -43,6 +45,6 @@ def test_every_line_is_one_json_object_ours_and_the_libraries_alike() -> None:
     assert "ZeroDivisionError" in broken_too["exception"]
 
 
-def test_an_unknown_level_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_level_is_refused_with_the_known_levels() -> None:
     with pytest.raises(ValueError, match="LOG_LEVEL is 'loud'; it must be one of debug, info"):
         logs.configure("test", level="loud")

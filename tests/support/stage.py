@@ -1,7 +1,7 @@
-"""What the races are played on.
+"""The stage of the race tests: users, posts, timelines, and steps that can be held.
 
-A worker on the stage has stores of its own behind proxies, so that one step of it can be held
-while everybody else goes on; steps run in threads that are waited for with a bound.
+Stores behind proxies hold one step of a process while the others continue. Steps run in threads; a
+test waits for them with a bound.
 """
 
 import json
@@ -32,33 +32,33 @@ from workers.outbox import run
 T = TypeVar("T")
 
 CAP, SLACK = 40, 10
-"""A short timeline: what happens at its end happens soon."""
+"""A short timeline, so that a test reaches its end with few posts."""
 LIMIT = 5
-"""Posts a page in the races."""
-BELL = "15"
-"""The queue's database that nobody serves: on the stage a job is run when its turn has come."""
+"""Posts in a page of the race tests."""
+QUEUE_DATABASE = "15"
+"""The queue's Redis database. No worker serves it: a test runs each job itself."""
 
 
-class AtOnce:
-    """A rebuilder that has done its work when the read returns."""
+class ImmediateRebuilder:
+    """A rebuilder that builds before `schedule` returns."""
 
     def __init__(self, graph: Graph, storage: Storage) -> None:
         self._graph, self._storage = graph, storage
 
-    def ask(self, user_id: int) -> None:
+    def schedule(self, user_id: int) -> None:
         rebuild(self._graph, self._storage, user_id)
 
 
-class Never:
-    """A rebuilder that is busy with others."""
+class NoRebuilder:
+    """A rebuilder that drops every request, as a busy one does."""
 
-    def ask(self, _user_id: int) -> None:
+    def schedule(self, _user_id: int) -> None:
         return
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Stores behind proxies, and those proxies."""
+class ProxiedStores:
+    """The stores of one process behind proxies, and the proxies."""
 
     graph: Graph
     storage: Storage
@@ -66,13 +66,13 @@ class Held:
     to_cache: Proxy
     to_queue: Proxy
 
-    def at_query(self, name: str, *, side: Side = "request") -> Hold:
-        """Stop before the graph gets this statement; side "answer": before its rows come back."""
+    def hold_query(self, name: str, *, side: Side = "request") -> Hold:
+        """Hold this statement before the graph receives it; side "answer": hold its rows."""
         return self.to_graph.hold(LOADED[name].text.encode(), side=side)
 
 
 class Stage:
-    """Users, posts and timelines, and the ways to run a step now or to hold it."""
+    """Users, posts and timelines, with steps that run now or are held at a proxy."""
 
     def __init__(self, graph: Graph, storage: Storage, stack_env: dict[str, str]) -> None:
         self._stack = ExitStack()
@@ -88,7 +88,7 @@ class Stage:
         self.graph = graph
         self._photos = storage.photos
         self.town = Town(graph)
-        self.storage = self._opened(self._storage_settings)
+        self.storage = self._open(self._storage_settings)
         self._pool = self._stack.enter_context(ThreadPoolExecutor(8))
 
     def __enter__(self) -> Self:
@@ -98,8 +98,8 @@ class Stage:
         self._stack.close()
         self.town.forget_events()
 
-    def behind_proxies(self) -> Held:
-        """Stores of one process whose connections can be held, cut and slowed."""
+    def behind_proxies(self) -> ProxiedStores:
+        """Stores of one more process. Its connections can be held, cut and slowed."""
         to_graph, graph_uri = proxied(self._graph_settings.uri)
         to_cache, cache_url = proxied(self._storage_settings.cache_url)
         graph = Graph.open(replace(self._graph_settings, uri=graph_uri))
@@ -108,25 +108,25 @@ class Stage:
         storage = self.open_storage(cache_url=cache_url, queue_url=queue_url)
         for proxy in (to_graph, to_cache, to_queue):
             self._stack.callback(proxy.close)
-        return Held(graph, storage, to_graph, to_cache, to_queue)
+        return ProxiedStores(graph, storage, to_graph, to_cache, to_queue)
 
     def open_storage(self, **settings: Any) -> Storage:
-        """A storage of its own with some settings changed."""
-        return self._opened(replace(self._storage_settings, **settings))
+        """A second storage with some settings changed."""
+        return self._open(replace(self._storage_settings, **settings))
 
     def begin(self, step: Callable[..., T], *arguments: Any, **named: Any) -> Future[T]:
-        """The step, in a thread; ask for `.result(seconds)`."""
+        """Run the step in a thread; wait for it with `.result(seconds)`."""
         return self._pool.submit(step, *arguments, **named)
 
-    # What happens now, unhindered.
+    # Steps that run at once, without a proxy.
 
     def do(self, event: Event | None) -> str:
-        """The event's job."""
+        """Run the event's job; its outcome."""
         assert event is not None
         return run(self.graph, self.storage, event.id, event.epoch)
 
     def do_all(self, *user_ids: int) -> None:
-        """Everything owed for these users, until nothing is."""
+        """Run the jobs of these users' events until no event is left."""
         for _ in range(20):
             events = self.town.events_of(*user_ids)
             if not events:
@@ -135,20 +135,20 @@ class Stage:
             for event in events:
                 self.town.end_lease(event.id)
                 self.do(self.town.find_event(event.id) or event)
-        raise AssertionError(f"still owed: {self.town.events_of(*user_ids)}")
+        raise AssertionError(f"events left: {self.town.events_of(*user_ids)}")
 
     def build(self, user_id: int) -> None:
-        """A list that stands, with what is true now."""
+        """Build the user's list from the graph."""
         assert rebuild(self.graph, self.storage, user_id)
 
     def rebuild(self, user_id: int) -> bool:
         return rebuild(self.graph, self.storage, user_id)
 
     def entries(self, user_id: int) -> list[int]:
-        return self.storage.timelines.whole(user_id)
+        return self.storage.timelines.entries(user_id)
 
     def evict(self, *keys: str) -> None:
-        """As the cache does with any key at any time."""
+        """Delete these keys, as the cache may evict any key at any time."""
         assert keys
         self.storage.cache.client.delete(*keys)
 
@@ -166,11 +166,11 @@ class Stage:
         limit: int = LIMIT,
         rebuilds: bool = False,
     ) -> tuple[list[int], Cursor | None]:
-        """One page of the feed as the API answers it: ids, and the next cursor."""
-        page = reading.page(
+        """A page of the feed as the API returns it: its ids, and the next cursor."""
+        page = reading.read_page(
             self.graph,
             self.storage,
-            AtOnce(self.graph, self.storage) if rebuilds else Never(),
+            ImmediateRebuilder(self.graph, self.storage) if rebuilds else NoRebuilder(),
             viewer_id=viewer_id,
             cursor=cursor,
             limit=limit,
@@ -178,27 +178,27 @@ class Stage:
         return [int(json.loads(body)["id"]) for body in page.bodies], page.next
 
     def read(self, viewer_id: int, *, limit: int = LIMIT, rebuilds: bool = False) -> list[int]:
-        """The whole feed, walked page by page; checks that ids fall and nothing comes twice."""
+        """The ids of the whole feed, read page by page. Asserts that they strictly fall."""
         seen: list[int] = []
         cursor: Cursor | None = None
         for _ in range(1000):
             ids, cursor = self.page(viewer_id, cursor, limit=limit, rebuilds=rebuilds)
             rebuilds = False
             seen += ids
-            assert seen == sorted(set(seen), reverse=True), f"not falling: {seen}"
+            assert seen == sorted(set(seen), reverse=True), f"ids do not strictly fall: {seen}"
             if cursor is None:
                 return seen
-        raise AssertionError("the walk does not end")
+        raise AssertionError("the walk has no end")
 
-    def right(self, viewer_id: int, *, rebuilds: bool = False) -> None:
-        """The viewer's feed is what it must be: first page by itself, and the whole walk."""
-        truth = self.town.truth(viewer_id)
-        assert self.page(viewer_id)[0] == truth[:LIMIT]
-        assert self.read(viewer_id, rebuilds=rebuilds) == truth
+    def check_feed(self, viewer_id: int, *, rebuilds: bool = False) -> None:
+        """Assert that the viewer's first page and whole feed equal the expected feed."""
+        expected = self.town.expected_feed(viewer_id)
+        assert self.page(viewer_id)[0] == expected[:LIMIT]
+        assert self.read(viewer_id, rebuilds=rebuilds) == expected
 
-    def _opened(self, settings: StorageSettings) -> Storage:
+    def _open(self, settings: StorageSettings) -> Storage:
         with pytest.MonkeyPatch.context() as patch:
-            # A client of S3 takes half a second to make; the races share the run's.
+            # An S3 client takes half a second to create: all stages share one.
             patch.setattr("storage.Photos", lambda _settings: self._photos)
             storage = Storage.open(settings)
         self._stack.callback(storage.close)
@@ -206,19 +206,19 @@ class Stage:
 
 
 def empty_queues(storage: Storage) -> None:
-    """No job waits any more, in queues that are the tests' own."""
+    """Delete the waiting jobs of all queues. For queues that only the tests use."""
     for name in QUEUES:
         queue: Any = Queue(name, connection=storage.queue.client, serializer=JSONSerializer)
         queue.empty()
 
 
 def _with_database(url: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{BELL}"))
+    return urlunsplit(urlsplit(url)._replace(path=f"/{QUEUE_DATABASE}"))
 
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[Env]:
-    """The environment of the tests' stack, which need not be this process's."""
+    """An Env of these values, which need not be in this process's environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in values.items():
             patch.setenv(name, value)

@@ -1,6 +1,6 @@
-"""People, follows and posts for tests, straight into the graph, and time made to pass there.
+"""Creates users, follows, posts and events for tests directly in the graph, and lets time pass.
 
-Each test makes its own users and speaks of them alone.
+Each test creates its own users and checks nothing of other users.
 """
 
 import secrets
@@ -16,19 +16,19 @@ from tests.support.maker import statement
 
 
 def cypher(connection: Connection, text: str, **parameters: Any) -> list[dict[str, Any]]:
-    """The rows of a statement of the test's own."""
+    """Run a test's own statement; its rows."""
     return connection.write(statement(text), **parameters)
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """Makes what a test needs, all but the fact under test."""
+    """Builders for what a test needs around the fact under test."""
 
     graph: Graph
-    made: list[int] = field(default_factory=list)
-    """The users of this town."""
+    user_ids: list[int] = field(default_factory=list)
+    """The users that this town has created."""
 
-    def ask(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
+    def query(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
         return cypher(self.graph.connection, text, **parameters)
 
     def user(self, name: str = "Somebody") -> int:
@@ -36,41 +36,41 @@ class Town:
         self.graph.users.create(
             user_id=user_id, username=f"u{secrets.token_hex(8)}", name=name, password_hash="x"
         )
-        self.made.append(user_id)
+        self.user_ids.append(user_id)
         return user_id
 
     def users(self, count: int) -> list[int]:
-        """Many at once, ids rising."""
+        """Create many users in one statement; their ids ascend."""
         user_ids = [new_id() for _ in range(count)]
-        self.ask(
+        self.query(
             "UNWIND $ids AS id CREATE (:User {id: id, username: 'u' + id, username_ci: 'u' + id,"
             " name: 'Somebody', state: 'active', password_hash: 'x', created_at: timestamp(),"
             " read_position: 0, notification_position: 0})",
             ids=user_ids,
         )
-        self.made.extend(user_ids)
+        self.user_ids.extend(user_ids)
         return user_ids
 
     def forget_events(self) -> None:
-        """Nothing is owed for these users any more: the next test's sweeper has less to do."""
-        self.ask("MATCH (e:Event) WHERE e.author_id IN $ids DETACH DELETE e", ids=self.made)
+        """Delete the events of this town's users, so that no later sweeper works on them."""
+        self.query("MATCH (e:Event) WHERE e.author_id IN $ids DETACH DELETE e", ids=self.user_ids)
 
-    def quiet(self) -> None:
-        """Whatever is owed by other tests has just been rung for, as far as a sweeper knows."""
-        self.ask("MATCH (e:Event) WHERE e.due_at IS NOT NULL SET e.rung_at = timestamp() + 60000")
+    def mark_all_woken(self) -> None:
+        """Mark all due events, of other tests too, as woken just now: a sweeper skips them."""
+        self.query("MATCH (e:Event) WHERE e.due_at IS NOT NULL SET e.rung_at = timestamp() + 60000")
 
     def follow(self, follower_id: int, *followee_ids: int) -> None:
-        """Follows of long ago: no event, no timeline dropped."""
-        self.ask(
+        """Create old follows: they have no event, and no timeline is dropped."""
+        self.query(
             "MATCH (a:User {id: $a}) UNWIND $bs AS id MATCH (b:User {id: id})"
             " CREATE (a)-[:FOLLOWS {follower_id: $a, followee_id: id, created_at: 0}]->(b)",
             a=follower_id,
             bs=list(followee_ids),
         )
 
-    def followers(self, followee_id: int, follower_ids: Sequence[int]) -> None:
-        """The same from the other side."""
-        self.ask(
+    def add_followers(self, followee_id: int, follower_ids: Sequence[int]) -> None:
+        """Create old follows of one user by many others."""
+        self.query(
             "MATCH (b:User {id: $b}) UNWIND $as AS id MATCH (a:User {id: id})"
             " CREATE (a)-[:FOLLOWS {follower_id: id, followee_id: $b, created_at: 0}]->(b)",
             b=followee_id,
@@ -78,12 +78,12 @@ class Town:
         )
 
     def photo(self, owner_id: int) -> int:
-        """A photo that is ready to be posted."""
+        """Create a photo in the state `ready`."""
         return self._photos(owner_id, 1)[0]
 
     def _photos(self, owner_id: int, count: int) -> list[int]:
         photo_ids = [new_id() for _ in range(count)]
-        self.ask(
+        self.query(
             "UNWIND $ids AS id CREATE (:Photo {id: id, owner_id: $owner, path: 'test-' + id,"
             " state: 'ready', content_type: 'image/jpeg', size_bytes: 1, width: 64, height: 64,"
             " blurhash: 'x', alt_text: null, expires_at: timestamp()})",
@@ -93,13 +93,13 @@ class Town:
         return photo_ids
 
     def post(self, author_id: int, *, post_id: int | None = None) -> tuple[int, Event]:
-        """A post with one photo, committed with its event; nobody has been told of it."""
+        """Create a post with one photo and its event; no job has been enqueued for it."""
         post_id = post_id or new_id()
         created = self.graph.posts.create(
             post_id=post_id,
             author_id=author_id,
             photo_ids=[self.photo(author_id)],
-            caption=None,
+            caption="",
             location=None,
             key=secrets.token_hex(8),
             fingerprint="",
@@ -107,12 +107,12 @@ class Town:
         return post_id, created.event
 
     def old_posts(self, author_id: int, post_ids: Sequence[int]) -> list[int]:
-        """Posts of any age by their ids, each with a photo, their events long done."""
+        """Create posts with these ids, of any age: each has a photo and no event."""
         photos = self._photos(author_id, len(post_ids))
-        self.ask(
+        self.query(
             "MATCH (author:User {id: $author}) UNWIND $pairs AS pair"
             " MATCH (photo:Photo {id: pair[1]})"
-            " CREATE (author)-[:POSTED]->(post:Post {id: pair[0], author_id: $author,"
+            " CREATE (author)-[:POSTED]->(post:Post {id: pair[0], author_id: $author, caption: '',"
             " created_at: timestamp()})"
             " CREATE (post)-[:SHOWS {position: 0, photo_id: pair[1]}]->(photo)",
             author=author_id,
@@ -121,8 +121,8 @@ class Town:
         return list(post_ids)
 
     def event(self, kind: str, subject_id: int, author_id: int, *, attempts: int = 0) -> Event:
-        """An event that is due now."""
-        [row] = self.ask(
+        """Create an event that is due now."""
+        [row] = self.query(
             "CREATE (event:Event {id: $id, kind: $kind, shard: $id % 16, subject_id: $subject,"
             " author_id: $author, cursor: $cursor, epoch: 0, attempts: $attempts,"
             " due_at: timestamp(), rung_at: 0}) RETURN event {.id, .kind, .subject_id, .author_id,"
@@ -137,8 +137,8 @@ class Town:
         return Event(**row["event"])
 
     def events_of(self, *user_ids: int) -> list[Event]:
-        """What is owed for these users (as author, follower, followee, …), due or not."""
-        rows = self.ask(
+        """The events whose subject or author is one of these users, due or not."""
+        rows = self.query(
             "MATCH (event:Event) WHERE event.subject_id IN $ids OR event.author_id IN $ids"
             " RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts}"
             " AS event ORDER BY event.id",
@@ -147,7 +147,7 @@ class Town:
         return [Event(**row["event"]) for row in rows]
 
     def find_event(self, event_id: int) -> Event | None:
-        rows = self.ask(
+        rows = self.query(
             "MATCH (event:Event {id: $id}) RETURN event {.id, .kind, .subject_id, .author_id,"
             " .epoch, .cursor, .attempts} AS event",
             id=event_id,
@@ -155,29 +155,29 @@ class Town:
         return Event(**rows[0]["event"]) if rows else None
 
     def end_lease(self, event_id: int) -> None:
-        """As if the lease, or the delay, had run out."""
-        self.ask(
+        """Make the event due now, as if its lease or delay had expired."""
+        self.query(
             "MATCH (event:Event {id: $id}) SET event.due_at = timestamp(), event.rung_at = 0",
             id=event_id,
         )
 
     def end_hold(self, *user_ids: int) -> None:
-        """As if half a minute had gone by since these users left, or were left."""
-        self.ask(
+        """Make these users' leavings a minute older, and their events due."""
+        self.query(
             "MATCH (event:Event) WHERE event.kind IN ['left', 'blocked']"
             " AND (event.subject_id IN $ids OR event.author_id IN $ids)"
             " SET event.due_at = timestamp(), event.rung_at = 0",
             ids=list(user_ids),
         )
-        self.ask(
+        self.query(
             "MATCH (user:User)-[leaving:LEFT]-() WHERE user.id IN $ids"
             " SET leaving.created_at = leaving.created_at - 60000",
             ids=list(user_ids),
         )
 
-    def truth(self, viewer_id: int) -> list[int]:
-        """The viewer's feed as promises.md defines it, newest first."""
-        rows = self.ask(
+    def expected_feed(self, viewer_id: int) -> list[int]:
+        """The ids of the viewer's feed as docs/promises.md defines it, newest first."""
+        rows = self.query(
             "MATCH (viewer:User {id: $id}) OPTIONAL MATCH (viewer)-[:FOLLOWS]->(followee)"
             " WITH viewer, [f IN collect(followee) WHERE"
             " NOT (viewer)-[:BLOCKS]-(f)] + viewer AS authors"

@@ -1,4 +1,4 @@
-"""Uploads as clients make them."""
+"""Uploads of photos to S3, as clients make them."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,14 @@ from graph.events import Event
 from graph.photos import Photo
 from storage import Storage
 
-Uploaded = Callable[..., tuple[Photo, Event]]
+Upload = Callable[..., tuple[Photo, Event]]
+"""Uploads and completes a photo of some bytes; the photo and its claimed event."""
 
 
-def put(storage: Storage, path: str, data: bytes, content_type: str = "image/jpeg") -> None:
-    allowed = storage.photos.presign_upload(
+def put_upload(storage: Storage, path: str, data: bytes, content_type: str = "image/jpeg") -> None:
+    """Upload the bytes with a presigned URL, as a client does."""
+    upload = storage.photos.presign_upload(
         path, content_type=content_type, size_bytes=len(data), checksum_sha256=None
     )
-    answer = requests.put(allowed.url, data=data, headers=allowed.headers, timeout=10)
+    answer = requests.put(upload.url, data=data, headers=upload.headers, timeout=10)
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""Uploaded photos, and S3 behind a proxy."""
+"""Fixtures: uploaded photos, and S3 behind a proxy."""
 
 import secrets
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage, StorageSettings
 from storage.photos import Photos
-from tests.support.uploads import Uploaded, put
+from tests.support.uploads import Upload, put_upload
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +36,16 @@ def proxy(storage: Storage) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def through(storage: Storage, proxy: Proxy) -> Storage:
-    """The stores with S3 behind the proxy."""
+def proxied_storage(storage: Storage, proxy: Proxy) -> Storage:
+    """The storage with S3 behind the proxy."""
     endpoint = f"http://127.0.0.1:{proxy.port}"
     settings = replace(StorageSettings.from_env(Env()), s3_endpoint_url=endpoint)
     return replace(storage, photos=Photos(settings))
 
 
 @pytest.fixture
-def uploaded(graph: Graph, storage: Storage, owner_id: int) -> Uploaded:
-    """Makes a photo of these bytes as the API does, and claims its event."""
+def upload(graph: Graph, storage: Storage, owner_id: int) -> Upload:
+    """Uploads and completes a photo as the API does, and claims its event."""
 
     def upload(
         data: bytes | None,
@@ -67,7 +67,7 @@ def uploaded(graph: Graph, storage: Storage, owner_id: int) -> Uploaded:
             fingerprint=None,
         )
         if data is not None:
-            put(storage, photo.path, data, content_type)
+            put_upload(storage, photo.path, data, content_type)
         photo, event = graph.photos.complete(photo.id, owner_id=owner_id)
         assert event is not None
         claimed = graph.events.claim(event.id, event.epoch)

@@ -1,3 +1,5 @@
+"""Fan-out: who receives a post, how its audience is read, and what ends a job early."""
+
 import json
 import threading
 from dataclasses import replace
@@ -18,13 +20,13 @@ from workers import fan_out
 
 def audience(stage: Stage, size: int) -> tuple[int, list[int]]:
     author, *followers = stage.town.users(size + 1)
-    stage.town.followers(author, followers)
+    stage.town.add_followers(author, followers)
     for user in (author, *followers):
         stage.build(user)
     return author, followers
 
 
-def test_a_post_comes_to_the_author_and_every_follower_and_its_body_to_the_cache(
+def test_a_post_reaches_the_author_and_every_follower_and_its_body_the_cache(
     stage: Stage,
 ) -> None:
     author, followers = audience(stage, 3)
@@ -35,9 +37,9 @@ def test_a_post_comes_to_the_author_and_every_follower_and_its_body_to_the_cache
     assert stage.town.find_event(event.id) is None
     for user in (author, *followers):
         assert stage.entries(user)[-1] == post
-        stage.right(user)
+        stage.check_feed(user)
     assert post not in stage.entries(stranger)
-    body = stage.storage.bodies.many([post])[post]
+    body = stage.storage.bodies.read_many([post])[post]
     assert body
     assert json.loads(body)["id"] == str(post)
 
@@ -46,26 +48,26 @@ def test_the_author_has_the_post_before_its_event_is_done(stage: Stage) -> None:
     author, _ = audience(stage, 0)
     post, event = stage.town.post(author)
     push_to_author(stage.storage, author, post)
-    stage.right(author)
+    stage.check_feed(author)
     stage.do(event)
-    stage.right(author)
+    stage.check_feed(author)
 
 
-def test_publishing_goes_on_when_the_authors_timeline_cannot_be_reached(stage: Stage) -> None:
-    cut_off = stage.behind_proxies()
-    with cut_off.to_cache.outage():
-        push_to_author(cut_off.storage, stage.town.user(), new_id())
+def test_publishing_succeeds_when_the_authors_timeline_cannot_be_reached(stage: Stage) -> None:
+    proxied = stage.behind_proxies()
+    with proxied.to_cache.outage():
+        push_to_author(proxied.storage, stage.town.user(), new_id())
 
 
 def test_followers_without_a_list_get_none(stage: Stage) -> None:
     author, follower = stage.town.users(2)
-    stage.town.followers(author, [follower])
+    stage.town.add_followers(author, [follower])
     stage.do(stage.town.post(author)[1])
     assert stage.entries(follower) == []
-    stage.right(follower)
+    stage.check_feed(follower)
 
 
-def test_the_followers_are_read_page_by_page_and_nobody_is_left_out(
+def test_the_followers_are_read_in_pages_and_none_is_left_out(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 3)
@@ -75,28 +77,28 @@ def test_the_followers_are_read_page_by_page_and_nobody_is_left_out(
     assert [stage.entries(follower).count(post) for follower in followers] == [1] * 7
 
 
-def test_a_push_cut_in_mid_buffer_goes_on_over_a_new_connection(stage: Stage) -> None:
+def test_a_push_cut_in_mid_buffer_continues_over_a_new_connection(stage: Stage) -> None:
     author, followers = audience(stage, 4)
-    cut_off = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = cut_off.to_cache.hold(b"tl:%014x" % followers[2])
-    job = stage.begin(fan_out.fan_out, cut_off.graph, cut_off.storage, _claimed(stage, event.id))
+    hold = proxied.to_cache.hold(b"tl:%014x" % followers[2])
+    job = stage.begin(fan_out.fan_out, proxied.graph, proxied.storage, claim(stage, event.id))
     hold.wait()
-    cut_off.to_cache.cut()
+    proxied.to_cache.cut()
     job.result(10)
     hold.release()
     for follower in followers:
         assert post in stage.entries(follower)
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
-def _claimed(stage: Stage, event_id: int) -> Event:
+def claim(stage: Stage, event_id: int) -> Event:
     event = stage.graph.events.claim(event_id, 0)
     assert event
     return event
 
 
-def test_a_list_longer_than_it_may_be_is_trimmed_and_the_feed_goes_on_in_the_graph(
+def test_a_list_beyond_its_cap_is_trimmed_and_the_feed_continues_in_the_graph(
     stage: Stage,
 ) -> None:
     author, [follower] = audience(stage, 1)
@@ -106,16 +108,16 @@ def test_a_list_longer_than_it_may_be_is_trimmed_and_the_feed_goes_on_in_the_gra
     for _ in range(SLACK + 1):
         stage.do(stage.town.post(author)[1])
     assert len(stage.entries(follower)) <= CAP + SLACK
-    stage.right(follower)
+    stage.check_feed(follower)
 
 
 @pytest.mark.parametrize(
     ("kind", "size"), [("post-published", "small"), ("post-published-widely", "large")]
 )
-def test_lag_and_pushes_are_measured_by_the_audiences_size(
+def test_lag_and_pushes_are_counted_by_the_size_of_the_audience(
     stage: Stage, kind: str, size: str
 ) -> None:
-    def counted() -> list[float]:
+    def counts() -> list[float]:
         return [
             REGISTRY.get_sample_value(f"photofeed_{name}", {"audience": size}) or 0
             for name in (
@@ -127,14 +129,14 @@ def test_lag_and_pushes_are_measured_by_the_audiences_size(
 
     author, followers = audience(stage, 2)
     post, _event = stage.town.post(author)
-    before = counted()
+    before = counts()
     stage.do(stage.town.event(kind, post, author))
-    lags, pushes, seconds = (now - then for now, then in zip(counted(), before, strict=True))
+    lags, pushes, seconds = (now - then for now, then in zip(counts(), before, strict=True))
     assert (lags, pushes) == (1, 1 + len(followers))
     assert 0 < seconds < 60
 
 
-def test_an_audience_is_small_unless_a_page_or_the_events_kind_says_otherwise() -> None:
+def test_the_size_of_an_audience_follows_from_the_first_page_cursor_and_kind() -> None:
     fresh = Event(
         id=1, kind="post-published", subject_id=2, author_id=3, epoch=1, cursor=-2, attempts=1
     )
@@ -145,38 +147,38 @@ def test_an_audience_is_small_unless_a_page_or_the_events_kind_says_otherwise() 
 
 
 @pytest.mark.parametrize("count", [0, 2, 3, 4, 6, 7])
-def test_no_more_is_asked_of_the_graph_than_the_audience_needs(
+def test_a_fan_out_makes_only_the_calls_to_the_graph_that_its_audience_needs(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    """Three a page: up to two in one, without a thread; a full one may not be the last."""
+    """Pages of three: up to two followers need one read and no thread, more need a further read."""
     monkeypatch.setattr(fan_out, "PAGE", 3)
     author, followers = audience(stage, count)
     post, event = stage.town.post(author)
-    asked: list[str] = []
+    calls: list[str] = []
     events, follows = type(stage.graph.events), type(stage.graph.follows)
     advance, read = events.advance, follows.followers_page
 
-    def noted(*given: Any) -> bool:
-        asked.append("advance")
+    def counted_advance(*given: Any) -> bool:
+        calls.append("advance")
         return advance(*given)
 
-    def followers_page(*given: Any, **named: Any) -> list[int]:
-        beside = threading.current_thread() is not threading.main_thread()
-        asked.append("ahead" if beside else "read")
+    def counted_read(*given: Any, **named: Any) -> list[int]:
+        in_thread = threading.current_thread() is not threading.main_thread()
+        calls.append("read ahead" if in_thread else "read")
         return read(*given, **named)
 
-    monkeypatch.setattr(events, "advance", noted)
-    monkeypatch.setattr(follows, "followers_page", followers_page)
+    monkeypatch.setattr(events, "advance", counted_advance)
+    monkeypatch.setattr(follows, "followers_page", counted_read)
     assert stage.do(event) == "done"
-    assert asked.count("read") == 1
-    assert asked.count("ahead") == count // 3
-    assert asked.count("advance") == max(0, count // 3 - 1)
+    assert calls.count("read") == 1
+    assert calls.count("read ahead") == count // 3
+    assert calls.count("advance") == max(0, count // 3 - 1)
     assert not [t for t in threading.enumerate() if t.name.startswith("followers")]
     for user in (author, *followers):
         assert stage.entries(user).count(post) == 1
 
 
-def test_a_graph_that_goes_away_while_a_page_is_pushed_puts_the_rest_off(
+def test_an_outage_of_the_graph_during_a_push_postpones_the_rest(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 1)
@@ -185,13 +187,13 @@ def test_a_graph_that_goes_away_while_a_page_is_pushed_puts_the_rest_off(
     follows = type(stage.graph.follows)
     read = follows.followers_page
 
-    def away_beside(*given: Any, **named: Any) -> list[int]:
+    def fail_in_thread(*given: Any, **named: Any) -> list[int]:
         if threading.current_thread() is threading.main_thread():
             return read(*given, **named)
         raise GraphUnavailableError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(follows, "followers_page", away_beside)
+        patch.setattr(follows, "followers_page", fail_in_thread)
         assert stage.do(event) == "outage"
     assert not [t for t in threading.enumerate() if t.name.startswith("followers")]
     owed = stage.town.find_event(event.id)
@@ -201,21 +203,21 @@ def test_a_graph_that_goes_away_while_a_page_is_pushed_puts_the_rest_off(
     assert stage.do(owed) == "done"
     for follower in followers:
         assert post in stage.entries(follower)
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
-def test_a_page_read_ahead_that_grew_old_is_read_again(
+def test_a_page_that_was_read_ahead_and_grew_old_is_read_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second page is read before a follower leaves, and pushed only after its time."""
+    """The second page is older than MAX_AGE_SECONDS when it is pushed."""
     monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = audience(stage, 3)
     post, event = stage.town.post(author)
     push, ages = type(stage.storage.timelines).push, iter([0.0, MAX_AGE_SECONDS + 1, 0.0, 0.0, 0.0])
 
-    def aged(timelines: Timelines, users: list[int], post_id: int, *, read_at: float) -> int:
+    def push_aged(timelines: Timelines, users: list[int], post_id: int, *, read_at: float) -> int:
         return push(timelines, users, post_id, read_at=read_at - next(ages))
 
-    monkeypatch.setattr(type(stage.storage.timelines), "push", aged)
+    monkeypatch.setattr(type(stage.storage.timelines), "push", push_aged)
     assert stage.do(event) == "done"
     assert [stage.entries(follower).count(post) for follower in followers] == [1] * 3

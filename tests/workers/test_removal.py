@@ -1,7 +1,9 @@
+"""Removal of deleted posts' photos, and of bodies with an old name."""
+
 import pytest
 
 from api.services.posts import delete as delete_post
-from feed.bodies import bodies_of, discard_bodies_of
+from feed.bodies import bodies_of
 from graph.ids import new_id
 from storage.photos import Photos
 from tests.support.stage import Stage
@@ -12,29 +14,29 @@ def test_a_deleted_posts_photos_are_removed_and_then_forgotten(stage: Stage) -> 
     author = stage.town.user()
     post, event = stage.town.post(author)
     stage.do(event)
-    [photo_id] = [row["id"] for row in stage.town.ask(PHOTOS, author=author)]
+    [photo_id] = [row["id"] for row in stage.town.query(PHOTOS, author=author)]
     path = f"test-{photo_id}"
     stage.storage.photos.put_rendition(path, 320, b"jpeg")
-    assert kept(stage.storage.photos, path)
+    assert has_objects(stage.storage.photos, path)
     delete_post(stage.graph, stage.storage, post, author_id=author)
-    assert kept(stage.storage.photos, path), "the request does not wait for it"
+    assert has_objects(stage.storage.photos, path), "the request does not wait for the removal"
     [owed] = [owed for owed in stage.town.events_of(author) if owed.kind == "post-deleted"]
     assert stage.do(owed) == "done"
-    assert not kept(stage.storage.photos, path)
-    assert stage.town.ask(PHOTOS, author=author) == []
-    assert stage.storage.bodies.many([post])[post] == b""
+    assert not has_objects(stage.storage.photos, path)
+    assert stage.town.query(PHOTOS, author=author) == []
+    assert stage.storage.bodies.read_many([post])[post] == b""
 
 
 PHOTOS = "MATCH (photo:Photo) WHERE photo.owner_id = $author RETURN photo.id AS id"
 
 
-def kept(photos: Photos, path: str) -> bool:
+def has_objects(photos: Photos, path: str) -> bool:
     """Whether S3 has any object of the photo."""
     found = photos._client.list_objects_v2(Bucket=photos._bucket, Prefix=f"media/{path}/")
     return bool(found.get("Contents"))
 
 
-def test_removing_a_post_twice_is_fine(stage: Stage) -> None:
+def test_a_post_can_be_removed_twice(stage: Stage) -> None:
     author = stage.town.user()
     post, _event = stage.town.post(author)
     delete_post(stage.graph, stage.storage, post, author_id=author)
@@ -45,7 +47,7 @@ def test_removing_a_post_twice_is_fine(stage: Stage) -> None:
 def test_a_new_name_shows_on_every_post_of_the_author(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(removal, "PAGE", 4)
+    monkeypatch.setattr(removal, "DISCARD_PAGE", 4)
     author = stage.town.user("Old Name")
     posts = stage.town.old_posts(author, [new_id() for _ in range(10)])
     before = bodies_of(stage.graph, stage.storage, posts)
@@ -56,7 +58,7 @@ def test_a_new_name_shows_on_every_post_of_the_author(
     assert all(b'"Ana"' in body for body in after.values())
 
 
-def test_the_newest_bodies_are_there_again_with_the_new_name_and_the_rest_when_read(
+def test_the_newest_bodies_are_rendered_with_the_new_name_at_once_and_the_others_when_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(removal, "RECENT", 2)
@@ -65,14 +67,14 @@ def test_the_newest_bodies_are_there_again_with_the_new_name_and_the_rest_when_r
     bodies_of(stage.graph, stage.storage, posts)
     _user, event = stage.graph.users.update(author, changes={"name": "Ana"})
     assert stage.do(event) == "done"
-    cached = stage.storage.bodies.many(posts)
+    cached = stage.storage.bodies.read_many(posts)
     assert [cached[post] for post in posts[:2]] == [None, None]
     for post in posts[2:]:
         assert b'"name":"Ana"' in (cached[post] or b"")
     assert all(b"Ana" in body for body in bodies_of(stage.graph, stage.storage, posts).values())
 
 
-def test_a_refresh_that_died_goes_on_below_its_cursor(stage: Stage) -> None:
+def test_a_refresh_that_died_continues_below_its_cursor(stage: Stage) -> None:
     author = stage.town.user("Old Name")
     posts = stage.town.old_posts(author, sorted(new_id() for _ in range(4)))
     bodies_of(stage.graph, stage.storage, posts)
@@ -83,14 +85,5 @@ def test_a_refresh_that_died_goes_on_below_its_cursor(stage: Stage) -> None:
     stage.graph.events.advance(event.id, claimed.epoch, posts[2])
     stage.town.end_lease(event.id)
     assert stage.do(stage.town.find_event(event.id)) == "done"
-    cached = stage.storage.bodies.many(posts)
+    cached = stage.storage.bodies.read_many(posts)
     assert [cached[post] is None for post in posts] == [True, True, False, False]
-
-
-def test_the_request_discards_the_newest_bodies_up_to_a_limit(stage: Stage) -> None:
-    author = stage.town.user()
-    posts = stage.town.old_posts(author, sorted(new_id() for _ in range(5)))
-    bodies_of(stage.graph, stage.storage, posts)
-    discard_bodies_of(stage.graph, stage.storage, author, limit=3)
-    cached = stage.storage.bodies.many(posts)
-    assert [cached[post] is None for post in posts] == [False, False, True, True, True]

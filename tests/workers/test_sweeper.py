@@ -1,3 +1,5 @@
+"""The sweeper: which events it wakes workers for, and which expired items it clears."""
+
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +17,7 @@ from graph.ids import new_id
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.photos import Photos
-from storage.queues import JOB
+from storage.queues import JOB_FUNCTION
 from tests.support.eventually import eventually
 from tests.support.stage import Stage, empty_queues
 from workers import sweeper
@@ -24,57 +26,57 @@ from workers.sweeper import Sweeper
 LONG_AGO = datetime.now(UTC) - timedelta(days=3)
 
 
-def rung(stage: Stage, queue: str) -> list[list[int]]:
-    """What the jobs waiting in a queue would be called with."""
+def queued_jobs(stage: Stage, queue: str) -> list[list[int]]:
+    """The arguments of the jobs that wait in a queue."""
     jobs = Queue(queue, connection=stage.storage.queue.client, serializer=JSONSerializer).jobs
     return [list(job.args) for job in jobs]
 
 
 def silence(stage: Stage) -> None:
-    """Empty the stage's queues, which nobody serves, and quieten what other tests left."""
-    stage.town.quiet()
+    """Empty the stage's queues, and mark the events of other tests as woken."""
+    stage.town.mark_all_woken()
     empty_queues(stage.storage)
 
 
-def test_what_is_due_and_was_not_rung_lately_is_rung_once_a_lease(stage: Stage) -> None:
+def test_a_due_event_gets_one_job_in_each_lease(stage: Stage) -> None:
     silence(stage)
     author = stage.town.user()
     event = stage.town.event("post-published", new_id(), author)
     Sweeper(stage.graph, stage.storage).sweep()
-    assert rung(stage, "fanout").count([event.id, 0]) == 1
+    assert queued_jobs(stage, "fanout").count([event.id, 0]) == 1
     Sweeper(stage.graph, stage.storage).sweep()
-    assert rung(stage, "fanout").count([event.id, 0]) == 1
+    assert queued_jobs(stage, "fanout").count([event.id, 0]) == 1
     stage.town.end_lease(event.id)
     Sweeper(stage.graph, stage.storage).sweep()
-    assert rung(stage, "fanout").count([event.id, 0]) == 2
+    assert queued_jobs(stage, "fanout").count([event.id, 0]) == 2
     assert stage.do(event) == "done"
 
 
-def test_what_is_not_due_is_not_rung(stage: Stage) -> None:
+def test_an_event_that_is_not_due_gets_no_job(stage: Stage) -> None:
     silence(stage)
     viewer, author = stage.town.users(2)
     stage.town.follow(viewer, author)
     event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
     assert event
     Sweeper(stage.graph, stage.storage).sweep()
-    assert [event.id, 0] not in rung(stage, "timelines")
+    assert [event.id, 0] not in queued_jobs(stage, "timelines")
     stage.town.end_hold(viewer)
     Sweeper(stage.graph, stage.storage).sweep()
-    assert [event.id, 0] in rung(stage, "timelines")
+    assert [event.id, 0] in queued_jobs(stage, "timelines")
 
 
-def test_a_job_lost_by_the_queue_is_rung_for_again(stage: Stage) -> None:
+def test_a_job_lost_by_the_queue_is_enqueued_again(stage: Stage) -> None:
     author = stage.town.user()
     _post, event = stage.town.post(author)
     stage.storage.queues.wake(event)
     silence(stage)
     stage.town.end_lease(event.id)
     Sweeper(stage.graph, stage.storage).sweep()
-    assert [event.id, 0] in rung(stage, "fanout")
+    assert [event.id, 0] in queued_jobs(stage, "fanout")
     stage.do(event)
 
 
-def test_a_full_queue_is_not_rung_and_does_not_hold_up_the_others(
+def test_a_full_queue_gets_no_job_and_does_not_delay_the_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silence(stage)
@@ -85,13 +87,13 @@ def test_a_full_queue_is_not_rung_and_does_not_hold_up_the_others(
     follows = [stage.town.event("followed", viewer, author) for _ in range(2)]
     for _ in range(2):
         Sweeper(stage.graph, stage.storage).sweep()
-    assert len(rung(stage, "fanout")) == 3
-    assert len(rung(stage, "timelines")) <= 3
+    assert len(queued_jobs(stage, "fanout")) == 3
+    assert len(queued_jobs(stage, "timelines")) <= 3
     for event in [*posts, *follows]:
         stage.do(event)
 
 
-def test_what_finds_no_room_is_not_marked_as_rung_and_is_rung_when_there_is_room(
+def test_an_event_without_room_in_its_queue_gets_a_job_when_there_is_room(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silence(stage)
@@ -99,38 +101,40 @@ def test_what_finds_no_room_is_not_marked_as_rung_and_is_rung_when_there_is_room
     monkeypatch.setattr(sweeper, "PAGE", 2)
     author = stage.town.user()
     posts = [stage.town.event("post-published", new_id(), author) for _ in range(9)]
-    ringing = Sweeper(stage.graph, stage.storage)
+    a_sweeper = Sweeper(stage.graph, stage.storage)
     calls = []
     for _ in range(3):  # all within one lease
-        assert "fanout" in ringing.sweep()
-        calls += rung(stage, "fanout")
+        assert "fanout" in a_sweeper.sweep()
+        calls += queued_jobs(stage, "fanout")
         empty_queues(stage.storage)
     assert sorted(calls) == sorted([post.id, 0] for post in posts)
-    assert "fanout" not in ringing.sweep()
+    assert "fanout" not in a_sweeper.sweep()
     for event in posts:
         stage.do(event)
 
 
-def test_what_the_queue_did_not_take_is_rung_in_the_next_sweep_not_a_lease_later(
+def test_a_job_that_redis_did_not_accept_is_enqueued_in_the_next_sweep(
     stage: Stage,
 ) -> None:
     silence(stage)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     author = stage.town.user()
     posts = [stage.town.event("post-published", new_id(), author) for _ in range(3)]
-    ringing = Sweeper(stage.graph, held.storage)
-    hold = held.to_queue.hold(JOB.encode())
+    a_sweeper = Sweeper(stage.graph, proxied.storage)
+    hold = proxied.to_queue.hold(JOB_FUNCTION.encode())
     with pytest.raises(StorageUnavailableError):
-        ringing.sweep()
+        a_sweeper.sweep()
     hold.release()
-    for _ in posts:  # the first one's shard was marked; the others' come now
-        ringing.sweep()
-    assert {(event, epoch) for event, epoch in rung(stage, "fanout")} == {(p.id, 0) for p in posts}
+    for _ in posts:  # one sweep for each shard that has not been read
+        a_sweeper.sweep()
+    assert {(event, epoch) for event, epoch in queued_jobs(stage, "fanout")} == {
+        (post.id, 0) for post in posts
+    }
     for event in posts:
         stage.do(event)
 
 
-def test_what_has_been_due_for_longest_is_rung_first(
+def test_the_event_that_has_been_due_longest_gets_the_first_job(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silence(stage)
@@ -139,19 +143,19 @@ def test_what_has_been_due_for_longest_is_rung_first(
     events = [stage.town.event("post-published", new_id(), author) for _ in range(6)]
     shard, due_at = events[0].id % SHARDS, 1_000_000
     for place, event in enumerate(reversed(events)):
-        stage.town.ask(
+        stage.town.query(
             "MATCH (e:Event) WHERE e.id = $id SET e.shard = $shard, e.due_at = $due_at",
             id=event.id,
             shard=shard,
             due_at=due_at + place,
         )
     Sweeper(stage.graph, stage.storage).sweep()
-    assert rung(stage, "fanout") == [[event.id, 0] for event in reversed(events[3:])]
+    assert queued_jobs(stage, "fanout") == [[event.id, 0] for event in reversed(events[3:])]
     for event in events:
         stage.do(event)
 
 
-def test_a_queue_that_was_filled_is_filled_again_before_the_next_full_sweep(
+def test_a_full_queue_is_filled_again_before_the_next_full_sweep(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silence(stage)
@@ -162,57 +166,57 @@ def test_a_queue_that_was_filled_is_filled_again_before_the_next_full_sweep(
     posts = [stage.town.event("post-published", new_id(), author) for _ in range(6)]
     stop, calls = threading.Event(), set()
 
-    def all_are_rung() -> bool:
-        waiting = {event_id for event_id, _epoch in rung(stage, "fanout")}
-        if len(waiting) == 2:  # as a worker that is through with them
-            calls.update(waiting)
+    def all_are_queued() -> bool:
+        queued = {event_id for event_id, _epoch in queued_jobs(stage, "fanout")}
+        if len(queued) == 2:  # empties the queue, as a worker does
+            calls.update(queued)
             empty_queues(stage.storage)
         return calls == {post.id for post in posts}
 
     running = stage.begin(Sweeper(stage.graph, stage.storage).run, stop)
-    eventually(all_are_rung, seconds=20)
+    eventually(all_are_queued, seconds=20)
     stop.set()
     running.result(10)
     for event in posts:
         stage.do(event)
 
 
-def test_an_event_of_an_unknown_kind_does_not_hold_up_the_others(stage: Stage) -> None:
+def test_an_event_of_an_unknown_kind_does_not_delay_the_others(stage: Stage) -> None:
     silence(stage)
     author = stage.town.user()
     unknown = stage.town.event("of-the-next-version", 1, author)
     known = [stage.town.event("post-published", new_id(), author) for _ in range(2 * SHARDS)]
     Sweeper(stage.graph, stage.storage).sweep()
-    calls = rung(stage, "fanout")
+    calls = queued_jobs(stage, "fanout")
     assert all([event.id, 0] in calls for event in known)
     assert stage.town.find_event(unknown.id) == unknown
 
 
-def test_a_store_that_is_away_is_said_once_and_then_the_sweeper_goes_on(
+def test_an_outage_is_logged_once_and_then_the_sweeper_continues(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.0)
     monkeypatch.setattr(sweeper, "SHORTEST_PAUSE_SECONDS", 0.02)
     silence(stage)
-    cut_off = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     event = stage.town.event("post-published", new_id(), stage.town.user())
     stop = threading.Event()
     with capture_logs() as lines:
-        cut_off.to_queue.down()
-        running = stage.begin(Sweeper(cut_off.graph, cut_off.storage).run, stop)
-        eventually(lambda: cut_off.to_queue.refused >= 3)
-        cut_off.to_queue.up()
-        eventually(lambda: [event.id, 0] in rung(stage, "fanout"))
+        proxied.to_queue.down()
+        running = stage.begin(Sweeper(proxied.graph, proxied.storage).run, stop)
+        eventually(lambda: proxied.to_queue.refused >= 3)
+        proxied.to_queue.up()
+        eventually(lambda: [event.id, 0] in queued_jobs(stage, "fanout"))
         stop.set()
         running.result(10)
-    said = [line["event"] for line in lines if line.get("step") == "sweep"]
-    assert said == ["sweeper waits for a store", "sweeper goes on"]
+    events = [line["event"] for line in lines if line.get("step") == "sweep"]
+    assert events == ["sweeper waits for a store", "sweeper goes on"]
     stage.do(event)
 
 
 def test_an_upload_never_completed_expires_after_a_day_with_its_objects(stage: Stage) -> None:
     owner = stage.town.user()
-    photos = [_waiting(stage, owner, LONG_AGO), _waiting(stage, owner, datetime.now(UTC))]
+    photos = [waiting_photo(stage, owner, LONG_AGO), waiting_photo(stage, owner, datetime.now(UTC))]
     Sweeper(stage.graph, stage.storage).clear()
     states = [stage.graph.photos.by_id(photo, owner_id=owner).state for photo in photos]
     assert states == ["expired", "waiting"]
@@ -220,7 +224,7 @@ def test_an_upload_never_completed_expires_after_a_day_with_its_objects(stage: S
 
 @pytest.fixture
 def held_s3(stage: Stage) -> Iterator[tuple[Storage, Hold]]:
-    """The stage's stores with an S3 whose first deletion comes to no end until it is released."""
+    """The stage's storage, with an S3 whose first deletion hangs until the hold is released."""
     settings = stage._storage_settings
     upstream = urlsplit(settings.s3_endpoint_url)
     with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
@@ -231,7 +235,7 @@ def held_s3(stage: Stage) -> Iterator[tuple[Storage, Hold]]:
         photos.close()
 
 
-def test_an_s3_that_hangs_holds_up_no_sweep(
+def test_an_s3_that_hangs_delays_no_sweep(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, held_s3: tuple[Storage, Hold]
 ) -> None:
     monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.1)
@@ -239,35 +243,35 @@ def test_an_s3_that_hangs_holds_up_no_sweep(
     silence(stage)
     storage, hold = held_s3
     owner = stage.town.user()
-    _waiting(stage, owner, LONG_AGO)
+    waiting_photo(stage, owner, LONG_AGO)
     stop = threading.Event()
     running = stage.begin(Sweeper(stage.graph, storage).run, stop)
     hold.wait()
     event = stage.town.event("post-published", new_id(), owner)
-    eventually(lambda: [event.id, 0] in rung(stage, "fanout"), seconds=5)
+    eventually(lambda: [event.id, 0] in queued_jobs(stage, "fanout"), seconds=5)
     hold.release()
     stop.set()
     running.result(15)
     stage.do(event)
 
 
-def test_a_slow_s3_is_left_in_time_and_the_objects_to_what_clears_the_way_in(
+def test_objects_that_a_slow_s3_keeps_are_left_to_the_clearing_of_incoming_objects(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def removed(path: str) -> None:
+    def fail_on_removal(path: str) -> None:
         raise AssertionError(path)
 
-    monkeypatch.setattr(sweeper, "REMOVING_SECONDS", 0.0)
-    monkeypatch.setattr(stage.storage.photos, "remove", removed)
+    monkeypatch.setattr(sweeper, "REMOVAL_SECONDS", 0.0)
+    monkeypatch.setattr(stage.storage.photos, "remove", fail_on_removal)
     owner = stage.town.user()
-    photo = _waiting(stage, owner, LONG_AGO)
+    photo = waiting_photo(stage, owner, LONG_AGO)
     with capture_logs() as lines:
         Sweeper(stage.graph, stage.storage).clear()
     assert stage.graph.photos.by_id(photo, owner_id=owner).state == "expired"
     assert "sweeper's step failed" not in [line["event"] for line in lines]
 
 
-def _waiting(stage: Stage, owner_id: int, since: datetime) -> int:
+def waiting_photo(stage: Stage, owner_id: int, since: datetime) -> int:
     photo_id = new_id(int(since.timestamp() * 1000))
     stage.graph.photos.create(
         photo_id=photo_id,
@@ -284,29 +288,29 @@ def _waiting(stage: Stage, owner_id: int, since: datetime) -> int:
     return photo_id
 
 
-def test_expired_keys_are_deleted_and_others_kept(stage: Stage) -> None:
+def test_expired_keys_are_deleted_and_others_are_not(stage: Stage) -> None:
     owner = stage.town.user()
-    stage.town.ask(
+    stage.town.query(
         "UNWIND [['old', 0], ['new', timestamp() + 1000000]] AS pair CREATE (:IdempotencyKey"
         " {user_id: $owner, key: pair[0], fingerprint: 'f', result_id: 1, expires_at: pair[1]})",
         owner=owner,
     )
     Sweeper(stage.graph, stage.storage).clear()
-    rows = stage.town.ask(
+    rows = stage.town.query(
         "MATCH (k:IdempotencyKey) WHERE k.user_id = $owner RETURN k.key AS key", owner=owner
     )
     assert [row["key"] for row in rows] == ["new"]
 
 
-def test_one_step_that_fails_does_not_hold_up_the_others(
+def test_a_clearing_step_that_fails_does_not_stop_the_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_limit: int) -> int:
+    def fail(_limit: int) -> int:
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr(stage.graph.idempotency_keys, "delete_expired", broken)
+    monkeypatch.setattr(stage.graph.idempotency_keys, "delete_expired", fail)
     owner = stage.town.user()
-    photo = _waiting(stage, owner, LONG_AGO)
+    photo = waiting_photo(stage, owner, LONG_AGO)
     with capture_logs() as lines:
         Sweeper(stage.graph, stage.storage).clear()
     assert "sweeper's step failed" in [line["event"] for line in lines]

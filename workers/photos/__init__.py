@@ -1,1 +1,1 @@
-"""An uploaded photo: examined, decoded in a child process, rendered, stored."""
+"""Processing of an uploaded photo: checks, decoding in a child process, rendering, storage."""

@@ -1,8 +1,8 @@
-"""A stranger's picture, decoded in a child process that gets so much memory and time, no more.
+"""Decodes an untrusted picture in a child process with limits of memory and time.
 
-The child is forked from multiprocessing's fork server, a process that holds Python, Pillow and
-none of our connections; what the child says is read as a stranger's bytes too. It ends with its
-work, with its limits, or with the process that asked for it, even if that one is killed.
+multiprocessing's fork server forks the child. The fork server has Python and Pillow loaded and none
+of our connections. The child's answer is untrusted too. A child ends with its work, at its limits,
+or with its parent, even if the parent is killed.
 """
 
 import contextlib
@@ -20,14 +20,15 @@ from dataclasses import dataclass
 from multiprocessing import forkserver, reduction
 from typing import IO, Any, Self
 
-from workers.photos.imaging import RENDITION_SIDES, ImageRefusedError, Rendered, examine_and_render
+from workers.photos.errors import DecodingInterruptedError, ImageRefusedError
+from workers.photos.imaging import RENDITION_SIDES, RenditionSet, examine_and_render
 
 PROCESSING_FAILED = "processing-failed"
-"""The code of a picture that uses up the child's memory or time, or brings it down."""
+"""The code of a picture that exhausts the child's memory or time, or crashes the child."""
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""More than three renditions ever are; what the child may write."""
-_ITS_OWN_FAULT = {
-    1,  # an exception nobody expected
+"""Limit of the child's answer: more than three renditions can have."""
+_PICTURE_FAULT_EXIT_CODES = {
+    1,  # an unexpected exception
     -signal.SIGABRT,
     -signal.SIGBUS,
     -signal.SIGFPE,
@@ -36,21 +37,21 @@ _ITS_OWN_FAULT = {
     -signal.SIGXCPU,
     -signal.SIGXFSZ,
 }
-"""Exit codes that the picture has brought about; it would do so again."""
+"""Exit codes that the picture causes; another try would end with the same."""
 
 _TUNABLES = "GLIBC_TUNABLES"
-_LARGE_AND_KEPT = (
+_MALLOC_TUNABLES = (
     "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432"
     ":glibc.malloc.trim_threshold=1073741824"
 )
-"""Has glibc ask for pages of 2 MB, and use again what was freed instead of giving it back: all of
-a child's memory is new, and in pages of 4 kB to be given it takes a tenth of a photo's time.
+"""Makes glibc request pages of 2 MB and reuse freed memory instead of returning it to the kernel.
+All memory of a child is new, and page faults of 4 kB take a tenth of a photo's time.
 
-32 MB is the most that glibc takes for a threshold. Another C library does not look at this.
+32 MB is the largest threshold that glibc accepts. Other C libraries ignore the variable.
 """
 
-_starting = threading.Lock()
-"""One caller at a time changes the environment, or another's would be taken for the operator's."""
+_environment_lock = threading.Lock()
+"""Held while os.environ has our tunables: another thread would take them for the operator's."""
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["workers.photos.decoding", "workers.photos.warm_up"])
@@ -58,7 +59,7 @@ _context.set_forkserver_preload(["workers.photos.decoding", "workers.photos.warm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one picture may use.
+    """Resources that one picture may use.
 
     Measured at 40 megapixels: JPEG and PNG pass in 400 MiB of address space, GIF and paletted PNG
     in 512, WebP in 768, a 10-bit HEIC with alpha in 896; the slowest of them takes 4 s.
@@ -72,60 +73,52 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-class DecodingInterruptedError(Exception):
-    """The child was stopped from outside, or ran out of time on a busy machine: try again."""
-
-    def __init__(self, exit_code: int | None) -> None:
-        super().__init__(f"decoding was interrupted (exit code {exit_code})")
-        self.exit_code = exit_code
-
-
-class _Handed:
-    """A file that crosses to the child as its descriptor."""
+class _PassedFile:
+    """An open file that pickling passes to the child, as a duplicate of its descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Handed._taken, (reduction.DupFd(self.descriptor),)
+        return _PassedFile._from_duplicate, (reduction.DupFd(self.descriptor),)
 
     @classmethod
-    def _taken(cls, handed: Any) -> Self:
-        return cls(handed.detach())
+    def _from_duplicate(cls, duplicate: Any) -> Self:
+        return cls(duplicate.detach())
 
 
-def render_apart(data: bytes, declared: str, *, limits: Limits = DEFAULT_LIMITS) -> Rendered:
-    """What `imaging.examine_and_render` gives, from a child process.
+def render_in_child(data: bytes, declared: str, *, limits: Limits = DEFAULT_LIMITS) -> RenditionSet:
+    """The result of `imaging.examine_and_render`, computed in a child process.
 
-    Raises ImageRefusedError as that does, and with `processing-failed` where the child came to
-    its limits or fell; DecodingInterruptedError where the picture need not be at fault.
+    Raises the same ImageRefusedError, and one with `processing-failed` if the child reached its
+    limits or crashed. Raises DecodingInterruptedError if the picture may not be the cause.
     """
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as target:
         source.write(data)
         source.seek(0)
         exit_code = _run(source, target, declared, limits)
-        if exit_code in _ITS_OWN_FAULT:
+        if exit_code in _PICTURE_FAULT_EXIT_CODES:
             raise ImageRefusedError(PROCESSING_FAILED)
         if exit_code != 0:
             raise DecodingInterruptedError(exit_code)
         target.seek(0)
-        return _understood(target.read(MAX_ANSWER_BYTES))
+        return _parse_answer(target.read(MAX_ANSWER_BYTES))
 
 
 def _run(source: IO[bytes], target: IO[bytes], declared: str, limits: Limits) -> int | None:
-    """The child's exit code, None if it had to be killed. No child is left when this returns."""
+    """Run the child; its exit code, None if it had to be killed. Leaves no child behind."""
     process = _context.Process(
         target=_decode,
-        args=(_Handed(source.fileno()), _Handed(target.fileno()), declared, limits),
+        args=(_PassedFile(source.fileno()), _PassedFile(target.fileno()), declared, limits),
         daemon=True,
     )
-    with _starting, _tuned():
+    with _environment_lock, _malloc_tunables():
         forkserver.ensure_running()
     process.start()
     try:
         process.join(limits.wall_seconds)
         return process.exitcode
-    finally:  # also where a job's time-out is raised in the middle of the wait
+    finally:  # also when RQ's time-out interrupts the wait
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         process.join()
@@ -133,74 +126,81 @@ def _run(source: IO[bytes], target: IO[bytes], declared: str, limits: Limits) ->
 
 
 @contextlib.contextmanager
-def _tuned() -> Iterator[None]:
-    """The environment as a fork server needs it that is started meanwhile; of no other process.
+def _malloc_tunables() -> Iterator[None]:
+    """Set our tunables in the environment, for a fork server that starts within the block.
 
-    glibc reads it as a process starts, and an operator's own tunables stay in force.
+    glibc reads them at the start of a process. The operator's own tunables are kept.
     """
-    given = os.environ.get(_TUNABLES)
-    os.environ[_TUNABLES] = f"{_LARGE_AND_KEPT}:{given}" if given else _LARGE_AND_KEPT
+    operators = os.environ.get(_TUNABLES)
+    os.environ[_TUNABLES] = f"{_MALLOC_TUNABLES}:{operators}" if operators else _MALLOC_TUNABLES
     try:
         yield
     finally:
-        if given is None:
+        if operators is None:
             del os.environ[_TUNABLES]
         else:
-            os.environ[_TUNABLES] = given
+            os.environ[_TUNABLES] = operators
 
 
-def _understood(answer: bytes) -> Rendered:
-    """The child's answer, held to its form. Raises ImageRefusedError."""
+def _parse_answer(answer: bytes) -> RenditionSet:
+    """The renditions in the child's answer. Raises ImageRefusedError, also for a malformed one."""
     head, _, body = answer.partition(b"\n")
     try:
-        told = json.loads(head)
-        if "code" in told:
-            raise ImageRefusedError(str(told["code"]))
+        header = json.loads(head)
+        if "code" in header:
+            raise ImageRefusedError(str(header["code"]))
         renditions, at = {}, 0
-        for side, length in zip(RENDITION_SIDES, told["lengths"], strict=True):
+        for side, length in zip(RENDITION_SIDES, header["lengths"], strict=True):
             renditions[side] = body[at : at + int(length)]
             at += int(length)
-        width, height, blurhash = int(told["width"]), int(told["height"]), str(told["blurhash"])
+        width, height = int(header["width"]), int(header["height"])
+        blurhash = str(header["blurhash"])
     except (ValueError, TypeError, KeyError) as error:
         raise ImageRefusedError(PROCESSING_FAILED) from error
     if at != len(body) or not all(data.startswith(b"\xff\xd8") for data in renditions.values()):
         raise ImageRefusedError(PROCESSING_FAILED)
-    return Rendered(width=width, height=height, blurhash=blurhash, renditions=renditions)
+    return RenditionSet(width=width, height=height, blurhash=blurhash, renditions=renditions)
 
 
-# From here on: in the child.
+# The functions below run in the child.
 
 
-def _decode(source: _Handed, target: _Handed, declared: str, limits: Limits) -> None:
+def _decode(source: _PassedFile, target: _PassedFile, declared: str, limits: Limits) -> None:
     _end_with_parent()
-    _restrain(limits)
+    _set_limits(limits)
     with open(source.descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
         data = file.read()
-    told: dict[str, object]
+    answer = _answer(data, declared)
+    with open(target.descriptor, "wb") as file:  # noqa: PTH123
+        file.write(answer)
+
+
+def _answer(data: bytes, declared: str) -> bytes:
+    """A line of JSON (the code of a refusal, or sizes and blurhash), then the renditions."""
+    header: dict[str, object]
     body: list[bytes] = []
     try:
-        rendered = examine_and_render(data, declared)
+        result = examine_and_render(data, declared)
     except ImageRefusedError as error:
-        told = {"code": error.code}
+        header = {"code": error.code}
     except MemoryError:
-        told = {"code": PROCESSING_FAILED}
+        header = {"code": PROCESSING_FAILED}
     else:
-        body = [rendered.renditions[side] for side in RENDITION_SIDES]
-        told = {
-            "width": rendered.width,
-            "height": rendered.height,
-            "blurhash": rendered.blurhash,
-            "lengths": [len(part) for part in body],
+        body = [result.renditions[side] for side in RENDITION_SIDES]
+        header = {
+            "width": result.width,
+            "height": result.height,
+            "blurhash": result.blurhash,
+            "lengths": [len(rendition) for rendition in body],
         }
-    with open(target.descriptor, "wb") as file:  # noqa: PTH123
-        file.write(json.dumps(told).encode() + b"\n" + b"".join(body))
+    return json.dumps(header).encode() + b"\n" + b"".join(body)
 
 
 def _end_with_parent() -> None:
-    """Has the kernel end this process when the one that asked for it is gone.
+    """Make the kernel end this process when its parent has ended.
 
-    That one holds the other end of a pipe; its end raises SIGIO here, which ends a process even
-    in the middle of a decoder. The fork server lives on until its children are gone.
+    The parent holds the other end of a pipe. When the pipe closes, the kernel sends SIGIO, which
+    ends this process even inside a decoder. The fork server stays until its children have ended.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -210,13 +210,13 @@ def _end_with_parent() -> None:
     fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
     flags = fcntl.fcntl(sentinel, fcntl.F_GETFL)
     fcntl.fcntl(sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
-    if select.select([sentinel], [], [], 0)[0]:  # gone before the kernel was told
+    if select.select([sentinel], [], [], 0)[0]:  # the parent ended before O_ASYNC was set
         os._exit(1)
 
 
-def _restrain(limits: Limits) -> None:
-    """Sets the limits. The alarm holds where SIGIO does not come and nobody kills us."""
-    for stop in (signal.SIGINT, signal.SIGTERM):  # meant for the worker, which ends this job first
+def _set_limits(limits: Limits) -> None:
+    """Set the resource limits, and an alarm in case neither SIGIO nor a kill arrives."""
+    for stop in (signal.SIGINT, signal.SIGTERM):  # for the worker, which first ends this job
         signal.signal(stop, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(int(limits.wall_seconds) + 2)
@@ -226,5 +226,5 @@ def _restrain(limits: Limits) -> None:
         (resource.RLIMIT_FSIZE, MAX_ANSWER_BYTES),
         (resource.RLIMIT_CORE, 0),
     ):
-        # At the soft limit of CPU comes SIGXCPU, at the hard one a SIGKILL like anybody's.
+        # A hard CPU limit above the soft one, so that SIGXCPU ends the child, and not a SIGKILL.
         resource.setrlimit(name, (limit, limit + (name == resource.RLIMIT_CPU)))

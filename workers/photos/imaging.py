@@ -1,7 +1,7 @@
-"""Bytes in, renditions out: what a photo looks like, and nothing else that its file said.
+"""Renders a photo: bytes in, renditions out, without any of the file's metadata. Pure.
 
-Pure, and meant for a child process with limits of memory and time (`workers.photos.decoding`): the
-bytes are a stranger's, and the decoders behind Pillow are large.
+Runs in a child process with limits of memory and time (`workers.photos.decoding`), as the bytes are
+untrusted and the decoders behind Pillow are large.
 """
 
 import io
@@ -13,17 +13,19 @@ import blurhash
 import pi_heif
 from PIL import Image, ImageCms, ImageFile
 
+from workers.photos.errors import ImageRefusedError
+
 MAX_BYTES = 15 * 1000 * 1000
-"""The largest file taken, in bytes; what the API may promise for an upload."""
+"""The largest file accepted, in bytes. The API states the same limit for an upload."""
 MAX_PIXELS = 40_000_000
-"""The largest picture decoded; more would not fit into the child's memory."""
+"""The largest picture decoded: a larger one would not fit into the child's memory."""
 MIN_SIDE = 32
-"""The shortest side worth showing, in pixels."""
+"""The shortest side accepted, in pixels."""
 RENDITION_SIDES = (1080, 640, 320)
-"""The longest side of each rendition, in pixels; a smaller picture is never enlarged."""
+"""The longest side of each rendition, in pixels. A smaller picture is never enlarged."""
 JPEG_QUALITY = 82
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
-"""The largest colour profile looked at; printers' profiles reach about 2 MB."""
+"""The largest colour profile used. Printers' profiles reach about 2 MB."""
 
 FORMATS = {
     "image/jpeg": "JPEG",
@@ -32,18 +34,18 @@ FORMATS = {
     "image/heic": "HEIF",
     "image/gif": "GIF",
 }
-"""Content types taken, and the one Pillow plug-in that may read each."""
+"""Content types accepted, and the one Pillow plug-in that may read each."""
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-# One decoding thread: each more would take 64 MB of address space from the child's limit.
-# Only the picture itself: thumbnails, depth and other images beside it are never decoded.
+# One decoding thread: each further thread takes 64 MB of the child's address space.
+# Thumbnails, depth images and other images beside the picture are never decoded.
 pi_heif.register_heif_opener(
     decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
 )
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"}
 _AVIF_BRANDS = {b"avif", b"avis"}
-_UPRIGHT = {
+_UPRIGHT_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -52,22 +54,14 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation → what turns the stored pixels upright."""
+"""EXIF orientation → the transpose that turns the stored pixels upright."""
 _ORIENTATION_TAG = 0x0112
 _PROFILE_MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 
 
-class ImageRefusedError(Exception):
-    """These bytes will never be a photo; `code` is stable and told to the client."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """A photo ready to be shown: upright size of the original, and a JPEG for each longest side."""
+class RenditionSet:
+    """A photo's renditions, each a JPEG by its longest side, with the original's upright size."""
 
     width: int
     height: int
@@ -75,12 +69,12 @@ class Rendered:
     renditions: dict[int, bytes]
 
 
-def examine_and_render(data: bytes, declared: str) -> Rendered:
-    """The renditions of one file, upright, in sRGB, on white, without any metadata.
+def examine_and_render(data: bytes, declared: str) -> RenditionSet:
+    """The renditions of one file: upright, in sRGB, on white, without any metadata.
 
-    Of moving pictures the first frame. Raises ImageRefusedError with the code `too-large`,
+    Of an animation the first frame is used. Raises ImageRefusedError with the code `too-large`,
     `not-an-image`, `wrong-content-type`, `truncated`, `too-many-pixels` or `too-small`, and
-    MemoryError where the process's limit does not suffice.
+    MemoryError if the process's memory limit is too small.
     """
     if len(data) > MAX_BYTES:
         raise ImageRefusedError("too-large")
@@ -89,39 +83,41 @@ def examine_and_render(data: bytes, declared: str) -> Rendered:
         raise ImageRefusedError("not-an-image")
     if actual != declared:
         raise ImageRefusedError("wrong-content-type")
-    if _cut_short(data, actual):
+    if _is_truncated(data, actual):
         raise ImageRefusedError("truncated")
-    image = _refusing(lambda: _opened(data, FORMATS[actual]))
+    image = _translate_errors(lambda: _open(data, FORMATS[actual]))
     _check_size(image)
     orientation = _orientation(image)
-    width, height = image.size if orientation < 5 else image.size[::-1]  # noqa: PLR2004 - 5 to 8 lie
-    base = _refusing(lambda: _reduced(image))
-    base = _on_white(base, base.info.get("icc_profile"))
-    if orientation in _UPRIGHT:
-        base = base.transpose(_UPRIGHT[orientation])
-    base.info = {}  # what the file said stays behind: the resized picture holds nothing else of it
-    shown = _shown(base)
-    return Rendered(
+    width, height = image.size if orientation < 5 else image.size[::-1]  # noqa: PLR2004 - 5 to 8 turn by 90°
+    base = _translate_errors(lambda: _reduce(image))
+    base = _flatten_on_white(base, base.info.get("icc_profile"))
+    if orientation in _UPRIGHT_TRANSPOSES:
+        base = base.transpose(_UPRIGHT_TRANSPOSES[orientation])
+    base.info = {}  # removes the file's last metadata: the resized picture has no other
+    images = _rendition_images(base)
+    return RenditionSet(
         width=width,
         height=height,
-        blurhash=_blurhash(shown[-1]),  # of few pixels: those of the largest say the same
-        renditions={side: _jpeg(image) for side, image in zip(RENDITION_SIDES, shown, strict=True)},
+        blurhash=_blurhash(images[-1]),  # the smallest: it gives the same hash for less work
+        renditions={
+            side: _encode_jpeg(image) for side, image in zip(RENDITION_SIDES, images, strict=True)
+        },
     )
 
 
-def rehearse() -> None:
-    """Sees a small photo through, with what phones write: Pillow loads its parts at first use."""
+def load_decoders() -> None:
+    """Render a small photo with EXIF, so that Pillow loads its plug-ins."""
     exif = Image.Exif()
-    exif[_ORIENTATION_TAG] = next(iter(_UPRIGHT))
+    exif[_ORIENTATION_TAG] = next(iter(_UPRIGHT_TRANSPOSES))
     file = io.BytesIO()
     Image.new("RGB", (2 * MIN_SIDE, MIN_SIDE)).save(file, "JPEG", exif=exif)
     examine_and_render(file.getvalue(), "image/jpeg")
 
 
 def content_type_of(data: bytes) -> str | None:
-    """What the first bytes say this is; None where they are no picture's we know of.
+    """The content type by the file's first bytes; None if they are no known picture's.
 
-    Knows a few more kinds than are taken, so that those are told as a wrong type.
+    Knows a few more types than are accepted, so that those are refused as `wrong-content-type`.
     """
     for start, content_type in (
         (b"\xff\xd8\xff", "image/jpeg"),
@@ -145,14 +141,14 @@ def content_type_of(data: bytes) -> str | None:
 
 
 def _ftyp_end(data: bytes) -> int:
-    """Where the first box ends; never far, whatever it says."""
+    """Where the first box ends, at most at byte 256, whatever length the box states."""
     return min(int.from_bytes(data[:4]), len(data), 256)
 
 
-def _cut_short(data: bytes, content_type: str) -> bool:
-    """True where the container says that it is longer than the file.
+def _is_truncated(data: bytes, content_type: str) -> bool:
+    """Whether the container states a greater length than the file has.
 
-    Its decoders call that by many names, or show what there is.
+    The decoders of these formats report this with various errors, or decode a part.
     """
     if content_type == "image/webp":
         return int.from_bytes(data[4:8], "little") + 8 > len(data)
@@ -164,7 +160,7 @@ def _cut_short(data: bytes, content_type: str) -> bool:
                 size = int.from_bytes(data[at + 8 : at + 16])
             if size == 0:  # to the end of the file
                 return False
-            if size < 8:  # noqa: PLR2004 - a box is no smaller than its header: a tail, not a box
+            if size < 8:  # noqa: PLR2004 - shorter than a box header: trailing bytes, no box
                 return False
             if at + size > len(data) and data[at + 4 : at + 8] in {b"ftyp", b"meta", b"mdat"}:
                 return True
@@ -172,25 +168,25 @@ def _cut_short(data: bytes, content_type: str) -> bool:
     return False
 
 
-def _refusing(read: Callable[[], Image.Image]) -> Image.Image:
-    """What `read` gives; what a decoder says against the bytes becomes a code."""
+def _translate_errors(read: Callable[[], Image.Image]) -> Image.Image:
+    """The result of `read`. Translates a decoder's errors into ImageRefusedError."""
     try:
         return read()
     except (ImageRefusedError, MemoryError):
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ImageRefusedError("too-many-pixels") from error
-    except Exception as error:  # decoders raise anything on hostile bytes
+    except Exception as error:  # hostile bytes can raise any exception
         text = str(error).lower()
         if "memory" in text and "text chunks" not in text:
             raise MemoryError(text) from error
-        told = ("truncated", "end of file", "premature", "cannot load this image")
-        cut = isinstance(error, EOFError) or any(words in text for words in told)
-        raise ImageRefusedError("truncated" if cut else "not-an-image") from error
+        phrases = ("truncated", "end of file", "premature", "cannot load this image")
+        truncated = isinstance(error, EOFError) or any(phrase in text for phrase in phrases)
+        raise ImageRefusedError("truncated" if truncated else "not-an-image") from error
 
 
-def _opened(data: bytes, file_format: str) -> ImageFile.ImageFile:
-    """The picture with its header read, its pixels not yet."""
+def _open(data: bytes, file_format: str) -> ImageFile.ImageFile:
+    """The picture with its header read and its pixels not decoded."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         return Image.open(io.BytesIO(data), formats=[file_format])
@@ -204,34 +200,34 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 where there is none or it cannot be read.
+    """The EXIF orientation; 1 if there is none or it is unreadable.
 
-    A HEIC's container turns the picture itself, so its EXIF does not count; a PNG's EXIF may
-    stand after the pixels, which are decoded to get there.
+    The HEIC decoder has already turned the picture, so its EXIF is ignored. A PNG's EXIF can follow
+    the pixels, which are therefore decoded first.
     """
     if image.format == "HEIF":
         return 1
     if image.format == "PNG":
-        _refusing(lambda: _loaded(image))
+        _translate_errors(lambda: _load(image))
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001 - hostile EXIF raises anything; the pixels are still good
+    except Exception:  # noqa: BLE001 - hostile EXIF can raise any exception; the pixels are intact
         return 1
-    return orientation if orientation in _UPRIGHT else 1
+    return orientation if orientation in _UPRIGHT_TRANSPOSES else 1
 
 
-def _loaded(image: Image.Image) -> Image.Image:
+def _load(image: Image.Image) -> Image.Image:
     image.load()
-    if image.width * image.height > MAX_PIXELS:  # a GIF's frame may widen its screen
+    if image.width * image.height > MAX_PIXELS:  # a GIF's frame can be larger than its screen
         raise ImageRefusedError("too-many-pixels")
     return image
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    """The pixels, no larger than the largest rendition, in a mode that can be averaged."""
+def _reduce(image: Image.Image) -> Image.Image:
+    """The picture reduced to the largest rendition's size, in a mode that can be averaged."""
     size = _size_within(image.size, RENDITION_SIDES[0])
-    image.draft(None, size)  # a JPEG is decoded at the nearest eighth that is large enough
-    _loaded(image)
+    image.draft(None, size)  # decodes a JPEG at the smallest scale of n/8 that is large enough
+    _load(image)
     info = image.info
     if image.mode == "I" or image.mode.startswith("I;16"):  # 16 bits of grey
         image = image.point(lambda value: value * (1 / 256)).convert("L")
@@ -244,10 +240,10 @@ def _reduced(image: Image.Image) -> Image.Image:
     return reduced
 
 
-def _on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB, with white behind whatever is transparent."""
+def _flatten_on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The picture in sRGB, with white behind transparent pixels."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    colours = _srgb(image.convert("RGB") if alpha else image, profile)
+    colours = _to_srgb(image.convert("RGB") if alpha else image, profile)
     if alpha is None:
         return colours
     white = Image.new("RGB", image.size, "white")
@@ -255,9 +251,9 @@ def _on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
     return white
 
 
-def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB by its embedded profile, or taken for sRGB where that is unusable."""
-    if profile and len(profile) <= MAX_PROFILE_BYTES and _fits(profile, image.mode):
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The picture in sRGB by its embedded profile; without a usable profile it counts as sRGB."""
+    if profile and len(profile) <= MAX_PROFILE_BYTES and _matches_mode(profile, image.mode):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             target = ImageCms.createProfile("sRGB")
@@ -269,8 +265,8 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _fits(profile: bytes, mode: str) -> bool:
-    """True where the profile, by its header, describes colours stored as these are."""
+def _matches_mode(profile: bytes, mode: str) -> bool:
+    """Whether the profile's header has the colour space of this image mode."""
     return _PROFILE_MODES.get(profile[16:20]) == mode
 
 
@@ -282,33 +278,33 @@ def _size_within(size: tuple[int, int], side: int) -> tuple[int, int]:
     return width, height
 
 
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def _shown(image: Image.Image) -> list[Image.Image]:
-    """The renditions' pixels, largest first, each made of the one before it, which is less work.
+def _rendition_images(image: Image.Image) -> list[Image.Image]:
+    """The renditions' pixels, largest first, each resized from the one before to save work.
 
-    Their sizes are by the largest: rounded twice, a side would be a pixel off.
+    All sizes derive from the first: rounding twice would make a side wrong by a pixel.
     """
-    shown: list[Image.Image] = []
-    before = image
+    images: list[Image.Image] = []
+    previous = image
     for side in RENDITION_SIDES:
-        before = _resized(before, _size_within(image.size, side))
-        shown.append(before)
-    return shown
+        previous = _resize(previous, _size_within(image.size, side))
+        images.append(previous)
+    return images
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _encode_jpeg(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=JPEG_QUALITY, progressive=True, optimize=True)
     return out.getvalue()
 
 
 def _blurhash(image: Image.Image) -> str:
-    """A few characters that stand for the picture until it is there; 12 components in all."""
-    small = _resized(image, _size_within(image.size, 32)).copy()
+    """The blurhash, a placeholder of a few characters, with 12 components."""
+    small = _resize(image, _size_within(image.size, 32)).copy()
     across, down = (4, 3) if image.width >= image.height else (3, 4)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of how it asks Pillow for the pixels
+        warnings.simplefilter("ignore", DeprecationWarning)  # from blurhash's use of Pillow
         return str(blurhash.encode(small, across, down))

@@ -1,7 +1,7 @@
-"""An uploaded photo, on its way from `processing` to `ready` or `failed`.
+"""Processes an uploaded photo from the state `processing` to `ready` or `failed`.
 
-Every step may be done again: after a crash anywhere the same event runs from the start, and a
-photo that is settled already only has its leftovers removed.
+Every step can be repeated. After a crash the same event starts again, and for a photo in a final
+state only leftover objects are removed.
 """
 
 import base64
@@ -20,57 +20,57 @@ from graph.photos import Photo
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
 from workers.errors import FencedError
-from workers.photos.decoding import PROCESSING_FAILED, render_apart
-from workers.photos.imaging import MAX_BYTES, ImageRefusedError, Rendered
+from workers.photos.decoding import PROCESSING_FAILED, render_in_child
+from workers.photos.errors import ImageRefusedError
+from workers.photos.imaging import MAX_BYTES, RenditionSet
 
 log = structlog.get_logger()
 
-LONGEST_SECONDS = 20.0
-"""After this long no further object is stored: one may take an S3 that is slow 36 s, and a job that
-RQ ends after 60 s would count as a try of a photo that is well."""
+STORING_SECONDS = 20.0
+"""Time after which no further object is stored. A slow S3 can take 36 s for an object, and if RQ
+ended the job after 60 s, that would count as a try although the photo is good."""
 
 RENEW_SECONDS = 2.0
-"""How much of a lease (20 s) may be gone before a step: most photos are through before that.
+"""Age of a lease (20 s) at which the next step renews it. Most photos are done before.
 
-Each renewal is a question to the graph; the first, which counts the try, and the last, which fences
-the verdict, are always asked.
+Each renewal is a write to the graph. The first renewal, which counts the try, and the last, which
+fences the final state, are always made.
 """
 
 MAX_TRIES = 5
-"""How often a photo is begun that comes to no end, outages apart, before it has failed.
+"""Tries without a final state, outages not counted, after which the photo has failed.
 
-The event's cursor counts them, as each renewal of its lease forgives its attempts: a picture that
-brings the whole worker down would else do so for ever.
+The event's cursor counts them, as each renewal of the lease resets the event's attempts. Without
+the limit a picture that crashes the worker would do so for ever.
 """
 
 
 def process(graph: Graph, storage: Storage, event: Event) -> None:
-    """Settle the photo if it is not, then remove what is no longer needed of it.
+    """Bring the photo to a final state, then remove the objects that this state does not need.
 
-    Raises FencedError, DecodingInterruptedError (try again), and what says that a store is away.
+    Raises FencedError, DecodingInterruptedError (try again), StorageUnavailableError,
+    StorageRefusedError, GraphUnavailableError.
     """
     photo = graph.photos.get(event.subject_id)
     if photo is None:
         return
     try:
-        if photo.state == "processing" and _settle(graph, storage, event, photo):
+        if photo.state == "processing" and _try_once(graph, storage, event, photo):
             storage.photos.remove_upload(photo.path)
             return
-    except FencedError:  # who took over may have settled and tidied before our last object came
-        _tidy(graph, storage, photo, fenced=True)
+    except FencedError:  # our last object may have come after the other worker's cleanup
+        _remove_leftovers(graph, storage, photo, fenced=True)
         raise
-    _tidy(graph, storage, photo)
+    _remove_leftovers(graph, storage, photo)
 
 
-def _settle(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
-    """Bring the photo to `ready` or `failed`; True where it is this that has made it ready.
+def _try_once(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
+    """Bring the photo to `ready` or `failed`; whether this call made it ready.
 
-    That a store is away meanwhile is no try.
-
-    A refusal is one: to renew the lease would forgive it for ever.
+    An outage of a store does not count as a try. A store's refusal does: it would repeat for ever.
     """
     try:
-        return _decide(graph, storage, event, photo)
+        return _set_final_state(graph, storage, event, photo)
     except StorageRefusedError:
         raise
     except (StorageUnavailableError, GraphUnavailableError):
@@ -79,45 +79,45 @@ def _settle(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
         raise
 
 
-def _decide(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
-    """`ready` once all the photo's objects exist, `failed` if it is refused; as `_settle` says."""
+def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
+    """Set `ready` once all objects exist, or `failed` if the photo is refused; as `_try_once`."""
     try:
-        rendered = _publish(graph, storage, event, photo)
+        result = _render_and_store(graph, storage, event, photo)
     except ImageRefusedError as refused:
         log.info("photo refused", photo_id=photo.id, code=refused.code)
         graph.photos.set_failed(photo.id, refused.code)
         return False
-    log.info("photo ready", photo_id=photo.id, width=rendered.width, height=rendered.height)
+    log.info("photo ready", photo_id=photo.id, width=result.width, height=result.height)
     return graph.photos.set_ready(
-        photo.id, width=rendered.width, height=rendered.height, blurhash=rendered.blurhash
+        photo.id, width=result.width, height=result.height, blurhash=result.blurhash
     )
 
 
-def _publish(graph: Graph, storage: Storage, event: Event, photo: Photo) -> Rendered:
-    """The renditions, all of them stored, and the original from the very bytes examined.
+def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo) -> RenditionSet:
+    """Store the renditions, and as the original the same bytes that were examined.
 
-    Raises ImageRefusedError with the code to tell, and StorageUnavailableError, also where S3 is so
-    slow that the job would be ended in the middle.
+    Raises ImageRefusedError, and StorageUnavailableError, also if S3 is so slow that RQ would end
+    the job.
     """
     if event.cursor >= MAX_TRIES:
         raise ImageRefusedError(PROCESSING_FAILED)
-    lease, end = _Lease(graph, event, tries=event.cursor + 1), time.monotonic() + LONGEST_SECONDS
-    data = _uploaded(storage, photo)
+    lease, end = _Lease(graph, event, tries=event.cursor + 1), time.monotonic() + STORING_SECONDS
+    data = _read_upload(storage, photo)
     lease.renew()
-    rendered = render_apart(data, photo.content_type)
-    lease.hold()
-    storage.photos.keep_original(photo.path, data, photo.content_type)
-    for side, rendition in rendered.renditions.items():
+    result = render_in_child(data, photo.content_type)
+    lease.renew_if_old()
+    storage.photos.store_original(photo.path, data, photo.content_type)
+    for side, rendition in result.renditions.items():
         if time.monotonic() > end:
-            raise StorageUnavailableError("s3", "too slow to store what is left of a photo")
-        lease.hold()
+            raise StorageUnavailableError("s3", "too slow to store the rest of a photo's objects")
+        lease.renew_if_old()
         storage.photos.put_rendition(photo.path, side, rendition)
     lease.renew()
-    return rendered
+    return result
 
 
-def _uploaded(storage: Storage, photo: Photo) -> bytes:
-    """The uploaded bytes, of the length and checksum that were announced, else a refusal."""
+def _read_upload(storage: Storage, photo: Photo) -> bytes:
+    """The uploaded bytes. Raises ImageRefusedError if length or checksum are not as announced."""
     limit = min(photo.size_bytes, MAX_BYTES)
     data = storage.photos.read_upload(photo.path, limit_bytes=limit)
     if data is None:
@@ -137,7 +137,7 @@ def _checksum(data: bytes) -> str:
 
 @dataclass(slots=True)
 class _Lease:
-    """The hold on an event. Both methods raise FencedError if it has been taken over."""
+    """The lease on an event. Both methods raise FencedError if another worker has claimed it."""
 
     graph: Graph
     event: Event
@@ -145,22 +145,24 @@ class _Lease:
     renewed_at: float = -math.inf
 
     def renew(self) -> None:
-        """Hold the event for another lease, and note how often the photo was begun."""
-        asked_at = time.monotonic()
+        """Renew the lease, and save the number of tries as the event's cursor."""
+        began_at = time.monotonic()
         if not self.graph.events.advance(self.event.id, self.event.epoch, self.tries):
             raise FencedError(self.event.id)
-        self.renewed_at = asked_at
+        self.renewed_at = began_at
 
-    def hold(self) -> None:
-        """Renew where some of the lease is gone; else nobody else can have claimed the event."""
+    def renew_if_old(self) -> None:
+        """Renew a lease older than RENEW_SECONDS. Nobody can have claimed a younger one's event."""
         if time.monotonic() - self.renewed_at > RENEW_SECONDS:
             self.renew()
 
 
-def _tidy(graph: Graph, storage: Storage, photo: Photo, *, fenced: bool = False) -> None:
-    """Remove what the photo's present state has no use for; its state decides, whoever set it."""
-    now = graph.photos.get(photo.id)
-    if now is None or now.state in {"failed", "expired"}:
+def _remove_leftovers(
+    graph: Graph, storage: Storage, photo: Photo, *, fenced: bool = False
+) -> None:
+    """Remove the objects that the photo's current state does not need, whoever set that state."""
+    current = graph.photos.get(photo.id)
+    if current is None or current.state in {"failed", "expired"}:
         storage.photos.remove(photo.path)
-    elif now.state == "ready" and not fenced:
+    elif current.state == "ready" and not fenced:
         storage.photos.remove_upload(photo.path)

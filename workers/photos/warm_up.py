@@ -1,8 +1,9 @@
-"""Imported by the fork server of workers/photos/decoding.py: children find all decoders loaded.
+"""Loads all decoders. The fork server of workers/photos/decoding.py imports this module.
 
-Else each child loads Pillow's parts anew with its only picture: 7 of its 160 ms at 12 megapixels.
+Otherwise each child would load Pillow's plug-ins again, which takes 7 of its 160 ms at 12
+megapixels.
 """
 
-from workers.photos.imaging import rehearse
+from workers.photos.imaging import load_decoders
 
-rehearse()
+load_decoders()

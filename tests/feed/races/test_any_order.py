@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, a feed shows nothing that is gone and lacks nothing due."""
+"""Random steps in random order: a feed never shows a gone post and never lacks a delivered one."""
 
 import os
 import random
@@ -21,23 +21,23 @@ FIXED_SEED = 20261122
 
 @dataclass
 class Life:
-    """A few people who do everything there is to do, one step after the other."""
+    """A few users and the random steps that they take, one after the other."""
 
     stage: Stage
     random: random.Random
     people: list[int]
-    owed: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     delivered: set[int] = field(default_factory=set)
-    done: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
 
     def step(self) -> None:
         steps = [self.publish] * 5 + [self.work] * 6 + [self.delete, self.late_post]
         steps += [self.follow, self.follow, self.leave, self.block, self.evict, self.hold_ends]
-        chosen = self.random.choice(steps)
-        self.done.append(chosen.__name__)
-        chosen()
+        step = self.random.choice(steps)
+        self.steps.append(step.__name__)
+        step()
 
-    def two(self) -> tuple[int, int]:
+    def pair(self) -> tuple[int, int]:
         one, other = self.random.sample(self.people, 2)
         return one, other
 
@@ -45,19 +45,19 @@ class Life:
         author = self.random.choice(self.people)
         post_id, event = self.stage.town.post(author)
         push_to_author(self.stage.storage, author, post_id)
-        self.owed.append(event)
+        self.events.append(event)
 
     def late_post(self) -> None:
-        """One whose fan-out comes long after it: as in the backlog of an outage."""
+        """A post whose fan-out comes long after it, as after an outage."""
         author = self.random.choice(self.people)
         ago = self.random.choice([31, 45, 59, 61, 300]) * 1000 << 12
         [post_id] = self.stage.town.old_posts(author, [new_id() - ago])
-        self.owed.append(self.stage.town.event("post-published", post_id, author))
-        self.work_on(self.owed.pop())
+        self.events.append(self.stage.town.event("post-published", post_id, author))
+        self.work_on(self.events.pop())
 
     def work(self) -> None:
-        if self.owed:
-            self.work_on(self.owed.pop(self.random.randrange(len(self.owed))))
+        if self.events:
+            self.work_on(self.events.pop(self.random.randrange(len(self.events))))
 
     def work_on(self, event: Event) -> None:
         assert self.stage.do(event) == "done"
@@ -65,23 +65,23 @@ class Life:
 
     def delete(self) -> None:
         author = self.random.choice(self.people)
-        own = self.stage.town.truth(author)
+        own = self.stage.town.expected_feed(author)
         if own:
             post_id = self.random.choice(own)
             try:
                 delete_post(self.stage.graph, self.stage.storage, post_id, author_id=author)
             except NotFoundError:
-                return  # another's
+                return  # the post of another author
 
     def follow(self) -> None:
-        follower, followee = self.two()
+        follower, followee = self.pair()
         try:
             follow(self.stage.graph, self.stage.storage, follower_id=follower, followee_id=followee)
         except NotFoundError:
             return  # blocked
 
     def leave(self) -> None:
-        follower, followee = self.two()
+        follower, followee = self.pair()
         leaving = self.random.choice([unfollow, remove_follower])
         try:
             leaving(
@@ -91,22 +91,22 @@ class Life:
             return
 
     def block(self) -> None:
-        blocker, blocked = self.two()
+        blocker, blocked = self.pair()
         try:
             block(self.stage.graph, self.stage.storage, blocker_id=blocker, blocked_id=blocked)
         except NotFoundError:
-            return  # blocked by them already
+            return  # already blocked by the other
         if self.random.random() < 0.7:
             self.stage.graph.blocks.delete(blocker_id=blocker, blocked_id=blocked)
 
     def evict(self) -> None:
         viewer = self.random.choice(self.people)
-        posts = self.stage.town.truth(viewer)[:30]
+        posts = self.stage.town.expected_feed(viewer)[:30]
         keys = [f"p:{post_id}" for post_id in self.random.sample(posts, min(3, len(posts)))]
         self.stage.evict(*keys, f"tl:{viewer:014x}")
 
     def hold_ends(self) -> None:
-        """Half a minute goes by for everybody who is leaving; what that owes is done."""
+        """Let half a minute pass for all leavings, and run their events' jobs."""
         self.stage.town.end_hold(*self.people)
         for event in self.stage.town.events_of(*self.people):
             if event.kind in ("left", "blocked", "followed"):
@@ -114,37 +114,37 @@ class Life:
                 self.stage.do(event)
 
     def check(self, viewer: int) -> None:
-        """The viewer's whole feed, at some page size, and with a build behind some reads."""
-        truth = self.stage.town.truth(viewer)
+        """Check the viewer's whole feed, with a random page size and sometimes with rebuilds."""
+        truth = self.stage.town.expected_feed(viewer)
         limit = self.random.choice([1, LIMIT, 7, 24, CAP + 3])
         seen = self.stage.read(viewer, limit=limit, rebuilds=self.random.random() < 0.6)
-        told = f"viewer {viewer} at {limit} after {self.done[-6:]}"
+        context = f"viewer {viewer} at {limit} after {self.steps[-6:]}"
         gone = set(seen) - set(truth)
-        assert not gone, f"shown though gone: {gone}, {told}"
+        assert not gone, f"gone posts are shown: {gone}, {context}"
         lacking = {post for post in truth if post in self.delivered} - set(seen)
-        assert not lacking, f"lacking: {lacking}, {told}"
+        assert not lacking, f"lacking: {lacking}, {context}"
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_every_page_after_any_step_shows_what_is_due_and_nothing_that_is_gone(
+def test_after_any_step_a_feed_has_every_delivered_post_and_no_gone_one(
     stage: Stage, fresh: bool
 ) -> None:
-    drawn = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**9))
-    seed = drawn if fresh else FIXED_SEED
+    random_seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**9))
+    seed = random_seed if fresh else FIXED_SEED
     print(f"seed {seed}")
-    chance = random.Random(seed)
-    life = Life(stage, chance, stage.town.users(4))
+    generator = random.Random(seed)
+    life = Life(stage, generator, stage.town.users(4))
     for follower in life.people:
-        stage.town.follow(follower, *(one for one in life.people if one != follower))
-    for author in life.people:  # longer than a list, so that walks go on in the graph
-        ages = sorted(chance.randrange(400, 90_000) for _ in range(CAP // 2))
+        stage.town.follow(follower, *(person for person in life.people if person != follower))
+    for author in life.people:  # more posts than a list holds, so that walks continue in the graph
+        ages = sorted(generator.randrange(400, 90_000) for _ in range(CAP // 2))
         life.delivered.update(
             stage.town.old_posts(author, [new_id() - (age * 1000 << 12) for age in ages])
         )
     for _ in range(STEPS):
         life.step()
-        life.check(chance.choice(life.people))
+        life.check(generator.choice(life.people))
     stage.do_all(*life.people)
     for viewer in life.people:
-        stage.right(viewer, rebuilds=True)
-        stage.right(viewer)
+        stage.check_feed(viewer, rebuilds=True)
+        stage.check_feed(viewer)

@@ -1,4 +1,4 @@
-"""Many workers, one event: whoever was overtaken stops, and the end is the same (8, 10 and 12)."""
+"""Many workers, one event: a worker that lost its lease stops (cases 8, 10 and 12)."""
 
 import random
 
@@ -6,92 +6,92 @@ import pytest
 
 from graph.events import ATTEMPTS
 from storage.timeline_layout import timeline_key
-from tests.feed.races.test_order import DAY, drawn
+from tests.feed.races.test_order import DAY, past_ids
 from tests.support.stage import Stage
 from workers import fan_out
 from workers.outbox import run
 
 
 def audience(stage: Stage, size: int) -> tuple[int, list[int]]:
-    """An author, and followers with lists."""
+    """An author and followers with lists."""
     author, *followers = stage.town.users(size + 1)
-    stage.town.followers(author, followers)
+    stage.town.add_followers(author, followers)
     for follower in followers:
         stage.build(follower)
     return author, followers
 
 
 # Case 8
-def test_a_worker_stopped_past_its_lease_is_fenced_and_the_end_is_the_same(
+def test_a_worker_stopped_past_its_lease_is_fenced_and_the_feeds_are_right(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = audience(stage, 4)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = held.at_query("events/advance")
-    stopped = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold = proxied.hold_query("events/advance")
+    stopped = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
     stage.town.end_lease(event.id)
-    taken_over = stage.town.find_event(event.id)
-    assert stage.do(taken_over) == "done"
+    overdue = stage.town.find_event(event.id)
+    assert stage.do(overdue) == "done"
     hold.release()
     assert stopped.result(10) == "fenced"
     pushes = [stage.entries(follower).count(post) for follower in followers]
-    assert pushes == [2, 2, 1, 1], "it ended the page that it was at, and stopped"
+    assert pushes == [2, 2, 1, 1], "it finished its page and stopped"
     for follower in followers:
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
 # Case 8
-def test_a_worker_overtaken_does_not_move_the_others_cursor(
+def test_a_fenced_worker_does_not_move_the_cursor_of_the_new_claimant(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = audience(stage, 3)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = held.at_query("events/advance")
-    stopped = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold = proxied.hold_query("events/advance")
+    stopped = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
     stage.town.end_lease(event.id)
-    taken_over = stage.town.find_event(event.id)
-    assert taken_over
-    other = stage.graph.events.claim(event.id, taken_over.epoch)
+    overdue = stage.town.find_event(event.id)
+    assert overdue
+    other = stage.graph.events.claim(event.id, overdue.epoch)
     assert other
     assert stage.graph.events.advance(event.id, other.epoch, followers[1])
     hold.release()
     assert stopped.result(10) == "fenced"
-    now = stage.town.find_event(event.id)
-    assert now
-    assert now.cursor == followers[1]
+    current = stage.town.find_event(event.id)
+    assert current
+    assert current.cursor == followers[1]
 
 
 # Case 8
-def test_a_worker_overtaken_before_its_finish_does_not_end_the_others_event(stage: Stage) -> None:
+def test_a_worker_fenced_before_its_finish_does_not_finish_the_event(stage: Stage) -> None:
     author, followers = audience(stage, 1)
     one, other = stage.behind_proxies(), stage.behind_proxies()
     _post, event = stage.town.post(author)
-    late = one.at_query("events/finish")
+    late = one.hold_query("events/finish")
     stopped = stage.begin(run, one.graph, one.storage, event.id, event.epoch)
     late.wait()
     stage.town.end_lease(event.id)
     second = stage.town.find_event(event.id)
     assert second
-    hold = other.at_query("events/finish")
+    hold = other.hold_query("events/finish")
     working = stage.begin(run, other.graph, other.storage, second.id, second.epoch)
     hold.wait()
     late.release()
     assert stopped.result(10) == "fenced"
-    assert stage.town.find_event(event.id), "it is the other's to end"
+    assert stage.town.find_event(event.id), "the event belongs to the other worker"
     hold.release()
     assert working.result(10) == "done"
     assert stage.town.find_event(event.id) is None
-    stage.right(followers[0])
+    stage.check_feed(followers[0])
 
 
 # Case 7
-def test_a_fan_out_that_died_after_some_progress_goes_on_from_there(stage: Stage) -> None:
+def test_a_fan_out_that_died_continues_from_its_cursor(stage: Stage) -> None:
     author, followers = audience(stage, 4)
     post, event = stage.town.post(author)
     claimed = stage.graph.events.claim(event.id, event.epoch)
@@ -102,7 +102,7 @@ def test_a_fan_out_that_died_after_some_progress_goes_on_from_there(stage: Stage
     assert stage.do(stage.town.find_event(event.id)) == "done"
     for follower in followers:
         assert stage.entries(follower).count(post) == 1, "nothing is pushed again"
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
 # Case 10
@@ -118,18 +118,18 @@ def test_every_job_three_times_shuffled_with_stale_epochs_ends_in_the_same_state
         stage.graph.follows.create(follower_id=follower, followee_id=author)
     events = stage.town.events_of(author)
     assert len(events) == 9
-    rings = [(event.id, event.epoch + stale) for event in events for stale in (0, 0, 0, -1, 1)]
-    shuffle.shuffle(rings)
-    for event_id, epoch in rings:
+    jobs = [(event.id, event.epoch + stale) for event in events for stale in (0, 0, 0, -1, 1)]
+    shuffle.shuffle(jobs)
+    for event_id, epoch in jobs:
         run(stage.graph, stage.storage, event_id, epoch)
     stage.do_all(author, *followers)
     for user in (author, *followers):
-        stage.right(user, rebuilds=True)
-        stage.right(user)
+        stage.check_feed(user, rebuilds=True)
+        stage.check_feed(user)
 
 
 # Case 12
-def test_a_poison_event_is_quarantined_after_eight_attempts_and_holds_up_nobody(
+def test_a_poison_event_is_quarantined_after_eight_attempts_and_delays_no_other(
     stage: Stage,
 ) -> None:
     author, followers = audience(stage, 1)
@@ -145,20 +145,20 @@ def test_a_poison_event_is_quarantined_after_eight_attempts_and_holds_up_nobody(
         stage.do(stage.town.post(author)[1])
     stage.town.end_lease(poison.id)
     assert stage.do(stage.town.find_event(poison.id)) == "stale"
-    assert poison.id in [event.id for event in stage.graph.events.quarantined(1000)]
-    stage.right(followers[0])
-    stage.town.ask("MATCH (e:Event {id: $id}) DELETE e", id=poison.id)
+    assert poison.id in [event.id for event in stage.graph.events.quarantine_page(1000)]
+    stage.check_feed(followers[0])
+    stage.town.query("MATCH (e:Event {id: $id}) DELETE e", id=poison.id)
 
 
 # Cases 12 and 26
 def test_a_post_requeued_from_quarantine_days_later_lands_in_its_place(stage: Stage) -> None:
     author, followers = audience(stage, 2)
-    [old] = stage.town.old_posts(author, drawn(3 * DAY, 1))
+    [old] = stage.town.old_posts(author, past_ids(3 * DAY, 1))
     stage.do(stage.town.post(author)[1])
-    given_up = stage.town.event("post-published", old, author, attempts=ATTEMPTS)
-    assert stage.do(given_up) == "stale"
-    requeued = stage.graph.events.requeue(given_up.id)
+    quarantined = stage.town.event("post-published", old, author, attempts=ATTEMPTS)
+    assert stage.do(quarantined) == "stale"
+    requeued = stage.graph.events.requeue(quarantined.id)
     assert stage.do(requeued) == "done"
     for follower in followers:
         assert stage.entries(follower).index(old) == 1
-        stage.right(follower)
+        stage.check_feed(follower)

@@ -1,4 +1,4 @@
-"""What was deleted or revoked does not come back, however late a reader writes: 24 and 25."""
+"""A late write of a reader revives nothing that was deleted or revoked (cases 24 and 25)."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def reader_of(stage: Stage, posts: int) -> tuple[int, int, list[int]]:
     stage.build(viewer)
     for _ in range(posts):
         stage.do(stage.town.post(author)[1])
-    return viewer, author, stage.town.truth(viewer)
+    return viewer, author, stage.town.expected_feed(viewer)
 
 
 def body_key(post_id: int) -> str:
@@ -35,44 +35,44 @@ def test_a_body_read_before_the_deletion_is_not_written_after_it(
 ) -> None:
     viewer, author, [post, *_] = reader_of(stage, 3)
     stage.evict(body_key(post))
-    held = stage.behind_proxies()
-    hold = held.at_query("posts/many", side="answer")
-    reading = stage.begin(bodies_of, held.graph, held.storage, [post])
-    hold.wait()  # the graph has given the post away, the reader does not have it yet
+    proxied = stage.behind_proxies()
+    hold = proxied.hold_query("posts/many", side="answer")
+    reading = stage.begin(bodies_of, proxied.graph, proxied.storage, [post])
+    hold.wait()  # the graph has sent the post; the reader has not received it
     delete_post(stage.graph, stage.storage, post, author_id=author)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     if evicted:
         stage.evict(body_key(post))
     hold.release()
     assert reading.result(10)[post], "that reader began before the deletion"
-    assert not stage.storage.bodies.many([post])[post]
-    stage.right(viewer)
+    assert not stage.storage.bodies.read_many([post])[post]
+    stage.check_feed(viewer)
 
 
-# Case 25, at the last step: the write itself is held
+# Case 25; the held step is the write to the cache
 def test_a_body_on_its_way_to_the_cache_is_refused_after_the_deletion(stage: Stage) -> None:
     viewer, author, [post, *_] = reader_of(stage, 3)
     stage.evict(body_key(post))
-    held = stage.behind_proxies()
-    hold = held.to_cache.hold(b'{"id":"%d"' % post)
-    reading = stage.begin(bodies_of, held.graph, held.storage, [post])
+    proxied = stage.behind_proxies()
+    hold = proxied.to_cache.hold(b'{"id":"%d"' % post)
+    reading = stage.begin(bodies_of, proxied.graph, proxied.storage, [post])
     hold.wait()
     delete_post(stage.graph, stage.storage, post, author_id=author)
     stage.evict(body_key(post))
     hold.release()
     reading.result(10)
-    assert not stage.storage.bodies.many([post])[post]
-    stage.right(viewer)
+    assert not stage.storage.bodies.read_many([post])[post]
+    stage.check_feed(viewer)
 
 
 # Case 25
 def test_a_session_read_before_its_end_is_not_copied_after_it(stage: Stage) -> None:
     user = stage.town.user()
-    signed_in = sessions.begin(stage.graph, user, days=1)
+    signed_in = sessions.create(stage.graph, user, days=1)
     token = signed_in.token
-    held = stage.behind_proxies()
-    hold = held.at_query("sessions/by_id", side="answer")
-    checking = stage.begin(sessions.authenticate, held.graph, held.storage, str(token))
+    proxied = stage.behind_proxies()
+    hold = proxied.hold_query("sessions/by_id", side="answer")
+    checking = stage.begin(sessions.authenticate, proxied.graph, proxied.storage, str(token))
     hold.wait()
     sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
     hold.release()
@@ -83,24 +83,24 @@ def test_a_session_read_before_its_end_is_not_copied_after_it(stage: Stage) -> N
 
 
 # Case 31
-def test_a_deletion_refused_for_want_of_the_cache_is_finished_by_the_same_request(
+def test_a_deletion_refused_without_the_cache_is_finished_by_a_repeat(
     stage: Stage,
 ) -> None:
     viewer, author, [post, *_] = reader_of(stage, 3)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     cut_off = stage.behind_proxies()
     with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
         delete_post(cut_off.graph, cut_off.storage, post, author_id=author)
     delete_post(stage.graph, stage.storage, post, author_id=author)
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
 # Case 41
-def test_a_sign_out_refused_for_want_of_the_cache_is_finished_by_the_same_request(
+def test_a_sign_out_refused_without_the_cache_is_finished_by_a_repeat(
     stage: Stage,
 ) -> None:
     user = stage.town.user()
-    token = sessions.begin(stage.graph, user, days=1).token
+    token = sessions.create(stage.graph, user, days=1).token
     sessions.authenticate(stage.graph, stage.storage, str(token))
     cut_off = stage.behind_proxies()
     with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
@@ -111,7 +111,7 @@ def test_a_sign_out_refused_for_want_of_the_cache_is_finished_by_the_same_reques
 
 
 # Case 24
-def test_a_walk_goes_on_when_its_list_is_evicted_or_being_rebuilt(stage: Stage) -> None:
+def test_a_walk_continues_when_its_list_is_evicted_or_being_rebuilt(stage: Stage) -> None:
     viewer, author, truth = reader_of(stage, 13)
     first, cursor = stage.page(viewer)
     assert first == truth[:LIMIT]
@@ -123,7 +123,7 @@ def test_a_walk_goes_on_when_its_list_is_evicted_or_being_rebuilt(stage: Stage) 
     third, cursor = stage.page(viewer, cursor)
     assert third == truth[2 * LIMIT :]
     assert cursor is None
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
 # Case 24
@@ -131,28 +131,26 @@ def test_any_one_key_may_be_evicted_at_any_moment(stage: Stage) -> None:
     viewer, author, truth = reader_of(stage, 7)
     deleted = truth[2]
     delete_post(stage.graph, stage.storage, deleted, author_id=author)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     for key in (
         body_key(truth[0]),
-        body_key(deleted),  # the tombstone: the list still has the id
+        body_key(deleted),  # the tombstone; the list still has the id
         f"tl:{viewer:014x}",
         body_key(deleted),
     ):
         stage.evict(key)
         assert deleted not in stage.read(viewer, rebuilds=True)
-        stage.right(viewer)
+        stage.check_feed(viewer)
 
 
 # Case 24
 @pytest.mark.parametrize("evicted", ["lock", "list"])
-def test_a_key_evicted_during_a_build_costs_the_build_and_nothing_else(
-    stage: Stage, evicted: str
-) -> None:
+def test_a_key_evicted_during_a_build_costs_only_the_build(stage: Stage, evicted: str) -> None:
     viewer, author, _truth = reader_of(stage, 4)
     stage.evict_list(viewer)
-    held = stage.behind_proxies()
-    hold = held.at_query("posts/feed_page", side="answer")
-    building = stage.begin(rebuild, held.graph, held.storage, viewer)
+    proxied = stage.behind_proxies()
+    hold = proxied.hold_query("posts/feed_page", side="answer")
+    building = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
     hold.wait()
     if evicted == "lock":
         stage.evict_lock(viewer)
@@ -161,15 +159,15 @@ def test_a_key_evicted_during_a_build_costs_the_build_and_nothing_else(
     stage.do(stage.town.post(author)[1])
     hold.release()
     assert not building.result(10)
-    stage.right(viewer)
-    stage.right(viewer, rebuilds=True)
-    stage.right(viewer)
+    stage.check_feed(viewer)
+    stage.check_feed(viewer, rebuilds=True)
+    stage.check_feed(viewer)
 
 
 # Case 24
-def test_a_revoked_session_stays_revoked_when_its_traces_are_evicted(stage: Stage) -> None:
+def test_a_revoked_session_stays_revoked_when_its_keys_are_evicted(stage: Stage) -> None:
     user = stage.town.user()
-    token = sessions.begin(stage.graph, user, days=1).token
+    token = sessions.create(stage.graph, user, days=1).token
     assert sessions.authenticate(stage.graph, stage.storage, str(token)).user_id == user
     assert stage.storage.sessions.read(token.session_id), "the copy is there"
     sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
@@ -182,10 +180,10 @@ def test_a_revoked_session_stays_revoked_when_its_traces_are_evicted(stage: Stag
 # Case 35
 def test_a_post_deleted_in_the_middle_of_its_fan_out_is_never_shown(stage: Stage) -> None:
     viewer, author, truth = reader_of(stage, 2)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = held.at_query("follows/followers_page", side="answer")
-    job = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold = proxied.hold_query("follows/followers_page", side="answer")
+    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
     delete_post(stage.graph, stage.storage, post, author_id=author)
     assert stage.read(viewer) == truth
@@ -196,7 +194,7 @@ def test_a_post_deleted_in_the_middle_of_its_fan_out_is_never_shown(stage: Stage
     assert stage.read(viewer) == truth
     with pytest.raises(NotFoundError):
         stage.graph.posts.by_id(post, viewer_id=author)
-    stage.right(author)
+    stage.check_feed(author)
 
 
 # Case 35

@@ -1,4 +1,4 @@
-"""A follow and a post at one moment: the post is in the feed, whichever came first (case 35)."""
+"""A follow and a post at the same time: the feed has the post in either order (case 35)."""
 
 from api.services.follows import follow
 from tests.support.stage import Stage
@@ -15,12 +15,12 @@ def strangers(stage: Stage) -> tuple[int, int]:
 
 
 def settle(stage: Stage, viewer: int, author: int) -> None:
-    """The feed is right now, after everything owed is done, and with a list built anew."""
-    stage.right(viewer)
+    """Check the feed now, after all events are done, and with a rebuilt list."""
+    stage.check_feed(viewer)
     stage.do_all(viewer, author)
-    stage.right(viewer)
-    stage.right(viewer, rebuilds=True)
-    stage.right(viewer)
+    stage.check_feed(viewer)
+    stage.check_feed(viewer, rebuilds=True)
+    stage.check_feed(viewer)
 
 
 # Case 35
@@ -28,10 +28,10 @@ def test_a_follow_committed_after_the_followers_were_read_finds_the_post_in_the_
     stage: Stage,
 ) -> None:
     viewer, author = strangers(stage)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = held.at_query("follows/followers_page", side="answer")
-    job = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold = proxied.hold_query("follows/followers_page", side="answer")
+    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
     follow(stage.graph, stage.storage, follower_id=viewer, followee_id=author)
     assert post in stage.read(viewer)
@@ -45,13 +45,13 @@ def test_a_post_committed_after_the_follower_has_built_their_list_is_pushed_into
     stage: Stage,
 ) -> None:
     viewer, author = strangers(stage)
-    held = stage.behind_proxies()
-    hold = held.at_query("posts/create")
-    town = type(stage.town)(held.graph)
+    proxied = stage.behind_proxies()
+    hold = proxied.hold_query("posts/create")
+    town = type(stage.town)(proxied.graph)
     posting = stage.begin(town.post, author)
     hold.wait()
     follow(stage.graph, stage.storage, follower_id=viewer, followee_id=author)
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer, rebuilds=True)
     assert stage.entries(viewer)
     hold.release()
     _post, event = posting.result(10)
@@ -64,27 +64,27 @@ def test_a_follow_whose_commit_is_held_until_the_fan_out_is_done_shows_the_post(
     stage: Stage,
 ) -> None:
     viewer, author = strangers(stage)
-    held = stage.behind_proxies()
-    hold = held.at_query("follows/create")
+    proxied = stage.behind_proxies()
+    hold = proxied.hold_query("follows/create")
     following = stage.begin(
-        follow, held.graph, stage.storage, follower_id=viewer, followee_id=author
+        follow, proxied.graph, stage.storage, follower_id=viewer, followee_id=author
     )
     hold.wait()
     stage.do(stage.town.post(author)[1])
-    stage.right(viewer)
+    stage.check_feed(viewer)
     hold.release()
     following.result(10)
     settle(stage, viewer, author)
 
 
-# Case 35, the answer to the commit held: the follow stands, its list is not dropped yet
-def test_a_follow_killed_between_its_commit_and_its_drop_is_mended_by_its_event(
+# Case 35; the request dies after its commit and before it drops the list
+def test_a_follow_killed_between_its_commit_and_its_drop_is_finished_by_its_event(
     stage: Stage,
 ) -> None:
     viewer, author = strangers(stage)
     stage.graph.follows.create(follower_id=viewer, followee_id=author)
     stage.do(stage.town.post(author)[1])
     stage.do_all(viewer)
-    stage.right(viewer)
-    stage.right(viewer, rebuilds=True)
-    stage.right(viewer)
+    stage.check_feed(viewer)
+    stage.check_feed(viewer, rebuilds=True)
+    stage.check_feed(viewer)

@@ -1,4 +1,4 @@
-"""Who has left somebody sees nothing more of them, whatever was on its way (cases 21 and 23)."""
+"""A viewer who has left an author sees no more of their posts (cases 21 and 23)."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Leave = Callable[["Stores", int, int], None]
 
 
 class Stores(Protocol):
-    """Whatever has a graph and a storage."""
+    """An object that has a graph and a storage."""
 
     @property
     def graph(self) -> Graph: ...
@@ -50,7 +50,7 @@ WAYS = [by_unfollowing, by_being_removed, by_blocking, by_being_blocked]
 
 
 def following(stage: Stage) -> tuple[int, int, int]:
-    """A viewer with a list, an author whom they follow, and another whom they go on following."""
+    """A viewer with a list, the author to be left, and a friend whom the viewer keeps following."""
     viewer, author, friend = stage.town.users(3)
     stage.town.follow(viewer, author, friend)
     for writer in (author, friend, author):
@@ -64,102 +64,102 @@ def following(stage: Stage) -> tuple[int, int, int]:
     ("leave", "flushed"),
     [*((way, False) for way in WAYS), pytest.param(by_unfollowing, True, id="cache flushed")],
 )
-def test_a_page_of_followers_read_before_the_leaving_is_pushed_in_vain(
+def test_a_page_of_followers_read_before_the_leaving_shows_nothing(
     stage: Stage, leave: Leave, flushed: bool
 ) -> None:
     viewer, author, _friend = following(stage)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = held.at_query("follows/followers_page", side="answer")
-    job = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
-    hold.wait()  # the page has been read, with the viewer in it
+    hold = proxied.hold_query("follows/followers_page", side="answer")
+    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
+    hold.wait()  # the page of followers has been read and includes the viewer
     leave(stage, viewer, author)
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer, rebuilds=True)
     if flushed:
         stage.evict(f"tl:{viewer:014x}", f"tb:{viewer:014x}")
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer, rebuilds=True)
     hold.release()
     assert job.result(10) == "done"
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer, rebuilds=True)
     stage.do_all(viewer, author)
-    stage.right(viewer, rebuilds=True)
-    assert stage.entries(viewer), "after the leaving's end the list is built again"
-    stage.right(viewer)
+    stage.check_feed(viewer, rebuilds=True)
+    assert stage.entries(viewer), "the list is rebuilt after the leaving has ended"
+    stage.check_feed(viewer)
 
 
-# Case 21, held for longer than a page may be pushed: the hold after leaving is over by then
+# Case 21, held for longer than a page may be pushed; the leaving has ended by then
 def test_a_page_of_followers_that_grew_old_is_read_again(stage: Stage) -> None:
     viewer, author, _friend = following(stage)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = held.at_query("follows/followers_page", side="answer")
-    job = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold = proxied.hold_query("follows/followers_page", side="answer")
+    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
-    held_since = time.monotonic()
+    held_at = time.monotonic()
     by_unfollowing(stage, viewer, author)
     stage.town.end_hold(viewer)
     for owed in stage.town.events_of(viewer):
         stage.do(owed)
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer, rebuilds=True)
     assert stage.entries(viewer)
     assert not job.done()
-    with pytest.raises(TimeoutError):  # too old after 5 s; after 6 s the driver gives up waiting
-        job.result(max(0.01, 5.2 - (time.monotonic() - held_since)))
+    with pytest.raises(TimeoutError):  # too old after 5 s; the driver times out after 6 s
+        job.result(max(0.01, 5.2 - (time.monotonic() - held_at)))
     hold.release()
     assert job.result(10) == "done"
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
-# Case 21, held in the network: the bytes of a push, on a connection that the cache has closed since
-def test_a_push_that_lay_in_the_network_for_long_does_not_arrive(stage: Stage) -> None:
+# Case 21; the bytes of a push are held until the cache has closed their connection
+def test_a_push_held_in_the_network_for_long_does_not_arrive(stage: Stage) -> None:
     viewer, author, _friend = following(stage)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = held.to_cache.hold(b"tl:%014x" % viewer)
-    job = stage.begin(run, held.graph, held.storage, event.id, event.epoch)
+    hold = proxied.to_cache.hold(b"tl:%014x" % viewer)
+    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
-    assert job.result(10) == "done", "the worker gave that connection up and pushed by another"
+    assert job.result(10) == "done", "the worker pushed over a new connection"
     by_unfollowing(stage, viewer, author)
     stage.town.end_hold(viewer)
     for owed in stage.town.events_of(viewer):
         stage.do(owed)
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer, rebuilds=True)
     before = stage.entries(viewer)
     eventually(lambda: hold.closed_by_server, seconds=25)
     hold.release()
     assert stage.entries(viewer) == before
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
 # Case 21
-def test_a_leaving_repeated_puts_off_the_rebuilding(stage: Stage) -> None:
+def test_a_repeated_leaving_postpones_the_rebuild(stage: Stage) -> None:
     viewer, author, _friend = following(stage)
     by_unfollowing(stage, viewer, author)
     stage.town.end_hold(viewer)
-    by_unfollowing(stage, viewer, author)  # makes the leaving young again
+    by_unfollowing(stage, viewer, author)  # restarts the 30 s of the leaving
     first, second = stage.town.events_of(viewer)
     assert stage.do(first) == "done"
-    assert not stage.rebuild(viewer), "the first event finds a leaving too young to be ended"
+    assert not stage.rebuild(viewer), "the leaving is too young for the first event to end it"
     stage.town.end_hold(viewer)
     assert stage.do(second) == "done"
     assert stage.rebuild(viewer)
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
 # Cases 21 and 31
-def test_a_leaving_that_died_before_its_drop_is_mended_by_its_event(stage: Stage) -> None:
+def test_a_leaving_that_died_before_its_drop_is_finished_by_its_event(stage: Stage) -> None:
     viewer, author, _friend = following(stage)
     event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
     stage.town.end_hold(viewer)
     assert stage.do(event) == "done"
-    stage.right(viewer)
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer)
+    stage.check_feed(viewer, rebuilds=True)
     assert stage.entries(viewer)
 
 
 # Case 31
 @pytest.mark.parametrize("leave", WAYS)
-def test_a_leaving_refused_for_want_of_the_cache_is_finished_by_the_same_request(
+def test_a_leaving_refused_without_the_cache_is_finished_by_a_repeat(
     stage: Stage, leave: Leave
 ) -> None:
     viewer, author, _friend = following(stage)
@@ -167,8 +167,8 @@ def test_a_leaving_refused_for_want_of_the_cache_is_finished_by_the_same_request
     with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
         leave(cut_off, viewer, author)
     leave(stage, viewer, author)
-    stage.right(viewer)
-    stage.right(author)
+    stage.check_feed(viewer)
+    stage.check_feed(author)
 
 
 # Case 23
@@ -181,29 +181,29 @@ def test_a_rebuild_overtaken_by_a_change_and_another_rebuild_writes_nothing(
     stranger = stage.town.user()
     stage.do(stage.town.post(stranger)[1])
     stage.evict_list(viewer)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     finish = FINISH.digest
     hold = (
-        held.at_query("posts/feed_page", side="answer")
+        proxied.hold_query("posts/feed_page", side="answer")
         if step == "read"
-        else held.to_cache.hold(finish)
+        else proxied.to_cache.hold(finish)
     )
-    old = stage.begin(rebuild, held.graph, held.storage, viewer)
-    hold.wait()  # it has read the state of before
+    old = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
+    hold.wait()  # it has read the state before the change
     if change == "follow":
         follow(stage.graph, stage.storage, follower_id=viewer, followee_id=stranger)
     elif change == "unfollow":
         by_unfollowing(stage, viewer, author)
     else:
         by_being_blocked(stage, viewer, author)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     stage.do_all(viewer, author)
     stage.build(viewer)
     before = stage.entries(viewer)
     hold.release()
-    assert not finished(old)
+    assert not has_built(old)
     assert stage.entries(viewer) == before
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
 # Case 23
@@ -211,24 +211,24 @@ def test_a_rebuild_overtaken_by_a_change_and_another_rebuild_writes_nothing(
 def test_a_rebuild_overtaken_by_a_leaving_leaves_no_list(stage: Stage, step: str) -> None:
     viewer, author, _friend = following(stage)
     stage.evict_list(viewer)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     finish = FINISH.digest
     hold = (
-        held.at_query("posts/feed_page", side="answer")
+        proxied.hold_query("posts/feed_page", side="answer")
         if step == "read"
-        else held.to_cache.hold(finish)
+        else proxied.to_cache.hold(finish)
     )
-    old = stage.begin(rebuild, held.graph, held.storage, viewer)
+    old = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
     hold.wait()
     by_unfollowing(stage, viewer, author)
     hold.release()
-    assert not finished(old)
-    stage.right(viewer)
+    assert not has_built(old)
+    stage.check_feed(viewer)
     assert stage.entries(viewer) == []
 
 
-def finished(rebuilding: Future[bool]) -> bool:
-    """Whether a held rebuild has built; one whose write was held gave up waiting for the answer."""
+def has_built(rebuilding: Future[bool]) -> bool:
+    """Whether a held rebuild has built. A rebuild whose write was held has timed out."""
     try:
         return rebuilding.result(10)
     except StorageUnavailableError:

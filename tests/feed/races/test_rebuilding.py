@@ -1,4 +1,4 @@
-"""A list being built misses nothing that is published meanwhile (case 22)."""
+"""A list under construction lacks nothing that is published meanwhile (case 22)."""
 
 from collections.abc import Callable
 
@@ -8,28 +8,28 @@ from drill.support.proxy import Hold
 from feed.rebuilding import rebuild
 from graph.ids import new_id
 from storage.timelines import FINISH
-from tests.support.stage import CAP, Held, Stage
+from tests.support.stage import CAP, ProxiedStores, Stage
 
 ABOVE_NOTHING = 2**53
 
 
-def before_the_mark(held: Held) -> Hold:
-    return held.to_cache.hold(b"tb:")
+def before_the_lock(stores: ProxiedStores) -> Hold:
+    return stores.to_cache.hold(b"tb:")
 
 
-def before_the_reading(held: Held) -> Hold:
-    return held.at_query("posts/feed_page")
+def before_the_reading(stores: ProxiedStores) -> Hold:
+    return stores.hold_query("posts/feed_page")
 
 
-def after_the_reading(held: Held) -> Hold:
-    return held.at_query("posts/feed_page", side="answer")
+def after_the_reading(stores: ProxiedStores) -> Hold:
+    return stores.hold_query("posts/feed_page", side="answer")
 
 
-def before_the_writing(held: Held) -> Hold:
-    return held.to_cache.hold(FINISH.digest)
+def before_the_writing(stores: ProxiedStores) -> Hold:
+    return stores.to_cache.hold(FINISH.digest)
 
 
-STEPS = [before_the_mark, before_the_reading, after_the_reading, before_the_writing]
+STEPS = [before_the_lock, before_the_reading, after_the_reading, before_the_writing]
 
 
 def followed_author(stage: Stage) -> tuple[int, int]:
@@ -44,78 +44,78 @@ def followed_author(stage: Stage) -> tuple[int, int]:
 # Case 22
 @pytest.mark.parametrize("step", STEPS)
 def test_a_post_fanned_out_during_a_rebuild_is_in_the_feed_at_once_and_for_good(
-    stage: Stage, step: Callable[[Held], Hold]
+    stage: Stage, step: Callable[[ProxiedStores], Hold]
 ) -> None:
     viewer, author = followed_author(stage)
-    held = stage.behind_proxies()
-    hold = step(held)
-    building = stage.begin(rebuild, held.graph, held.storage, viewer)
+    proxied = stage.behind_proxies()
+    hold = step(proxied)
+    building = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
     hold.wait()
     stage.do(stage.town.post(author)[1])
-    stage.right(viewer)
+    stage.check_feed(viewer)
     hold.release()
-    building.exception(10)  # a write that was held has given up: as good as killed
-    stage.right(viewer)
+    building.exception(10)  # a held write times out, as if the process had been killed
+    stage.check_feed(viewer)
     stage.evict_lock(viewer)
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer, rebuilds=True)
     stage.do(stage.town.post(author)[1])
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
 # Case 22
-def test_a_post_whose_id_was_drawn_before_a_rebuild_and_committed_after_its_reading_is_not_missed(
+def test_a_post_with_an_id_older_than_a_rebuild_and_a_commit_after_its_read_is_not_missed(
     stage: Stage,
 ) -> None:
     viewer, author = followed_author(stage)
-    held = stage.behind_proxies()
+    proxied = stage.behind_proxies()
     drawn = new_id()
-    stage.do(stage.town.post(author)[1])  # a newer one, which the rebuild reads
-    hold = after_the_reading(held)
-    building = stage.begin(rebuild, held.graph, held.storage, viewer)
+    stage.do(stage.town.post(author)[1])  # a newer post, which the rebuild reads
+    hold = after_the_reading(proxied)
+    building = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
     hold.wait()
     _post, event = stage.town.post(author, post_id=drawn)
     stage.do(event)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     hold.release()
     assert building.result(10)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     assert drawn in stage.entries(viewer)
 
 
 # Case 22
-def test_a_post_committed_before_the_reading_and_fanned_out_after_the_writing_comes_once(
+def test_a_post_committed_before_the_read_and_fanned_out_after_the_write_is_shown_once(
     stage: Stage,
 ) -> None:
     viewer, author = followed_author(stage)
     _post, event = stage.town.post(author)
     stage.build(viewer)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     stage.do(event)
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
 # Case 22
 @pytest.mark.parametrize("step", [before_the_reading, after_the_reading, before_the_writing])
-def test_a_rebuild_past_its_locks_time_leaves_the_other_ones_list_alone(
-    stage: Stage, step: Callable[[Held], Hold]
+def test_a_rebuild_whose_lock_has_expired_does_not_change_the_list_of_another(
+    stage: Stage, step: Callable[[ProxiedStores], Hold]
 ) -> None:
     viewer, author = followed_author(stage)
-    held = stage.behind_proxies()
-    hold = step(held)
-    late = stage.begin(rebuild, held.graph, held.storage, viewer)
+    proxied = stage.behind_proxies()
+    hold = step(proxied)
+    late = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
     hold.wait()
-    stage.evict_lock(viewer)  # its 10 s are over
+    stage.evict_lock(viewer)  # as after its 10 s
     stage.build(viewer)
     stage.do(stage.town.post(author)[1])
     before = stage.entries(viewer)
     hold.release()
     assert late.exception(10) or not late.result()
     assert stage.entries(viewer) == before
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
 # Case 22
-def test_a_rebuild_overtaken_while_the_other_still_builds_does_not_finish_for_it(
+def test_a_rebuild_that_lost_its_lock_does_not_finish_the_list_of_another(
     stage: Stage,
 ) -> None:
     viewer, author = followed_author(stage)
@@ -127,34 +127,34 @@ def test_a_rebuild_overtaken_while_the_other_still_builds_does_not_finish_for_it
     stage.evict_lock(viewer)
     second = before_the_reading(other)
     building = stage.begin(rebuild, other.graph, other.storage, viewer)
-    second.wait()  # the second has put a list of its own: the push is gone from it
+    second.wait()  # the second has created a new list, without the pushed post
     first.release()
     assert not late.result(10)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     second.release()
     assert building.result(10)
-    assert stage.entries(viewer)[0] == 0, "nothing of the first one's list is left in it"
-    stage.right(viewer)
+    assert stage.entries(viewer)[0] == 0, "nothing of the first list is in it"
+    stage.check_feed(viewer)
 
 
 # Case 22
-def test_the_list_of_a_killed_rebuild_is_never_shown_and_built_anew_by_the_next_reader(
+def test_the_list_of_a_killed_rebuild_is_never_shown_and_the_next_reader_rebuilds_it(
     stage: Stage,
 ) -> None:
     viewer, author = followed_author(stage)
-    assert stage.storage.timelines.begin(viewer), "and here it dies"
+    assert stage.storage.timelines.begin(viewer), "the rebuild dies here"
     for _ in range(CAP // 2):
         stage.do(stage.town.post(author)[1])
     assert stage.entries(viewer)[0] == -ABOVE_NOTHING
-    stage.right(viewer, rebuilds=True)
-    assert stage.entries(viewer)[0] == -ABOVE_NOTHING, "its lock still stands"
+    stage.check_feed(viewer, rebuilds=True)
+    assert stage.entries(viewer)[0] == -ABOVE_NOTHING, "its lock has not expired"
     stage.evict_lock(viewer)
-    stage.right(viewer, rebuilds=True)
+    stage.check_feed(viewer, rebuilds=True)
     assert stage.entries(viewer)[0] == 0
-    stage.right(viewer)
+    stage.check_feed(viewer)
 
 
-# Case 22: a killed rebuild's list whose sentinel was trimmed away looks like one that stands
+# Case 22: without its sentinel, a killed rebuild's list looks like a finished one
 def test_the_list_of_a_killed_rebuild_that_was_trimmed_shows_only_what_it_proves(
     stage: Stage,
 ) -> None:
@@ -165,4 +165,4 @@ def test_the_list_of_a_killed_rebuild_that_was_trimmed_shows_only_what_it_proves
     for post_id in newest:
         stage.storage.timelines.push([viewer], post_id, read_at=float("inf"))
     assert stage.entries(viewer)[0] > 0
-    stage.right(viewer)
+    stage.check_feed(viewer)

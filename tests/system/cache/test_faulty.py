@@ -54,7 +54,7 @@ def reader_of(stage: Stage) -> tuple[int, int]:
     stage.town.follow(viewer, author)
     stage.town.old_posts(author, [new_id() - n * DISORDER for n in range(30)])
     stage.build(viewer)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     return viewer, author
 
 
@@ -73,7 +73,7 @@ def test_a_faulty_cache_holds_a_reader_for_little_time_and_shows_nothing_wrong(
     away: Stage, proxy: Proxy, fault: Callable[[Proxy], None]
 ) -> None:
     viewer, author = reader_of(away)
-    truth = away.town.truth(viewer)
+    truth = away.town.expected_feed(viewer)
     taken = []
     with healed(proxy, fault):
         for _ in range(8):
@@ -98,7 +98,7 @@ def test_a_faulty_cache_holds_a_reader_for_little_time_and_shows_nothing_wrong(
             return False
 
     eventually(reachable)
-    away.right(viewer)
+    away.check_feed(viewer)
     assert away.read(viewer) == []
 
 
@@ -107,7 +107,7 @@ def test_connections_reset_in_mid_answer_give_nobody_anothers_page(
     away: Stage, proxy: Proxy
 ) -> None:
     readers = [reader_of(away)[0] for _ in range(4)]
-    truths = {viewer: away.town.truth(viewer) for viewer in readers}
+    truths = {viewer: away.town.expected_feed(viewer) for viewer in readers}
     cuts = 0
 
     def read_on(viewer: int) -> int:
@@ -138,7 +138,7 @@ def test_posts_of_a_long_outage_of_the_cache_are_no_attempts_and_all_arrive_with
     away: Stage, proxy: Proxy, cache: PrivateServer
 ) -> None:
     author, *readers = away.town.users(41)
-    away.town.followers(author, readers)
+    away.town.add_followers(author, readers)
     for reader in readers:
         away.build(reader)
     begun = new_id() - (OUTAGE_SECONDS * 1_000 << 12)
@@ -173,4 +173,4 @@ def test_posts_of_a_long_outage_of_the_cache_are_no_attempts_and_all_arrive_with
     for command in ("sort", "ltrim", "lrange"):
         assert calls(after, command) == calls(before, command), "to the tail, and no more"
     for reader in (readers[0], readers[-1]):
-        away.right(reader)
+        away.check_feed(reader)

@@ -32,7 +32,7 @@ def flushes(cache: PrivateServer) -> int:
 
 
 def answered(stage: Stage, rebuilder: BackgroundRebuilder, viewer: int) -> list[int]:
-    page = reading.page(
+    page = reading.read_page(
         stage.graph, stage.storage, rebuilder, viewer_id=viewer, cursor=None, limit=LIMIT
     )
     return [int(body.split(b'"')[3]) for body in page.bodies]
@@ -43,9 +43,9 @@ def test_a_cache_emptied_under_read_load_costs_a_rebuild_a_reader_and_no_wrong_p
     stage: Stage, cache: PrivateServer
 ) -> None:
     author, *readers = stage.town.users(READERS + 1)
-    stage.town.followers(author, readers)
+    stage.town.add_followers(author, readers)
     stage.town.old_posts(author, [new_id() - n * DISORDER for n in range(30)])
-    truth = stage.town.truth(readers[0])[:LIMIT]
+    truth = stage.town.expected_feed(readers[0])[:LIMIT]
     rebuilder, over = BackgroundRebuilder(stage.graph, stage.storage), threading.Event()
     reads, busy = [0] * THREADS, [0] * THREADS
 
@@ -59,7 +59,7 @@ def test_a_cache_emptied_under_read_load_costs_a_rebuild_a_reader_and_no_wrong_p
             reads[number] += 1
 
     def all_stand() -> bool:
-        lists = stage.storage.timelines.listings(readers).values()
+        lists = stage.storage.timelines.read_raw(readers).values()
         return all(one.entries and one.entries[0] == 0 for one in lists)
 
     def all_read_on() -> None:
@@ -144,7 +144,7 @@ def test_whatever_key_is_evicted_at_whatever_moment_every_page_is_right(
         draw.choice([*steps, life.finish, life.connect])()
         for _ in range(draw.randrange(3)):
             evict()
-        truth = stage.town.truth(life.viewer)
+        truth = stage.town.expected_feed(life.viewer)
         ids, _next = stage.page(life.viewer, rebuilds=True)
         assert ids == truth[: len(ids)], "shorter only by a post whose tombstone is gone"
         evict()

@@ -13,7 +13,7 @@ from feed import reading
 from feed.pages import Cursor
 from graph.ids import new_id
 from storage.timeline_layout import timeline_key
-from tests.support.stage import CAP, Never, Stage
+from tests.support.stage import CAP, NoRebuilder, Stage
 
 POSTS = 1_500
 SHORT = 150
@@ -46,10 +46,10 @@ class Feed:
         seen: list[int] = []
         cursor = Cursor("after", after)
         while True:
-            page = reading.page(
+            page = reading.read_page(
                 self.stage.graph,
                 self.stage.storage,
-                Never(),
+                NoRebuilder(),
                 viewer_id=self.viewer,
                 cursor=cursor,
                 limit=limit,
@@ -122,6 +122,6 @@ def test_long_walks_both_ways_miss_nothing_while_the_list_comes_and_goes(
             rising = long_feed.up(limit, start)
             assert rising == sorted(set(rising))
             assert not {i for i in before if i > start} - set(rising), f"missed upward at {limit}"
-    assert long_feed.stage.read(long_feed.viewer, limit=100) == long_feed.stage.town.truth(
+    assert long_feed.stage.read(long_feed.viewer, limit=100) == long_feed.stage.town.expected_feed(
         long_feed.viewer
     )

@@ -49,7 +49,7 @@ class Scene:
 
     def right(self) -> None:
         """The feed as it must be now, and nobody signed in by a session that was ended."""
-        self.stage.right(self.reader)
+        self.stage.check_feed(self.reader)
         assert self.deleted not in self.stage.read(self.reader)
         with pytest.raises(NotSignedInError):
             sessions.authenticate(self.stage.graph, self.stage.storage, str(self.token))
@@ -65,8 +65,8 @@ def scene(stage: Stage) -> Scene:
         post, event = stage.town.post(author)
         stage.do(event)
         posts.append(post)
-    stage.right(reader)
-    token = sessions.begin(stage.graph, reader, days=1).token
+    stage.check_feed(reader)
+    token = sessions.create(stage.graph, reader, days=1).token
     sessions.authenticate(stage.graph, stage.storage, str(token))
     return Scene(stage, reader, left, kept, token, deleted=posts[1])
 
@@ -232,9 +232,9 @@ def test_only_a_new_connection_is_checked(cache: PrivateServer) -> None:
     for _ in range(50):
         with server.guard():
             server.client.get("x")
-        with server.wire() as wire:
-            wire.send(b"*1\r\n$4\r\nPING\r\n", 1)
-            wire.read(1)
+        with server.connection() as connection:
+            connection.send(b"*1\r\n$4\r\nPING\r\n", 1)
+            connection.read(1)
     server.ping()
     checks = cache.client.info("commandstats")["cmdstat_eval"]["calls"]
     assert checks == 2, "one of each pool"

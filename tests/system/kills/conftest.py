@@ -20,7 +20,7 @@ def servers(stack_env: dict[str, str]) -> Iterator[Site]:
 @pytest.fixture
 def site(servers: Site, stage: Stage) -> Iterator[Site]:
     """The site, where nothing waits that other tests have left."""
-    stage.town.quiet()
+    stage.town.mark_all_woken()
     yield servers
     servers.end_all()
 

@@ -56,7 +56,7 @@ class Proxies:
     queue: Proxy
     cache: Proxy
 
-    def at_query(self, name: str, *, side: Side = "request") -> Hold:
+    def hold_query(self, name: str, *, side: Side = "request") -> Hold:
         """Stop before the graph gets this statement; side "answer": before its rows come back."""
         return self.graph.hold(LOADED[name].text.encode(), side=side)
 

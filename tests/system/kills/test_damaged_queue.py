@@ -60,7 +60,7 @@ def test_jobs_damaged_by_hand_are_made_up_for_by_the_sweeper(
     site.worker("fanout")
     site.worker("sweeper")
     eventually(lambda: not stage.town.events_of(author), seconds=B_SECONDS)
-    stage.right(followers[0])
+    stage.check_feed(followers[0])
 
 
 def flushed(site: Site, bell: Storage) -> None:
@@ -113,9 +113,9 @@ def test_a_queue_that_forgets_under_load_loses_nobody_a_post(
         assert not posting.exception(60), "the author notices nothing"
     eventually(lambda: worker.kept() and not stage.town.events_of(author), seconds=B_SECONDS)
     eventually(lambda: answers(bell), seconds=10)
-    assert len(stage.town.truth(author)) == POSTS
+    assert len(stage.town.expected_feed(author)) == POSTS
     for follower in followers:
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
 class Kept:

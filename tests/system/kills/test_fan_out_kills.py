@@ -23,19 +23,19 @@ KILLS = 20
 
 
 def before_the_first_page(to: Proxies) -> Hold:
-    hold = to.at_query("follows/followers_page")
+    hold = to.hold_query("follows/followers_page")
     hold.wait(B_SECONDS)
     return hold
 
 
 def between_push_and_advance(to: Proxies) -> Hold:
-    hold = to.at_query("events/advance")
+    hold = to.hold_query("events/advance")
     hold.wait(B_SECONDS)
     return hold
 
 
 def before_the_finish(to: Proxies) -> Hold:
-    hold = to.at_query("events/finish")
+    hold = to.hold_query("events/finish")
     hold.wait(B_SECONDS)
     return hold
 
@@ -84,7 +84,7 @@ def test_a_worker_killed_at_any_step_costs_a_chunk_pushed_again_and_no_post(
     assert min(pushes) == 1
     assert sum(pushes) - len(pushes) <= CHUNK
     for follower in followers:
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
 # Case 8
@@ -95,7 +95,7 @@ def test_a_worker_stopped_past_its_lease_and_overtaken_is_fenced_when_it_goes_on
     slow = site.worker("fanout", constants=page(PAGE))
     post, event = stage.town.post(author)
     rung(stage, bell, event)
-    hold = slow.to.at_query("follows/followers_page", side="answer")
+    hold = slow.to.hold_query("follows/followers_page", side="answer")
     hold.wait(B_SECONDS)
     slow.stop()
     hold.release()  # the page lies in its socket: it has been read, as far as the graph knows
@@ -112,7 +112,7 @@ def test_a_worker_stopped_past_its_lease_and_overtaken_is_fenced_when_it_goes_on
     for follower in followers:
         assert stage.entries(follower).count(post) <= 2
         assert stage.entries(follower).count(newer) == 1
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
 # Case 10
@@ -133,7 +133,7 @@ def test_jobs_three_times_shuffled_and_stale_leave_every_feed_as_it_must_be(
         assert outcomes == ["done"]
     for follower in followers:
         assert len(stage.entries(follower)) == len(events) + 1
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
 # Case 12
@@ -156,13 +156,13 @@ def test_an_event_that_kills_its_worker_each_time_is_quarantined_and_holds_up_no
     eventually(lambda: in_quarantine(stage, event), seconds=B_SECONDS)
     eventually(lambda: not stage.town.events_of(other), seconds=B_SECONDS)
     for follower in others:
-        stage.right(follower)
+        stage.check_feed(follower)
     requeued = stage.graph.events.requeue(event.id)
     assert requeued
     bell.queues.wake(requeued)
     eventually(lambda: settled(stage, event), seconds=B_SECONDS)
     for follower in followers:
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
 # Case 13
@@ -174,7 +174,7 @@ def test_a_fan_out_killed_twenty_times_after_progress_goes_on_from_its_cursor(
     post, event = stage.town.post(author)
     for kill in range(KILLS):
         worker = site.worker("fanout", constants=page(1))
-        hold = worker.to.at_query("events/advance", side="answer")
+        hold = worker.to.hold_query("events/advance", side="answer")
         rung(stage, bell, event)
         hold.wait(B_SECONDS)
         reached = followers[kill]
@@ -186,8 +186,8 @@ def test_a_fan_out_killed_twenty_times_after_progress_goes_on_from_its_cursor(
     eventually(lambda: settled(stage, event), seconds=B_SECONDS)
     for follower in followers:
         assert stage.entries(follower).count(post) <= CHUNK // PAGE
-        stage.right(follower)
+        stage.check_feed(follower)
 
 
 def in_quarantine(stage: Stage, event: Event) -> bool:
-    return event.id in [found.id for found in stage.graph.events.quarantined(1000)]
+    return event.id in [found.id for found in stage.graph.events.quarantine_page(1000)]

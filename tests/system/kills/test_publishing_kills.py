@@ -64,7 +64,7 @@ class Author:
 
     def posts(self) -> list[int]:
         """Every post of theirs that exists, by any road."""
-        rows = self._stage.town.ask(
+        rows = self._stage.town.query(
             "MATCH (post:Post {author_id: $id}) RETURN post.id AS id", id=self.id
         )
         return [row["id"] for row in rows]
@@ -96,7 +96,7 @@ def test_a_post_whose_process_was_killed_after_the_commit_reaches_everyone_unaid
     author = Author(stage, steady)
     doomed, url = site.api()
     site.worker("fanout")
-    hold = doomed.to.at_query("posts/create", side="answer")
+    hold = doomed.to.hold_query("posts/create", side="answer")
     request = background.submit(author.post, url)
     hold.wait()
     [post] = eventually(author.posts)
@@ -105,7 +105,7 @@ def test_a_post_whose_process_was_killed_after_the_commit_reaches_everyone_unaid
     assert author.posts() == [post]
     site.worker("sweeper")
     eventually(lambda: stage.entries(author.follower)[-1] == post, seconds=B_SECONDS)
-    stage.right(author.follower)
+    stage.check_feed(author.follower)
     assert author.made(steady) == post
     assert author.posts() == [post]
 
@@ -116,7 +116,7 @@ def test_a_post_whose_process_was_killed_before_the_commit_does_not_exist_until_
 ) -> None:
     author = Author(stage, steady)
     doomed, url = site.api()
-    hold = doomed.to.at_query("posts/create")
+    hold = doomed.to.hold_query("posts/create")
     request = background.submit(author.post, url)
     hold.wait()
     doomed.kill()
@@ -135,7 +135,7 @@ def test_a_connection_cut_inside_the_commit_is_503_and_the_key_settles_it(
 ) -> None:
     author = Author(stage, steady)
     api, url = site.api()
-    hold = api.to.at_query("posts/create", side=side)
+    hold = api.to.hold_query("posts/create", side=side)
     request = background.submit(author.post, url)
     hold.wait()
     if side == "answer":
@@ -184,7 +184,7 @@ def test_of_two_at_once_at_two_processes_one_makes_the_post_and_the_other_tells_
 ) -> None:
     author = Author(stage, steady)
     api, url = site.api()
-    hold = api.to.at_query("posts/create", side="answer")
+    hold = api.to.hold_query("posts/create", side="answer")
     first = background.submit(author.post, url)
     hold.wait()
     eventually(author.posts)
@@ -198,7 +198,7 @@ def test_of_two_at_once_at_two_processes_one_makes_the_post_and_the_other_tells_
 
 
 def after_the_commit(to: Proxies) -> Hold:
-    return to.at_query("posts/create", side="answer")
+    return to.hold_query("posts/create", side="answer")
 
 
 def while_the_body_is_on_its_way(to: Proxies) -> Hold:
@@ -229,8 +229,8 @@ def test_a_process_that_was_stopped_does_not_revive_what_another_deleted(
     for where in (steady, url):
         assert author.get(where, f"/v1/posts/{post}").status_code == HTTPStatus.NOT_FOUND
         assert author.get(where, "/v1/me/feed").json()["posts"] == []
-    assert not stage.storage.bodies.many([post])[post]
-    stage.right(author.follower)
+    assert not stage.storage.bodies.read_many([post])[post]
+    stage.check_feed(author.follower)
 
 
 def waiting_for_a_lock(driver: neo4j.Driver) -> bool:

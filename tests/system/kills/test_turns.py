@@ -28,7 +28,7 @@ def test_small_fan_outs_do_not_wait_for_a_large_one_at_all(
     stage.build(viewer)
     large = stage.town.event(LARGE_KIND, stage.town.old_posts(star, [new_id()])[0], star)
     slow = site.worker("fanout-large")
-    hold = slow.to.at_query("follows/followers_page", side="answer")
+    hold = slow.to.hold_query("follows/followers_page", side="answer")
     site.worker("fanout")
     bell.queues.wake(large)
     hold.wait(B_SECONDS)
@@ -36,12 +36,12 @@ def test_small_fan_outs_do_not_wait_for_a_large_one_at_all(
     for author in authors:
         bell.queues.wake(stage.town.post(author)[1])
     eventually(lambda: not stage.town.events_of(*authors), seconds=B_SECONDS)
-    stage.right(viewer)
+    stage.check_feed(viewer)
     assert stage.town.find_event(large.id), "it is still at its first page"
     hold.release()
     eventually(lambda: stage.town.find_event(large.id) is None, seconds=B_SECONDS)
     for fan in fans:
-        stage.right(fan)
+        stage.check_feed(fan)
 
 
 # Case 15
@@ -49,7 +49,7 @@ def test_a_hundred_small_fan_outs_wait_for_one_turn_of_a_large_one(
     stage: Stage, site: Site, bell: Storage
 ) -> None:
     star, fans = audience(stage, 3)
-    stage.town.followers(star, stage.town.users(LARGE))
+    stage.town.add_followers(star, stage.town.users(LARGE))
     viewer, *authors = stage.town.users(AUTHORS + 1)
     stage.town.follow(viewer, *authors)
     stage.build(viewer)
@@ -62,9 +62,9 @@ def test_a_hundred_small_fan_outs_wait_for_one_turn_of_a_large_one(
     turns = worker.outcomes(large.id)
     assert len(turns) <= TURNS
     assert set(turns) == {"continued"}
-    stage.right(viewer)
+    stage.check_feed(viewer)
     site.worker("fanout")  # with pages of thousands: what is left is soon done
     eventually(lambda: stage.town.find_event(large.id) is None, seconds=B_SECONDS)
     for fan in fans:
         assert stage.entries(fan).count(post) == 1
-        stage.right(fan)
+        stage.check_feed(fan)

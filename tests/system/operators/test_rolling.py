@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from graph import Graph
 from graph.events import Event
 from stack.commands import rolling_restart
-from storage.queues import JOB
+from storage.queues import JOB_FUNCTION
 from tests.support.eventually import eventually
 from tests.support.running import Running
 from tests.support.town import Town
@@ -141,7 +141,7 @@ def test_an_event_of_a_newer_version_is_left_to_it_and_never_quarantined(
     for _ in range(4):
         town.end_lease(event.id)
         epoch = by_now(town, event.id).epoch
-        bell.enqueue(JOB, event.id, epoch)
+        bell.enqueue(JOB_FUNCTION, event.id, epoch)
         eventually(partial(has_gone_on, town, event.id, epoch))
     standing = graph.events.by_id(event.id)
     assert standing
@@ -150,7 +150,7 @@ def test_an_event_of_a_newer_version_is_left_to_it_and_never_quarantined(
     said = [line for line in running.log("timelines").splitlines() if "of-the-next-version" in line]
     assert len([line for line in said if "kind unknown" in line]) == 1
     assert "Traceback" not in "".join(said)
-    town.ask("MATCH (event:Event {id: $id}) DELETE event", id=event.id)
+    town.query("MATCH (event:Event {id: $id}) DELETE event", id=event.id)
 
 
 def by_now(town: Town, event_id: int) -> Event:
@@ -170,8 +170,8 @@ def test_a_job_and_an_event_with_more_in_them_are_done_all_the_same(
 ) -> None:
     viewer, author = town.users(2)
     event = town.event("followed", viewer, author)
-    town.ask("MATCH (event:Event {id: $id}) SET event.newer = 'x', event.trace = [1]", id=event.id)
-    bell.enqueue(JOB, event.id, event.epoch, "more", newer=True)
+    town.query("MATCH (event:Event {id: $id}) SET event.newer = 'x', event.trace = [1]", id=event.id)
+    bell.enqueue(JOB_FUNCTION, event.id, event.epoch, "more", newer=True)
     eventually(lambda: town.find_event(event.id) is None)
 
 

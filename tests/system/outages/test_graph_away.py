@@ -39,7 +39,7 @@ def on_every_process(answers: Answers, mark: str) -> bool:
 def nothing_half_written(stage: OutageStage, author: Person, made: dict[str, set[int]]) -> None:
     """Every key made one post, whole: with its author, its photo, its key."""
     rows = patiently(
-        lambda: stage.town.ask(
+        lambda: stage.town.query(
             "MATCH (post:Post) WHERE post.author_id = $author AND post.caption IN $keys "
             "OPTIONAL MATCH (key:IdempotencyKey) "
             "WHERE key.user_id = $author AND key.result_id = post.id "
@@ -59,7 +59,7 @@ def nothing_half_written(stage: OutageStage, author: Person, made: dict[str, set
 
 def delivered(stage: OutageStage, author: Person, reader: Person) -> None:
     """Once the workers have caught up the feed is what it should be, in the cache too."""
-    truth = patiently(lambda: stage.town.truth(reader.id))
+    truth = patiently(lambda: stage.town.expected_feed(reader.id))
     eventually(lambda: reader.feed_ids() == truth, seconds=BACK_SECONDS)
     eventually(lambda: stage.town.events_of(author.id) == [], seconds=90)
     assert reader.feed_ids() == truth

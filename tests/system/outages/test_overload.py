@@ -81,7 +81,7 @@ class Load:
 
 def held(town: Town, reader_id: int, other_id: int) -> None:
     """Nobody builds this reader's timeline: a leaving that does not end."""
-    town.ask(
+    town.query(
         "MATCH (a:User {id: $a}), (b:User {id: $b})"
         " CREATE (a)-[:LEFT {follower_id: $a, followee_id: $b, created_at: timestamp()}]->(b)",
         a=reader_id,

@@ -1,4 +1,4 @@
-"""Pictures decoded apart: the limits hold, and no process or descriptor is left behind."""
+"""Decoding in a child: the limits hold, and no process or descriptor is left behind."""
 
 import contextlib
 import json
@@ -18,17 +18,18 @@ import pytest
 from tests.support import images
 from tests.support.eventually import eventually
 from workers.photos import decoding
-from workers.photos.decoding import DecodingInterruptedError, Limits, render_apart
-from workers.photos.imaging import ImageRefusedError, Rendered, examine_and_render
+from workers.photos.decoding import Limits, render_in_child
+from workers.photos.errors import DecodingInterruptedError, ImageRefusedError
+from workers.photos.imaging import RenditionSet, examine_and_render
 
 
 def endless() -> bytes:
-    """Some 300 kB that keep a decoder busy for minutes."""
+    """A picture of about 300 kB that takes minutes to decode."""
     return images.scan_bomb(2_000)
 
 
 def children() -> list[psutil.Process]:
-    """The children of the fork server, which is ours."""
+    """The children of this process's fork server."""
     return [
         grandchild
         for child in psutil.Process().children()
@@ -38,7 +39,7 @@ def children() -> list[psutil.Process]:
 
 
 def fork_servers() -> list[psutil.Process]:
-    """Ours: one that lives, if a picture has been decoded."""
+    """The running fork servers of this process: one, after the first picture."""
     return [
         child
         for child in psutil.Process().children()
@@ -46,22 +47,22 @@ def fork_servers() -> list[psutil.Process]:
     ]
 
 
-def in_background(data: bytes, **limits: float) -> "Future[Rendered]":
+def in_background(data: bytes, **limits: float) -> "Future[RenditionSet]":
     pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(render_apart, data, "image/jpeg", limits=Limits(**limits))  # type: ignore[arg-type]
+    future = pool.submit(render_in_child, data, "image/jpeg", limits=Limits(**limits))  # type: ignore[arg-type]
     pool.shutdown(wait=False)
     return future
 
 
-def test_a_child_gives_what_the_pure_function_gives() -> None:
+def test_a_child_returns_the_result_of_the_pure_function() -> None:
     data = images.photograph(1600, 1200)
-    assert render_apart(data, "image/jpeg") == examine_and_render(data, "image/jpeg")
+    assert render_in_child(data, "image/jpeg") == examine_and_render(data, "image/jpeg")
 
 
-def test_the_forty_megapixels_that_are_allowed_fit_into_the_limits() -> None:
+def test_the_largest_allowed_photo_fits_into_the_limits() -> None:
     data = (images.PICTURES / "forty_megapixels.heic").read_bytes()
-    limits = Limits(wall_seconds=60.0)  # the machine may be busy
-    assert render_apart(data, "image/heic", limits=limits).width == 7_300
+    limits = Limits(wall_seconds=60.0)  # for a busy machine
+    assert render_in_child(data, "image/heic", limits=limits).width == 7_300
 
 
 @pytest.mark.parametrize(
@@ -74,30 +75,32 @@ def test_the_forty_megapixels_that_are_allowed_fit_into_the_limits() -> None:
 )
 def test_a_refusal_comes_back_with_its_code(data: bytes, code: str) -> None:
     with pytest.raises(ImageRefusedError) as refused:
-        render_apart(data, "image/jpeg")
+        render_in_child(data, "image/jpeg")
     assert refused.value.code == code
 
 
 def test_a_picture_that_needs_more_memory_than_allowed_fails() -> None:
     data = (images.PICTURES / "forty_megapixels.heic").read_bytes()
     with pytest.raises(ImageRefusedError) as refused:
-        render_apart(data, "image/heic", limits=Limits(memory_bytes=300 << 20, wall_seconds=60.0))
+        render_in_child(
+            data, "image/heic", limits=Limits(memory_bytes=300 << 20, wall_seconds=60.0)
+        )
     assert refused.value.code == "processing-failed"
 
 
-def test_a_picture_that_needs_more_computing_than_allowed_fails() -> None:
+def test_a_picture_that_needs_more_cpu_time_than_allowed_fails() -> None:
     with pytest.raises(ImageRefusedError) as refused:
-        render_apart(endless(), "image/jpeg", limits=Limits(cpu_seconds=1, wall_seconds=60.0))
+        render_in_child(endless(), "image/jpeg", limits=Limits(cpu_seconds=1, wall_seconds=60.0))
     assert refused.value.code == "processing-failed"
 
 
-def test_a_child_that_takes_too_long_is_killed_and_may_be_tried_again() -> None:
+def test_a_child_that_takes_too_long_is_killed_and_can_be_tried_again() -> None:
     with pytest.raises(DecodingInterruptedError):
-        render_apart(endless(), "image/jpeg", limits=Limits(wall_seconds=1.0))
+        render_in_child(endless(), "image/jpeg", limits=Limits(wall_seconds=1.0))
     assert not children()
 
 
-def test_a_child_killed_from_outside_may_be_tried_again() -> None:
+def test_a_child_killed_from_outside_can_be_tried_again() -> None:
     future = in_background(endless())
     eventually(children)[0].kill()
     with pytest.raises(DecodingInterruptedError) as interrupted:
@@ -106,21 +109,21 @@ def test_a_child_killed_from_outside_may_be_tried_again() -> None:
     assert not children()
 
 
-def test_a_child_finds_all_that_a_photo_of_a_phone_needs_already_loaded() -> None:
+def test_the_modules_that_a_photo_of_a_phone_needs_are_preloaded() -> None:
     script = (
-        "import sys, workers.decoding, workers.preloaded\n"
+        "import sys, workers.photos.decoding, workers.photos.warm_up\n"
         "data, loaded = sys.stdin.buffer.read(), set(sys.modules)\n"
         "workers.photos.decoding.examine_and_render(data, 'image/jpeg')\n"
         "print(sorted(set(sys.modules) - loaded))"
     )
-    given = images.telling("JPEG")
+    photo = images.telling("JPEG")
     ran = subprocess.run(
-        [sys.executable, "-c", script], input=given, capture_output=True, check=True
+        [sys.executable, "-c", script], input=photo, capture_output=True, check=True
     )
     assert ran.stdout == b"[]\n"
 
 
-def test_a_child_that_crashes_is_the_pictures_fault() -> None:
+def test_a_child_that_crashes_is_a_refusal_of_the_picture() -> None:
     future = in_background(endless())
     eventually(children)[0].send_signal(signal.SIGSEGV)
     with pytest.raises(ImageRefusedError) as refused:
@@ -128,13 +131,13 @@ def test_a_child_that_crashes_is_the_pictures_fault() -> None:
     assert refused.value.code == "processing-failed"
 
 
-def test_a_picture_that_brings_its_decoder_down_is_refused() -> None:
+def test_a_picture_that_crashes_its_decoder_is_refused() -> None:
     with pytest.raises(ImageRefusedError) as refused:
-        render_apart(images.crashing(), "image/heic")
+        render_in_child(images.crashing(), "image/heic")
     assert refused.value.code == "processing-failed"
 
 
-def test_a_worker_told_to_stop_has_its_picture_finished() -> None:
+def test_a_child_ignores_the_signals_that_stop_its_worker() -> None:
     future = in_background(images.scan_bomb(10), wall_seconds=60.0)
     child = eventually(children)[0]
     eventually(lambda: ignores(child.pid, signal.SIGTERM))
@@ -150,41 +153,42 @@ def ignores(pid: int, wanted: signal.Signals) -> bool:
     return False
 
 
-def test_memory_in_huge_pages_is_asked_for_by_the_fork_server_alone(
+def test_only_the_fork_server_requests_huge_pages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.perturb=0")
     for server in fork_servers():
         server.kill()
         eventually(lambda s=server: s.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
-    render_apart(images.jpeg(), "image/jpeg")
+    render_in_child(images.jpeg(), "image/jpeg")
     (server,) = fork_servers()
-    told = Path(f"/proc/{server.pid}/environ").read_bytes().replace(b"\0", b":")  # glibc cuts it up
-    assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1:" in told
-    assert b":glibc.malloc.perturb=0:" in told
+    # glibc replaces the colons of the variable by zero bytes
+    environment = Path(f"/proc/{server.pid}/environ").read_bytes().replace(b"\0", b":")
+    assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1:" in environment
+    assert b":glibc.malloc.perturb=0:" in environment
     assert os.environ["GLIBC_TUNABLES"] == "glibc.malloc.perturb=0"
 
 
 def test_a_fork_server_that_was_killed_is_replaced() -> None:
-    render_apart(images.jpeg(), "image/jpeg")
+    render_in_child(images.jpeg(), "image/jpeg")
     for server in fork_servers():
         server.kill()
         eventually(lambda s=server: s.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
-    assert render_apart(images.jpeg(), "image/jpeg").width == 96
+    assert render_in_child(images.jpeg(), "image/jpeg").width == 96
 
 
-def test_no_descriptor_and_no_process_is_left_over() -> None:
-    render_apart(images.jpeg(), "image/jpeg")  # the fork server stays
+def test_no_descriptor_and_no_process_is_left() -> None:
+    render_in_child(images.jpeg(), "image/jpeg")  # the fork server stays
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - of /proc only names are wanted
     processes = len(psutil.Process().children(recursive=True))
     for data in (images.jpeg(), b"words", images.jpeg(), endless()):
         with contextlib.suppress(ImageRefusedError, DecodingInterruptedError):
-            render_apart(data, "image/jpeg", limits=Limits(wall_seconds=1.0))
+            render_in_child(data, "image/jpeg", limits=Limits(wall_seconds=1.0))
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
     assert len(psutil.Process().children(recursive=True)) == processes
 
 
-def test_a_job_that_times_out_in_mid_picture_leaves_no_child() -> None:
+def test_a_job_that_times_out_while_decoding_leaves_no_child() -> None:
     class JobTimeoutError(Exception):
         pass
 
@@ -192,21 +196,21 @@ def test_a_job_that_times_out_in_mid_picture_leaves_no_child() -> None:
         raise JobTimeoutError
 
     picture = endless()
-    render_apart(images.jpeg(), "image/jpeg")  # the fork server is up: the child starts at once
+    render_in_child(images.jpeg(), "image/jpeg")  # so that the fork server has started
     previous = signal.signal(signal.SIGALRM, on_alarm)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 1.0)  # as RQ's worker does it
+        signal.setitimer(signal.ITIMER_REAL, 1.0)  # as RQ's worker does
         began = time.monotonic()
         with pytest.raises(JobTimeoutError):
-            render_apart(picture, "image/jpeg", limits=Limits(cpu_seconds=60))
-        assert time.monotonic() - began < 7  # killed: by itself it ends after 12
+            render_in_child(picture, "image/jpeg", limits=Limits(cpu_seconds=60))
+        assert time.monotonic() - began < 7  # without the kill the child ends after 12
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
     eventually(lambda: not children())
 
 
-def test_it_works_beside_busy_threads_and_from_one() -> None:
+def test_pictures_are_decoded_in_several_threads_at_once() -> None:
     stop = threading.Event()
     spinner = threading.Thread(target=stop.wait)
     spinner.start()
@@ -222,8 +226,8 @@ def test_no_child_outlives_a_worker_that_is_killed(tmp_path: Path) -> None:
     picture = tmp_path / "endless.jpg"
     picture.write_bytes(endless())
     code = (
-        "import pathlib, sys; from workers.decoding import render_apart;"
-        "render_apart(pathlib.Path(sys.argv[1]).read_bytes(), 'image/jpeg')"
+        "import pathlib, sys; from workers.photos.decoding import render_in_child;"
+        "render_in_child(pathlib.Path(sys.argv[1]).read_bytes(), 'image/jpeg')"
     )
     worker = subprocess.Popen(
         [sys.executable, "-c", code, str(picture)], cwd=Path(__file__).parents[3]
@@ -239,7 +243,7 @@ def test_no_child_outlives_a_worker_that_is_killed(tmp_path: Path) -> None:
 
 
 def decoding_child_of(pid: int) -> Callable[[], psutil.Process | None]:
-    """A check for the child that has begun: it ignores SIGTERM then."""
+    """A check for the child that decodes: it ignores SIGTERM from then on."""
 
     def check() -> psutil.Process | None:
         for process in psutil.Process(pid).children(recursive=True):
@@ -265,11 +269,9 @@ def alive(process: psutil.Process) -> bool:
         ({}, b""),
     ],
 )
-def test_an_answer_that_is_not_in_its_form_is_not_believed(
-    changes: dict[str, object], body: bytes
-) -> None:
-    told = {"width": 1, "height": 1, "blurhash": "", "lengths": [2, 2, 2]} | changes
-    for answer in (json.dumps(told).encode() + b"\n" + body, body, b"[]\n" + body):
+def test_a_malformed_answer_of_a_child_is_refused(changes: dict[str, object], body: bytes) -> None:
+    header = {"width": 1, "height": 1, "blurhash": "", "lengths": [2, 2, 2]} | changes
+    for answer in (json.dumps(header).encode() + b"\n" + body, body, b"[]\n" + body):
         with pytest.raises(ImageRefusedError) as refused:
-            decoding._understood(answer)
+            decoding._parse_answer(answer)
         assert refused.value.code == "processing-failed"

@@ -1,4 +1,4 @@
-"""What becomes of each kind of file: the renditions, or the code it is refused with."""
+"""The renditions of each kind of file, or the code of its refusal."""
 
 import io
 import re
@@ -10,7 +10,8 @@ from PIL import Image
 
 from tests.support import images
 from workers.photos import imaging
-from workers.photos.imaging import ImageRefusedError, Rendered, examine_and_render
+from workers.photos.errors import ImageRefusedError
+from workers.photos.imaging import RenditionSet, examine_and_render
 
 TYPES = {
     "JPEG": "image/jpeg",
@@ -27,16 +28,16 @@ def code_of(data: bytes, declared: str = "image/jpeg") -> str:
     return refused.value.code
 
 
-def shown(data: bytes, declared: str) -> bytes:
-    """The large rendition, once all three have been found to be small pictures without words."""
+def largest(data: bytes, declared: str) -> bytes:
+    """The largest rendition. Checks that none of the three has metadata."""
     rendered = examine_and_render(data, declared)
     for rendition in rendered.renditions.values():
-        assert_says_nothing(rendition)
+        assert_no_metadata(rendition)
     return rendered.renditions[1080]
 
 
-def assert_says_nothing(rendition: bytes) -> None:
-    """Holds the file to the segments that a decoder needs: no EXIF, XMP, profile or comment."""
+def assert_no_metadata(rendition: bytes) -> None:
+    """Assert that the file has only the segments that a decoder needs: no EXIF, XMP or profile."""
     assert images.SECRET not in rendition
     assert images.SECRET[:8] not in rendition
     markers = set()
@@ -55,56 +56,56 @@ def assert_says_nothing(rendition: bytes) -> None:
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF"])
 def test_a_plain_picture_is_shown_as_it_is(file_format: str) -> None:
     data = images.encoded(images.quadrants(), file_format)
-    assert images.looks_right(shown(data, TYPES[file_format]))
+    assert images.looks_right(largest(data, TYPES[file_format]))
 
 
 def test_a_progressive_jpeg_is_shown() -> None:
-    assert images.looks_right(shown(images.jpeg(progressive=True), "image/jpeg"))
+    assert images.looks_right(largest(images.jpeg(progressive=True), "image/jpeg"))
 
 
 def test_a_grey_jpeg_is_shown_in_its_greys() -> None:
     data = images.encoded(images.quadrants().convert("L"), "JPEG")
-    brightness = [sum(colour) // 3 for colour in images.colours_of(shown(data, "image/jpeg"))]
+    brightness = [sum(colour) // 3 for colour in images.colours_of(largest(data, "image/jpeg"))]
     assert brightness == pytest.approx([87, 130, 51, 240], abs=3)
 
 
 def test_a_cmyk_jpeg_is_shown_in_its_colours() -> None:
-    assert images.looks_right(shown(images.cmyk_jpeg(), "image/jpeg"))
+    assert images.looks_right(largest(images.cmyk_jpeg(), "image/jpeg"))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_png_of_16_bits_is_shown_in_its_colours(mode: str) -> None:
-    assert images.looks_right(shown(images.deep_png(mode), "image/png"))
+    assert images.looks_right(largest(images.deep_png(mode), "image/png"))
 
 
 def test_a_grey_png_of_16_bits_keeps_its_greys() -> None:
     brightness = [
-        colour[0] for colour in images.colours_of(shown(images.deep_png("L"), "image/png"))
+        colour[0] for colour in images.colours_of(largest(images.deep_png("L"), "image/png"))
     ]
     assert brightness == pytest.approx([87, 130, 51, 240], abs=3)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "PA"])
-def test_png_and_its_odd_modes_are_shown(mode: str) -> None:
+def test_a_png_of_any_mode_is_shown(mode: str) -> None:
     image = Image.new("L", (64, 64), 255).convert(mode if mode != "PA" else "P")
     options = {"transparency": 0} if mode == "PA" else {}
     data = images.encoded(image, "PNG", **options)
-    assert set(images.colours_of(shown(data, "image/png"))) == {(255, 255, 255)}
+    assert set(images.colours_of(largest(data, "image/png"))) == {(255, 255, 255)}
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
-def test_what_is_transparent_becomes_white(file_format: str) -> None:
+def test_transparent_pixels_become_white(file_format: str) -> None:
     image = images.quadrants().convert("RGBA")
     image.putalpha(Image.new("L", image.size, 0))
     data = images.encoded(
         image, file_format, **({"lossless": True, "exact": True} if file_format == "WEBP" else {})
     )
-    assert set(images.colours_of(shown(data, TYPES[file_format]))) == {(255, 255, 255)}
+    assert set(images.colours_of(largest(data, TYPES[file_format]))) == {(255, 255, 255)}
 
 
 def test_half_transparent_black_becomes_grey() -> None:
     data = images.encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 128)), "PNG")
-    assert {colour[0] for colour in images.colours_of(shown(data, "image/png"))} == {127}
+    assert {colour[0] for colour in images.colours_of(largest(data, "image/png"))} == {127}
 
 
 def test_one_transparent_colour_of_a_png_or_gif_becomes_white() -> None:
@@ -112,13 +113,13 @@ def test_one_transparent_colour_of_a_png_or_gif_becomes_white() -> None:
     index = red.getpixel((0, 0))
     for file_format in ("PNG", "GIF"):
         data = images.encoded(red, file_format, transparency=index)
-        assert min(images.colours_of(shown(data, TYPES[file_format]))[0]) >= 253
+        assert min(images.colours_of(largest(data, TYPES[file_format]))[0]) >= 253
 
 
-def test_a_heic_is_turned_upright_and_says_nothing() -> None:
+def test_a_heic_is_turned_upright_and_has_no_metadata() -> None:
     data = images.heic()
     assert images.SECRET in data
-    assert images.looks_right(shown(data, "image/heic"))
+    assert images.looks_right(largest(data, "image/heic"))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -127,65 +128,65 @@ def test_every_orientation_is_turned_upright(file_format: str, orientation: int)
     data = images.turned(orientation, file_format)
     rendered = examine_and_render(data, TYPES[file_format])
     assert (rendered.width, rendered.height) == (96, 64)
-    assert images.looks_right(shown(data, TYPES[file_format]))
+    assert images.looks_right(largest(data, TYPES[file_format]))
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65_535])
-def test_an_orientation_that_does_not_exist_is_left_alone(orientation: int) -> None:
-    assert images.looks_right(shown(images.jpeg(exif=images.exif(orientation)), "image/jpeg"))
+def test_an_invalid_orientation_is_ignored(orientation: int) -> None:
+    assert images.looks_right(largest(images.jpeg(exif=images.exif(orientation)), "image/jpeg"))
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_exif_of_rubbish_does_no_harm() -> None:
+def test_corrupt_exif_is_ignored() -> None:
     for rubbish in (
         b"Exif\0\0MM\0*\xff\xff\xff\xff",
         b"Exif\0\0" + b"II*\0\x08\0\0\0" + b"\xff" * 90,
     ):
-        assert images.looks_right(shown(images.jpeg(exif=rubbish), "image/jpeg"))
+        assert images.looks_right(largest(images.jpeg(exif=rubbish), "image/jpeg"))
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF"])
-def test_nothing_of_what_a_file_says_is_in_a_rendition(file_format: str) -> None:
+def test_no_metadata_of_a_file_is_in_a_rendition(file_format: str) -> None:
     data = images.telling(file_format)
     assert file_format == "PNG" or images.SECRET in data
-    shown(data, TYPES[file_format])
+    largest(data, TYPES[file_format])
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
-def test_colours_are_brought_to_srgb_by_the_profile(file_format: str) -> None:
+def test_colours_are_converted_to_srgb_by_the_profile(file_format: str) -> None:
     data = images.in_swapped_colours(file_format)
-    assert images.looks_right(shown(data, TYPES[file_format]), within=20)
+    assert images.looks_right(largest(data, TYPES[file_format]), within=20)
 
 
 @pytest.mark.parametrize("profile", [b"rubbish", b"\0" * 200, images.swapped_profile()[:300]])
-def test_a_profile_that_cannot_be_used_is_passed_over(profile: bytes) -> None:
-    assert images.looks_right(shown(images.jpeg(icc_profile=profile), "image/jpeg"))
+def test_an_unusable_profile_is_ignored(profile: bytes) -> None:
+    assert images.looks_right(largest(images.jpeg(icc_profile=profile), "image/jpeg"))
 
 
-def test_a_profile_for_other_colours_than_the_pictures_is_passed_over() -> None:
+def test_a_profile_of_another_colour_space_is_ignored() -> None:
     cmyk = images.encoded(
         images.quadrants().convert("CMYK"), "JPEG", icc_profile=images.swapped_profile()
     )
-    assert images.looks_right(shown(cmyk, "image/jpeg"))
+    assert images.looks_right(largest(cmyk, "image/jpeg"))
 
 
-def test_of_a_gif_of_10_000_frames_the_first_is_shown_at_once() -> None:
+def test_only_the_first_of_10_000_frames_of_a_gif_is_decoded() -> None:
     data = images.gif_of(10_000)
     began = time.process_time()
-    assert images.looks_right(shown(data, "image/gif"))
+    assert images.looks_right(largest(data, "image/gif"))
     assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
     "tail", [b"<script>alert(1)</script>", b"PK\x03\x04 a zip", b"%PDF-1.7 " * 1000]
 )
-def test_what_hangs_behind_a_picture_is_not_in_its_renditions(tail: bytes) -> None:
+def test_bytes_after_the_picture_are_not_in_its_renditions(tail: bytes) -> None:
     for file_format in ("JPEG", "PNG", "WEBP", "GIF"):
         data = images.encoded(images.quadrants(), file_format) + tail
-        assert tail[:8] not in shown(data, TYPES[file_format])
+        assert tail[:8] not in largest(data, TYPES[file_format])
 
 
-def test_a_large_picture_is_reduced_and_keeps_its_shape() -> None:
+def test_a_large_picture_is_reduced_in_proportion() -> None:
     rendered = examine_and_render(images.jpeg(3000, 2000), "image/jpeg")
     assert (rendered.width, rendered.height) == (3000, 2000)
     assert sizes_of(rendered) == {1080: (1080, 720), 640: (640, 427), 320: (320, 213)}
@@ -207,18 +208,18 @@ def test_a_long_strip_keeps_at_least_a_row() -> None:
     assert sizes_of(rendered) == {1080: (1080, 1), 640: (640, 1), 320: (320, 1)}
 
 
-def sizes_of(rendered: Rendered) -> dict[int, tuple[int, int]]:
+def sizes_of(rendered: RenditionSet) -> dict[int, tuple[int, int]]:
     return {side: Image.open(io.BytesIO(data)).size for side, data in rendered.renditions.items()}
 
 
-def test_the_blurhash_has_four_by_three_components_lying_and_three_by_four_standing() -> None:
+def test_the_blurhash_has_more_components_along_the_longer_side() -> None:
     lying = examine_and_render(images.jpeg(96, 64), "image/jpeg").blurhash
     standing = examine_and_render(images.jpeg(64, 96), "image/jpeg").blurhash
     assert re.fullmatch(r"L\S{27}", lying)
     assert re.fullmatch(r"T\S{27}", standing)
 
 
-def test_twice_the_same_file_gives_the_same_bytes() -> None:
+def test_the_same_file_gives_the_same_bytes_twice() -> None:
     data = images.photograph(800, 600)
     assert examine_and_render(data, "image/jpeg") == examine_and_render(data, "image/jpeg")
 
@@ -236,7 +237,7 @@ def test_twice_the_same_file_gives_the_same_bytes() -> None:
         b"\0\0\0\x18ftypmp42\0\0\0\0isommp42",
     ],
 )
-def test_what_is_no_image_is_refused(data: bytes) -> None:
+def test_bytes_that_are_no_image_are_refused(data: bytes) -> None:
     assert code_of(data) == "not-an-image"
 
 
@@ -266,7 +267,7 @@ def test_another_type_than_declared_is_refused(declared: str) -> None:
         b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",
     ],
 )
-def test_a_kind_of_picture_that_is_not_taken_is_a_wrong_type(data: bytes) -> None:
+def test_a_format_that_is_not_accepted_is_a_wrong_content_type(data: bytes) -> None:
     assert code_of(data, "image/heic") == "wrong-content-type"
 
 
@@ -283,7 +284,7 @@ def test_a_file_cut_anywhere_is_truncated(file_format: str, tenths: int) -> None
     assert code_of(whole[: len(whole) * tenths // 10], declared) == "truncated"
 
 
-def test_a_large_jpeg_cut_near_its_end_is_truncated_though_it_is_reduced_in_decoding() -> None:
+def test_a_large_jpeg_cut_near_its_end_is_truncated() -> None:
     whole = images.photograph(2400, 1800)
     assert code_of(whole[: len(whole) * 98 // 100]) == "truncated"
 
@@ -295,7 +296,7 @@ def test_a_png_bomb_is_refused_by_its_header(side: int) -> None:
     assert code_of(data, "image/png") == "too-many-pixels"
 
 
-def test_other_formats_bombs_are_refused_by_their_headers() -> None:
+def test_bombs_of_other_formats_are_refused_by_their_headers() -> None:
     heic = images.resized_header(images.heic(), 30_000, 30_000)
     assert code_of(heic, "image/heic") == "too-many-pixels"
     assert code_of(images.webp_canvas(16_383, 16_383), "image/webp") == "too-many-pixels"
@@ -332,7 +333,7 @@ def test_a_chunk_that_inflates_to_100_megabytes_is_refused(name: bytes, after: b
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF"])
-def test_a_mangled_file_is_shown_or_refused_and_nothing_else(file_format: str) -> None:
+def test_a_mangled_file_is_either_rendered_or_refused(file_format: str) -> None:
     whole = images.telling(file_format)
     seen = set()
     for seed in range(150):
@@ -340,13 +341,14 @@ def test_a_mangled_file_is_shown_or_refused_and_nothing_else(file_format: str) -
             for rendition in examine_and_render(
                 images.mangled(whole, seed), TYPES[file_format]
             ).renditions.values():
-                assert_says_nothing(rendition)
-            seen.add("shown")
+                assert_no_metadata(rendition)
+            seen.add("rendered")
         except ImageRefusedError as refused:
             seen.add(refused.code)
-    assert {"shown", "not-an-image"} <= seen
+    assert {"rendered", "not-an-image"} <= seen
     assert seen <= {
-        "shown", "not-an-image", "wrong-content-type", "truncated", "too-many-pixels", "too-small",
+        "rendered", "not-an-image", "wrong-content-type", "truncated", "too-many-pixels",
+        "too-small",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Case 38. S3 slow, refusing for a while, cut in mid-body; a worker killed between renditions."""
+"""Case 38: S3 slow, overloaded or cut in mid-body; a worker killed between two renditions."""
 
 import threading
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ from tests.support import images
 from tests.support.eventually import eventually
 from tests.support.running import Running
 from tests.support.town import Town
-from tests.support.uploads import Uploaded
+from tests.support.uploads import Upload
 from workers import outbox
 from workers.photos import processing
 
 COMPLETE = {"originals/*", "media/*/1080.jpg", "media/*/640.jpg", "media/*/320.jpg"}
 OWN_DATABASE = "13"
-"""The queue's database of the worker that is killed here: nobody else serves it."""
+"""The queue's Redis database, which only the worker of this test serves."""
 
 
 def state(graph: Graph, photo: Photo) -> str:
@@ -45,7 +45,7 @@ def objects_of(storage: Storage, photo: Photo) -> set[str]:
 
 
 def due(graph: Graph, event: Event) -> Event:
-    """The event as the sweeper would ring for it."""
+    """The event, made due as the sweeper would find it."""
     town = Town(graph)
     town.end_lease(event.id)
     found = town.find_event(event.id)
@@ -53,20 +53,20 @@ def due(graph: Graph, event: Event) -> Event:
     return found
 
 
-def settled(graph: Graph, storage: Storage, photo: Photo, event: Event) -> None:
-    """Rung for again it becomes ready, whole, and nothing is owed any more."""
-    rung = due(graph, event)
-    assert rung.cursor == 0, "an outage is no try"
-    assert outbox.run(graph, storage, rung.id, rung.epoch) == "done"
+def finish_later(graph: Graph, storage: Storage, photo: Photo, event: Event) -> None:
+    """Run the job again, after the outage: the photo becomes ready with all its objects."""
+    again = due(graph, event)
+    assert again.cursor == 0, "an outage does not count as a try"
+    assert outbox.run(graph, storage, again.id, again.epoch) == "done"
     assert state(graph, photo) == "ready"
     assert objects_of(storage, photo) == COMPLETE
 
 
 @contextmanager
-def answering_503() -> Iterator[str]:
-    """What an S3 that asks for patience answers to everything."""
+def overloaded_s3() -> Iterator[str]:
+    """The URL of an S3 that answers every request with 503 SlowDown."""
 
-    class Patience(BaseHTTPRequestHandler):
+    class SlowDown(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
@@ -84,95 +84,94 @@ def answering_503() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Patience) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowDown) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
 
 
-def test_an_s3_that_asks_for_patience_is_an_outage_and_no_try(
-    graph: Graph, storage: Storage, uploaded: Uploaded
+def test_an_overloaded_s3_is_an_outage_and_counts_as_no_try(
+    graph: Graph, storage: Storage, upload: Upload
 ) -> None:
-    photo, event = uploaded(images.jpeg())
-    with answering_503() as url:
+    photo, event = upload(images.jpeg())
+    with overloaded_s3() as url:
         settings = replace(StorageSettings.from_env(Env()), s3_endpoint_url=url)
-        busy = replace(storage, photos=Photos(settings))
-        rung = due(graph, event)
-        assert outbox.run(graph, busy, rung.id, rung.epoch) == "outage"
+        overloaded = replace(storage, photos=Photos(settings))
+        job = due(graph, event)
+        assert outbox.run(graph, overloaded, job.id, job.epoch) == "outage"
         assert state(graph, photo) == "processing"
-        busy.photos.close()
-    settled(graph, storage, photo, event)
+        overloaded.photos.close()
+    finish_later(graph, storage, photo, event)
 
 
 def test_a_slow_s3_makes_a_photo_ready_later(
-    graph: Graph, storage: Storage, through: Storage, proxy: Proxy, uploaded: Uploaded
+    graph: Graph, storage: Storage, proxied_storage: Storage, proxy: Proxy, upload: Upload
 ) -> None:
-    photo, event = uploaded(images.photograph(1200, 900))
+    photo, event = upload(images.photograph(1200, 900))
     proxy.slow(0.1)
-    processing.process(graph, through, event)
+    processing.process(graph, proxied_storage, event)
     assert state(graph, photo) == "ready"
     assert objects_of(storage, photo) == COMPLETE
 
 
-def test_an_s3_too_slow_for_a_job_is_an_outage_and_no_try(
+def test_an_s3_too_slow_for_a_job_is_an_outage_and_counts_as_no_try(
     graph: Graph,
     storage: Storage,
-    uploaded: Uploaded,
+    upload: Upload,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    photo, event = uploaded(images.jpeg())
+    photo, event = upload(images.jpeg())
     with monkeypatch.context() as patch:
-        patch.setattr(processing, "LONGEST_SECONDS", 0.0)
+        patch.setattr(processing, "STORING_SECONDS", 0.0)
         with pytest.raises(StorageUnavailableError):
             processing.process(graph, storage, event)
     assert state(graph, photo) == "processing"
     assert "media/*/320.jpg" not in objects_of(storage, photo)
-    settled(graph, storage, photo, event)
+    finish_later(graph, storage, photo, event)
 
 
 @pytest.mark.parametrize("where", [("answer", 20_000), ("request", 4_000)])
-def test_bytes_cut_in_mid_body_never_make_a_photo_of_a_part(
+def test_a_body_cut_in_the_middle_never_becomes_a_partial_photo(
     graph: Graph,
     storage: Storage,
-    through: Storage,
+    proxied_storage: Storage,
     proxy: Proxy,
     *,
-    uploaded: Uploaded,
+    upload: Upload,
     where: tuple[Side, int],
 ) -> None:
-    photo, event = uploaded(images.photograph(2400, 1600))
+    photo, event = upload(images.photograph(2400, 1600))
     side, count = where
-    for _ in range(4):  # more often than the client tries again
+    for _ in range(4):  # more often than the client retries
         proxy.cut_after(count, side=side)
-    rung = due(graph, event)
-    outcome = outbox.run(graph, through, rung.id, rung.epoch)
+    job = due(graph, event)
+    outcome = outbox.run(graph, proxied_storage, job.id, job.epoch)
     proxy.resume()
     assert (outcome, state(graph, photo)) in {("outage", "processing"), ("done", "ready")}
     if outcome == "outage":
-        settled(graph, storage, photo, event)
+        finish_later(graph, storage, photo, event)
     assert objects_of(storage, photo) == COMPLETE
 
 
 @pytest.mark.timeout(300)
-def test_a_worker_killed_between_two_renditions_leaves_nothing_ready_and_another_begins_anew(
-    graph: Graph, storage: Storage, proxy: Proxy, uploaded: Uploaded, stack_env: dict[str, str]
+def test_a_worker_killed_between_two_renditions_leaves_the_photo_to_another_worker(
+    graph: Graph, storage: Storage, proxy: Proxy, upload: Upload, stack_env: dict[str, str]
 ) -> None:
-    photo, event = uploaded(images.photograph(1200, 900))
+    photo, event = upload(images.photograph(1200, 900))
     hold = proxy.hold(f"/{photo.path}/640.jpg".encode())
     queue_url = urlunsplit(urlsplit(stack_env["QUEUE_REDIS_URL"])._replace(path=OWN_DATABASE))
     extra = {"S3_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}", "QUEUE_REDIS_URL": queue_url}
     own = Storage.open(replace(StorageSettings.from_env(Env()), queue_url=queue_url))
-    bell = own.queues
     with Running(stack_env, names=("photos",), extra=extra) as running:
-        bell.wake(due(graph, event))
+        own.queues.wake(due(graph, event))
         hold.wait(30)
         killed = running.kill("photos")
         running.restarted("photos", instead_of=killed, seconds=60)
-        proxy.cut()  # what was held does not arrive
+        proxy.cut()  # the held bytes never arrive
         hold.release()
         assert state(graph, photo) == "processing"
         assert "media/*/640.jpg" not in objects_of(storage, photo)
-        bell.wake(due(graph, event))
+        own.queues.wake(due(graph, event))
         eventually(lambda: state(graph, photo) == "ready", seconds=60)
         eventually(lambda: Town(graph).find_event(event.id) is None)
     assert objects_of(storage, photo) == COMPLETE
