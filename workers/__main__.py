@@ -35,7 +35,7 @@ from workers.watchdog import Watchdog
 
 log = structlog.get_logger()
 
-WORKER_NAMES = [*QUEUES, "sweeper"]
+WORKER_NAMES = [*sorted(QUEUES), "sweeper"]
 
 WORKER_TTL_SECONDS = 30
 """RQ blocks for 15 s less than this when it waits for a job. The time also bounds how long a dead

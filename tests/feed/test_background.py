@@ -21,7 +21,7 @@ def count_of(outcome: str) -> float:
 
 def test_a_scheduled_timeline_is_built_in_the_background(stage: Stage) -> None:
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     post, _event = stage.town.post(author)
     background = BackgroundRebuilder(stage.graph, stage.storage)
     background.schedule(viewer)

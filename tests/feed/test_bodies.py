@@ -49,7 +49,7 @@ def test_a_slow_cache_costs_three_round_trips_and_not_one_for_each_post(stage: S
     assert stage.storage.bodies.read_many(posts) == found
 
 
-def test_a_body_claimed_by_another_reader_is_returned_and_not_written(stage: Stage) -> None:
+def test_a_body_reserved_by_another_reader_is_returned_and_not_written(stage: Stage) -> None:
     post, _event = stage.town.post(stage.town.user())
     token = stage.storage.bodies.reserve_many([post]).get(post)
     assert token

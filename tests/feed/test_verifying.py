@@ -45,7 +45,7 @@ def stage(open_stage: Callable[[str], Stage], cache: PrivateServer) -> Stage:
 
 def reader_of(stage: Stage, posts: int) -> Reader:
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     stage.build(viewer)
     for _ in range(posts):
         stage.do(stage.town.post(author)[1])
@@ -142,7 +142,7 @@ def test_unfinished_work_of_a_running_system_is_no_difference(stage: Stage) -> N
 @pytest.mark.parametrize("posts", [0, 1, CAP, CAP + SLACK + 3])
 def test_lists_of_any_length_are_correct_above_their_watermark(stage: Stage, posts: int) -> None:
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     reader = Reader(stage, viewer, author, [])
     start = new_id() - 60 * DISORDER
     stage.town.old_posts(author, [start + n * DISORDER for n in range(posts // 2)])
@@ -243,7 +243,7 @@ def test_a_repair_builds_no_missing_timeline_and_none_during_a_leaving(stage: St
     repairer = Repairer(stage.graph, stage.storage)
     stage.evict_list(author.id)
     assert repairer.repair(author.id) == "none", "the next page builds it"
-    stage.town.follow(reader.id, author.id)
+    stage.town.add_followees(reader.id, author.id)
     unfollow(stage.graph, stage.storage, follower_id=reader.id, followee_id=author.id)
     assert repairer.repair(reader.id) == "none"
     stage.storage.cache.client.rpush(timeline_key(reader.id), 0)

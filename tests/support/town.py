@@ -6,18 +6,15 @@ Each test creates its own users and checks nothing of other users.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graph import Graph
-from graph.connection import Connection
 from graph.events import Event
 from graph.ids import new_id
-from tests.support.maker import statement
-
-
-def cypher(connection: Connection, text: str, **parameters: Any) -> list[dict[str, Any]]:
-    """Run a test's own statement; its rows."""
-    return connection.write(statement(text), **parameters)
+from graph.photos import Photo
+from graph.users import User
+from tests.support.statements import statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +26,21 @@ class Town:
     """The users that this town has created."""
 
     def query(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
-        return cypher(self.graph.connection, text, **parameters)
+        """Run a test's own statement; its rows."""
+        return self.graph.connection.write(statement(text), **parameters)
 
-    def user(self, name: str = "Somebody") -> int:
-        user_id = new_id()
-        self.graph.users.create(
-            user_id=user_id, username=f"u{secrets.token_hex(8)}", name=name, password_hash="x"
+    def user(self) -> int:
+        return self.create_user().id
+
+    def create_user(self, name: str = "Somebody", *, username: str = "") -> User:
+        user = self.graph.users.create(
+            user_id=new_id(),
+            username=username or f"u{secrets.token_hex(8)}",
+            name=name,
+            password_hash="x",
         )
-        self.user_ids.append(user_id)
-        return user_id
+        self.user_ids.append(user.id)
+        return user
 
     def users(self, count: int) -> list[int]:
         """Create many users in one statement; their ids ascend."""
@@ -59,7 +62,17 @@ class Town:
         """Mark all due events, of other tests too, as woken just now: a sweeper skips them."""
         self.query("MATCH (e:Event) WHERE e.due_at IS NOT NULL SET e.rung_at = timestamp() + 60000")
 
-    def follow(self, follower_id: int, *followee_ids: int) -> None:
+    def follow(self, follower_id: int, followee_id: int) -> Event | None:
+        """Create a follow and its event; no job has been enqueued for it."""
+        return self.graph.follows.create(follower_id=follower_id, followee_id=followee_id)
+
+    def unfollow(self, follower_id: int, followee_id: int) -> Event | None:
+        return self.graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
+
+    def block(self, blocker_id: int, blocked_id: int) -> Event | None:
+        return self.graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
+
+    def add_followees(self, follower_id: int, *followee_ids: int) -> None:
         """Create old follows: they have no event, and no timeline is dropped."""
         self.query(
             "MATCH (a:User {id: $a}) UNWIND $bs AS id MATCH (b:User {id: id})"
@@ -77,11 +90,27 @@ class Town:
             **{"as": list(follower_ids)},
         )
 
+    def waiting_photo(self, owner_id: int, **changes: Any) -> Photo:
+        """Create a photo that waits for its upload."""
+        fields: dict[str, Any] = {
+            "photo_id": new_id(),
+            "path": secrets.token_urlsafe(16),
+            "content_type": "image/jpeg",
+            "size_bytes": 1000,
+            "checksum_sha256": None,
+            "alt_text": None,
+            "expires_at": datetime.now(UTC) + timedelta(hours=1),
+            "key": None,
+            "fingerprint": None,
+        }
+        return self.graph.photos.create(owner_id=owner_id, **fields | changes)
+
     def photo(self, owner_id: int) -> int:
         """Create a photo in the state `ready`."""
-        return self._photos(owner_id, 1)[0]
+        return self.photos(owner_id, 1)[0]
 
-    def _photos(self, owner_id: int, count: int) -> list[int]:
+    def photos(self, owner_id: int, count: int) -> list[int]:
+        """Create photos in the state `ready` in one statement. There is no object in S3."""
         photo_ids = [new_id() for _ in range(count)]
         self.query(
             "UNWIND $ids AS id CREATE (:Photo {id: id, owner_id: $owner, path: 'test-' + id,"
@@ -92,23 +121,27 @@ class Town:
         )
         return photo_ids
 
-    def post(self, author_id: int, *, post_id: int | None = None) -> tuple[int, Event]:
-        """Create a post with one photo and its event; no job has been enqueued for it."""
-        post_id = post_id or new_id()
-        created = self.graph.posts.create(
-            post_id=post_id,
-            author_id=author_id,
-            photo_ids=[self.photo(author_id)],
-            caption="",
-            location=None,
-            key=secrets.token_hex(8),
-            fingerprint="",
-        )
-        return post_id, created.event
+    def post(self, author_id: int, **changes: Any) -> tuple[int, Event]:
+        """Create a post and its event, for which no job has been enqueued."""
+        event = self.create_post(author_id, **changes)
+        return event.subject_id, event
+
+    def create_post(self, author_id: int, **changes: Any) -> Event:
+        """Create a post, by default of a new photo; its event."""
+        fields: dict[str, Any] = {
+            "post_id": new_id(),
+            "caption": "",
+            "location": None,
+            "key": secrets.token_hex(8),
+            "fingerprint": "",
+        } | changes
+        if "photo_ids" not in fields:
+            fields["photo_ids"] = [self.photo(author_id)]
+        return self.graph.posts.create(author_id=author_id, **fields).event
 
     def old_posts(self, author_id: int, post_ids: Sequence[int]) -> list[int]:
         """Create posts with these ids, of any age: each has a photo and no event."""
-        photos = self._photos(author_id, len(post_ids))
+        photos = self.photos(author_id, len(post_ids))
         self.query(
             "MATCH (author:User {id: $author}) UNWIND $pairs AS pair"
             " MATCH (photo:Photo {id: pair[1]})"

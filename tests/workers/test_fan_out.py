@@ -196,11 +196,11 @@ def test_an_outage_of_the_graph_during_a_push_postpones_the_rest(
         patch.setattr(follows, "followers_page", fail_in_thread)
         assert stage.do(event) == "outage"
     assert not [t for t in threading.enumerate() if t.name.startswith("followers")]
-    owed = stage.town.find_event(event.id)
-    assert owed
-    assert owed.attempts == 0
+    pending = stage.town.find_event(event.id)
+    assert pending
+    assert pending.attempts == 0
     stage.town.end_lease(event.id)
-    assert stage.do(owed) == "done"
+    assert stage.do(pending) == "done"
     for follower in followers:
         assert post in stage.entries(follower)
         stage.check_feed(follower)

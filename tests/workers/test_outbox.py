@@ -66,7 +66,7 @@ def test_an_outage_of_the_graph_during_a_job_counts_as_no_attempt(
 
 def test_a_job_before_its_due_time_does_nothing(stage: Stage) -> None:
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
     assert stage.do(event) == "stale"
     assert stage.town.find_event(event.id if event else 0) == event
@@ -128,9 +128,9 @@ def test_an_error_in_a_handler_is_logged_with_its_trace_and_counts_as_an_attempt
         assert stage.do(event) == "failed"
     [line] = [line for line in lines if line["event"] == "job failed"]
     assert line["exc_info"]
-    owed = stage.town.find_event(event.id)
-    assert owed
-    assert owed.attempts == 1
+    pending = stage.town.find_event(event.id)
+    assert pending
+    assert pending.attempts == 1
 
 
 def test_a_fan_out_beyond_its_time_enqueues_a_job_for_the_rest(
@@ -144,13 +144,13 @@ def test_a_fan_out_beyond_its_time_enqueues_a_job_for_the_rest(
     monkeypatch.setattr(fan_out, "PAGE", 1)
     before = stage.storage.queues.depth("fanout")
     _post, event = stage.town.post(author)
-    owed: Event | None = event
+    pending: Event | None = event
     jobs = 0
-    while owed:
-        assert stage.do(owed) in {"continued", "done"}
-        owed = stage.town.find_event(event.id)
+    while pending:
+        assert stage.do(pending) in {"continued", "done"}
+        pending = stage.town.find_event(event.id)
         jobs += 1
-        assert owed is None or owed.attempts == 0, "the job made progress"
+        assert pending is None or pending.attempts == 0, "the job made progress"
     assert jobs == 4, "author and first follower, second follower, third follower, the end"
     assert stage.storage.queues.depth("fanout") - before == 3
     for follower in followers:
@@ -168,6 +168,6 @@ def test_a_fan_out_without_progress_counts_as_an_attempt(
     monkeypatch.setattr(type(stage.storage.timelines), "push", push_to_nobody)
     _post, event = stage.town.post(author)
     assert stage.do(event) == "failed"
-    owed = stage.town.find_event(event.id)
-    assert owed
-    assert owed.attempts == 1
+    pending = stage.town.find_event(event.id)
+    assert pending
+    assert pending.attempts == 1

@@ -20,8 +20,10 @@ def test_a_deleted_posts_photos_are_removed_and_then_forgotten(stage: Stage) -> 
     assert has_objects(stage.storage.photos, path)
     delete_post(stage.graph, stage.storage, post, author_id=author)
     assert has_objects(stage.storage.photos, path), "the request does not wait for the removal"
-    [owed] = [owed for owed in stage.town.events_of(author) if owed.kind == "post-deleted"]
-    assert stage.do(owed) == "done"
+    [pending] = [
+        pending for pending in stage.town.events_of(author) if pending.kind == "post-deleted"
+    ]
+    assert stage.do(pending) == "done"
     assert not has_objects(stage.storage.photos, path)
     assert stage.town.query(PHOTOS, author=author) == []
     assert stage.storage.bodies.read_many([post])[post] == b""

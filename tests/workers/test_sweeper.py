@@ -55,7 +55,7 @@ def test_a_due_event_gets_one_job_in_each_lease(stage: Stage) -> None:
 def test_an_event_that_is_not_due_gets_no_job(stage: Stage) -> None:
     silence(stage)
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
     assert event
     Sweeper(stage.graph, stage.storage).sweep()

@@ -17,7 +17,7 @@ from workers.outbox import run
 def reader_of(stage: Stage, posts: int) -> tuple[int, int, list[int]]:
     """A viewer with a list, the author they follow, and the author's posts, newest first."""
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     stage.build(viewer)
     for _ in range(posts):
         stage.do(stage.town.post(author)[1])

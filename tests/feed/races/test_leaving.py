@@ -52,7 +52,7 @@ WAYS = [by_unfollowing, by_being_removed, by_blocking, by_being_blocked]
 def following(stage: Stage) -> tuple[int, int, int]:
     """A viewer with a list, the author to be left, and a friend whom the viewer keeps following."""
     viewer, author, friend = stage.town.users(3)
-    stage.town.follow(viewer, author, friend)
+    stage.town.add_followees(viewer, author, friend)
     for writer in (author, friend, author):
         stage.do(stage.town.post(writer)[1])
     stage.build(viewer)
@@ -98,8 +98,8 @@ def test_a_page_of_followers_that_grew_old_is_read_again(stage: Stage) -> None:
     held_at = time.monotonic()
     by_unfollowing(stage, viewer, author)
     stage.town.end_hold(viewer)
-    for owed in stage.town.events_of(viewer):
-        stage.do(owed)
+    for pending in stage.town.events_of(viewer):
+        stage.do(pending)
     stage.check_feed(viewer, rebuilds=True)
     assert stage.entries(viewer)
     assert not job.done()
@@ -121,8 +121,8 @@ def test_a_push_held_in_the_network_for_long_does_not_arrive(stage: Stage) -> No
     assert job.result(10) == "done", "the worker pushed over a new connection"
     by_unfollowing(stage, viewer, author)
     stage.town.end_hold(viewer)
-    for owed in stage.town.events_of(viewer):
-        stage.do(owed)
+    for pending in stage.town.events_of(viewer):
+        stage.do(pending)
     stage.check_feed(viewer, rebuilds=True)
     before = stage.entries(viewer)
     eventually(lambda: hold.closed_by_server, seconds=25)

@@ -21,7 +21,7 @@ def past_ids(ms_ago: float, count: int, every_ms: float = 1.0) -> list[int]:
 def viewer_with_list(stage: Stage) -> tuple[int, int]:
     """A viewer with a list, and an author whom they follow."""
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     stage.build(viewer)
     return viewer, author
 
@@ -51,7 +51,7 @@ def test_a_late_post_older_than_a_trimmed_list_does_not_lower_its_watermark(stag
 # Case 26
 def test_late_posts_below_the_sentinel_are_read_from_the_graph(stage: Stage) -> None:
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     stage.town.old_posts(author, past_ids(5 * DAY, CAP + 3, every_ms=SECOND))
     stage.build(viewer)
     entries = stage.entries(viewer)
@@ -85,7 +85,7 @@ def test_late_posts_beyond_the_cap_are_trimmed_without_a_gap(stage: Stage) -> No
 # Case 26, for a list being built
 def test_a_late_post_into_a_list_under_construction_ends_the_build(stage: Stage) -> None:
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     token = stage.storage.timelines.begin(viewer)
     assert token
     post_ids = stage.graph.posts.feed_page(viewer, before=2**53, limit=CAP).post_ids

@@ -35,7 +35,7 @@ STEPS = [before_the_lock, before_the_reading, after_the_reading, before_the_writ
 def followed_author(stage: Stage) -> tuple[int, int]:
     """A viewer without a list, and an author of some posts whom they follow."""
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     for _ in range(3):
         stage.do(stage.town.post(author)[1])
     return viewer, author

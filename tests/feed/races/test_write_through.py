@@ -37,7 +37,7 @@ def test_publishing_caches_the_same_body_that_a_reader_renders(stage: Stage) -> 
 
 
 def test_a_body_that_publishing_did_not_cache_is_rendered_by_a_reader(stage: Stage) -> None:
-    """The claim was evicted or has expired, so the body is not written."""
+    """The reservation was evicted or has expired, so the body is not written."""
     author = stage.town.user()
     proxied = stage.behind_proxies()
     hold = proxied.hold_query("posts/create", side="answer")
