@@ -14,7 +14,7 @@ STATES: tuple[State, ...] = get_args(State)
 REQUEUE_PAGE = 200
 """Events read at once when all of them are requeued."""
 
-UNKNOWN_KIND = "unknown: a newer version made this event, and does its work"
+UNKNOWN_KIND = "unknown: an event of a newer version, which does its work"
 """The owed work of a kind that is not in KINDS."""
 
 

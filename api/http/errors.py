@@ -25,7 +25,7 @@ RETRY_AFTER_SECONDS = 1
 """When to repeat a request after a 503, or after a 409 for something in progress."""
 
 FORWARDED_HEADERS = frozenset({"allow", "retry-after", "www-authenticate"})
-"""Headers of werkzeug's errors that the problem keeps."""
+"""Headers of werkzeug's errors that are copied to the problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

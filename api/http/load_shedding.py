@@ -1,9 +1,9 @@
 """Load shedding: a process works on 8 requests at once; others wait up to 0.5 s, then get 503.
 
-The server queues requests for a free thread where no code can see how long they wait. It therefore
-has many more threads than requests are worked on. The other threads wait here, or return 503 at
-once while the queue is long. Without this bound the queue would grow until every client had given
-up before its response.
+granian queues requests until a thread is free, and the process cannot see how long they wait. It
+therefore has more threads than requests that it works on. The other threads wait here, or return
+503 at once while many wait. Without this bound the queue would grow until every client gives up
+before its response.
 """
 
 import json
@@ -66,7 +66,7 @@ class LoadShedding:
 def _respond_overloaded(
     environ: dict[str, Any], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
-    """The 503 problem, made without Flask to be cheap."""
+    """The 503 problem. It does not use Flask, as it must cost little."""
     REQUESTS.labels(method_label(environ.get("REQUEST_METHOD", "")), "(overload)", 503).inc()
     request_id = choose_request_id("")
     body = {

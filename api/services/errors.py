@@ -76,7 +76,7 @@ class IdempotencyKeyInFlightError(ServiceError):
 
 
 class PostDeletedError(ServiceError):
-    """The post that this key made, or the post of the photo that it made, is deleted."""
+    """The post of this key, or the post with the photo of this key, is deleted."""
 
 
 def _joined(photo_ids: Sequence[int]) -> str:

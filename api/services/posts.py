@@ -92,7 +92,7 @@ def publish(
     except KeyInFlightError:
         raise IdempotencyKeyInFlightError from None
     except KeyTakenError as error:
-        return _replay(graph, storage, draft, author_id=author_id, taken=error)
+        return _replay(graph, storage, draft, author_id=author_id, error=error)
     except (PhotosNotPostableError, PhotoPostedError) as error:
         raise _refusal_of(draft.photo_ids, error) from None
     body = _write_body(graph, storage, committed)
@@ -153,14 +153,14 @@ def _write_body(graph: Graph, storage: Storage, committed: _CommittedPost) -> by
 
 
 def _replay(
-    graph: Graph, storage: Storage, draft: Draft, *, author_id: int, taken: KeyTakenError
+    graph: Graph, storage: Storage, draft: Draft, *, author_id: int, error: KeyTakenError
 ) -> PublishedPost:
     """The post of the key. Raises IdempotencyKeyReusedError, PostDeletedError."""
-    if taken.fingerprint != draft.fingerprint:
+    if error.fingerprint != draft.fingerprint:
         raise IdempotencyKeyReusedError from None
     drop_timeline(storage, author_id)  # the first try may have failed before its push
-    body = _body_of(graph, storage, taken.result_id)
-    return PublishedPost(post_id=taken.result_id, body=body, replayed=True)
+    body = _body_of(graph, storage, error.result_id)
+    return PublishedPost(post_id=error.result_id, body=body, replayed=True)
 
 
 def _body_of(graph: Graph, storage: Storage, post_id: int) -> bytes:

@@ -59,7 +59,7 @@ class Throttle:
         self._next = time.monotonic()
 
     def wait(self, count: int) -> None:
-        """Sleep until this many users may have been processed. It makes up for at most 1 s."""
+        """Sleep for the time that these users may take. A delay of up to 1 s is made up for."""
         self._next = max(self._next, time.monotonic() - 1) + count / self._rate
         if (pause := self._next - time.monotonic()) > 0:
             time.sleep(pause)
