@@ -21,7 +21,7 @@ from workers.handlers import HANDLERS
 log = structlog.get_logger()
 
 OUTAGE_DELAY_SECONDS = 5
-"""Delay after an outage of a store until the event is due again. The sweeper then wakes a worker."""
+"""Delay after a store's outage until the event is due again. The sweeper then wakes a worker."""
 
 
 RELEASE_SECONDS = 20.0

@@ -135,7 +135,9 @@ def test_after_any_step_a_feed_has_every_delivered_post_and_no_gone_one(
     generator = random.Random(seed)
     life = Life(stage, generator, stage.town.users(4))
     for follower in life.people:
-        stage.town.add_followees(follower, *(person for person in life.people if person != follower))
+        stage.town.add_followees(
+            follower, *(person for person in life.people if person != follower)
+        )
     for author in life.people:  # more posts than a list holds, so that walks continue in the graph
         ages = sorted(generator.randrange(400, 90_000) for _ in range(CAP // 2))
         life.delivered.update(

@@ -17,7 +17,7 @@ from storage import Storage
 from tests.support.eventually import eventually
 from tests.support.images import encoded, quadrants
 from tests.support.stage import Stage
-from tests.support.uploads import put
+from tests.support.uploads import put_upload
 from tests.system.journeys.people import B_SECONDS
 from tests.system.kills.site import Ours, Site
 
@@ -50,7 +50,7 @@ def waiting(stage: Stage, size_bytes: int) -> Photo:
 def uploaded(stage: Stage, storage: Storage, picture: bytes) -> tuple[Photo, Event]:
     """A photo whose bytes are there, and the event that it owes."""
     photo = waiting(stage, len(picture))
-    put(storage, photo.path, picture, CONTENT_TYPE)
+    put_upload(storage, photo.path, picture, CONTENT_TYPE)
     photo, event = stage.graph.photos.complete(photo.id, owner_id=photo.owner_id)
     assert event
     return photo, event
@@ -123,5 +123,5 @@ def test_an_upload_cut_in_its_middle_is_as_if_nothing_had_been_sent(
     with socket.create_connection((url.hostname or "", url.port or 80), timeout=10) as upload:
         upload.sendall("\r\n".join([*lines, "", ""]).encode() + picture[: len(picture) // 2])
     assert storage.photos.read_upload(photo.path, limit_bytes=len(picture)) is None
-    put(storage, photo.path, picture, CONTENT_TYPE)
+    put_upload(storage, photo.path, picture, CONTENT_TYPE)
     assert storage.photos.read_upload(photo.path, limit_bytes=len(picture)) == picture

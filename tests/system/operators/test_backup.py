@@ -37,7 +37,7 @@ class Private:
 
     def posts(self) -> set[int]:
         with self.graph() as graph:
-            rows = Town(graph).ask("MATCH (post:Post) RETURN post.id AS id")
+            rows = Town(graph).query("MATCH (post:Post) RETURN post.id AS id")
         return {row["id"] for row in rows}
 
     def post(self) -> int:
