@@ -39,9 +39,11 @@ def markdown(result: Result) -> str:
 def update_page(page: Path, result: Result) -> None:
     """Replaces the tables between the page's marks by those that the result has.
 
-    Raises ValueError where the page has no such marks.
+    The page's table of rows has no details: the result file has them. Raises ValueError where the
+    page has no such marks.
     """
-    for name, tables in (("bench", _row_tables(result)), ("growth", _growth_tables(result))):
+    rows = _row_tables(result, details=False)
+    for name, tables in (("bench", rows), ("growth", _growth_tables(result))):
         if tables:
             _replace_between(page, *MARKS[name], "\n\n".join([_run_line(result), *tables]))
 
@@ -54,12 +56,16 @@ def _replace_between(page: Path, begin: str, end: str, text: str) -> None:
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
-def _row_tables(result: Result) -> list[str]:
+def _row_tables(result: Result, *, details: bool = True) -> list[str]:
     rows = result["rows"]
     if not rows:
         return []
-    head = (*HEAD, *DETAILS_HEAD)
-    parts = [_markdown_table(head, [(*_row_cells(row), *_detail_cells(row)) for row in rows])]
+    if details:
+        cells = [(*_row_cells(row), *_detail_cells(row)) for row in rows]
+        parts = [_markdown_table((*HEAD, *DETAILS_HEAD), cells)]
+    else:
+        proof = HEAD.index("proved")
+        parts = [_markdown_table(HEAD[:proof], [_row_cells(row)[:proof] for row in rows])]
     reasons = [f"- **{row['id']}**: {row['reason']}" for row in rows if row["reason"]]
     if reasons:
         parts.append("\n".join(reasons))

@@ -99,6 +99,7 @@ def test_a_page_gets_the_tables_between_its_marks_and_keeps_the_rest(tmp_path: P
         assert text.startswith(f"before\nold\n{begin}\n2026-01-02")
         assert f"{end}\nold\n{grown}\nold\n" in text
         assert text.endswith("\nafter")
+    assert "| F1 | a : b | 1 (1..1) | ≥ 0.95 | met |\n" in page.read_text()
     tables.update_page(page, result_of(growth=[GROWTH]))
     assert page.read_text().startswith(text.partition(grown)[0])
     assert f"{grown}\n2026-01-02" in page.read_text()

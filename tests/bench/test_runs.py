@@ -90,7 +90,7 @@ def test_rows_are_selected_by_id_and_an_unknown_one_is_refused() -> None:
 
 
 def test_every_row_is_explained() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text()
+    page = (ROOT / "docs" / "benchmarking.md").read_text()
     meant = page.partition("## What each row means")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \|", meant, re.MULTILINE)
     explained = set(re.findall(r"\b[A-Z]\d\b", " ".join(rows)))
