@@ -6,12 +6,12 @@ import pytest
 
 from drill.support.proxy import Proxy
 from graph import Graph, GraphSettings
-from tests.support.maker import Maker
+from tests.support.town import Town
 
 
 @pytest.fixture
-def make(graph: Graph) -> Maker:
-    return Maker(graph)
+def town(graph: Graph) -> Town:
+    return Town(graph)
 
 
 @pytest.fixture

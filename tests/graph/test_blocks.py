@@ -7,12 +7,14 @@ import pytest
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import new_id
-from tests.support.maker import NEWEST, Maker, errors, run_together
+from tests.support.concurrency import errors, run_together
+from tests.support.ids import NEWEST
+from tests.support.town import Town
 
 
-def relationship_types(make: Maker, one_id: int, other_id: int) -> set[str]:
+def relationship_types(town: Town, one_id: int, other_id: int) -> set[str]:
     """The types of the relationships between two users, in both directions."""
-    rows = make.cypher(
+    rows = town.query(
         "MATCH (a:User {id: $a})-[between]-(b:User {id: $b}) "
         "RETURN collect(DISTINCT type(between)) AS types",
         a=one_id,
@@ -21,72 +23,73 @@ def relationship_types(make: Maker, one_id: int, other_id: int) -> set[str]:
     return set(rows[0]["types"])
 
 
-def test_a_block_ends_both_follows_with_one_event(graph: Graph, make: Maker) -> None:
-    ana, ben = make.users(2)
-    make.follow(ana.id, ben.id)
-    make.follow(ben.id, ana.id)
-    event = make.block(ana.id, ben.id)
+def test_a_block_ends_both_follows_with_one_event(graph: Graph, town: Town) -> None:
+    ana, ben = town.users(2)
+    town.follow(ana, ben)
+    town.follow(ben, ana)
+    event = town.block(ana, ben)
     assert event
-    assert (event.kind, event.subject_id, event.author_id) == ("blocked", ana.id, ben.id)
-    assert relationship_types(make, ana.id, ben.id) == {"BLOCKS", "LEFT"}
+    assert (event.kind, event.subject_id, event.author_id) == ("blocked", ana, ben)
+    assert relationship_types(town, ana, ben) == {"BLOCKS", "LEFT"}
     for user in (ana, ben):
-        assert graph.posts.feed_page(user.id, before=NEWEST, limit=1).unfollow_pending
+        assert graph.posts.feed_page(user, before=NEWEST, limit=1).unfollow_pending
     assert graph.events.claim(event.id, 0) is None
 
 
 def test_a_repeated_block_renews_the_delay_and_later_creates_no_event(
-    graph: Graph, make: Maker
+    graph: Graph, town: Town
 ) -> None:
-    ana, ben = make.users(2)
-    make.follow(ben.id, ana.id)
-    assert make.block(ana.id, ben.id)
-    assert make.block(ana.id, ben.id)
-    make.cypher("MATCH (:User {id: $id})-[left:LEFT]->() SET left.created_at = 0", id=ben.id)
-    graph.follows.delete_left(pairs=[(ana.id, ben.id), (ben.id, ana.id)])
-    assert make.block(ana.id, ben.id) is None
-    assert relationship_types(make, ana.id, ben.id) == {"BLOCKS"}
+    ana, ben = town.users(2)
+    town.follow(ben, ana)
+    assert town.block(ana, ben)
+    assert town.block(ana, ben)
+    town.query("MATCH (:User {id: $id})-[left:LEFT]->() SET left.created_at = 0", id=ben)
+    graph.follows.delete_left(pairs=[(ana, ben), (ben, ana)])
+    assert town.block(ana, ben) is None
+    assert relationship_types(town, ana, ben) == {"BLOCKS"}
 
 
-def test_a_user_who_does_not_exist_can_neither_block_nor_be_blocked(make: Maker) -> None:
-    ana = make.user()
+def test_a_user_who_does_not_exist_can_neither_block_nor_be_blocked(town: Town) -> None:
+    ana = town.user()
     with pytest.raises(NotFoundError):
-        make.block(ana.id, new_id())
+        town.block(ana, new_id())
     with pytest.raises(NotFoundError):
-        make.block(new_id(), ana.id)
+        town.block(new_id(), ana)
 
 
-def test_sixteen_concurrent_blocks_create_one_block(make: Maker) -> None:
-    ana, ben = make.users(2)
-    outcomes = run_together(*[lambda: make.block(ana.id, ben.id)] * 16)
+def test_sixteen_concurrent_blocks_create_one_block(town: Town) -> None:
+    ana, ben = town.users(2)
+    outcomes = run_together(*[lambda: town.block(ana, ben)] * 16)
     assert not errors(outcomes)
-    rows = make.cypher(
-        "MATCH (:User {id: $id})-[block:BLOCKS]->() RETURN count(*) AS blocks", id=ana.id
+    rows = town.query(
+        "MATCH (:User {id: $id})-[block:BLOCKS]->() RETURN count(*) AS blocks", id=ana
     )
     assert rows == [{"blocks": 1}]
 
 
-def test_deleting_a_block_restores_no_follow(graph: Graph, make: Maker) -> None:
-    ana, ben = make.users(2)
-    make.follow(ana.id, ben.id)
-    make.block(ana.id, ben.id)
-    graph.blocks.delete(blocker_id=ana.id, blocked_id=ben.id)
-    graph.blocks.delete(blocker_id=ana.id, blocked_id=ben.id)
-    assert relationship_types(make, ana.id, ben.id) == {"LEFT"}
+def test_deleting_a_block_restores_no_follow(graph: Graph, town: Town) -> None:
+    ana, ben = town.users(2)
+    town.follow(ana, ben)
+    town.block(ana, ben)
+    graph.blocks.delete(blocker_id=ana, blocked_id=ben)
+    graph.blocks.delete(blocker_id=ana, blocked_id=ben)
+    assert relationship_types(town, ana, ben) == {"LEFT"}
 
 
-def test_blocks_are_listed_in_descending_order_of_id(graph: Graph, make: Maker) -> None:
-    ana, *others = make.users(4)
+def test_blocks_are_listed_in_descending_order_of_id(graph: Graph, town: Town) -> None:
+    ana, *others = town.users(4)
     for other in others:
-        make.block(ana.id, other.id)
-    first, following = graph.blocks.list(ana.id, before=NEWEST, limit=2)
-    assert [user.id for user in first] == [others[2].id, others[1].id]
-    assert following == others[1].id
-    assert graph.blocks.list(ana.id, before=following, limit=2) == ([others[0]], None)
+        town.block(ana, other)
+    first, following = graph.blocks.list(ana, before=NEWEST, limit=2)
+    assert [user.id for user in first] == [others[2], others[1]]
+    assert following == others[1]
+    last, following = graph.blocks.list(ana, before=following, limit=2)
+    assert ([user.id for user in last], following) == ([others[0]], None)
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_a_follow_and_a_block_never_both_exist(make: Maker, seed: int) -> None:
-    ana, ben = make.users(2)
+def test_a_follow_and_a_block_never_both_exist(town: Town, seed: int) -> None:
+    ana, ben = town.users(2)
     draw = random.Random(seed)
 
     def ignoring_not_found(
@@ -99,13 +102,11 @@ def test_a_follow_and_a_block_never_both_exist(make: Maker, seed: int) -> None:
         return run
 
     calls = [
-        ignoring_not_found(draw.choice([make.follow, make.follow, make.unfollow]), *pair)
-        for pair in [(ana.id, ben.id), (ben.id, ana.id)] * 4
+        ignoring_not_found(draw.choice([town.follow, town.follow, town.unfollow]), *pair)
+        for pair in [(ana, ben), (ben, ana)] * 4
     ]
-    calls.insert(
-        draw.randrange(9), ignoring_not_found(make.block, *draw.sample([ana.id, ben.id], 2))
-    )
+    calls.insert(draw.randrange(9), ignoring_not_found(town.block, *draw.sample([ana, ben], 2)))
     assert not errors(run_together(*calls))
-    types = relationship_types(make, ana.id, ben.id)
+    types = relationship_types(town, ana, ben)
     assert "BLOCKS" in types
     assert "FOLLOWS" not in types

@@ -18,8 +18,10 @@ from graph.errors import (
     GraphUnavailableError,
 )
 from graph.ids import new_id
+from tests.support.concurrency import run_together
 from tests.support.eventually import eventually
-from tests.support.maker import Maker, run_together, statement
+from tests.support.statements import statement
+from tests.support.town import Town
 
 ONE = statement("RETURN 1 AS one")
 
@@ -104,19 +106,19 @@ def test_without_a_server_at_the_address_the_graph_is_unavailable(graph: Graph) 
         nowhere.ping()
 
 
-def test_a_violated_constraint_names_its_entity(graph: Graph, make: Maker) -> None:
-    user = make.user()
+def test_a_violated_constraint_names_its_entity(graph: Graph, town: Town) -> None:
+    user = town.user()
     with pytest.raises(ConstraintViolatedError) as violated:
-        graph.connection.write(statement("CREATE (:User {id: $id})"), id=user.id)
+        graph.connection.write(statement("CREATE (:User {id: $id})"), id=user)
     assert violated.value.entity == "User"
     follow = (
         "MATCH (u:User {id: $id}) CREATE (u)-[:FOLLOWS {followee_id: 1, follower_id: $id}]->(u)"
     )
-    graph.connection.write(statement(follow), id=user.id)
+    graph.connection.write(statement(follow), id=user)
     with pytest.raises(ConstraintViolatedError) as violated:
-        graph.connection.write(statement(follow), id=user.id)
+        graph.connection.write(statement(follow), id=user)
     assert violated.value.entity == "FOLLOWS"
-    make.cypher("MATCH (u:User {id: $id}) DETACH DELETE u", id=user.id)
+    town.query("MATCH (u:User {id: $id}) DETACH DELETE u", id=user)
 
 
 def test_an_invalid_statement_is_no_outage(graph: Graph) -> None:
@@ -148,33 +150,33 @@ def lose_answer(
 
 
 def test_a_follow_whose_answer_was_lost_is_reported_as_created(
-    graph: Graph, proxied: Graph, proxy: Proxy, make: Maker, monkeypatch: pytest.MonkeyPatch
+    graph: Graph, proxied: Graph, proxy: Proxy, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ana, ben = make.users(2)
+    ana, ben = town.users(2)
     cutting = lose_answer(
-        proxy, b"'followed'", lambda: graph.follows.followers_page(ben.id, after=0, limit=1)
+        proxy, b"'followed'", lambda: graph.follows.followers_page(ben, after=0, limit=1)
     )
     event_id = new_id()
     monkeypatch.setattr("graph.connection.new_id", lambda: event_id)
-    event = proxied.follows.create(follower_id=ana.id, followee_id=ben.id)
+    event = proxied.follows.create(follower_id=ana, followee_id=ben)
     cutting.join()
     assert event
     assert event.id == event_id
 
 
 def test_a_post_whose_answer_was_lost_is_reported_as_created(
-    graph: Graph, proxied: Graph, proxy: Proxy, make: Maker
+    graph: Graph, proxied: Graph, proxy: Proxy, town: Town
 ) -> None:
-    author = make.user()
-    photo_ids = [make.photo(author.id)]
+    author = town.user()
+    photo_ids = [town.photo(author)]
     cutting = lose_answer(
         proxy,
         b"'post-published'",
-        lambda: graph.posts.ids_by_author(author.id, before=2**53, limit=9),
+        lambda: graph.posts.ids_by_author(author, before=2**53, limit=9),
     )
-    event = Maker(proxied).post_and_event(author.id, photo_ids=photo_ids)
+    event = Town(proxied).create_post(author, photo_ids=photo_ids)
     cutting.join()
-    assert graph.posts.ids_by_author(author.id, before=2**53, limit=9) == [event.subject_id]
+    assert graph.posts.ids_by_author(author, before=2**53, limit=9) == [event.subject_id]
 
 
 def test_a_user_whose_answer_was_lost_is_reported_as_created(
@@ -184,18 +186,18 @@ def test_a_user_whose_answer_was_lost_is_reported_as_created(
     cutting = lose_answer(
         proxy, b"notification_position: 0", lambda: graph.users.credentials(username)
     )
-    user = Maker(proxied).user(username=username)
+    user = Town(proxied).create_user(username=username)
     cutting.join()
     assert graph.users.by_id(user.id) == user
 
 
 def test_a_deletion_whose_answer_was_lost_is_reported_as_done(
-    graph: Graph, proxied: Graph, proxy: Proxy, make: Maker
+    graph: Graph, proxied: Graph, proxy: Proxy, town: Town
 ) -> None:
-    author = make.user()
-    post_id = make.post(author.id)
+    author = town.user()
+    post_id = town.post(author)[0]
     cutting = lose_answer(proxy, b"DETACH DELETE post", lambda: graph.posts.deleted_photos(post_id))
-    event = proxied.posts.delete(post_id, author_id=author.id)
+    event = proxied.posts.delete(post_id, author_id=author)
     cutting.join()
     assert event
     assert event.subject_id == post_id

@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 from graph import Graph
-from tests.support.maker import Maker, errors, run_together
+from tests.support.concurrency import errors, run_together
 from tests.support.town import Town
 
 THREADS = 50
@@ -26,19 +26,19 @@ def count_follows(town: Town, one: int, other: int) -> int:
 
 
 def test_opposite_follows_of_ten_users_on_fifty_threads_each_exist_once(
-    graph: Graph, make: Maker
+    graph: Graph, town: Town
 ) -> None:
     town = Town(graph)
     users = town.users(10)
     pairs = [(a, b) for a in users for b in users if a != b]
     follows = [*pairs[: THREADS // 2], *((b, a) for a, b in pairs[: THREADS // 2])]
-    assert not errors(run_together(*[partial(make.follow, *pair) for pair in follows]))
+    assert not errors(run_together(*[partial(town.follow, *pair) for pair in follows]))
     assert all(count_follows(town, *pair) == 1 for pair in follows)
     town.forget_events()
 
 
 def test_a_thousand_follows_of_one_user_all_count_while_the_profile_changes(
-    graph: Graph, make: Maker
+    graph: Graph, town: Town
 ) -> None:
     town = Town(graph)
     author, *followers = town.users(FOLLOWERS + 1)
@@ -46,7 +46,7 @@ def test_a_thousand_follows_of_one_user_all_count_while_the_profile_changes(
 
     def follow_all(part: int) -> None:
         for follower in followers[part::FOLLOWING_THREADS]:
-            make.follow(follower, author)
+            town.follow(follower, author)
 
     def change() -> None:
         for number in range(UPDATES):

@@ -13,7 +13,8 @@ import pytest
 from graph import Graph
 from graph.connection import Connection
 from graph.errors import ConstraintViolatedError
-from tests.support.maker import Maker, statement
+from tests.support.statements import statement
+from tests.support.town import Town
 
 THREADS = 8
 SECONDS = 8.0
@@ -67,8 +68,8 @@ class Load:
 
 
 @pytest.mark.timeout(60)
-def test_constraint_errors_block_no_thread_and_mix_up_no_answers(graph: Graph, make: Maker) -> None:
-    load = Load(graph.connection, make.user().id)
+def test_constraint_errors_block_no_thread_and_mix_up_no_answers(graph: Graph, town: Town) -> None:
+    load = Load(graph.connection, town.user())
     load.start()
     while load.is_running():
         assert not load.blocked(), load.outcomes

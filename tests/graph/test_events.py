@@ -5,14 +5,15 @@ import pytest
 from graph import Graph
 from graph.events import ATTEMPTS, SHARDS, Event
 from graph.ids import new_id
-from tests.support.maker import Maker, errors, run_together
+from tests.support.concurrency import errors, run_together
+from tests.support.town import Town
 
 
 @pytest.fixture
-def event(make: Maker) -> Event:
+def event(town: Town) -> Event:
     """The event of a follow, which is due."""
-    ana, ben = make.users(2)
-    event = make.follow(ana.id, ben.id)
+    ana, ben = town.users(2)
+    event = town.follow(ana, ben)
     assert event
     return event
 
@@ -37,10 +38,10 @@ def test_a_claim_raises_the_epoch_and_excludes_other_claims(graph: Graph, event:
     assert graph.events.claim(new_id(), 0) is None
 
 
-def test_of_sixteen_claims_of_one_event_one_succeeds(graph: Graph, make: Maker) -> None:
+def test_of_sixteen_claims_of_one_event_one_succeeds(graph: Graph, town: Town) -> None:
     for _ in range(10):
-        ana, ben = make.users(2)
-        event = make.follow(ana.id, ben.id)
+        ana, ben = town.users(2)
+        event = town.follow(ana, ben)
         assert event
         outcomes = run_together(*[partial(graph.events.claim, event.id, 0)] * 16)
         assert not errors(outcomes)
@@ -48,21 +49,21 @@ def test_of_sixteen_claims_of_one_event_one_succeeds(graph: Graph, make: Maker) 
 
 
 def test_progress_stores_the_cursor_and_resets_the_attempts(
-    graph: Graph, make: Maker, event: Event
+    graph: Graph, town: Town, event: Event
 ) -> None:
     assert graph.events.claim(event.id, 0)
     assert graph.events.advance(event.id, 1, 77)
-    make.end_lease(event.id)
+    town.end_lease(event.id)
     claimed = graph.events.claim(event.id, 1)
     assert claimed
     assert (claimed.epoch, claimed.cursor, claimed.attempts) == (2, 77, 1)
 
 
 def test_a_worker_whose_lease_expired_is_fenced_at_every_step(
-    graph: Graph, make: Maker, event: Event
+    graph: Graph, town: Town, event: Event
 ) -> None:
     assert graph.events.claim(event.id, 0)
-    make.end_lease(event.id)
+    town.end_lease(event.id)
     assert graph.events.claim(event.id, 1)
     assert not graph.events.advance(event.id, 1, 5)
     assert not graph.events.release(event.id, 1, delay_seconds=1)
@@ -72,11 +73,11 @@ def test_a_worker_whose_lease_expired_is_fenced_at_every_step(
 
 
 def test_an_event_without_progress_goes_into_quarantine_after_eight_attempts(
-    graph: Graph, make: Maker, event: Event
+    graph: Graph, town: Town, event: Event
 ) -> None:
     for epoch in range(ATTEMPTS):
         assert graph.events.claim(event.id, epoch)
-        make.end_lease(event.id)
+        town.end_lease(event.id)
     assert graph.events.claim(event.id, ATTEMPTS) is None
     assert event.id in {quarantined.id for quarantined in graph.events.quarantine_page(10_000)}
     assert graph.events.counts()["quarantined"] >= 1
@@ -87,13 +88,13 @@ def test_an_event_without_progress_goes_into_quarantine_after_eight_attempts(
 
 
 def test_a_requeued_event_continues_at_its_cursor_without_attempts(
-    graph: Graph, make: Maker, event: Event
+    graph: Graph, town: Town, event: Event
 ) -> None:
     assert graph.events.requeue(event.id) is None
     assert graph.events.claim(event.id, 0)
     assert graph.events.advance(event.id, 1, 42)
     for epoch in range(1, ATTEMPTS + 2):
-        make.end_lease(event.id)
+        town.end_lease(event.id)
         graph.events.claim(event.id, epoch)
     requeued = graph.events.requeue(event.id)
     assert requeued
@@ -102,14 +103,14 @@ def test_a_requeued_event_continues_at_its_cursor_without_attempts(
     assert graph.events.claim(event.id, requeued.epoch)
 
 
-def test_an_outage_is_no_attempt(graph: Graph, make: Maker, event: Event) -> None:
+def test_an_outage_is_no_attempt(graph: Graph, town: Town, event: Event) -> None:
     for epoch in range(2 * ATTEMPTS):
         claimed = graph.events.claim(event.id, epoch)
         assert claimed
         assert claimed.attempts == 1
         assert graph.events.release(event.id, claimed.epoch, delay_seconds=60)
         assert graph.events.claim(event.id, claimed.epoch) is None
-        make.end_lease(event.id)
+        town.end_lease(event.id)
 
 
 def test_a_released_event_is_selected_for_a_wake_as_soon_as_it_is_due(
@@ -121,52 +122,52 @@ def test_a_released_event_is_selected_for_a_wake_as_soon_as_it_is_due(
 
 
 def test_a_due_event_is_selected_for_a_wake_once_a_lease(
-    graph: Graph, make: Maker, event: Event
+    graph: Graph, town: Town, event: Event
 ) -> None:
     assert not is_selected(graph, event)  # the wake of its commit
-    make.end_lease(event.id)
+    town.end_lease(event.id)
     assert is_selected(graph, event)
     assert not is_selected(graph, event)
 
 
 def test_a_claimed_event_is_not_selected_for_a_wake_until_its_lease_expires(
-    graph: Graph, make: Maker, event: Event
+    graph: Graph, town: Town, event: Event
 ) -> None:
     assert graph.events.claim(event.id, 0)
-    make.cypher("MATCH (event:Event {id: $id}) SET event.rung_at = 0", id=event.id)
+    town.query("MATCH (event:Event {id: $id}) SET event.rung_at = 0", id=event.id)
     assert not is_selected(graph, event)
-    make.end_lease(event.id)
+    town.end_lease(event.id)
     assert is_selected(graph, event)
 
 
 def test_the_age_of_the_oldest_due_event_is_reported(
-    graph: Graph, make: Maker, event: Event
+    graph: Graph, town: Town, event: Event
 ) -> None:
-    make.cypher(
+    town.query(
         "MATCH (event:Event {id: $id}) SET event.due_at = timestamp() - 3600000", id=event.id
     )
     assert graph.events.oldest_due_seconds() >= 3600
     assert graph.events.counts()["due"] >= 1
-    make.delete_event(event)
+    town.query("MATCH (event:Event {id: $id}) DELETE event", id=event.id)
 
 
-def test_waiting_events_are_counted_separately(graph: Graph, make: Maker) -> None:
+def test_waiting_events_are_counted_separately(graph: Graph, town: Town) -> None:
     before = graph.events.counts()["waiting"]
-    ana, ben = make.users(2)
-    make.follow(ana.id, ben.id)
-    event = make.unfollow(ana.id, ben.id)
+    ana, ben = town.users(2)
+    town.follow(ana, ben)
+    event = town.unfollow(ana, ben)
     assert event
     assert graph.events.counts()["waiting"] >= 1
     assert before >= 0
     assert not is_selected(graph, event)
 
 
-def test_of_eight_concurrent_sweepers_one_gets_an_event(graph: Graph, make: Maker) -> None:
+def test_of_eight_concurrent_sweepers_one_gets_an_event(graph: Graph, town: Town) -> None:
     for _ in range(10):
-        ana, ben = make.users(2)
-        event = make.follow(ana.id, ben.id)
+        ana, ben = town.users(2)
+        event = town.follow(ana, ben)
         assert event
-        make.end_lease(event.id)
+        town.end_lease(event.id)
         outcomes = run_together(*[partial(is_selected, graph, event)] * 8)
         assert not errors(outcomes)
         assert sum(map(bool, outcomes)) == 1

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from graph.ids import BACKWARD_MS, IdGenerator, first_id_at, from_ms, ms_of, new_id, time_of, to_ms
-from tests.support.maker import errors, run_together
+from tests.support.concurrency import errors, run_together
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOON_MS = to_ms(NOON)

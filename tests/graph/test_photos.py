@@ -8,89 +8,93 @@ from graph import Graph
 from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
 from graph.events import Event
 from graph.ids import new_id, to_ms
-from tests.support.maker import Maker, errors, run_together
+from graph.photos import Photo
+from tests.support.concurrency import errors, run_together
+from tests.support.town import Town
 
 
-def test_a_new_photo_is_waiting_and_only_its_owner_can_read_it(graph: Graph, make: Maker) -> None:
-    owner, other = make.users(2)
-    photo_id = make.waiting_photo(owner.id, path="a-path", checksum_sha256="c3Vt")
-    photo = graph.photos.by_id(photo_id, owner_id=owner.id)
+def test_a_new_photo_is_waiting_and_only_its_owner_can_read_it(graph: Graph, town: Town) -> None:
+    owner, other = town.users(2)
+    photo_id = town.waiting_photo(
+        owner, path="a-path", checksum_sha256="c3Vt", alt_text="a lighthouse"
+    ).id
+    photo = graph.photos.by_id(photo_id, owner_id=owner)
     assert (photo.state, photo.path, photo.checksum_sha256) == ("waiting", "a-path", "c3Vt")
     assert (photo.width, photo.failure_code, photo.alt_text) == (None, None, "a lighthouse")
     assert graph.photos.get(photo_id) == photo
     with pytest.raises(NotFoundError):
-        graph.photos.by_id(photo_id, owner_id=other.id)
+        graph.photos.by_id(photo_id, owner_id=other)
     assert graph.photos.get(new_id()) is None
     with pytest.raises(NotFoundError):
-        make.waiting_photo(new_id())
+        town.waiting_photo(new_id())
 
 
-def test_a_key_identifies_its_first_photo(make: Maker) -> None:
-    owner, other = make.users(2)
-    photo_id = make.waiting_photo(owner.id, key="k", fingerprint="of the body")
+def test_a_key_identifies_its_first_photo(town: Town) -> None:
+    owner, other = town.users(2)
+    photo_id = town.waiting_photo(owner, key="k", fingerprint="of the body").id
     with pytest.raises(KeyTakenError) as refused:
-        make.waiting_photo(owner.id, key="k", fingerprint="of another body")
+        town.waiting_photo(owner, key="k", fingerprint="of another body")
     assert refused.value.result_id == photo_id
     assert refused.value.fingerprint == "of the body"
-    make.waiting_photo(other.id, key="k", fingerprint="of the body")
+    town.waiting_photo(other, key="k", fingerprint="of the body")
 
 
 def test_an_expired_key_can_be_used_again_before_the_sweeper_deletes_it(
-    graph: Graph, make: Maker
+    graph: Graph, town: Town
 ) -> None:
-    owner = make.user()
-    make.waiting_photo(owner.id, key="k", fingerprint="old")
-    make.cypher("MATCH (key:IdempotencyKey {user_id: $id}) SET key.expires_at = 0", id=owner.id)
-    assert graph.idempotency_keys.by_key(owner.id, "k") is None
-    photo_id = make.waiting_photo(owner.id, key="k", fingerprint="new")
-    used = graph.idempotency_keys.by_key(owner.id, "k")
+    owner = town.user()
+    town.waiting_photo(owner, key="k", fingerprint="old")
+    town.query("MATCH (key:IdempotencyKey {user_id: $id}) SET key.expires_at = 0", id=owner)
+    assert graph.idempotency_keys.by_key(owner, "k") is None
+    photo_id = town.waiting_photo(owner, key="k", fingerprint="new").id
+    used = graph.idempotency_keys.by_key(owner, "k")
     assert used
     assert (used.result_id, used.fingerprint) == (photo_id, "new")
 
 
-def test_of_many_requests_with_one_expired_key_one_succeeds(make: Maker) -> None:
-    owner = make.user()
+def test_of_many_requests_with_one_expired_key_one_succeeds(town: Town) -> None:
+    owner = town.user()
     keys = [f"k{number}" for number in range(8)]
     for key in keys:
-        make.waiting_photo(owner.id, key=key, fingerprint="old")
-    make.cypher("MATCH (key:IdempotencyKey {user_id: $id}) SET key.expires_at = 0", id=owner.id)
+        town.waiting_photo(owner, key=key, fingerprint="old")
+    town.query("MATCH (key:IdempotencyKey {user_id: $id}) SET key.expires_at = 0", id=owner)
     for key in keys:
-        wanted = partial(make.waiting_photo, owner.id, key=key, fingerprint="new")
+        wanted = partial(town.waiting_photo, owner, key=key, fingerprint="new")
         outcomes = run_together(*[wanted] * 4)
-        (photo_id,) = (outcome for outcome in outcomes if isinstance(outcome, int))
+        (photo_id,) = (outcome.id for outcome in outcomes if isinstance(outcome, Photo))
         refused = [error for error in errors(outcomes) if isinstance(error, KeyTakenError)]
         assert [error.result_id for error in refused] == [photo_id] * 3, outcomes
-    assert make.cypher(
-        "MATCH (photo:Photo {owner_id: $id}) RETURN count(photo) AS photos", id=owner.id
+    assert town.query(
+        "MATCH (photo:Photo {owner_id: $id}) RETURN count(photo) AS photos", id=owner
     ) == [{"photos": 16}]
 
 
-def test_a_photo_waits_two_seconds_for_another_with_its_key(graph: Graph, make: Maker) -> None:
-    owner = make.user()
+def test_a_photo_waits_two_seconds_for_another_with_its_key(graph: Graph, town: Town) -> None:
+    owner = town.user()
     connection = graph.connection
     with connection._driver.session(database=connection._database) as session:
         other = session.begin_transaction()
         other.run(
             "CREATE (:IdempotencyKey {user_id: $id, key: 'k', fingerprint: 'f', result_id: 7, "
             "expires_at: timestamp() + 60000})",
-            id=owner.id,
+            id=owner,
         ).consume()
         with pytest.raises(KeyInFlightError):
-            make.waiting_photo(owner.id, key="k", fingerprint="f")
+            town.waiting_photo(owner, key="k", fingerprint="f")
         timer = threading.Timer(0.3, other.commit)
         timer.start()
         with pytest.raises(KeyTakenError):
-            make.waiting_photo(owner.id, key="k", fingerprint="f")
+            town.waiting_photo(owner, key="k", fingerprint="f")
         timer.join()
 
 
-def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, make: Maker) -> None:
-    owner = make.user()
-    photo_id = make.waiting_photo(owner.id, key="k", fingerprint="f")
-    photo = graph.photos.by_id(photo_id, owner_id=owner.id)
+def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, town: Town) -> None:
+    owner = town.user()
+    photo_id = town.waiting_photo(owner, key="k", fingerprint="f").id
+    photo = graph.photos.by_id(photo_id, owner_id=owner)
     again = graph.photos.create(
         photo_id=photo_id,
-        owner_id=owner.id,
+        owner_id=owner,
         path=photo.path,
         content_type=photo.content_type,
         size_bytes=photo.size_bytes,
@@ -103,10 +107,10 @@ def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, ma
     assert again == photo
 
 
-def test_sixteen_completions_create_one_event(graph: Graph, make: Maker) -> None:
-    owner = make.user()
-    photo_id = make.waiting_photo(owner.id)
-    outcomes = run_together(*[lambda: graph.photos.complete(photo_id, owner_id=owner.id)] * 16)
+def test_sixteen_completions_create_one_event(graph: Graph, town: Town) -> None:
+    owner = town.user()
+    photo_id = town.waiting_photo(owner).id
+    outcomes = run_together(*[lambda: graph.photos.complete(photo_id, owner_id=owner)] * 16)
     assert not errors(outcomes)
     answers = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
     assert {photo.state for photo, _ in answers} == {"processing"}
@@ -114,27 +118,30 @@ def test_sixteen_completions_create_one_event(graph: Graph, make: Maker) -> None
     assert (event.kind, event.subject_id, event.author_id) == (
         "photo-uploaded",
         photo_id,
-        owner.id,
+        owner,
     )
 
 
-def test_a_photo_of_another_owner_cannot_be_completed(graph: Graph, make: Maker) -> None:
-    owner, other = make.users(2)
+def test_a_photo_of_another_owner_cannot_be_completed(graph: Graph, town: Town) -> None:
+    owner, other = town.users(2)
     with pytest.raises(NotFoundError):
-        graph.photos.complete(make.waiting_photo(owner.id), owner_id=other.id)
+        graph.photos.complete(town.waiting_photo(owner).id, owner_id=other)
 
 
-def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, make: Maker) -> None:
-    owner = make.user()
-    photo_id = make.waiting_photo(owner.id)
+def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, town: Town) -> None:
+    owner = town.user()
+    photo_id = town.waiting_photo(owner).id
     assert not graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
     assert not graph.photos.set_failed(photo_id, "truncated")
-    graph.photos.complete(photo_id, owner_id=owner.id)
+    graph.photos.complete(photo_id, owner_id=owner)
     assert graph.photos.set_failed(photo_id, "truncated")
     assert not graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
-    photo = graph.photos.by_id(photo_id, owner_id=owner.id)
+    photo = graph.photos.by_id(photo_id, owner_id=owner)
     assert (photo.state, photo.failure_code) == ("failed", "truncated")
-    ready = graph.photos.by_id(make.photo(owner.id), owner_id=owner.id)
+    photo_id = town.waiting_photo(owner).id
+    graph.photos.complete(photo_id, owner_id=owner)
+    assert graph.photos.set_ready(photo_id, width=1080, height=720, blurhash="L00000")
+    ready = graph.photos.by_id(photo_id, owner_id=owner)
     assert (ready.state, ready.width, ready.height, ready.blurhash) == (
         "ready",
         1080,
@@ -143,31 +150,31 @@ def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, make: 
     )
 
 
-def test_a_photo_without_an_upload_is_overdue_and_expires_once(graph: Graph, make: Maker) -> None:
-    owner = make.user()
+def test_a_photo_without_an_upload_is_overdue_and_expires_once(graph: Graph, town: Town) -> None:
+    owner = town.user()
     long_ago = new_id(to_ms(datetime(2024, 1, 2, tzinfo=UTC)))
-    make.cypher(
+    town.query(
         "CREATE (:Photo {id: $id, owner_id: $owner, path: 'old', state: 'waiting', "
         "content_type: 'image/png', size_bytes: 1, expires_at: 0})",
         id=long_ago,
-        owner=owner.id,
+        owner=owner,
     )
-    fresh = make.waiting_photo(owner.id)
+    fresh = town.waiting_photo(owner).id
     day_ago = new_id(to_ms(datetime.now(UTC) - timedelta(days=1)))
     overdue = [photo.id for photo in graph.photos.overdue(day_ago, 1000)]
     assert long_ago in overdue
     assert overdue == sorted(overdue)
     assert fresh not in overdue
-    assert graph.photos.set_expired([long_ago, make.photo(owner.id)]) == [long_ago]
+    assert graph.photos.set_expired([long_ago, town.photo(owner)]) == [long_ago]
     assert graph.photos.set_expired([long_ago]) == []
 
 
-def test_a_photo_is_completed_or_expires_but_never_both(graph: Graph, make: Maker) -> None:
-    owner = make.user()
+def test_a_photo_is_completed_or_expires_but_never_both(graph: Graph, town: Town) -> None:
+    owner = town.user()
     for _ in range(10):
-        photo_id = make.waiting_photo(owner.id)
+        photo_id = town.waiting_photo(owner).id
         completed, expired = run_together(
-            partial(graph.photos.complete, photo_id, owner_id=owner.id),
+            partial(graph.photos.complete, photo_id, owner_id=owner),
             partial(graph.photos.set_expired, [photo_id]),
         )
         assert isinstance(completed, tuple)
@@ -175,16 +182,16 @@ def test_a_photo_is_completed_or_expires_but_never_both(graph: Graph, make: Make
         assert isinstance(completed[1], Event) != bool(expired)
 
 
-def test_expired_keys_are_deleted(graph: Graph, make: Maker) -> None:
-    owner = make.user()
+def test_expired_keys_are_deleted(graph: Graph, town: Town) -> None:
+    owner = town.user()
     for key in ("old", "new"):
-        make.waiting_photo(owner.id, key=key, fingerprint="f")
-    make.cypher(
-        "MATCH (key:IdempotencyKey {user_id: $id, key: 'old'}) SET key.expires_at = 1", id=owner.id
+        town.waiting_photo(owner, key=key, fingerprint="f")
+    town.query(
+        "MATCH (key:IdempotencyKey {user_id: $id, key: 'old'}) SET key.expires_at = 1", id=owner
     )
     while graph.idempotency_keys.delete_expired(1000):
         pass
-    rows = make.cypher(
-        "MATCH (key:IdempotencyKey {user_id: $id}) RETURN collect(key.key) AS keys", id=owner.id
+    rows = town.query(
+        "MATCH (key:IdempotencyKey {user_id: $id}) RETURN collect(key.key) AS keys", id=owner
     )
     assert rows == [{"keys": ["new"]}]

@@ -2,7 +2,7 @@ import pytest
 
 from graph import Graph, schema
 from graph.queries import LOADED, HeaderError, load, parse
-from tests.support.maker import Maker
+from tests.support.town import Town
 
 HEADER = "// cypher/a/b.cypher: one thing.\n"
 
@@ -45,9 +45,9 @@ def test_every_query_to_warm_is_loaded_by_some_module() -> None:
     assert set(schema.WARM_QUERIES) <= LOADED.keys()
 
 
-def test_applying_the_schema_again_and_warming_up_change_nothing(graph: Graph, make: Maker) -> None:
+def test_applying_the_schema_again_and_warming_up_change_nothing(graph: Graph, town: Town) -> None:
     def contents() -> list[dict[str, object]]:
-        return make.cypher("SHOW CONSTRAINTS YIELD name RETURN name ORDER BY name") + make.cypher(
+        return town.query("SHOW CONSTRAINTS YIELD name RETURN name ORDER BY name") + town.query(
             "MATCH (one) WHERE one.id = 1 OR one.user_id = 1 RETURN count(*) AS matches"
         )
 

@@ -10,7 +10,8 @@ from graph.errors import IdTakenError, NotFoundError
 from graph.ids import new_id
 from graph.sessions import Session
 from graph.users import FirstSession
-from tests.support.maker import Maker, errors, run_together
+from tests.support.concurrency import errors, run_together
+from tests.support.town import Town
 
 
 def session_of(
@@ -25,22 +26,22 @@ def session_of(
     )
 
 
-def test_a_session_lasts_until_it_expires(graph: Graph, make: Maker) -> None:
-    user = make.user()
-    lasting, over = session_of(graph, user.id), session_of(graph, user.id, hours=-1)
+def test_a_session_lasts_until_it_expires(graph: Graph, town: Town) -> None:
+    user = town.user()
+    lasting, over = session_of(graph, user), session_of(graph, user, hours=-1)
     assert graph.sessions.by_id(lasting.id) == lasting
     assert graph.sessions.by_id(over.id) is None
-    assert graph.sessions.of_user(user.id) == [lasting]
+    assert graph.sessions.of_user(user) == [lasting]
 
 
-def test_only_its_user_can_end_a_session_and_a_repeat_succeeds(graph: Graph, make: Maker) -> None:
-    user, other = make.users(2)
-    session = session_of(graph, user.id)
-    assert not graph.sessions.delete(session.id, user_id=other.id)
+def test_only_its_user_can_end_a_session_and_a_repeat_succeeds(graph: Graph, town: Town) -> None:
+    user, other = town.users(2)
+    session = session_of(graph, user)
+    assert not graph.sessions.delete(session.id, user_id=other)
     assert graph.sessions.by_id(session.id)
-    assert graph.sessions.delete(session.id, user_id=user.id)
+    assert graph.sessions.delete(session.id, user_id=user)
     assert graph.sessions.by_id(session.id) is None
-    assert graph.sessions.delete(session.id, user_id=user.id)
+    assert graph.sessions.delete(session.id, user_id=user)
 
 
 def test_a_session_of_a_user_who_does_not_exist_is_refused(graph: Graph) -> None:
@@ -48,8 +49,8 @@ def test_a_session_of_a_user_who_does_not_exist_is_refused(graph: Graph) -> None
         session_of(graph, new_id())
 
 
-def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, make: Maker) -> None:
-    session = session_of(graph, make.user().id)
+def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, town: Town) -> None:
+    session = session_of(graph, town.user())
     again = graph.sessions.create(
         session_id=session.id,
         user_id=session.user_id,
@@ -60,17 +61,17 @@ def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, ma
 
 
 def test_a_password_change_ends_all_other_sessions_and_a_repeat_returns_them_again(
-    graph: Graph, make: Maker
+    graph: Graph, town: Town
 ) -> None:
-    user = make.user()
-    mine, other, third = (session_of(graph, user.id) for _ in range(3))
+    user = town.user()
+    mine, other, third = (session_of(graph, user) for _ in range(3))
     for checked in ("hash of a password", "new hash"):
         ended = graph.users.set_password(
-            user.id, "new hash", checked_hash=checked, keep_session_id=mine.id
+            user, "new hash", checked_hash=checked, keep_session_id=mine.id
         )
         assert sorted(ended) == [other.id, third.id]
-    assert graph.sessions.of_user(user.id) == [mine]
-    assert graph.users.password_hash(user.id) == "new hash"
+    assert graph.sessions.of_user(user) == [mine]
+    assert graph.users.password_hash(user) == "new hash"
     with pytest.raises(NotFoundError):
         graph.users.set_password(
             new_id(), "new hash", checked_hash="new hash", keep_session_id=mine.id
@@ -78,9 +79,9 @@ def test_a_password_change_ends_all_other_sessions_and_a_repeat_returns_them_aga
 
 
 def test_a_user_whose_first_session_cannot_be_created_is_not_created(
-    graph: Graph, make: Maker
+    graph: Graph, town: Town
 ) -> None:
-    existing = session_of(graph, make.user().id)
+    existing = session_of(graph, town.user())
     username = f"new{new_id()}"
     fields: dict[str, Any] = {"username": username, "name": "Ana", "password_hash": "-"}
     fields["user_id"] = new_id()
@@ -95,55 +96,55 @@ def test_a_user_whose_first_session_cannot_be_created_is_not_created(
 
 
 def test_of_many_concurrent_changes_of_one_password_the_first_succeeds(
-    graph: Graph, make: Maker
+    graph: Graph, town: Town
 ) -> None:
-    user = make.user()
-    sessions = [session_of(graph, user.id) for _ in range(8)]
+    user = town.user()
+    sessions = [session_of(graph, user) for _ in range(8)]
 
     def change(session: Session) -> str:
         new_hash = f"hash by {session.id}"
         graph.users.set_password(
-            user.id, new_hash, checked_hash="hash of a password", keep_session_id=session.id
+            user, new_hash, checked_hash="hash of a password", keep_session_id=session.id
         )
         return new_hash
 
     outcomes = run_together(*[partial(change, session) for session in sessions])
     assert len(errors(outcomes)) == 7
-    assert graph.users.password_hash(user.id) in outcomes
-    assert len(graph.sessions.of_user(user.id)) == 1
+    assert graph.users.password_hash(user) in outcomes
+    assert len(graph.sessions.of_user(user)) == 1
 
 
-def test_an_ended_session_cannot_change_the_password(graph: Graph, make: Maker) -> None:
-    user = make.user()
-    mine, other = session_of(graph, user.id), session_of(graph, user.id)
-    graph.sessions.delete(mine.id, user_id=user.id)
+def test_an_ended_session_cannot_change_the_password(graph: Graph, town: Town) -> None:
+    user = town.user()
+    mine, other = session_of(graph, user), session_of(graph, user)
+    graph.sessions.delete(mine.id, user_id=user)
     with pytest.raises(NotFoundError):
         graph.users.set_password(
-            user.id, "new hash", checked_hash="hash of a password", keep_session_id=mine.id
+            user, "new hash", checked_hash="hash of a password", keep_session_id=mine.id
         )
-    assert graph.sessions.of_user(user.id) == [other]
+    assert graph.sessions.of_user(user) == [other]
 
 
-def test_a_sign_in_during_a_password_change_leaves_no_session(graph: Graph, make: Maker) -> None:
-    user = make.user()
-    keep = session_of(graph, user.id)
+def test_a_sign_in_during_a_password_change_leaves_no_session(graph: Graph, town: Town) -> None:
+    user = town.user()
+    keep = session_of(graph, user)
 
     def sign_in() -> None:
-        session_of(graph, user.id, password_hash="hash of a password")
+        session_of(graph, user, password_hash="hash of a password")
 
     def change() -> None:
         graph.users.set_password(
-            user.id, "new hash", checked_hash="hash of a password", keep_session_id=keep.id
+            user, "new hash", checked_hash="hash of a password", keep_session_id=keep.id
         )
 
     run_together(*[sign_in] * 8, change)
-    assert graph.sessions.of_user(user.id) == [keep]
+    assert graph.sessions.of_user(user) == [keep]
 
 
-def test_sessions_are_deleted_a_day_after_their_end(graph: Graph, make: Maker) -> None:
-    user = make.user()
-    long_over, over = session_of(graph, user.id, hours=-25), session_of(graph, user.id, hours=-1)
+def test_sessions_are_deleted_a_day_after_their_end(graph: Graph, town: Town) -> None:
+    user = town.user()
+    long_over, over = session_of(graph, user, hours=-25), session_of(graph, user, hours=-1)
     while graph.sessions.delete_expired(1000):
         pass
-    assert not graph.sessions.delete(long_over.id, user_id=user.id)
-    assert graph.sessions.delete(over.id, user_id=user.id)
+    assert not graph.sessions.delete(long_over.id, user_id=user)
+    assert graph.sessions.delete(over.id, user_id=user)

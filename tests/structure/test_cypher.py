@@ -12,7 +12,7 @@ from graph import Graph, schema
 from graph.event_kinds import KINDS
 from graph.events import SHARDS, Event
 from graph.queries import FOLDER, LOADED, parse
-from tests.support.maker import Maker
+from tests.support.town import Town
 
 assert graph_package
 assert schema
@@ -25,16 +25,16 @@ _INDEXED = re.compile(r"(?:UNIQUE|RANGE INDEX) .*?:(\w+\([\w, ]+\))")
 @pytest.fixture(scope="module", autouse=True)
 def data(graph: Graph) -> None:
     """At least one object of each kind: without data the planner uses no index."""
-    make = Maker(graph)
-    author, *followers = make.users(4)
+    town = Town(graph)
+    author, *followers = town.users(4)
     for follower in followers:
-        make.follow(follower.id, author.id)
-    make.unfollow(followers[0].id, author.id)
-    make.block(author.id, followers[1].id)
-    event = make.post_and_event(author.id)
-    graph.posts.delete(event.subject_id, author_id=author.id)
-    make.post(author.id)
-    make.cypher("CALL db.prepareForReplanning(30)")
+        town.follow(follower, author)
+    town.unfollow(followers[0], author)
+    town.block(author, followers[1])
+    event = town.create_post(author)
+    graph.posts.delete(event.subject_id, author_id=author)
+    town.post(author)
+    town.query("CALL db.prepareForReplanning(30)")
 
 
 EVENT_CREATED = re.compile(

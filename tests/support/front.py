@@ -12,7 +12,8 @@ from graph.ids import new_id
 from storage import Storage
 from storage.bodies import body_key
 from storage.timeline_layout import ABOVE_NOTHING, DISORDER, timeline_key
-from tests.support.people import ApiResponse, Person
+from tests.support.people import Person
+from tests.support.transports import ApiResponse
 
 
 class FrontedApp:

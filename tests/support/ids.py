@@ -4,6 +4,8 @@ import time
 
 from graph.ids import EPOCH_MS, RANDOM_BITS
 
+NEWEST = 2**53
+"""Above every id."""
 SECOND = 1_000 << RANDOM_BITS
 """One second as a distance between ids."""
 

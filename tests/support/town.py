@@ -29,8 +29,8 @@ class Town:
         """Run a test's own statement; its rows."""
         return self.graph.connection.write(statement(text), **parameters)
 
-    def user(self) -> int:
-        return self.create_user().id
+    def user(self, name: str = "Somebody") -> int:
+        return self.create_user(name).id
 
     def create_user(self, name: str = "Somebody", *, username: str = "") -> User:
         user = self.graph.users.create(

@@ -5,7 +5,9 @@ import pytest
 from flask import Flask
 
 from graph import Graph
-from tests.support.people import PASSWORD, ApiResponse, Builders, assert_problem, call_api, sign_in
+from tests.support.builders import Builders
+from tests.support.people import PASSWORD, assert_problem, call_api, sign_in
+from tests.support.transports import ApiResponse
 
 
 def sign_up(app: Flask, **body: object) -> ApiResponse:
@@ -25,9 +27,9 @@ def test_a_sign_up_returns_a_user_and_a_valid_token(app: Flask) -> None:
     assert call_api(app, "GET", "/v1/me", headers=headers).json["id"] == user["id"]
 
 
-def test_the_default_name_is_the_username(builders: Builders) -> None:
-    person = builders.new_user()
-    assert person.get("/v1/me").json["name"] == person.username
+def test_the_default_name_is_the_username(app: Flask) -> None:
+    user = sign_up(app).json["user"]
+    assert user["name"] == user["username"]
 
 
 def test_usernames_are_unique_without_regard_to_case(app: Flask, builders: Builders) -> None:
@@ -79,14 +81,12 @@ def test_a_password_has_8_characters_to_1024_bytes(app: Flask, password: object)
     assert list(problem["errors"]) == ["password"]
 
 
-def test_a_password_of_1024_arbitrary_bytes_is_compared_in_full(
-    app: Flask, builders: Builders
-) -> None:
+def test_a_password_of_1024_arbitrary_bytes_is_compared_in_full(app: Flask) -> None:
     password = "é\x00 \u202e" + "x" * 1017
     assert len(password.encode()) == 1024
-    person = builders.new_user(password=password)
-    assert sign_in(app, person.username, password).status_code == 201
-    assert sign_in(app, person.username, password[:-1]).status_code == 401
+    username = sign_up(app, password=password).json["user"]["username"]
+    assert sign_in(app, username, password).status_code == 201
+    assert sign_in(app, username, password[:-1]).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\x00b", "a\u202eb", "a\nb", "x" * 61, None])
@@ -96,8 +96,8 @@ def test_a_name_is_one_line_of_visible_characters(app: Flask, name: object) -> N
 
 
 def test_a_password_is_stored_as_argon2id_of_19_mib_and_two_rounds(
-    builders: Builders, graph: Graph
+    app: Flask, graph: Graph
 ) -> None:
-    stored = graph.users.password_hash(builders.new_user().id)
+    stored = graph.users.password_hash(int(sign_up(app).json["user"]["id"]))
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert PASSWORD not in stored

@@ -7,8 +7,9 @@ from feed import reading
 from feed.errors import FeedBusyError
 from graph import Graph
 from storage import Storage
+from tests.support.builders import Builders
 from tests.support.eventually import eventually
-from tests.support.people import Builders, Person, assert_problem
+from tests.support.people import Person, assert_problem
 from tests.support.town import Town
 
 POSTS = 30
@@ -19,7 +20,7 @@ def reader(builders: Builders, graph: Graph) -> Person:
     """A user who follows two authors, whose posts alternate."""
     reader, town = builders.new_user(), Town(graph)
     authors = [builders.new_user() for _ in range(2)]
-    town.follow(reader.id, *(author.id for author in authors))
+    town.add_followees(reader.id, *(author.id for author in authors))
     for number in range(POSTS):
         town.post(authors[number % 2].id)
     return reader
@@ -122,7 +123,7 @@ def test_a_cached_feed_is_served_while_the_graph_is_down(
 
 def test_a_feed_needs_a_token(builders: Builders) -> None:
     person = builders.new_user()
-    stranger = Person(app=person.app, id=0, username="", token="")
+    stranger = Person(transport=person.transport, id=0, username="", token="")
     assert_problem(stranger.get("/v1/me/feed"), 401, "not-signed-in")
 
 

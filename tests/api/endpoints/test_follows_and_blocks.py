@@ -5,22 +5,23 @@ from flask import Flask
 
 from graph import Graph
 from storage import Storage
+from tests.support.builders import Builders
 from tests.support.eventually import eventually
-from tests.support.people import Builders, assert_problem
+from tests.support.people import assert_problem
 
 
 def test_following_brings_the_followees_posts_into_the_feed_at_once(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     post = builders.publish(ben)
     ana.feed()
-    builders.follow(ana, ben)
+    ana.follow(ben)
     assert ana.feed() == [int(post["id"])]
 
 
 def test_following_again_changes_nothing(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     for _ in range(2):
-        builders.follow(ana, ben)
+        ana.follow(ben)
     assert ana.get(f"/v1/users/{ben.id}").json["follower_count"] == 1
 
 
@@ -40,7 +41,7 @@ def test_following_or_blocking_an_absent_user_is_404(builders: Builders) -> None
 
 def test_unfollowing_removes_the_followees_posts_from_the_feed(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ana, ben)
+    ana.follow(ben)
     builders.publish(ben)
     own = int(builders.publish(ana)["id"])
     assert len(ana.feed()) == 2
@@ -56,7 +57,7 @@ def test_unfollowing_a_user_who_is_not_followed_is_204(builders: Builders) -> No
 
 def test_removing_a_follower_removes_the_posts_from_their_feed(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ana, ben)
+    ana.follow(ben)
     builders.publish(ben)
     assert len(ana.feed()) == 1
     for _ in range(2):
@@ -83,13 +84,13 @@ def test_removing_a_user_who_does_not_follow_is_204(builders: Builders) -> None:
 
 def test_blocking_ends_both_follows_and_empties_both_feeds(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ana, ben)
-    builders.follow(ben, ana)
+    ana.follow(ben)
+    ben.follow(ana)
     own = {person.id: int(builders.publish(person)["id"]) for person in (ana, ben)}
     for person in (ana, ben):
         assert len(person.feed()) == 2
     for _ in range(2):
-        builders.block(ana, ben)
+        ana.block(ben)
     for person in (ana, ben):
         assert person.feed() == [own[person.id]]
         assert person.get("/v1/me/following").json == {"users": []}
@@ -98,18 +99,18 @@ def test_blocking_ends_both_follows_and_empties_both_feeds(builders: Builders) -
 
 def test_blocks_are_listed_and_end(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.block(ana, ben)
+    ana.block(ben)
     assert [user["username"] for user in ana.get("/v1/me/blocks").json["users"]] == [ben.username]
     assert ben.get("/v1/me/blocks").json == {"users": []}
     for _ in range(2):
         assert ana.delete(f"/v1/me/blocks/{ben.id}").status_code == 204
     assert ana.get(f"/v1/users/{ben.id}").json["viewer"]["following"] is False
-    builders.follow(ana, ben)
+    ana.follow(ben)
 
 
 def test_a_blocked_user_cannot_detect_the_block_by_blocking(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.block(ana, ben)
+    ana.block(ben)
     blocked, absent = ben.put(f"/v1/me/blocks/{ana.id}"), ben.put("/v1/me/blocks/1")
     bodies = [assert_problem(response, 404, "not-found") for response in (blocked, absent)]
     assert bodies[0]["detail"] == bodies[1]["detail"]
@@ -145,7 +146,7 @@ def test_a_leaving_without_the_cache_is_503_and_succeeds_on_repeat(
     builders: Builders, storage: Storage, app_without_cache: Flask, leaving: str
 ) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ana, ben)
+    ana.follow(ben)
     builders.publish(ben)
     ana.feed()
     actor, method, path = {

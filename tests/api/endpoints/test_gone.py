@@ -10,8 +10,9 @@ import pytest
 
 from graph import Graph
 from storage import Storage
+from tests.support.builders import Builders
 from tests.support.eventually import eventually
-from tests.support.people import Builders, Person, assert_problem
+from tests.support.people import Person, assert_problem
 from tests.support.town import Town
 from workers import outbox
 
@@ -72,7 +73,7 @@ class Load:
 @pytest.fixture
 def load(builders: Builders, storage: Storage) -> Load:
     reader, author = builders.new_user(), builders.new_user()
-    builders.follow(reader, author)
+    reader.follow(author)
     return Load(reader, author, builders, storage)
 
 

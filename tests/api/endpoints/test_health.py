@@ -9,7 +9,7 @@ from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
-from tests.support.maker import run_together
+from tests.support.concurrency import run_together
 from tests.support.people import call_api
 
 

@@ -4,7 +4,8 @@ from feed.bodies import bodies_of
 from feed.rendering import render
 from graph import Graph
 from storage import Storage
-from tests.support.people import Builders, assert_problem
+from tests.support.builders import Builders
+from tests.support.people import assert_problem
 
 
 def test_a_post_is_visible_to_users_who_do_not_follow_its_author(builders: Builders) -> None:
@@ -15,7 +16,7 @@ def test_a_post_is_visible_to_users_who_do_not_follow_its_author(builders: Build
 
 def test_no_route_shows_a_deleted_post(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ben, ana)
+    ben.follow(ana)
     remaining, deleted = (builders.publish(ana)["id"] for _ in range(2))
     for person in (ana, ben):
         assert person.feed() == [int(deleted), int(remaining)]

@@ -9,7 +9,8 @@ from api.services.posts import Draft
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
-from tests.support.people import Builders, Person, assert_problem, send_post
+from tests.support.builders import Builders
+from tests.support.people import Person, assert_problem, send_post
 
 PLACE = {"name": "Cabo da Roca", "latitude": 38.7804, "longitude": -9.4989}
 
@@ -33,7 +34,7 @@ def test_a_published_post_is_returned_and_is_at_its_location(builders: Builders)
 
 def test_the_authors_next_page_has_the_new_post(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ben, ana)
+    ben.follow(ana)
     for _ in range(3):
         post_id = int(builders.publish(ana)["id"])
         assert ana.feed()[0] == post_id

@@ -20,7 +20,9 @@ from drill.support.proxy import Proxy
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
-from tests.support.people import PASSWORD, ApiResponse, Builders, Person, assert_problem, sign_in
+from tests.support.builders import Builders
+from tests.support.people import PASSWORD, Person, assert_problem, sign_in
+from tests.support.transports import ApiResponse
 
 OTHER_PASSWORD = "quite another password"
 

@@ -9,12 +9,13 @@ from feed.pages import Cursor
 from graph import Graph
 from graph.queries import Query
 from tests.api.conftest import SETTINGS
-from tests.support.people import Builders, Person, assert_problem
+from tests.support.builders import Builders
+from tests.support.people import Person, assert_problem
 
 
 def test_a_profile_has_counts_and_the_relation_to_the_viewer(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
-    builders.follow(ana, ben)
+    ana.follow(ben)
     builders.publish(ben)
     profile = ana.get(f"/v1/users/{ben.id}").json
     assert profile["id"] == str(ben.id)
@@ -87,7 +88,7 @@ def test_queries_in_text_are_not_executed(builders: Builders) -> None:
 
 def test_a_new_name_shows_in_feeds_on_the_next_request(builders: Builders) -> None:
     ana, ben = builders.new_user(name="Old"), builders.new_user()
-    builders.follow(ben, ana)
+    ben.follow(ana)
     builders.publish(ana)
     assert ben.get("/v1/me/feed").json["posts"][0]["author"]["name"] == "Old"
     ana.patch("/v1/me", json={"name": "New"})
@@ -132,7 +133,7 @@ def test_a_walk_through_a_list_of_users_has_all_of_them(builders: Builders, list
     ana, others = builders.new_user(), [builders.new_user() for _ in range(3)]
     for other in others:
         pair = (other, ana) if list_name == "followers" else (ana, other)
-        builders.follow(*pair)
+        pair[0].follow(pair[1])
     for base in (f"/v1/users/{ana.id}/{list_name}", f"/v1/me/{list_name}"):
         user_ids, path = [], f"{base}?limit=2"
         while path:
@@ -190,7 +191,7 @@ def hidden_from(viewer: Person, other: Person, post_id: str) -> list[int]:
 def test_a_block_hides_each_from_the_other_on_every_route(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     posts = {ana.id: builders.publish(ana)["id"], ben.id: builders.publish(ben)["id"]}
-    builders.block(ana, ben)
+    ana.block(ben)
     for viewer, other in ((ana, ben), (ben, ana)):
         assert hidden_from(viewer, other, posts[other.id]) == [404] * 7
 
@@ -198,9 +199,9 @@ def test_a_block_hides_each_from_the_other_on_every_route(builders: Builders) ->
 def test_lists_omit_users_hidden_by_a_block(builders: Builders) -> None:
     ana, ben, cleo = (builders.new_user() for _ in range(3))
     for follower in (ana, ben):
-        builders.follow(follower, cleo)
-        builders.follow(cleo, follower)
-    builders.block(ana, ben)
+        follower.follow(cleo)
+        cleo.follow(follower)
+    ana.block(ben)
     for list_name in ("followers", "following"):
         users = ana.get(f"/v1/users/{cleo.id}/{list_name}").json["users"]
         assert [int(user["id"]) for user in users] == [ana.id]
@@ -211,7 +212,7 @@ def test_hidden_and_absent_objects_cost_the_same_queries(
 ) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     post_id = builders.publish(ben)["id"]
-    builders.block(ben, ana)
+    ben.block(ana)
     ana.get("/v1/me")  # caches her session
     queries: list[object] = []
     read = graph.connection.read

@@ -13,9 +13,10 @@ from storage import Storage
 from storage.sessions import SessionCopies
 from storage.timelines import Timelines
 from tests.api.conftest import SETTINGS
+from tests.support.builders import Builders
 from tests.support.eventually import eventually
 from tests.support.front import FrontedApp, create_random_state, differences
-from tests.support.people import Builders, Person, assert_problem
+from tests.support.people import Person, assert_problem
 
 STATES = 1_200
 
@@ -119,7 +120,7 @@ def test_a_forged_token_is_refused_and_uses_no_quota(fronted: FrontedApp, reader
     forged = reader.token[:-8] + "AAAAAAA="
     left = _remaining(fronted.get(reader, "/v1/me/feed").headers["RateLimit"])
     for _ in range(5):
-        response = fronted.get(reader.on(reader.app, forged), "/v1/me/feed")
+        response = fronted.get(reader.on(reader.transport, forged), "/v1/me/feed")
         assert_problem(response, 401, "not-signed-in")
     assert _remaining(fronted.get(reader, "/v1/me/feed").headers["RateLimit"]) == left - 1
 

@@ -7,7 +7,9 @@ from flask import Flask
 from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.ids import new_id
-from tests.support.people import ApiResponse, Builders, assert_problem, call_api
+from tests.support.builders import Builders
+from tests.support.people import assert_problem, call_api, sign_up
+from tests.support.transports import ApiResponse, AppTransport
 
 
 def get_me(app: Flask, authorization: str | None) -> ApiResponse:
@@ -82,10 +84,8 @@ def test_a_token_in_the_query_is_400_on_every_route(
     assert_problem(response, 400, "token-in-query")
 
 
-def test_no_secret_is_in_the_log_lines(
-    builders: Builders, capfd: pytest.CaptureFixture[str]
-) -> None:
-    person = builders.new_user(password="a password to look for")
+def test_no_secret_is_in_the_log_lines(app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
+    person = sign_up(AppTransport(app), password="a password to look for")
     person.get("/v1/me")
     person.get(f"/v1/me?token={person.token}")
     person.sign_in("a password to look for")

@@ -10,8 +10,8 @@ import pytest
 
 from api.http import load_shedding
 from api.http.load_shedding import LoadShedding
+from tests.support.concurrency import run_together
 from tests.support.eventually import eventually
-from tests.support.maker import run_together
 
 WsgiResult = tuple[str, dict[str, str], bytes]
 

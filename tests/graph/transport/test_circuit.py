@@ -10,8 +10,10 @@ import pytest
 from drill.support.proxy import Proxy
 from graph import Graph, GraphSettings
 from graph.errors import ConstraintViolatedError, GraphTimeoutError, GraphUnavailableError
+from tests.support.concurrency import run_together
 from tests.support.eventually import eventually
-from tests.support.maker import Maker, run_together, statement
+from tests.support.statements import statement
+from tests.support.town import Town
 
 ONE = statement("RETURN 1 AS one")
 SLOW = statement("UNWIND range(1, 1000000000) AS i WITH i WHERE i < 0 RETURN i")
@@ -156,17 +158,17 @@ def test_one_lost_answer_leaves_the_circuit_closed(proxied: Graph, proxy: Proxy)
 
 
 def test_a_wait_for_a_lock_leaves_the_circuit_closed(
-    proxied: Graph, graph: Graph, make: Maker
+    proxied: Graph, graph: Graph, town: Town
 ) -> None:
-    user = make.user()
+    user = town.user()
 
     def hold_lock() -> None:
         with pytest.raises(GraphTimeoutError):
-            graph.connection.write(LOCK, timeout_seconds=2.0, id=user.id)
+            graph.connection.write(LOCK, timeout_seconds=2.0, id=user)
 
     def wait_for_lock() -> None:
         with pytest.raises(GraphTimeoutError):
-            proxied.connection.write(LOCK, timeout_seconds=1.3, id=user.id)
+            proxied.connection.write(LOCK, timeout_seconds=1.3, id=user)
 
     holder = threading.Thread(target=hold_lock)
     holder.start()
@@ -174,9 +176,9 @@ def test_a_wait_for_a_lock_leaves_the_circuit_closed(
     holder.join()
 
 
-def test_refused_statements_leave_the_circuit_closed(proxied: Graph, make: Maker) -> None:
-    user = make.user()
+def test_refused_statements_leave_the_circuit_closed(proxied: Graph, town: Town) -> None:
+    user = town.user()
     for _ in range(20):
         with pytest.raises(ConstraintViolatedError):
-            proxied.connection.write(statement("CREATE (:User {id: $id})"), id=user.id)
+            proxied.connection.write(statement("CREATE (:User {id: $id})"), id=user)
     assert not proxied.circuit_open

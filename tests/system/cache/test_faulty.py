@@ -51,7 +51,7 @@ def silent(proxy: Proxy) -> None:
 
 def reader_of(stage: Stage) -> tuple[int, int]:
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     stage.town.old_posts(author, [new_id() - n * DISORDER for n in range(30)])
     stage.build(viewer)
     stage.check_feed(viewer)

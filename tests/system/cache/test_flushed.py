@@ -96,7 +96,7 @@ class Life:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.viewer, self._author, self._friend = stage.town.users(3)
-        stage.town.follow(self.viewer, self._author)
+        stage.town.add_followees(self.viewer, self._author)
         stage.town.old_posts(self._friend, [new_id() for _ in range(3)])
         stage.build(self.viewer)
         self._pair = {"follower_id": self.viewer, "followee_id": self._friend}

@@ -65,7 +65,7 @@ class Feed:
 @pytest.fixture
 def long_feed(stage: Stage) -> Feed:
     viewer, author = stage.town.users(2)
-    stage.town.follow(viewer, author)
+    stage.town.add_followees(viewer, author)
     newest = new_id()
     posts = [newest - (n * 30_000 << 12) for n in range(POSTS, 0, -1)]  # one in half a minute
     for start in range(0, POSTS, 500):

@@ -58,7 +58,7 @@ class Scene:
 def scene(stage: Stage) -> Scene:
     reader = stage.town.user()
     left, kept = stage.town.users(2)
-    stage.town.follow(reader, left, kept)
+    stage.town.add_followees(reader, left, kept)
     stage.build(reader)
     posts = []
     for author in (left, kept, left, kept):

@@ -29,7 +29,7 @@ class Author:
         self.photo = stage.town.photo(self.id)
         self.follower = stage.town.user()
         stage.town.post(self.follower)  # the statement is planned by now, however busy the graph
-        stage.town.follow(self.follower, self.id)
+        stage.town.add_followees(self.follower, self.id)
         stage.build(self.follower)
         self._key = secrets.token_hex(8)
 

@@ -24,7 +24,7 @@ def test_small_fan_outs_do_not_wait_for_a_large_one_at_all(
     """The large one is held at its first page, and put off when that takes too long."""
     star, fans = audience(stage, 3)
     viewer, *authors = stage.town.users(SMALL + 1)
-    stage.town.follow(viewer, *authors)
+    stage.town.add_followees(viewer, *authors)
     stage.build(viewer)
     large = stage.town.event(LARGE_KIND, stage.town.old_posts(star, [new_id()])[0], star)
     slow = site.worker("fanout-large")
@@ -51,7 +51,7 @@ def test_a_hundred_small_fan_outs_wait_for_one_turn_of_a_large_one(
     star, fans = audience(stage, 3)
     stage.town.add_followers(star, stage.town.users(LARGE))
     viewer, *authors = stage.town.users(AUTHORS + 1)
-    stage.town.follow(viewer, *authors)
+    stage.town.add_followees(viewer, *authors)
     stage.build(viewer)
     post, large = stage.town.post(star)
     small = [stage.town.post(author)[1] for author in authors]

@@ -12,7 +12,8 @@ from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
 from tests.support.eventually import eventually
-from tests.support.people import Builders, Person
+from tests.support.builders import Builders
+from tests.support.people import Person
 
 SETTINGS = ApiSettings(cursor_secret="a secret of the outages", limits_scale=10_000)
 
@@ -53,7 +54,7 @@ class Gateway:
     def reader_of(self, author: Person) -> Person:
         """Somebody who follows the author, and whose feed, bodies and session the cache has."""
         reader = self.builders.new_user()
-        self.builders.follow(reader, author)
+        reader.follow(author)
         eventually(lambda: reader.feed() and self._in_the_cache(reader), seconds=20)
         return reader
 

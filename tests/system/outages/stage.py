@@ -150,7 +150,7 @@ class OutageStage:
     def follower_with_a_timeline(self, author: Person) -> Person:
         """Somebody whose feed, bodies and session the cache has."""
         reader = self.person("reader")
-        patiently(lambda: self.town.follow(reader.id, author.id))
+        patiently(lambda: self.town.add_followees(reader.id, author.id))
         eventually(lambda: reader.feed_ids() and self._in_the_cache(reader), seconds=60)
         return reader
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.people import ApiResponse, Person, assert_problem, send_post
+from tests.support.people import Person, assert_problem, send_post
+from tests.support.transports import ApiResponse
 from tests.support.town import Town
 from tests.system.outages.gateway import Gateway
 

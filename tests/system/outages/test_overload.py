@@ -98,7 +98,7 @@ def test_four_times_the_load_is_refused_at_once_and_costs_no_right_answer(
     posts = [town.post(author)[0] for _ in range(5)]
     readers = [Person(running.url, "reader") for _ in range(4)]
     for reader in readers:
-        town.follow(reader.id, author)
+        town.add_followees(reader.id, author)
         held(town, reader.id, stranger)
         eventually(lambda reader=reader: reader.feed_ids(), seconds=30)  # type: ignore[misc]
     expected = {reader.id: posts[::-1] for reader in readers}

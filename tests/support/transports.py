@@ -1,0 +1,71 @@
+"""Two transports for requests to the API: Flask's test client, and HTTP to a running server."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import requests
+from flask import Flask
+from werkzeug.wrappers import Response
+
+from tests.support.document import assert_documented
+
+TIMEOUT_SECONDS = (3.05, 30)
+"""For a connection, and for each read of a response."""
+
+
+class ApiResponse(Response):
+    """A response whose `json` needs no check for None."""
+
+    json: Any
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.get_data(as_text=True)
+
+
+class Transport(Protocol):
+    """Sends requests to one app or server."""
+
+    def send(self, method: str, path: str, **request: Any) -> ApiResponse:
+        """The response to a request."""
+
+    def renew(self) -> "Transport":
+        """A transport to the same app or server that shares no connection with this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppTransport:
+    """Flask's test client."""
+
+    app: Flask
+
+    def send(self, method: str, path: str, **request: Any) -> ApiResponse:
+        """The response. Asserts that the API document lists it."""
+        response = self.app.test_client().open(path, method=method, **request)
+        assert_documented(self.app, response)
+        return cast("ApiResponse", response)
+
+    def renew(self) -> "AppTransport":
+        """The same transport: it has no connection."""
+        return self
+
+
+class HttpTransport:
+    """HTTP with a connection that stays open between requests. For one thread."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def send(self, method: str, path: str, **request: Any) -> ApiResponse:
+        """The response. Raises requests.RequestException."""
+        response = self._session.request(
+            method, self._url + path, timeout=TIMEOUT_SECONDS, **request
+        )
+        return ApiResponse(response.content, response.status_code, list(response.headers.items()))
+
+    def renew(self) -> "HttpTransport":
+        """A transport with a connection of its own."""
+        return HttpTransport(self._url)
