@@ -1,1 +1,4 @@
-"""The drill: breaks everything under load, by a seed, and checks every promise afterwards."""
+"""The drill injects faults into a whole running system under load and checks every promise.
+
+`run.py` runs it: load/ sends requests and records them, faults/ injects, checking/ judges.
+"""

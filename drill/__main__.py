@@ -1,54 +1,53 @@
-"""`python -m drill`: one drill, its report, and an exit status that says how it went."""
+"""`python -m drill`: runs one drill and prints its report. The exit status is its result."""
 
 import argparse
 import random
 import sys
 from pathlib import Path
 
-from drill.report import told
-from drill.run import drill
+from drill.report_text import render
+from drill.run import DrillOptions, run_drill
 from stack import StackError
 from stack.progress import Progress
-from tests.folders import TESTS
+from stack.settings import ROOT
 
-VIOLATED, NOT_SET = 1, 2
+VIOLATED, NOT_STARTED = 1, 2
+FOLDER = ROOT / ".local" / "test" / "drill"
 
 
 def main() -> int:
-    """0: no violation; 1: there are some; 2: the stage could not be set."""
-    asked = _arguments().parse_args()
-    seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**9)
-    folder = asked.folder or TESTS / "drill"
-    print(f"SEED={seed}", flush=True)
-    with Progress("drill", round(asked.seconds), unit="s") as progress:
+    """Returns 0 without a violation, 1 with one, 2 if the stage could not start."""
+    arguments = _parser().parse_args()
+    options = DrillOptions(
+        seed=random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed,
+        seconds=arguments.seconds,
+        control=arguments.control,
+        clients=arguments.clients,
+    )
+    print(f"SEED={options.seed}", flush=True)
+    with Progress("drill", round(options.seconds), unit="s") as progress:
         try:
-            report = drill(
-                folder,
-                seed=seed,
-                seconds=asked.seconds,
-                control=asked.control,
-                clients=asked.clients,
-                heard=_Phases(progress, asked.seconds),
-            )
+            on_progress = _Phases(progress, options.seconds)
+            report = run_drill(arguments.folder, options, on_progress=on_progress)
         except (StackError, OSError) as error:
-            print(f"The stage could not be set: {error}\nSEED={seed}", file=sys.stderr)
-            return NOT_SET
-    print(told(report, folder))
+            print(f"The stage could not start: {error}\nSEED={options.seed}", file=sys.stderr)
+            return NOT_STARTED
+    print(render(report, arguments.folder))
     return 0 if report.sound else VIOLATED
 
 
-def _arguments() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m drill", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--seed", type=int, help="drawn, and printed, where it is not given")
+    parser.add_argument("--seed", type=int, help="drawn and printed if it is not given")
     parser.add_argument("--control", choices=["", "sweeper", "drop", "sweeper,drop"], default="")
     parser.add_argument("--clients", type=int, default=12)
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     return parser
 
 
 class _Phases:
-    """Reports the drill's phase, and the share of its seconds that has passed."""
+    """Reports the drill's phase, and how many of its seconds have passed."""
 
     def __init__(self, progress: Progress, seconds: float) -> None:
         self._progress = progress

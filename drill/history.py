@@ -1,7 +1,9 @@
-"""What happened in a drill, a line a step: every operation is invoked, then ends in one of three.
+"""The history of a drill: two lines for each operation, one when it starts and one when it ends.
 
-`ok`: it did happen. `fail`: it surely did not. `info`: nobody can tell (timed out, cut, 5xx): it
-may have happened, or happen yet. Times are seconds since the history was begun, by one clock.
+An operation starts with the phase `invoke` and ends in one of three. `ok`: it took effect. `fail`:
+it certainly had no effect. `info`: unknown, because of a time-out, a reset connection or a 5xx; it
+may have taken effect, or may do so later. Times are seconds since the start of the history, on one
+monotonic clock.
 """
 
 import json
@@ -15,70 +17,70 @@ from typing import Any, Literal
 Phase = Literal["invoke", "ok", "fail", "info"]
 FaultPhase = Literal["begin", "end", "failed"]
 FAULT = "fault"
-"""The `session` of a fault's lines; its `op` is the fault's name, its phase is in the facts."""
+"""The `session` of the lines of faults. Their `op` is the fault's name; `facts` holds the phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One step of one operation, or of one fault."""
+    """The start or the end of an operation or of a fault."""
 
     at: float
     session: str
     op: str
     phase: Phase
     number: int
-    """The operation's, the same from its `invoke` to its end."""
+    """The number of the operation, the same in both of its lines."""
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 class History:
-    """Lines in the order in which they came; any thread may add some."""
+    """Lines in the order in which they were recorded. Thread-safe."""
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self._lock = threading.Lock()
         self._lines = list(lines)
-        self._begun = time.monotonic()
-        self._numbers = max((line.number for line in self._lines), default=0)
+        self._start = time.monotonic()
+        self._last_number = max((line.number for line in self._lines), default=0)
         self._open: dict[int, tuple[str, str]] = {}
 
     def now(self) -> float:
-        """Seconds since the beginning."""
-        return time.monotonic() - self._begun
+        """Seconds since the start."""
+        return time.monotonic() - self._start
 
     def invoke(self, session: str, op: str, **facts: Any) -> int:
-        """An operation begins: to be called before anything of it is sent. Its number."""
+        """Records the start of an operation and returns its number. Call it before sending."""
         with self._lock:
-            self._numbers += 1
-            number = self._numbers
+            self._last_number += 1
+            number = self._last_number
             self._open[number] = (session, op)
             self._add(session, op, "invoke", number, facts)
         return number
 
     def end(self, number: int, phase: Phase, **facts: Any) -> None:
-        """An operation ends: to be called after all of its answer is there."""
+        """Records the end of an operation. Call it after the whole response has been read."""
         with self._lock:
             session, op = self._open.pop(number)
             self._add(session, op, phase, number, facts)
 
     def fault(self, name: str, cases: tuple[int, ...], phase: FaultPhase, **facts: Any) -> None:
-        """A fault begins, ends, or could not be done (`failed`)."""
-        told = facts | {"cases": list(cases), "fault": phase}
+        """Records that a fault begins, ends, or could not be injected (`failed`)."""
+        all_facts = facts | {"cases": list(cases), "fault": phase}
         with self._lock:
-            self._add(FAULT, name, "invoke" if phase == "begin" else "ok", 0, told)
+            self._add(FAULT, name, "invoke" if phase == "begin" else "ok", 0, all_facts)
 
     def lines(self) -> list[Line]:
-        """All of them so far."""
+        """A copy of all lines recorded so far."""
         with self._lock:
             return list(self._lines)
 
     def save(self, path: Path) -> None:
-        """One JSON object a line."""
+        """Writes one JSON object per line."""
         with path.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(asdict(line)) + "\n" for line in self.lines())
 
     @classmethod
     def load(cls, path: Path) -> "History":
-        """What `save` has written."""
+        """Reads a file written by `save`."""
         with path.open(encoding="utf-8") as file:
             return cls(Line(**json.loads(text)) for text in file)
 

@@ -1,4 +1,4 @@
-"""What a drill has shown: counted, written as JSON, and told in a page of text."""
+"""The report of a drill: counts, delivery lag, and every violation with its lines of history."""
 
 import json
 import math
@@ -8,34 +8,41 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from drill.checking.model import Operation, faults, operations
-from drill.checking.reads import B_SECONDS, Findings, Violation
+from drill.checking.deadlines import B_SECONDS
+from drill.checking.findings import Findings, Violation
+from drill.checking.operations import InjectedFault, Operation, injected_faults, operations
 from drill.history import FAULT, Line
 
-SHOWN = 12
-"""Violations told whole; the others are in the files."""
-NEIGHBOURS_SECONDS = 2.0
-"""Faults so near to a violation are told with it."""
+NEIGHBOUR_SECONDS = 2.0
+"""Faults within this time of a violation's operations are shown with it."""
+NOT_COUNTED = ("walk", "watch", "log", "list", "healed", "struck")
+"""Operations that are no single request."""
+QUANTILES = {"p50": 0.5, "p99": 0.99}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All numbers of one drill."""
+    """All numbers of one drill; report.json has these fields."""
 
     seed: int
     seconds: float
     control: str
     acknowledged: int
     operations: dict[str, dict[str, int]]
-    """By op, then by outcome."""
+    """By op, then by phase."""
     codes: dict[str, int]
+    """Unsuccessful responses by status and code."""
     faults: dict[str, int]
     cases: dict[str, int]
+    """Injected faults by case of docs/promises.md."""
     faults_failed: dict[str, str]
+    """Faults that could not be injected, with the error."""
     lag: dict[str, float]
+    """Seconds from a post's 201 until a follower's feed showed it."""
     lag_over_b: int
     drain_seconds: float
     work: dict[str, float]
+    """The product's own counters."""
     reads_checked: int
     exceptions: dict[str, int]
     exceptions_longest: dict[str, float]
@@ -43,136 +50,89 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Nothing violated, and every fault could be injected."""
+        """Whether no promise was broken and every fault could be injected."""
         return not self.violations and not self.faults_failed
 
     def save(self, path: Path) -> None:
+        """Writes the report as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
 
-def report(
+def build_report(
     lines: Sequence[Line],
     findings: Findings,
     *,
     seed: int,
     seconds: float,
     control: str,
-    work: Mapping[str, float],
+    counters: Mapping[str, float],
 ) -> Report:
-    """The report of a history that has been checked."""
-    ops = [
-        one
-        for one in operations(lines)
-        if one.op not in ("walk", "watch", "log", "list", "healed", "struck")
-    ]
-    counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in ops:
-        counted[one.op][one.phase] += 1
-    injected = faults(lines)
-    drains = [one.facts["seconds"] for one in ops if one.op == "drained"]
-    lags = sorted(
-        one.facts["lag"] for one in operations(lines) if one.op == "watch" and one.phase == "ok"
-    )
+    """The report of a history and of what its check has found."""
+    all_ops = operations(lines)
+    ops = [op for op in all_ops if op.op not in NOT_COUNTED]
+    faults = injected_faults(lines)
+    lags = sorted(op.facts["lag"] for op in all_ops if op.op == "watch" and op.phase == "ok")
+    drains = [op.facts["seconds"] for op in ops if op.op == "drained"]
     return Report(
         seed=seed,
         seconds=seconds,
         control=control,
-        acknowledged=sum(1 for one in ops if one.phase == "ok" and not one.facts.get("final")),
-        operations={op: dict(by) for op, by in sorted(counted.items())},
-        codes=dict(_codes(ops).most_common()),
-        faults=dict(Counter(one.name for one in injected if not one.failed).most_common()),
-        cases=_cases(injected),
-        faults_failed={one.name: one.failed for one in injected if one.failed},
-        lag=_lag(lags),
+        acknowledged=sum(1 for op in ops if op.phase == "ok" and not op.facts.get("final")),
+        operations=_operation_counts(ops),
+        codes=_code_counts(ops),
+        faults=dict(Counter(fault.name for fault in faults if not fault.error).most_common()),
+        cases=_case_counts(faults),
+        faults_failed={fault.name: fault.error for fault in faults if fault.error},
+        lag=_lag_quantiles(lags),
         lag_over_b=sum(1 for lag in lags if lag > B_SECONDS),
         drain_seconds=max(drains, default=math.nan),
-        work=dict(work),
+        work=dict(counters),
         reads_checked=findings.reads,
         exceptions=dict(findings.exceptions),
-        exceptions_longest={k: round(v, 1) for k, v in findings.longest.items()},
-        violations=[_with_slice(one, lines) for one in findings.violations],
+        exceptions_longest={name: round(value, 1) for name, value in findings.longest.items()},
+        violations=[_with_lines(violation, lines) for violation in findings.violations],
     )
 
 
-def _codes(ops: Iterable[Operation]) -> Counter[str]:
-    """What was answered that was no success."""
-    return Counter(
-        f"{one.facts.get('status')} {one.facts.get('code') or one.facts.get('error', '')}".strip()
-        for one in ops
-        if one.phase != "ok" and "status" in one.facts
+def _operation_counts(ops: Iterable[Operation]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for op in ops:
+        counts[op.op][op.phase] += 1
+    return {op: dict(by_phase) for op, by_phase in sorted(counts.items())}
+
+
+def _code_counts(ops: Iterable[Operation]) -> dict[str, int]:
+    codes = Counter(
+        f"{op.facts.get('status')} {op.facts.get('code') or op.facts.get('error', '')}".strip()
+        for op in ops
+        if op.phase != "ok" and "status" in op.facts
     )
+    return dict(codes.most_common())
 
 
-def _cases(injected: Iterable[Any]) -> dict[str, int]:
-    cases = Counter(case for one in injected if not one.failed for case in one.cases)
+def _case_counts(faults: Iterable[InjectedFault]) -> dict[str, int]:
+    cases = Counter(case for fault in faults if not fault.error for case in fault.cases)
     return {str(case): cases[case] for case in sorted(cases)}
 
 
-def _lag(lags: Sequence[float]) -> dict[str, float]:
+def _lag_quantiles(lags: Sequence[float]) -> dict[str, float]:
+    """`lags` in order."""
     if not lags:
         return {"count": 0}
-    at = {"p50": 0.5, "p99": 0.99}
-    quantiles = {name: lags[min(len(lags) - 1, int(q * len(lags)))] for name, q in at.items()}
+    last = len(lags) - 1
+    quantiles = {name: lags[min(last, int(q * len(lags)))] for name, q in QUANTILES.items()}
     return {"count": len(lags), **quantiles, "max": lags[-1]}
 
 
-def _with_slice(violation: Violation, lines: Iterable[Line]) -> dict[str, Any]:
-    """The violation and the lines of the operations that prove it, with the faults around it."""
+def _with_lines(violation: Violation, lines: Iterable[Line]) -> dict[str, Any]:
+    """The violation with the lines of the operations that prove it and of the faults near them."""
     numbers = set(violation.numbers)
-    picked = [line for line in lines if line.number in numbers and line.session != FAULT]
-    times = [line.at for line in picked] or [violation.at]
-    near = [
+    proof = [line for line in lines if line.number in numbers and line.session != FAULT]
+    times = [line.at for line in proof] or [violation.at]
+    faults = [
         line
         for line in lines
-        if line.session == FAULT and any(abs(line.at - at) < NEIGHBOURS_SECONDS for at in times)
+        if line.session == FAULT and any(abs(line.at - at) < NEIGHBOUR_SECONDS for at in times)
     ]
-    both = sorted([*picked, *near], key=lambda line: line.at)
+    both = sorted([*proof, *faults], key=lambda line: line.at)
     return asdict(violation) | {"lines": [asdict(line) for line in both]}
-
-
-def told(report: Report, folder: Path) -> str:
-    """The report as a person reads it; the seed first and last."""
-    rows = [
-        f"drill of {report.seconds:.0f} s, SEED={report.seed}"
-        + (f", CONTROL={report.control}" if report.control else ""),
-        "",
-        f"operations acknowledged  {report.acknowledged}",
-    ]
-    for op, by in report.operations.items():
-        rows.append(f"  {op:<22} " + "  ".join(f"{k} {v}" for k, v in sorted(by.items())))
-    rows.append("answers that were no success")
-    rows += [f"  {code:<34} {count}" for code, count in report.codes.items()]
-    rows.append(f"faults injected          {sum(report.faults.values())}")
-    rows += [f"  {name:<34} {count}" for name, count in report.faults.items()]
-    rows += [f"  could not be done: {name}: {why}" for name, why in report.faults_failed.items()]
-    rows.append(
-        "faults by case           "
-        + "  ".join(f"{case}:{count}" for case, count in report.cases.items())
-    )
-    rows.append("work                     ")
-    rows += [f"  {name:<34} {value:g}" for name, value in report.work.items()]
-    lag = "  ".join(f"{name} {value:g}" for name, value in report.lag.items())
-    rows += [
-        f"publish to visible, s    {lag}  (B = {B_SECONDS:g}; above it: {report.lag_over_b})",
-        f"time to drain            {report.drain_seconds:g} s",
-        f"reads checked            {report.reads_checked}",
-        f"exceptions counted       {report.exceptions or 'none'}",
-        f"  at the latest after, s   {report.exceptions_longest or 'none'}",
-        f"violations               {len(report.violations)}",
-    ]
-    kinds = Counter(f"{one['promise']} {one['kind']}" for one in report.violations)
-    rows += [f"  {kind:<34} {count}" for kind, count in kinds.most_common()]
-    for one in report.violations[:SHOWN]:
-        rows += ["", f"{one['promise']} {one['kind']} at {one['at']:.2f} s: {one['text']}"]
-        rows += [_line(line) for line in one["lines"]]
-    rows += ["", f"history and report in {folder}", f"SEED={report.seed}"]
-    return "\n".join(rows)
-
-
-def _line(line: Mapping[str, Any]) -> str:
-    facts = {
-        key: [post[2] for post in value] if key == "posts" else value
-        for key, value in line["facts"].items()
-    }
-    text = f"  {line['at']:9.3f} {line['session']:<8} {line['op']:<10} {line['phase']:<7} "
-    return (text + f"#{line['number']} {facts}")[:600]

@@ -1,169 +1,156 @@
-"""One drill from the stage's start to the report: people, faults, quiet, check."""
+"""Runs one drill, from the start of the stage to the report."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
-
-from drill.checking.rules import check
-from drill.faults.schedule import Injector, Planned, plan
-from drill.final_state import (
-    DRAIN_SECONDS,
-    drain,
-    find_leftovers,
-    heal,
-    read_everything,
-    read_logs,
-    wake,
-)
+from drill.checking.check import check
+from drill.counters import read_counters
+from drill.faults.injector import Injector
+from drill.faults.schedule import PlannedFault, plan
+from drill.final_state import record_feeds, record_logs
 from drill.history import History
-from drill.load.reader import Watcher
-from drill.load.sessions import Session, rehearse
-from drill.load.world import World, populate
-from drill.report import Report, report
+from drill.load.client import Client, rehearse
+from drill.load.population import populate
+from drill.load.shared_state import SharedState
+from drill.load.watcher import Watcher
+from drill.report import Report, build_report
+from drill.settling import DRAIN_SECONDS, drain, find_leftover_processes, heal, warm_up_graph
 from drill.stage.stage import DrillStage
 
 WATCHERS = 3
-CAP, SLACK = 60, 20
-"""Short timelines: feeds go on into the graph after few posts."""
+TIMELINE_CAP, TIMELINE_SLACK = 60, 20
+"""Short timelines, so that a few posts are enough to make a feed continue in the graph."""
 LARGE_AUDIENCE = 7
-"""Some posts take the way of those that very many follow."""
-PHOTOS_A_SECOND = 0.7
-"""More than one client posts."""
+"""Followers above which a post goes through the queue for large audiences: some posts do."""
+PHOTOS_A_SECOND, SPARE_PHOTOS = 0.7, 20
+"""Photos per user: more than a client posts."""
 CONTROL_DRAIN_SECONDS = 20.0
-"""Without the sweeper what is lost stays so: no use in waiting for it."""
+"""For a control run. Without the sweeper, lost work is never done, so a longer wait is useless."""
 LONGEST_REQUEST_SECONDS = 30.0
-SABOTAGE = Path(__file__).parent / "stage" / "sabotage"
+NO_TIMELINE_DROP = Path(__file__).parent / "stage" / "no_timeline_drop"
+SECRETS = ("NEO4J_PASSWORD", "CURSOR_SECRET", "ADMIN_PASSWORD", "AWS_SECRET_ACCESS_KEY")
+URLS_WITH_PASSWORDS = ("QUEUE_REDIS_URL", "CACHE_REDIS_URL")
 
-COUNTED = {
-    "photofeed_timeline_pushes_total": "pushes",
-    "photofeed_jobs_total": "jobs",
-    "photofeed_sweeper_rings_total": "rings by the sweeper",
-    "photofeed_timeline_rebuilds_total": "rebuilds",
-    "photofeed_timeline_reads_total": "pages",
-    "photofeed_author_pushes_missed_total": "author's pushes missed",
-}
-"""What is reported of the product's own counters: redundant work stands among the jobs."""
-
-Heard = Callable[[str, float], None]
-"""Told of each part of a drill and how far it is, from 0 to 1."""
+OnProgress = Callable[[str, float], None]
+"""Called with the phase of the drill and, in the phase `drill`, its share of time from 0 to 1."""
 
 
-def drill(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillOptions:
+    """What a drill is run with."""
+
+    seed: int
+    seconds: float
+    """How long the clients run."""
+    control: str = ""
+    """`sweeper`: without the sweeper. `drop`: timelines are not dropped after an unfollow. Both are
+    separated by a comma. A control run must show violations, or the check proves nothing."""
+    clients: int = 12
+
+
+def run_drill(
     folder: Path,
+    options: DrillOptions,
     *,
-    seed: int,
-    seconds: float,
-    control: str = "",
-    clients: int = 12,
-    planned: Sequence[Planned] | None = None,
-    heard: Heard = lambda _part, _share: None,
+    faults: Sequence[PlannedFault] | None = None,
+    on_progress: OnProgress = lambda _phase, _share: None,
 ) -> Report:
-    """Runs one drill in the folder; history.jsonl and report.json are left there.
+    """Runs a drill and writes history.jsonl and report.json into the folder.
 
-    The faults come from the seed where none are `planned`.
-    control: "sweeper" goes without it, "drop" has timelines stand when somebody leaves: both (or
-    "sweeper,drop") must show violations, or the check cannot be believed.
+    Without `faults` they are planned by the seed. Raises StackError if the stage cannot start.
     """
-    extra = {
-        "TIMELINE_CAP": str(CAP),
-        "TIMELINE_SLACK": str(SLACK),
+    on_progress("stage", 0.0)
+    history = History()
+    stage = DrillStage(
+        folder, sweeper="sweeper" not in options.control, extra_env=_extra_env(options.control)
+    )
+    if faults is None:
+        faults = plan(options.seed, options.seconds)
+    try:
+        with stage:
+            counters = _run_on_stage(stage, history, options, faults, on_progress)
+        find_leftover_processes(folder, history)
+    finally:
+        history.save(folder / "history.jsonl")
+    on_progress("check", 0.0)
+    lines = history.lines()
+    report = build_report(
+        lines,
+        check(lines),
+        seed=options.seed,
+        seconds=options.seconds,
+        control=options.control,
+        counters=counters,
+    )
+    report.save(folder / "report.json")
+    return report
+
+
+def _extra_env(control: str) -> dict[str, str]:
+    """The settings of the drill's processes that differ from the stack's."""
+    env = {
+        "TIMELINE_CAP": str(TIMELINE_CAP),
+        "TIMELINE_SLACK": str(TIMELINE_SLACK),
         "LARGE_AUDIENCE": str(LARGE_AUDIENCE),
     }
     if "drop" in control:
-        extra["PYTHONPATH"] = str(SABOTAGE)
-    heard("stage", 0.0)
-    history = History()
-    stage = DrillStage(folder, sweeper="sweeper" not in control, extra_env=extra)
-    try:
-        work = _on_stage(
-            stage,
-            history,
-            seed=seed,
-            seconds=seconds,
-            control=control,
-            clients=clients,
-            planned=planned,
-            heard=heard,
-        )
-        find_leftovers(folder, history)
-    finally:
-        history.save(folder / "history.jsonl")
-    heard("check", 0.0)
-    lines = history.lines()
-    made = report(lines, check(lines), seed=seed, seconds=seconds, control=control, work=work)
-    made.save(folder / "report.json")
-    return made
+        env["PYTHONPATH"] = str(NO_TIMELINE_DROP)
+    return env
 
 
-def _on_stage(
+def _run_on_stage(
     stage: DrillStage,
     history: History,
-    *,
-    seed: int,
-    seconds: float,
-    control: str,
-    clients: int,
-    planned: Sequence[Planned] | None,
-    heard: Heard,
+    options: DrillOptions,
+    faults: Sequence[PlannedFault],
+    on_progress: OnProgress,
 ) -> dict[str, float]:
-    """All that needs the stage; what the product counted meanwhile."""
-    with stage:
-        world = World(history, stage.api_urls, seed)
-        heard("people", 0.0)
-        populate(world, stage.graph, clients, photos=int(seconds * PHOTOS_A_SECOND) + 20)
-        heard("rehearsal", 0.0)
-        rehearse(world)
-        _run(stage, world, plan(seed, seconds) if planned is None else planned, seconds, heard)
-        heard("quiet", 0.0)
-        heal(stage, history)
-        world.stop = threading.Event()
-        wake(stage)
-        drain(stage, history, seconds=CONTROL_DRAIN_SECONDS if control else DRAIN_SECONDS)
-        heard("reading everything", 0.0)
-        read_everything(stage, world, cap=CAP, slack=SLACK)
-        read_logs(stage, history, _secrets(stage.env))
-        return _work(stage.env["PROMETHEUS_MULTIPROC_DIR"])
+    """Runs every phase that needs the stage, and returns the product's counters."""
+    state = SharedState(history, stage.api_urls, options.seed)
+    on_progress("people", 0.0)
+    photos = int(options.seconds * PHOTOS_A_SECOND) + SPARE_PHOTOS
+    populate(state, stage.graph, options.clients, photos=photos)
+    on_progress("rehearsal", 0.0)
+    rehearse(state)
+    _run_clients_and_faults(stage, state, faults, options.seconds, on_progress)
+    on_progress("quiet", 0.0)
+    heal(stage, history)
+    state.stop = threading.Event()
+    warm_up_graph(stage)
+    drain(stage, history, seconds=CONTROL_DRAIN_SECONDS if options.control else DRAIN_SECONDS)
+    on_progress("reading everything", 0.0)
+    record_feeds(stage, state, cap=TIMELINE_CAP, slack=TIMELINE_SLACK)
+    record_logs(stage, history, _secrets(stage.env))
+    return read_counters(stage.env["PROMETHEUS_MULTIPROC_DIR"])
 
 
-def _run(
-    stage: DrillStage, world: World, faults: Sequence[Planned], seconds: float, heard: Heard
+def _run_clients_and_faults(
+    stage: DrillStage,
+    state: SharedState,
+    faults: Sequence[PlannedFault],
+    seconds: float,
+    on_progress: OnProgress,
 ) -> None:
-    """Clients and faults side by side for so long, then no request is under way any more."""
-    injector = Injector(stage, faults, world.history)
-    clients = [Session(world, citizen) for citizen in world.citizens]
-    watchers = [Watcher(world, number) for number in range(WATCHERS)]
+    """Runs clients, watchers and faults together; returns when no request is in flight."""
+    injector = Injector(stage, faults, state.history)
+    clients = [Client(state, user) for user in state.users]
+    watchers = [Watcher(state, number) for number in range(WATCHERS)]
     for thread in (injector, *clients, *watchers):
         thread.start()
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        heard("drill", 1 - left / seconds)
+        on_progress("drill", 1 - left / seconds)
         time.sleep(min(1.0, left))
     injector.stop()
-    world.stop.set()
+    state.stop.set()
     for thread in (injector, *clients, *watchers):
         thread.join(LONGEST_REQUEST_SECONDS)
 
 
 def _secrets(env: Mapping[str, str]) -> list[str]:
-    wanted = ("NEO4J_PASSWORD", "CURSOR_SECRET", "ADMIN_PASSWORD", "AWS_SECRET_ACCESS_KEY")
-    urls = [env[name] for name in ("QUEUE_REDIS_URL", "CACHE_REDIS_URL")]
-    return [env[name] for name in wanted] + [
-        url.rpartition("@")[0].rpartition(":")[2] for url in urls
-    ]
-
-
-def _work(folder: str) -> dict[str, float]:
-    """The product's own counters, of all its processes, dead ones too."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
-    found: dict[str, float] = {}
-    for metric in registry.collect():
-        for sample in metric.samples:
-            if sample.name in COUNTED and sample.value:
-                told = [sample.labels[name] for name in sorted(sample.labels) if name != "pid"]
-                found[" ".join([COUNTED[sample.name], *told])] = sample.value
-    return dict(sorted(found.items()))
+    """The passwords and keys that no log may hold."""
+    logins = [env[name].rpartition("@")[0] for name in URLS_WITH_PASSWORDS]
+    return [env[name] for name in SECRETS] + [login.rpartition(":")[2] for login in logins]

@@ -1,1 +1,1 @@
-"""Every fault that the drill injects, and when it injects them."""
+"""The faults of a drill: what each does, when it is planned, and its injection."""

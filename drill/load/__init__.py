@@ -1,1 +1,1 @@
-"""Clients that act for users and record every operation."""
+"""The load of a drill: clients that act as users, and watchers that measure the delivery lag."""

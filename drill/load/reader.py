@@ -1,49 +1,53 @@
-"""Reading feeds as clients do: a first page, or every page; and watching for a post.
+"""Reads feeds as clients do: a first page, or all pages.
 
-A read is three kinds of lines: `read` (a first page), and `walk` with its `page`s.
+The history records a first page as `read`, and a walk over all pages as `walk` with its `page`s.
 """
 
-import queue
 import random
 import threading
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from drill.history import History
-from drill.load.api_client import Answer, Door
-from drill.load.world import Watch, World
+from drill.http_status import is_client_error
+from drill.load.connection import ApiConnection, Response
 
-LIMITS = (1, 7, 20, 20, 20, 50, 100)
+FIRST_PAGE_LIMITS = (20, 20, 20, 20, 1, 7, 50)
+WALK_LIMITS = (1, 7, 20, 20, 20, 50, 100)
+"""One of these page sizes is drawn for each read."""
 LARGEST_LIMIT = 100
-PAGE_TRIES = 5
-FINAL_PAGE_TRIES = 60
-"""When all is quiet a page must come: a graph that has just come back plans each query anew."""
-PAGES = 40
-"""A walk of so many pages takes larger ones from there on."""
-WATCHING_SECONDS = 200.0
-POLL_SECONDS = 0.1
-LONGEST_POLL_SECONDS = 1.0
+PAGE_ATTEMPTS = 5
+FINAL_PAGE_ATTEMPTS = 60
+"""After the last fault a page must come in the end: a restarted graph plans each query anew."""
+RETRY_SECONDS = 0.5
+MAX_SMALL_PAGES = 40
+"""After so many pages a walk goes on with pages of LARGEST_LIMIT."""
 
 
 class Reader:
-    """Reads one user's feed through any of the doors."""
+    """Reads feeds, each page through one of the connections."""
 
     def __init__(
-        self, history: History, doors: Sequence[Door], rng: random.Random, stop: threading.Event
+        self,
+        history: History,
+        connections: Sequence[ApiConnection],
+        rng: random.Random,
+        stop: threading.Event,
     ) -> None:
         self._history = history
-        self._doors = doors
+        self._connections = connections
         self._rng = rng
         self._stop = stop
 
-    def first_page(self, viewer: int, token: str, session: str, limit: int = 0) -> Answer:
-        """One first page, of 20 mostly."""
-        limit = limit or self._rng.choice((20, 20, 20, 20, 1, 7, 50))
+    def first_page(self, viewer: int, token: str, session: str, limit: int = 0) -> Response:
+        """Reads the first page. Without a `limit` the size is drawn, mostly 20."""
+        limit = limit or self._rng.choice(FIRST_PAGE_LIMITS)
         number = self._history.invoke(session, "read", viewer=viewer, token=session, limit=limit)
-        answer = self._rng.choice(self._doors).ask("GET", f"/v1/me/feed?limit={limit}", token=token)
-        ok = answer.status == 200
-        self._history.end(number, "ok" if ok else "fail", **answer.facts, **shown(answer))
-        return answer
+        connection = self._rng.choice(self._connections)
+        response = connection.request("GET", f"/v1/me/feed?limit={limit}", token=token)
+        self._end(number, response)
+        return response
 
     def walk(
         self,
@@ -52,86 +56,66 @@ class Reader:
         session: str,
         *,
         limit: int = 0,
-        door: Door | None = None,
+        connection: ApiConnection | None = None,
         **facts: Any,
     ) -> bool:
-        """Every page from the top to the end; whether that was reached."""
-        size = limit or self._rng.choice(LIMITS)
-        about = facts | {"viewer": viewer, "token": session}
-        walk = self._history.invoke(session, "walk", limit=size, **about)
+        """Reads all pages from the newest to the last; returns whether the last one was read.
+
+        Without a `connection` one is drawn for each page. `facts` are recorded with each line.
+        """
+        size = limit or self._rng.choice(WALK_LIMITS)
+        all_facts = facts | {"viewer": viewer, "token": session}
+        walk = self._history.invoke(session, "walk", limit=size, **all_facts)
         cursor, at = "", 0
         while True:
             path = f"/v1/me/feed?limit={size}" + (f"&cursor={cursor}" if cursor else "")
-            page_facts = about | {"walk": walk, "at": at}
-            answer = self._page(session, path, token, door, page_facts)
-            if answer is None:
+            page_facts = all_facts | {"walk": walk, "at": at}
+            response = self._page(session, path, token, connection, page_facts)
+            if response is None:
                 self._history.end(walk, "fail", pages=at)
                 return False
-            cursor, at = answer.body.get("next", ""), at + 1
+            cursor, at = response.body.get("next", ""), at + 1
             if not cursor:
                 self._history.end(walk, "ok", pages=at)
                 return True
-            if at >= PAGES:
+            if at >= MAX_SMALL_PAGES:
                 size = LARGEST_LIMIT
 
     def _page(
-        self, session: str, path: str, token: str, door: Door | None, facts: dict[str, Any]
-    ) -> Answer | None:
-        for _ in range(FINAL_PAGE_TRIES if facts.get("final") else PAGE_TRIES):
+        self,
+        session: str,
+        path: str,
+        token: str,
+        connection: ApiConnection | None,
+        facts: dict[str, Any],
+    ) -> Response | None:
+        """One page of a walk, or None if it is refused or all attempts fail."""
+        for _ in range(FINAL_PAGE_ATTEMPTS if facts.get("final") else PAGE_ATTEMPTS):
             number = self._history.invoke(session, "page", **facts)
-            answer = (door or self._rng.choice(self._doors)).ask("GET", path, token=token)
-            ok = answer.status == 200
-            self._history.end(number, "ok" if ok else "fail", **answer.facts, **shown(answer))
-            if ok:
-                return answer
-            if 400 <= answer.status < 500 or self._stop.wait(0.5):
+            used = connection or self._rng.choice(self._connections)
+            response = used.request("GET", path, token=token)
+            self._end(number, response)
+            if response.status == HTTPStatus.OK:
+                return response
+            if is_client_error(response.status) or self._stop.wait(RETRY_SECONDS):
                 return None
         return None
 
+    def _end(self, number: int, response: Response) -> None:
+        ok = response.status == HTTPStatus.OK
+        facts = response.facts | page_facts(response)
+        self._history.end(number, "ok" if ok else "fail", **facts)
 
-def shown(answer: Answer) -> dict[str, Any]:
-    """What a page shows: [id, author, tag] of each post, and whether another page is promised."""
-    if answer.status != 200:
+
+def page_facts(response: Response) -> dict[str, Any]:
+    """What the history records of a page: [id, author, tag] of each post, and if there is a next.
+
+    Empty for a response that is no page.
+    """
+    if response.status != HTTPStatus.OK:
         return {}
     posts = [
         [int(post["id"]), int(post["author"]["id"]), post["caption"]]
-        for post in answer.body["posts"]
+        for post in response.body["posts"]
     ]
-    return {"posts": posts, "next": "next" in answer.body}
-
-
-class Watcher(threading.Thread):
-    """Looks into followers' feeds until they show the post they should: that time is the lag."""
-
-    def __init__(self, world: World, number: int) -> None:
-        super().__init__(name=f"watcher-{number}", daemon=True)
-        self._world = world
-        self._session = f"w{number}"
-        doors = [Door(url) for url in world.api_urls]
-        self._reader = Reader(world.history, doors, world.rng(self.name), world.stop)
-
-    def run(self) -> None:
-        while not self._world.stop.is_set():
-            try:
-                watch = self._world.watches.get(timeout=0.5)
-            except queue.Empty:
-                continue
-            self._watch(watch.viewer.id, watch.viewer.watching_token, watch)
-
-    def _watch(self, viewer: int, token: str, watch: Watch) -> None:
-        posted = watch.posted
-        history = self._world.history
-        number = history.invoke(
-            self._session, "watch", viewer=viewer, author=posted.author_id, id=posted.post_id
-        )
-        pause, end = POLL_SECONDS, posted.acknowledged_at + WATCHING_SECONDS
-        while self._world.still_due(watch) and history.now() < end:
-            answer = self._reader.first_page(viewer, token, self._session, LARGEST_LIMIT)
-            if any(one[0] == posted.post_id for one in shown(answer).get("posts", [])):
-                lag = history.now() - posted.acknowledged_at
-                history.end(number, "ok", lag=round(lag, 3))
-                return
-            if self._world.stop.wait(pause):
-                break
-            pause = min(LONGEST_POLL_SECONDS, pause * 1.3)
-        history.end(number, "fail", why="not due any more, or not within the time")
+    return {"posts": posts, "next": "next" in response.body}

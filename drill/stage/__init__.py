@@ -1,1 +1,1 @@
-"""The stores and processes that a drill runs on."""
+"""The stage of a drill: its own stores, and our processes, each with proxies to the stores."""

@@ -1,1 +1,1 @@
-"""Tools that the drill and the tests share."""
+"""Tools without knowledge of the drill, which the tests use too."""

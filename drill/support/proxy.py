@@ -1,9 +1,9 @@
-"""A small TCP proxy between one process (or one client) of ours and one store.
+"""A TCP proxy between one process, or one client, and one store.
 
-It forces races and outages without hooks in the product: hold a request or an answer at a byte
-pattern until released, cut connections at once or after so many bytes, be slow, let through only
-so many bytes a second, be down, swallow everything. Loopback only; everything it waits for has a
-bound.
+It forces races and outages without hooks in the product. It can hold a request or an answer at a
+byte pattern, reset connections at once or after some bytes, delay chunks, limit the bytes per
+second, refuse connections, and keep connections open without passing anything on. Loopback only;
+every wait has a bound.
 """
 
 import contextlib
@@ -18,16 +18,17 @@ from urllib.parse import urlsplit, urlunsplit
 Side = Literal["request", "answer"]
 
 LONGEST_HOLD_SECONDS = 120.0
-"""A hold that nobody releases lets go by itself: a failing test must not hang."""
-MOST_CONNECTIONS = 64
-CHUNK = 65_536
+"""After this time a hold releases itself: a failing test must not hang."""
+MAX_CONNECTIONS = 64
+CHUNK_BYTES = 65_536
 QUIET_SECONDS = 0.02
+"""A server that sends nothing for so long has sent its whole answer."""
 PIECES_A_SECOND = 20
-"""In how many pieces a second's bytes go through a narrow proxy."""
+"""A narrow proxy splits the bytes of a second into so many pieces."""
 
 
 class Hold:
-    """One stop at a byte pattern of requests; see Proxy.hold."""
+    """A pause of one connection at a byte pattern of its requests; see Proxy.hold."""
 
     def __init__(self, pattern: bytes, side: Side) -> None:
         self.pattern = pattern
@@ -38,38 +39,40 @@ class Hold:
         self._server_ended: threading.Event | None = None
 
     def wait(self, seconds: float = 10.0) -> None:
-        """Returns when the pattern has come and stands held."""
+        """Returns when a connection is held. Raises AssertionError after `seconds`."""
         if not self._reached.wait(seconds):
-            raise AssertionError(f"nothing with {self.pattern!r} came within {seconds} s")
+            raise AssertionError(f"no request with {self.pattern!r} within {seconds} s")
 
     @property
     def taken(self) -> bool:
+        """Whether it holds a connection, or has held one."""
         return self._server_ended is not None
 
     def release(self) -> None:
-        """Let go; what was held arrives, if there is still somebody to take it."""
+        """Passes on what was held, if both ends are still connected."""
         self._released.set()
 
     @property
     def closed_by_server(self) -> bool:
-        """Whether the server has ended the held connection, which it may find idle."""
+        """Whether the server has closed the held connection, for instance because it is idle."""
         return self._server_ended is not None and self._server_ended.is_set()
 
     def take(self, server_ended: threading.Event) -> bool:
-        """Whether this hold is free for a connection, which then is the one held."""
+        """Assigns the hold to a connection; returns False if it was assigned or released before."""
         with self._lock:
             if self._server_ended is not None or self._released.is_set():
                 return False
             self._server_ended = server_ended
             return True
 
-    def stand(self) -> None:
+    def pause(self) -> None:
+        """Returns when the hold is released."""
         self._reached.set()
         self._released.wait(LONGEST_HOLD_SECONDS)
 
 
 class Cut:
-    """The end of a connection in the middle of what it carries; see Proxy.cut_after."""
+    """The reset of a connection after a number of bytes; see Proxy.cut_after."""
 
     def __init__(self, count: int, side: Side) -> None:
         self.side = side
@@ -78,7 +81,7 @@ class Cut:
         self._lock = threading.Lock()
 
     def take(self, size: int) -> int | None:
-        """How many of `size` bytes are the last to pass; None if the cut comes after them."""
+        """Counts `size` bytes; returns how many of them may pass, None for all of them."""
         with self._lock:
             if self.done or size < self._left:
                 self._left -= size
@@ -88,7 +91,7 @@ class Cut:
 
 
 class _Link:
-    """One client's connection and the server's, with a pump for each direction."""
+    """A connection from a client and one to the server, with a pump for each direction."""
 
     def __init__(self, proxy: "Proxy", client: socket.socket, server: socket.socket) -> None:
         self._proxy = proxy
@@ -110,7 +113,7 @@ class _Link:
 
     def _pump(self, source: socket.socket, target: socket.socket, requests: bool) -> None:
         with contextlib.suppress(OSError):
-            while chunk := source.recv(CHUNK):
+            while chunk := source.recv(CHUNK_BYTES):
                 self._proxy.obstruct()
                 if requests:
                     self._requests(chunk)
@@ -124,7 +127,7 @@ class _Link:
             self.close()
 
     def _requests(self, chunk: bytes) -> None:
-        """Send a chunk of requests on, stopping at the first pattern that is to be held."""
+        """Sends a chunk of requests; pauses before the first pattern of a hold."""
         seen = self._tail + chunk
         for hold in self._proxy.holds():
             at = seen.find(hold.pattern)
@@ -135,13 +138,13 @@ class _Link:
                 continue
             before = max(0, at - len(self._tail))
             self._send(self._server, chunk[:before], "request")
-            hold.stand()
+            hold.pause()
             chunk = chunk[before:]
         self._send(self._server, chunk, "request")
         self._tail = seen[-self._proxy.longest_pattern() :]
 
     def _send(self, target: socket.socket, data: bytes, side: Side) -> None:
-        """Pass bytes on as quickly as is allowed, and no further than to a cut."""
+        """Sends bytes at the allowed rate. Raises ConnectionResetError at a cut."""
         cut = self._proxy.cut_on(side)
         last = cut.take(len(data)) if cut else None
         passing = data if last is None else data[:last]
@@ -157,23 +160,25 @@ class _Link:
             raise ConnectionResetError
 
     def _answers(self, chunk: bytes) -> bytes:
-        """A chunk of answers; if they are to be held, all of them, after the release."""
+        """The chunk of answers; under a hold the whole answer, after the release."""
         hold, self._held_answers = self._held_answers, None
         if hold is None:
             return chunk
-        self._server.settimeout(QUIET_SECONDS)  # the server has done its work when it falls silent
+        self._server.settimeout(QUIET_SECONDS)
         with contextlib.suppress(TimeoutError):
-            while more := self._server.recv(CHUNK):
+            while more := self._server.recv(CHUNK_BYTES):
                 chunk += more
         self._server.settimeout(None)
-        hold.stand()
+        hold.pause()
         return chunk
 
     def close(self, *, reset: bool = False) -> None:
-        reset = self._reset = self._reset or reset  # either pump may come here first
+        reset = self._reset = self._reset or reset  # both pumps call this
         for end in (self._client, self._server):
             with contextlib.suppress(OSError):
-                if reset:  # closing sends an RST; the pump's recv is woken without an orderly end
+                if (
+                    reset
+                ):  # close() sends an RST; the recv of the pump returns without an orderly end
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 end.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
             with contextlib.suppress(OSError):
@@ -182,11 +187,11 @@ class _Link:
 
 
 class Proxy:
-    """Listens on `port` and passes everything on to `host`:`upstream_port`."""
+    """Listens on `port` and passes everything on to `upstream_port` at `host`."""
 
     def __init__(self, host: str, upstream_port: int) -> None:
         self._upstream = (host, upstream_port)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=MOST_CONNECTIONS)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=MAX_CONNECTIONS)
         self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
@@ -201,11 +206,11 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def hold(self, pattern: bytes, *, side: Side = "request") -> Hold:
-        """Stop the next connection on which `pattern` is asked; others go on.
+        """Holds the next connection whose requests contain `pattern`; others are not affected.
 
-        side "request": the server does not get it until the release (what stood before it in the
-        same bytes has gone on). side "answer": the server gets it and does it, but no answer comes
-        back on that connection until the release. One hold stops one connection, once.
+        Side "request": the server gets the pattern after the release; bytes before it are passed
+        on. Side "answer": the server gets and does the request, and the answer is passed on after
+        the release. One hold holds one connection, once.
         """
         hold = Hold(pattern, side)
         with self._lock:
@@ -213,35 +218,36 @@ class Proxy:
         return hold
 
     def cut(self) -> None:
-        """Reset every connection; new ones are welcome."""
+        """Resets every connection; new ones are accepted."""
         for link in self._open_links():
             link.close(reset=True)
 
     def cut_after(self, count: int, *, side: Side = "answer") -> Cut:
-        """Let `count` more bytes of that side pass, then reset the connection they came on."""
+        """Passes `count` more bytes of that side, then resets the connection of the last one."""
         cut = Cut(count, side)
         with self._lock:
             self._cuts.append(cut)
         return cut
 
     def narrow(self, bytes_a_second: int) -> None:
-        """Each connection carries no more than this, either way, until `resume`."""
+        """Limits each direction of each connection to this rate until `resume`."""
         self.rate = bytes_a_second
 
     def down(self) -> None:
-        """Reset every connection and refuse new ones until `up`."""
+        """Resets every connection and refuses new ones until `up`."""
         self._refusing = True
         self.cut()
 
     def up(self) -> None:
+        """Accepts connections again."""
         self._refusing = False
 
     def swallow(self) -> None:
-        """Half-open: connections stand, new ones are taken, nothing passes until `resume`."""
+        """Keeps connections half-open: accepts new ones and passes nothing until `resume`."""
         self._swallowing.set()
 
     def resume(self) -> None:
-        """No swallowing, no latency, not narrow, not down, no cut to come."""
+        """Ends every disturbance: swallowing, latency, rate limit, refusal and planned cuts."""
         self._swallowing.clear()
         self._latency = 0.0
         self.rate = 0
@@ -250,12 +256,12 @@ class Proxy:
         self._refusing = False
 
     def slow(self, seconds: float) -> None:
-        """Every chunk, either way, is late by this much."""
+        """Delays every chunk of each direction by this time."""
         self._latency = seconds
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
-        """Down for a while."""
+        """A context in which the proxy is down."""
         self.down()
         try:
             yield
@@ -263,7 +269,7 @@ class Proxy:
             self.up()
 
     def close(self) -> None:
-        """Let go of everything held and end every connection."""
+        """Releases every hold and resets every connection."""
         self._closed.set()
         for hold in self._holds:
             hold.release()
@@ -278,25 +284,26 @@ class Proxy:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # What the links ask for.
+    # For the links.
 
     def holds(self) -> list[Hold]:
-        """The holds that have stopped nobody yet."""
+        """The holds without a connection."""
         with self._lock:
             return [hold for hold in self._holds if not hold.taken]
 
     def cut_on(self, side: Side) -> Cut | None:
-        """The cut that is next on that side."""
+        """The next cut on that side."""
         with self._lock:
             self._cuts = [cut for cut in self._cuts if not cut.done]
             return next((cut for cut in self._cuts if cut.side == side), None)
 
     def longest_pattern(self) -> int:
+        """How many bytes of a pattern may end one chunk while the rest begins the next."""
         with self._lock:
             return max((len(hold.pattern) - 1 for hold in self._holds), default=0) or 1
 
     def obstruct(self) -> None:
-        """Be slow, or stand still, as told."""
+        """Delays a chunk, and waits while the proxy swallows."""
         if self._latency:
             time.sleep(self._latency)
         end = time.monotonic() + LONGEST_HOLD_SECONDS
@@ -304,6 +311,7 @@ class Proxy:
             time.sleep(0.01)
 
     def forget(self, link: _Link) -> None:
+        """Removes a closed link."""
         with self._lock:
             self._links.discard(link)
 
@@ -315,10 +323,10 @@ class Proxy:
         with contextlib.suppress(OSError):
             while not self._closed.is_set():
                 client, _ = self._listener.accept()
-                self._welcome(client)
+                self._connect(client)
 
-    def _welcome(self, client: socket.socket) -> None:
-        if self._refusing or len(self._open_links()) >= MOST_CONNECTIONS:
+    def _connect(self, client: socket.socket) -> None:
+        if self._refusing or len(self._open_links()) >= MAX_CONNECTIONS:
             self.refused += 1
             client.close()
             return
@@ -337,10 +345,10 @@ class Proxy:
 
 
 def proxied(url: str) -> tuple[Proxy, str]:
-    """A proxy to what the URL names, and the same URL by way of the proxy."""
+    """A proxy to the host and port of the URL, and the URL through the proxy. Raises ValueError."""
     parts = urlsplit(url)
-    assert parts.hostname
-    assert parts.port
+    if not (parts.hostname and parts.port):
+        raise ValueError("the URL has no host or no port")
     proxy = Proxy(parts.hostname, parts.port)
     log_in = parts.netloc.rpartition("@")[0]
     netloc = f"{log_in}@127.0.0.1:{proxy.port}" if log_in else f"127.0.0.1:{proxy.port}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from drill.support.proxy import Proxy
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
-"""The plan of a drill, without a stage: what is promised of its seed, its number and its lanes."""
+"""The plan of a drill: what its seed, its number of faults and its lanes guarantee."""
 
-import re
-from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -10,14 +8,6 @@ from drill.faults.catalogue import CATALOGUE
 from drill.faults.schedule import HEAVY_SECONDS, LANES, plan
 
 SEEDS = (1, 7, 11, 2_026)
-LONGEST_CASE = 44
-
-
-def test_every_fault_has_a_name_of_its_own_and_its_cases() -> None:
-    names = Counter(fault.name for fault in CATALOGUE)
-    assert set(names.values()) == {1}
-    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", name) for name in names)
-    assert all(fault.cases and max(fault.cases) <= LONGEST_CASE for fault in CATALOGUE)
 
 
 def test_a_seed_gives_the_same_plan_again_and_another_seed_another() -> None:
@@ -28,23 +18,25 @@ def test_a_seed_gives_the_same_plan_again_and_another_seed_another() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ten_minutes_have_at_least_210_faults_and_five_have_each_of_them(seed: int) -> None:
     assert len(plan(seed, 600)) >= 210
-    assert {one.fault.name for one in plan(seed, 300)} == {fault.name for fault in CATALOGUE}
+    assert {planned.fault.name for planned in plan(seed, 300)} == {
+        fault.name for fault in CATALOGUE
+    }
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_more_than_two_faults_at_once_all_over_before_the_end(seed: int) -> None:
-    planned = plan(seed, 120)
+def test_at_most_two_faults_are_active_at_once_and_all_end_before_the_drill(seed: int) -> None:
+    faults = plan(seed, 120)
     for lane in range(LANES):
-        mine = [one for one in planned if one.lane == lane]
-        assert mine
-        for one, following in pairwise(mine):
-            assert one.at + one.seconds < following.at
-    assert {one.lane for one in planned} == set(range(LANES))
-    assert max(one.at + one.seconds for one in planned) <= 120
+        in_lane = [planned for planned in faults if planned.lane == lane]
+        assert in_lane
+        for planned, following in pairwise(in_lane):
+            assert planned.at + planned.seconds < following.at
+    assert {planned.lane for planned in faults} == set(range(LANES))
+    assert max(planned.at + planned.seconds for planned in faults) <= 120
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_graph_is_left_alone_for_a_while_after_each_of_its_deaths(seed: int) -> None:
-    heavy = [one.at for one in plan(seed, 600) if one.fault.heavy]
+def test_heavy_faults_are_at_least_90_seconds_apart(seed: int) -> None:
+    heavy = [planned.at for planned in plan(seed, 600) if planned.fault.heavy]
     assert len(heavy) >= 5
     assert all(later - at >= HEAVY_SECONDS for at, later in pairwise(heavy))

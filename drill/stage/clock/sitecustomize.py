@@ -1,7 +1,7 @@
-"""Moves the clock of one process of the drill: Python imports this at the process's start.
+"""Moves the clock of one process of the drill by the offset in the file DRILL_CLOCK.
 
-It stands in a folder of its own, which the drill puts on the PYTHONPATH of what it starts. So a
-clock goes wrong without a hook in the product. What reads the clock in C code is not moved.
+The drill puts this folder on the PYTHONPATH of the processes it starts, so the product needs no
+hook. It moves `time.time`, `time.time_ns` and `datetime`, not the clock that C code reads.
 """
 
 import datetime as dt
@@ -10,19 +10,21 @@ import time
 from datetime import tzinfo
 from typing import Self
 
-LOOK_SECONDS = 0.05
-"""How long the offset is believed: what is measured in a loop must not read a file each time."""
+CACHE_SECONDS = 0.05
+"""How long the offset is reused: code that reads the clock in a loop must not read a file each
+time."""
 
 _file = os.environ.get("DRILL_CLOCK")
 _real_time, _real_time_ns, _monotonic = time.time, time.time_ns, time.monotonic
-_real = dt.datetime
-_believed: tuple[float, float] = (0.0, 0.0)
+_real_datetime = dt.datetime
+_cached_offset: tuple[float, float] = (0.0, 0.0)
+"""The monotonic time until which it is valid, and the offset in seconds."""
 
 
 def offset() -> float:
-    """By how many seconds this process's clock is wrong now."""
-    global _believed  # noqa: PLW0603 - a process has one clock
-    until, seconds = _believed
+    """The offset of this process's clock now, in seconds; 0 without a file."""
+    global _cached_offset  # noqa: PLW0603 - a process has one clock
+    until, seconds = _cached_offset
     now = _monotonic()
     if now >= until:
         try:
@@ -30,7 +32,7 @@ def offset() -> float:
                 seconds = float(file.read())
         except (OSError, ValueError):
             seconds = 0.0
-        _believed = now + LOOK_SECONDS, seconds
+        _cached_offset = now + CACHE_SECONDS, seconds
     return seconds
 
 
@@ -42,7 +44,7 @@ def _time_ns() -> int:
     return _real_time_ns() + int(offset() * 1e9)
 
 
-class _Moved(_real):
+class _MovedDatetime(_real_datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Self:
         return cls.fromtimestamp(_time(), tz)
@@ -54,4 +56,4 @@ class _Moved(_real):
 
 if _file:
     time.time, time.time_ns = _time, _time_ns
-    dt.datetime = _Moved  # type: ignore[misc]
+    dt.datetime = _MovedDatetime  # type: ignore[misc]

@@ -1,0 +1,117 @@
+"""Creates the users of a drill, their photos and their first follows, before any fault."""
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from drill.load.connection import ApiConnection
+from drill.load.errors import NotAcknowledgedError
+from drill.load.shared_state import DrillUser, SharedState
+from drill.support.retrying import retry
+from graph import Graph
+from graph.ids import new_id
+from graph.queries import Query
+
+T = TypeVar("T")
+
+PASSWORD = "a password of the drill"  # noqa: S105 - of accounts that are deleted with their stack
+LONGEST_SECONDS = 60.0
+"""How long one request is tried again: the first ones of a new stack are slow."""
+RETRY_SECONDS = 0.5
+
+CREATE_PHOTOS = Query(
+    name="drill/create_photos",
+    summary="creates photos of one owner that are ready to be posted, without stored files.",
+    text=(
+        "UNWIND $ids AS id CREATE (:Photo {id: id, owner_id: $owner_id, path: 'drill-' + id,"
+        " state: 'ready', content_type: 'image/jpeg', size_bytes: 1, width: 64, height: 64,"
+        " blurhash: 'x', alt_text: null, expires_at: timestamp()})"
+    ),
+    parameters={"ids": "list of integers", "owner_id": "integer"},
+    returns=(),
+    index=(),
+    sorts="",
+    expands="",
+)
+
+
+def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> None:
+    """Creates `count` users with `photos` photos each; each user follows about half of the others.
+
+    Photos are written to the graph directly, all else goes through the API.
+    """
+    rng = state.rng("town")
+    connections = [ApiConnection(url) for url in state.api_urls]
+    for number in range(count):
+        user = _create_user(connections[number % len(connections)], number, state.seed)
+        user.photos.extend(_create_photos(graph, user.id, photos))
+        state.users.append(user)
+    for user in state.users:
+        for followee in rng.sample(state.others(user), k=(count - 1) // 2):
+            _follow(state, connections, user, followee)
+    for connection in connections:
+        connection.close()
+
+
+def _create_user(connection: ApiConnection, number: int, seed: int) -> DrillUser:
+    """Signs up, then signs in a second time for the token of the watchers."""
+    account: dict[str, str] = {}
+
+    def sign_up() -> dict[str, Any]:
+        # A new username each time: an attempt without a response may have taken the last one.
+        username = f"u{number}_{seed % 10**9}_{random.SystemRandom().randrange(10**9)}"
+        account.update(username=username, password=PASSWORD)
+        return _create(connection, "/v1/accounts", account | {"name": f"u{number}"})
+
+    def sign_in() -> dict[str, Any]:
+        return _create(connection, "/v1/sessions", account)
+
+    created = _until_acknowledged(sign_up)
+    watching = _until_acknowledged(sign_in)
+    return DrillUser(
+        name=account["username"],
+        id=int(created["user"]["id"]),
+        token=created["auth_token"],
+        watching_token=str(watching["auth_token"]),
+        steady=number % 2 == 0,
+        photos=deque(),
+    )
+
+
+def _create(connection: ApiConnection, path: str, body: dict[str, str]) -> dict[str, Any]:
+    response = connection.request("POST", path, body=body)
+    if response.status != HTTPStatus.CREATED:
+        raise NotAcknowledgedError(response)
+    return response.body
+
+
+def _create_photos(graph: Graph, owner_id: int, count: int) -> list[int]:
+    photo_ids = [new_id() for _ in range(count)]
+    graph.connection.write(CREATE_PHOTOS, ids=photo_ids, owner_id=owner_id)
+    return photo_ids
+
+
+def _follow(
+    state: SharedState,
+    connections: Sequence[ApiConnection],
+    follower: DrillUser,
+    followee: DrillUser,
+) -> None:
+    path = f"/v1/me/following/{followee.id}"
+
+    def follow() -> None:
+        number = state.history.invoke("town", "follow", viewer=follower.id, author=followee.id)
+        connection = state.rng(path).choice(connections)
+        response = connection.request("PUT", path, token=follower.token)
+        state.history.end(number, response.phase, **response.facts)
+        if response.phase != "ok":
+            raise NotAcknowledgedError(response)
+
+    _until_acknowledged(follow)
+    state.follows[follower.id].add(followee.id)
+
+
+def _until_acknowledged(call: Callable[[], T]) -> T:
+    return retry(call, on=NotAcknowledgedError, seconds=LONGEST_SECONDS, every=RETRY_SECONDS)
