@@ -75,12 +75,12 @@ def _try_once(graph: Graph, storage: Storage, event: Event, photo: Photo) -> boo
         raise
     except (StorageUnavailableError, GraphUnavailableError):
         with contextlib.suppress(GraphUnavailableError):
-            _Lease(graph, event, tries=event.cursor).renew()
+            _Lease(graph, event, tries=event.cursor).renew()  # takes this try back
         raise
 
 
 def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
-    """Set `ready` once all objects exist, or `failed` if the photo is refused; as `_try_once`."""
+    """Set `ready` once all objects exist, `failed` for a refused photo; whether it set `ready`."""
     try:
         result = _render_and_store(graph, storage, event, photo)
     except ImageRefusedError as refused:
