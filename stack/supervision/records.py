@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -19,6 +20,9 @@ START_FIELD = 19
 the command's name."""
 
 POLL_SECONDS = 0.05
+DESCENDANTS_KEY = "also"
+"""The key of the descendants in a record's file; a running stack of an older version has it."""
+
 KILL_SECONDS = 5
 """How long a process that got SIGKILL is waited for."""
 
@@ -41,8 +45,13 @@ class Record:
     def write(self, folder: Path) -> None:
         """Stores the record in `folder`. Replaces an older one of the same name."""
         draft = folder / f"{self.name}.json.new"
-        draft.write_text(json.dumps(asdict(self)))
+        draft.write_text(json.dumps(self._to_json()))
         draft.replace(folder / f"{self.name}.json")
+
+    def _to_json(self) -> dict[str, Any]:
+        """The record under the keys that launchers of every version read."""
+        fields = asdict(self)
+        return {**fields, DESCENDANTS_KEY: fields.pop("descendants")}
 
     def with_descendants(self) -> "Record":
         """The record with the descendants that run now added to it."""
@@ -67,8 +76,9 @@ def record_of(name: str, pid: int) -> Record:
 def read(folder: Path, name: str) -> Record | None:
     """The record of that name; None where it is missing or damaged."""
     try:
-        return Record(**json.loads((folder / f"{name}.json").read_text()))
-    except (OSError, ValueError, TypeError):
+        fields = json.loads((folder / f"{name}.json").read_text())
+        return Record(descendants=fields.pop(DESCENDANTS_KEY, {}), **fields)
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
