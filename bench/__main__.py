@@ -22,7 +22,7 @@ QUICK_SECONDS = 0.3
 
 
 def main(arguments: list[str]) -> int:
-    """0; 1 where a row's result was wrong or a row failed; 2 where the options cannot be met."""
+    """0; 1 if a row's result was wrong or a row failed; 2 if the options cannot be met."""
     options = _parser().parse_args(_with_command(arguments))
     try:
         match options.command:

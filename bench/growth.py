@@ -32,7 +32,7 @@ def measure_growth(
 ) -> list[Growth]:
     """The growth of the rows' costs over towns of these sizes, and of the statements' plans.
 
-    Raises RuntimeError where a row's result is wrong, ValueError for fewer than MIN_SIZES.
+    Raises RuntimeError if a row's result is wrong, ValueError for fewer than MIN_SIZES.
     """
     if len(users) < MIN_SIZES:
         raise ValueError("growth takes two sizes or more")
@@ -97,7 +97,7 @@ def different_plans(one: dict[str, list[str]], other: dict[str, list[str]]) -> l
 
 
 def main(arguments: list[str]) -> int:
-    """Measures growth alone at some sizes, prints it, and writes it with its picture."""
+    """Measure growth alone at some sizes, print it, and write it with its picture."""
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--sizes", default=",".join(map(str, USERS)), help="numbers of users")
     parser.add_argument("--seed", type=int, default=1)

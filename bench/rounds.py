@@ -16,7 +16,7 @@ from stack.terminal import Report
 
 MIN_ROUNDS = 3
 MAX_ROUNDS = 7
-"""The number of rounds where the ratios of the first ones differ by more than SPREAD."""
+"""The number of rounds if the ratios of the first ones differ by more than SPREAD."""
 SPREAD = 1.3
 """max ÷ min of the ratios above which MIN_ROUNDS are too few."""
 
@@ -29,7 +29,7 @@ FAILURES: tuple[Verdict, ...] = ("WRONG", "failed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """Both sides, one right after the other. `order` is AB where ours was first, else BA."""
+    """Both sides, one right after the other. `order` is AB if ours was first, else BA."""
 
     ours: float
     against: float
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def measure(row: Row, run: RunContext) -> Outcome:
-    """Opens a row, proves its result, measures and judges it."""
+    """Open a row, prove its result, measure and judge it."""
     run.report("opening")
     with row.open(run) as sides:
         return _measure_sides(row, sides, quick=run.quick, report=run.report)
@@ -123,7 +123,7 @@ def _run_round(sides: Sides, *, ours_first: bool) -> Pair:
 
 
 def judge(ratios: Sequence[float], *, target: float, better: Better) -> Verdict:
-    """`met` or `missed` by the median; `unclear` where the target lies between the ratios."""
+    """`met` or `missed` by the median; `unclear` if the target lies between the ratios."""
     if min(ratios) < target < max(ratios):
         return "unclear"
     middle = median(ratios)

@@ -79,16 +79,16 @@ class _RowProgress:
         self._row = ""
 
     def begin(self, row: str) -> None:
-        """Sets the row of the next details."""
+        """Set the row of the next details."""
         self._row = row
         self._bar.describe(row)
 
     def report(self, detail: str) -> None:
-        """Shows what the row does now."""
+        """Show what the row does now."""
         self._bar.describe(f"{self._row}: {detail}")
 
     def end(self, line: str) -> None:
-        """Counts the row and prints its line."""
+        """Count the row and print its line."""
         self._bar.print(line)
         self._bar.advance()
 

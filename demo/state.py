@@ -34,7 +34,7 @@ class State:
 
     @classmethod
     def load(cls, path: Path, *, seed: int | None) -> "State":
-        """The state in `path`, created where it is missing; `seed` replaces the stored seed."""
+        """The state in `path`, created if it is missing; `seed` replaces the stored seed."""
         stored = json.loads(path.read_text()) if path.exists() else {}
         state = cls(
             path=path,
@@ -45,17 +45,17 @@ class State:
         return state
 
     def save(self) -> None:
-        """Replaces the file atomically, with mode 600."""
+        """Replace the file atomically, with mode 600."""
         write_private(self.path, json.dumps({"seed": self.seed, "password": self.password}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where the running stack answers."""
+    """The addresses of the running stack."""
 
     api_url: str
     browser_url: str
-    """Neo4j Browser with its form filled in, without the password; empty where there is none."""
+    """Neo4j Browser with its form filled in, without the password; empty if there is none."""
 
     @classmethod
     def find(cls, folder: Path, environ: Mapping[str, str], *, api_url: str | None) -> "Addresses":
@@ -72,7 +72,7 @@ class Addresses:
 
 
 def read_env_file(folder: Path) -> dict[str, str]:
-    """The environment file of the stack in `folder`; empty where there is none to read."""
+    """The environment file of the stack in `folder`; empty if there is none to read."""
     try:
         return env_file.read(folder) or {}
     except OSError:

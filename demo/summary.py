@@ -19,7 +19,7 @@ QUERY = (
 
 
 def print_summary(console: Console, addresses: Addresses, state: State, guide: Resident) -> None:
-    """Prints a login, a curl command that reads a feed, and a query for Neo4j Browser."""
+    """Print a login, a curl command that reads a feed, and a query for Neo4j Browser."""
     feed = await_feed(guide)
     person = guide.person
     query = QUERY.format(username=person.username)

@@ -3,8 +3,8 @@
 A missing body is reserved in the cache, read from the graph, and written only if still reserved. A
 deletion deletes the reservation, so a reader cannot revive a deleted post. A reader that finds
 another reader's reservation polls the cache for a moment: the graph is read once, however many
-readers want the body. Readers share no read of the graph, as another reader's may have begun
-before them.
+readers want the body. A reader never waits for the result of another reader's query: that query may
+have begun before a deletion.
 """
 
 import time
@@ -35,7 +35,7 @@ def bodies_of(
     """The body of each post by id; `b""` for a post that is deleted or never existed.
 
     `cached`: what the caller has already read from the cache (None: absent). The rest is read
-    here, without the cache from the graph alone. Raises GraphUnavailableError.
+    here; while the cache is down, from the graph alone. Raises GraphUnavailableError.
     """
     wanted = list(dict.fromkeys(post_ids))
     found = _read_cache(storage, wanted, cached or {})

@@ -1,4 +1,4 @@
-"""One page of a viewer's feed: from the timeline where it proves the page, else from the graph.
+"""One page of a viewer's feed: from the timeline if it proves the page, else from the graph.
 
 docs/decisions/0001 has the rules. A list is complete above its watermark. Its newest entries prove
 a page only if no late entry can be missing. Below the watermark the same cursor continues in the

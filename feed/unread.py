@@ -18,7 +18,7 @@ from storage.timeline_layout import DISORDER
 log = structlog.get_logger()
 
 COUNT_CAP = 100
-"""The largest count that is returned. Larger counts cost more and serve nobody."""
+"""The largest count that is returned. Larger counts cost more and have no use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,7 +134,7 @@ class Events:
     def select_for_wake(self, shard: int, kinds: Sequence[str], limit: int) -> list[Event]:
         """Due events whose worker needs a wake, longest due first.
 
-        This marks them as rung, so no sweeper selects them again within a lease.
+        This sets their `rung_at`, so no sweeper selects them again within a lease.
         """
         rows = self._connection.write(
             SELECT_FOR_WAKE, shard=shard, kinds=list(kinds), lease_ms=LEASE_MS, limit=limit

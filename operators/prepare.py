@@ -24,7 +24,7 @@ def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
 
 
 def _check_redis_settings(storage: Storage) -> Iterator[str]:
-    """Yields a line for each setting that cannot be read. Raises CommandError for a wrong one."""
+    """Yield a line for each setting that cannot be read. Raises CommandError for a wrong one."""
     timeout = storage.cache.setting("timeout")
     if timeout is None:
         yield f"Not readable: the cache's timeout; it must be 1 to {MAX_CACHE_TIMEOUT_SECONDS}."

@@ -21,7 +21,7 @@ from stack.terminal import report
 
 
 def main(words: list[str]) -> int:
-    """Runs a command; the exit status. Prints the message of a StackError."""
+    """Run a command; returns the exit status. Prints the message of a StackError."""
     arguments = _parser().parse_args(words)
     try:
         COMMANDS[arguments.command](_settings(), arguments)
@@ -136,7 +136,7 @@ def _fail(error: StackError) -> int:
 
 
 def _replace_unprintable() -> None:
-    """Prints `?` for a character that the terminal lacks: an error here would prevent a stop."""
+    """Print `?` for a character that the terminal lacks: an error here would prevent a stop."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -16,13 +16,13 @@ def path_in(folder: Path) -> Path:
 
 
 def write(folder: Path, env: Mapping[str, str]) -> None:
-    """Writes the variables: from now on the stack counts as ready."""
+    """Write the variables: from now on the stack counts as ready."""
     lines = [f"{name}={value}\n" for name, value in env.items()]
     write_private(path_in(folder), "".join(lines))
 
 
 def remove(folder: Path) -> None:
-    """Removes the file, if it exists."""
+    """Remove the file, if it exists."""
     path_in(folder).unlink(missing_ok=True)
 
 

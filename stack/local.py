@@ -63,9 +63,9 @@ class LocalStack:
         self.stop()
 
     def claim(self) -> None:
-        """Locks the folder for this launcher, and stops the orphans of a killed one.
+        """Lock the folder for this launcher, and stop the orphans of a killed one.
 
-        Raises StackError where another launcher has the folder or the disk is nearly full.
+        Raises StackError if another launcher has the folder or the disk is nearly full.
         """
         self._lock = lock_folder(self.folder)
         bypass_proxy(ports.HOST)
@@ -80,7 +80,7 @@ class LocalStack:
             )
 
     def start_stores(self) -> None:
-        """Starts the local stores in parallel, and waits until all stores answer."""
+        """Start the local stores in parallel, and wait until all stores answer."""
         ports_by_name = self._choose_ports()
         secrets_by_name = secrets.load(self.folder / "secrets.env")
         self._stores = [
@@ -97,10 +97,9 @@ class LocalStack:
         self.supervisor.start(self._stores)
 
     def start_processes(self, names: Sequence[str] = ("api", *WORKERS, "admin")) -> None:
-        """Prepares the stores, then starts our own processes.
+        """Prepare the stores, then start our own processes.
 
-        The workers start after the servers: started in parallel with them, the servers would
-        answer later.
+        The workers start after the servers: a parallel start would delay the servers.
         """
         shutil.rmtree(self.env["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
         Path(self.env["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True)
@@ -120,7 +119,7 @@ class LocalStack:
         return self.supervisor.process(name)
 
     def stop(self) -> None:
-        """Stops all processes in reverse order and releases the folder."""
+        """Stop all processes in reverse order and release the folder."""
         self.stopping.set()
         self.supervisor.stop()
         if self._lock:
@@ -170,7 +169,7 @@ class LocalStack:
 
 
 def bypass_proxy(host: str) -> None:
-    """Sets NO_PROXY, so that this process and its children reach the host without a proxy."""
+    """Set NO_PROXY, so that this process and its children reach the host without a proxy."""
     for name in ("NO_PROXY", "no_proxy"):
         hosts = os.environ.get(name, "")
         if host not in hosts.split(","):

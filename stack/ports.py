@@ -1,4 +1,4 @@
-"""Ports on the loopback address: the default ones, or free ones where those are taken."""
+"""Ports on the loopback address: the default ones, or free ones if those are taken."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def choose(
     """A port for each name: the requested one, the last one, the default one, or a free one.
 
     Stores the ports in `file`, and reports each port that is not the default. Without `defaults`
-    nothing is reported. Raises StackError where a requested port cannot be used.
+    nothing is reported. Raises StackError if a requested port cannot be used.
     """
     names = list(names)
     last = _load(file)
@@ -86,7 +86,7 @@ def obstacle(port: int) -> str | None:
 
 
 def _answers(port: int) -> bool:
-    """Some systems let us bind beside a listener on all addresses: only a connection shows it."""
+    """Whether a program answers there: some systems allow a bind beside its listener."""
     with socket.socket() as client:
         client.settimeout(CONNECT_SECONDS)
         return client.connect_ex((HOST, port)) == 0
@@ -110,7 +110,7 @@ def _reserve(requested: Mapping[str, int]) -> dict[str, int]:
 
 
 def _load(file: Path) -> dict[str, int]:
-    """The ports of the last start; none where the file is missing or damaged."""
+    """The ports of the last start; none if the file is missing or damaged."""
     try:
         return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
     except (OSError, ValueError, AttributeError):

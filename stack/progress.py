@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 LINE_SECONDS = 5.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between two lines if there is no terminal."""
 
 REFRESHES_PER_SECOND = 1
 """Of the bar. Low, because redrawing takes CPU time from the work, which the bench measures."""
@@ -26,8 +26,8 @@ REFRESHES_PER_SECOND = 1
 class Progress:
     """A context manager that shows how much of some work is done. Thread-safe.
 
-    Where there is no terminal, a thread prints a line every LINE_SECONDS, so that work which
-    stands still shows too; the last line is printed at the end:
+    Without a terminal, a thread prints a line every LINE_SECONDS, also while the work makes no
+    progress; the last line is printed at the end:
 
         <title>: <done> of <total> <unit>, <detail> (<elapsed> s)
     """
@@ -77,19 +77,19 @@ class Progress:
             self._print(self._line())
 
     def advance(self, count: int = 1) -> None:
-        """Adds `count` to the work done."""
+        """Add `count` to the work done."""
         with self._lock:
             self._done += count
             self._update()
 
     def describe(self, detail: str) -> None:
-        """Replaces the detail: what is being done, or an amount of another unit."""
+        """Replace the detail: what is being done, or an amount of another unit."""
         with self._lock:
             self._detail = detail
             self._update()
 
     def print(self, line: str) -> None:
-        """Prints a line of its own that stays: above the bar, or among the lines."""
+        """Print a line of its own that stays: above the bar, or among the lines."""
         if self._at_terminal:
             self._bar.console.print(line, highlight=False, markup=False)
         else:

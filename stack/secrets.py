@@ -29,7 +29,7 @@ def load(path: Path) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces the file atomically. It has mode 600 before its first byte is written."""
+    """Replace the file atomically. It has mode 600 before its first byte is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)

@@ -29,7 +29,7 @@ PORT_VARIABLES = {
 class StackSettings:
     """The folder and the sizes of a stack, and the stores that are external.
 
-    A store is external where its URL is set: it is then not started, only checked.
+    A store is external if its URL is set: it is then not started, only checked.
     """
 
     folder: Path = ROOT / ".local"

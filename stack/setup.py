@@ -26,7 +26,7 @@ VERSION = [str(number) for number in sys.version_info[:2]]
 """Major and minor version of this Python."""
 
 LINE_SECONDS = 5.0
-"""Between two lines of progress where there is no terminal."""
+"""Between two lines of progress if there is no terminal."""
 
 UNSET_VARIABLES = ("PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
 """With these pip would find packages outside .venv, or install them there."""
@@ -36,7 +36,7 @@ LAST_LINES = 20
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Makes .venv up to date; the exit status. Prints a message where that fails."""
+    """Bring .venv up to date; returns the exit status. Prints a message if that fails."""
     names = ["requirements.txt"] + (["requirements-dev.txt"] if "--tools" in arguments else [])
     local = ROOT / ".local"
     try:
@@ -62,7 +62,7 @@ def _is_up_to_date(names: Sequence[str]) -> bool:
 
 
 def _acquire(lock: IO[str]) -> None:
-    """Returns when no other make has the lock. The lock is released when the file is closed."""
+    """Return when no other make has the lock. The lock is released when the file is closed."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,7 +71,7 @@ def _acquire(lock: IO[str]) -> None:
 
 
 def _build(names: Sequence[str], lock: IO[str]) -> int:
-    """Makes or completes .venv; the exit status.
+    """Make or complete .venv; returns the exit status.
 
     The child processes inherit the lock, so it stays locked while they run, even if this process
     is killed.
@@ -97,7 +97,7 @@ def _build(names: Sequence[str], lock: IO[str]) -> int:
 
 
 def _install(names: Sequence[str], inherited: Sequence[int]) -> bool:
-    """Fetches the packages, verifies their hashes and installs them; False if that fails."""
+    """Fetch the packages, verify their hashes and install them; False if that fails."""
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--require-hashes", "--progress-bar", "off"]
     for name in names:
@@ -125,7 +125,7 @@ def _install(names: Sequence[str], inherited: Sequence[int]) -> bool:
 
 
 def _show_progress(lines: Iterable[str], total: int) -> list[str]:
-    """Prints progress while it reads pip's output; all lines of it."""
+    """Print progress from pip's output; returns all lines of the output."""
     output: list[str] = []
     count, shown, terminal = 0, 0.0, sys.stdout.isatty()
     for line in lines:
@@ -147,7 +147,7 @@ def _show_progress(lines: Iterable[str], total: int) -> list[str]:
 def _is_usable(python: Path) -> bool:
     """Whether this interpreter runs, has VERSION and has pip.
 
-    Where .venv was moved, or its making was interrupted, it does not.
+    It does not if .venv was moved or its making was interrupted.
     """
     script = "import sys, pip; print(*sys.version_info[:2])"
     try:

@@ -8,6 +8,6 @@ Report = Callable[[str], None]
 
 
 def report(text: str) -> None:
-    """Prints a line. Does nothing where the terminal is closed."""
+    """Print a line. Does nothing if the terminal is closed."""
     with suppress(OSError):
         print(f"{text}\n", end="", flush=True)  # one write, as several threads report

@@ -71,15 +71,15 @@ class Storage:
         return FeedReads(self.cache, admissions)
 
     def ping_cache(self) -> None:
-        """Returns if the cache answers within 0.5 s. Raises StorageUnavailableError."""
+        """Return if the cache answers within 0.5 s. Raises StorageUnavailableError."""
         self.cache.ping()
 
     def ping_queue(self) -> None:
-        """Returns if the queue answers within 0.5 s. Raises StorageUnavailableError."""
+        """Return if the queue answers within 0.5 s. Raises StorageUnavailableError."""
         self.queue.ping()
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         self.cache.close()
         self.queue.close()
         self.photos.close()

@@ -45,7 +45,7 @@ class Admissions:
         self._reader_template = _template(policy, reader=True)
 
     def admit(self, session: UnverifiedSession) -> Admission:
-        """Checks the session and counts a use, in one round trip."""
+        """Check the session and count a use, in one round trip."""
         [reply] = self._cache.execute([self._fill(self._template, session)], ADMIT)
         return self.parse(reply)
 

@@ -66,7 +66,7 @@ class Bodies:
         return tokens
 
     def fill_many(self, bodies: Mapping[int, bytes], tokens: Mapping[int, str]) -> set[int]:
-        """Writes bodies of reserved posts. Returns the posts that were still reserved."""
+        """Write bodies of reserved posts. Returns the posts that were still reserved."""
         filled: set[int] = set()
         for ids in _batches(list(bodies)):
             values = {body_key(post_id): bodies[post_id] for post_id in ids}
@@ -89,7 +89,7 @@ class Bodies:
         return NewBodyReservation(post_id, author_id, token, mark or token) if reserved else None
 
     def fill_new(self, reservation: NewBodyReservation, body: bytes) -> bool:
-        """Writes a new post's body. False if its reservation or its author's mark is gone."""
+        """Write a new post's body. False if its reservation or its author's mark is gone."""
         keys = [body_key(reservation.post_id).encode(), _author_key(reservation.author_id)]
         arguments: list[bytes | int] = [
             reservation.token,
@@ -100,7 +100,7 @@ class Bodies:
         return bool(self._cache.execute([FILL_NEW.pack_call(keys, arguments)], FILL_NEW)[0])
 
     def delete_author_mark(self, author_id: int) -> None:
-        """Prevents `fill_new` from writing bodies with an old name of the author.
+        """Prevent `fill_new` from writing bodies with an old name of the author.
 
         To be called after the commit of a new name and before the author's bodies are discarded.
         """
@@ -108,7 +108,7 @@ class Bodies:
             connection.execute([pack(b"UNLINK", _author_key(author_id))])
 
     def tombstone(self, post_ids: Sequence[int]) -> None:
-        """Marks posts as deleted. Replaces bodies and reservations."""
+        """Mark posts as deleted: replace their bodies and reservations."""
         seconds = b"%d" % BODY_TTL_SECONDS
         with self._cache.connection() as connection:
             for ids in _batches(post_ids):
@@ -117,7 +117,7 @@ class Bodies:
                 )
 
     def discard(self, post_ids: Sequence[int]) -> None:
-        """Deletes outdated bodies and reservations; the next reader renders the bodies again."""
+        """Delete outdated bodies and reservations; the next reader renders the bodies again."""
         with self._cache.connection() as connection:
             for ids in _batches(post_ids):
                 connection.execute([pack(b"UNLINK", body_key(post_id).encode()) for post_id in ids])

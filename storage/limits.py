@@ -40,7 +40,7 @@ class Limits:
 
     @fail_open("limit", _unlimited)
     def take(self, policy: Policy, subject: str) -> LimitUse:
-        """Counts one use of `policy` by `subject`, such as an account or an address."""
+        """Count one use of `policy` by `subject`, such as an account or an address."""
         key = limit_key(policy, subject).encode()
         call = TAKE.pack_call([key], [policy.window_seconds])
         [(used, left_ms)] = self._cache.execute([call], TAKE)

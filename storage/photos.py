@@ -129,14 +129,14 @@ class Photos:
             return data
 
     def store_original(self, path: str, data: bytes, content_type: str) -> None:
-        """Stores the original, private. Repeating it with the same bytes changes nothing."""
+        """Store the original, private. Repeating it with the same bytes changes nothing."""
         with _translate_errors():
             self._client.put_object(
                 Bucket=self._bucket, Key=_original(path), Body=data, ContentType=content_type
             )
 
     def put_rendition(self, path: str, side: int, data: bytes) -> None:
-        """Publishes one JPEG. Repeating it with the same bytes changes nothing."""
+        """Publish one JPEG. Repeating it with the same bytes changes nothing."""
         with _translate_errors():
             self._client.put_object(
                 Bucket=self._bucket,
@@ -147,12 +147,12 @@ class Photos:
             )
 
     def remove(self, path: str) -> None:
-        """Removes all objects of a photo. Repeating it is safe."""
+        """Remove all objects of a photo. Repeating it is safe."""
         keys = [_rendition(path, side) for side in RENDITION_SIDES]
         self._delete([*keys, _original(path), _incoming(path)])
 
     def remove_upload(self, path: str) -> None:
-        """Removes the upload, after its original is stored or it was refused."""
+        """Remove the upload, after its original is stored or it was refused."""
         with _translate_errors():  # half the work of a delete request with one key
             self._client.delete_object(Bucket=self._bucket, Key=_incoming(path))
 
@@ -161,7 +161,7 @@ class Photos:
         return {str(side): f"{self._media_url}/{path}/{side}.jpg" for side in RENDITION_SIDES}
 
     def sweep_incoming(self, older_than: datetime, limit: int) -> int:
-        """Removes at most `limit` uploads older than `older_than`. Returns how many."""
+        """Remove at most `limit` uploads older than `older_than`. Returns how many."""
         swept = 0
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix="incoming/"
@@ -180,7 +180,7 @@ class Photos:
         return swept
 
     def prepare_bucket(self) -> None:
-        """Creates the bucket if it is missing, and sets its policy. Repeating it is safe.
+        """Create the bucket if it is missing, and set its policy. Repeating it is safe.
 
         Anyone may GET `media/*` and nothing else. Browsers may upload from the allowed origins.
         """
@@ -195,12 +195,12 @@ class Photos:
                 self._client.delete_bucket_cors(Bucket=self._bucket)
 
     def ping(self) -> None:
-        """Returns if the bucket can be reached within a few seconds."""
+        """Return if the bucket can be reached within a few seconds."""
         with _translate_errors():
             self._quick_client.head_bucket(Bucket=self._bucket)
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         self._client.close()
         self._quick_client.close()
 
@@ -274,7 +274,7 @@ def _client(settings: StorageSettings, *, read_seconds: float, attempts: int) ->
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Translates every error of S3 and its client into StorageUnavailableError."""
+    """Translate every error of S3 and its client into StorageUnavailableError."""
     try:
         yield
     except ClientError as error:

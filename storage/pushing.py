@@ -48,7 +48,7 @@ class Push:
     too_long: list[int] = field(default_factory=list)
 
     def run(self, user_ids: Sequence[int], *, read_at: float) -> None:
-        """Pushes to the users in their order, until `read_at` is too long ago.
+        """Push to the users in their order, until `read_at` is too long ago.
 
         Sends nothing twice. After an error, pushes to the users after the first `answered` may have
         arrived or not.

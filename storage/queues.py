@@ -46,7 +46,7 @@ class Queues:
 
     @fail_open("ring", return_none)
     def wake(self, event: EventLike | None) -> None:
-        """Enqueues a job for the event, if there is one.
+        """Enqueue a job for the event, if there is one.
 
         Fails open: the sweeper wakes a worker again for an event that is still due.
         """
@@ -54,7 +54,7 @@ class Queues:
             self.enqueue(event)
 
     def enqueue(self, event: EventLike) -> None:
-        """Enqueues a job for the event, with the id of the current request, if any.
+        """Enqueue a job for the event, with the id of the current request, if any.
 
         Raises StorageUnavailableError, also if the queue is full.
         """

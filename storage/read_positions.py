@@ -53,11 +53,11 @@ class ReadPositions:
         return self._reservations.reserve(_key(user_id))
 
     def fill(self, user_id: int, token: str, position: int) -> bool:
-        """Writes the copy. False if the reservation no longer exists."""
+        """Write the copy. False if the reservation no longer exists."""
         return self._reservations.fill(_key(user_id), token, b"%d" % position, COPY_TTL_SECONDS)
 
     def drop(self, user_id: int) -> None:
-        """Deletes copy and reservation. To be called before the 2xx of a new position."""
+        """Delete copy and reservation. To be called before the 2xx of a new position."""
         with self._cache.guard():
             self._cache.client.delete(_key(user_id))
 

@@ -32,7 +32,7 @@ class Reservations:
         return self.reserve_many([key]).get(key)
 
     def fill(self, key: str, token: str, value: bytes, ttl_seconds: int) -> bool:
-        """Replaces the reservation by `value`. False if the reservation no longer exists."""
+        """Replace the reservation by `value`. False if the reservation no longer exists."""
         return bool(self.fill_many({key: value}, {key: token}, ttl_seconds))
 
     def reserve_many(self, keys: Sequence[str]) -> dict[str, str]:

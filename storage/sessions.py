@@ -55,7 +55,7 @@ class SessionCopies:
         return self._reservations.reserve(copy_key(session_id))
 
     def fill(self, session_id: int, token: str, copy: SessionCopy) -> bool:
-        """Writes the copy. False if it has expired or its reservation no longer exists."""
+        """Write the copy. False if it has expired or its reservation no longer exists."""
         left = copy.expires_at - int(time.time())
         if left <= 0:
             return False
@@ -63,7 +63,7 @@ class SessionCopies:
         return self._reservations.fill(copy_key(session_id), token, copy.to_bytes(), ttl_seconds)
 
     def drop(self, session_ids: Sequence[int]) -> None:
-        """Deletes copies and reservations in one command, before the 2xx of a sign-out.
+        """Delete copies and reservations in one command, before the 2xx of a sign-out.
 
         Raises StorageUnavailableError: then the answer must not be 2xx.
         """

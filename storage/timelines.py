@@ -50,11 +50,12 @@ class Timelines:
         self._ordered = source("ordered").encode()
 
     def push(self, user_ids: Sequence[int], post_id: int, *, read_at: float) -> int:
-        """Pushes a post to the users who have a list. Returns how many were answered, a prefix.
+        """Push a post to the users who have a list; returns the number of users that got a reply.
 
-        Not all are answered if `read_at` (monotonic, when the users were read) becomes too old: the
-        caller must read the remaining users again. StorageUnavailableError has the number too.
-        Pushing twice is safe: readers remove duplicates.
+        Users are pushed to in their order. The push ends early if `read_at` (monotonic, when the
+        users were read) becomes too old: the caller must then read the remaining users again.
+        StorageUnavailableError has the number too. Pushing twice is safe: readers remove
+        duplicates.
         """
         push: Push | None = None
         try:
@@ -73,14 +74,14 @@ class Timelines:
         return push.answered
 
     def drop(self, *user_ids: int) -> None:
-        """Deletes lists and build locks in one command, so a running build no longer writes."""
+        """Delete lists and build locks in one command, so a running build no longer writes."""
         if user_ids:
             keys = [key for u in user_ids for key in (timeline_key(u), lock_key(u))]
             with self._cache.guard():
                 self._cache.client.delete(*keys)
 
     def begin(self, user_id: int) -> str | None:
-        """Begins a build and returns its token. To be called before the graph is read.
+        """Begin a build; returns its token. To be called before the graph is read.
 
         From now on pushes enter the list. None if a list exists or another build holds the lock.
         """
@@ -90,7 +91,7 @@ class Timelines:
         return token if started else None
 
     def finish(self, user_id: int, token: str, post_ids: Sequence[int], *, watermark: int) -> bool:
-        """Finishes a build. False if it no longer has its lock or its unfinished list.
+        """Finish a build. False if it no longer has its lock or its unfinished list.
 
         `post_ids` in any order. The list is complete above `watermark` (0: from the beginning).
         """
@@ -98,7 +99,7 @@ class Timelines:
         return bool(self._run_script(FINISH, user_id, *arguments, *sorted(post_ids)))
 
     def abort(self, user_id: int, token: str) -> None:
-        """Deletes lock and unfinished list, if this build still holds the lock."""
+        """Delete lock and unfinished list, if this build still holds the lock."""
         self._run_script(ABORT, user_id, token.encode())
 
     def window(self, user_id: int, limit: int) -> Window:

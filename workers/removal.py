@@ -15,7 +15,7 @@ RECENT = 100
 
 
 def remove_post(graph: Graph, storage: Storage, event: Event) -> None:
-    """Write the tombstone, remove the photos' objects, then forget the photos.
+    """Write the tombstone, remove the photos' objects, then delete the photos.
 
     In this order the path of every object that may exist stays known. Can be repeated. Raises
     StorageUnavailableError, GraphUnavailableError.

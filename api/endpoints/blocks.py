@@ -54,7 +54,7 @@ def unblock_user(user_id: int) -> Any:
 def list_blocks(*, cursor: str | None, limit: int) -> Any:
     """Lists the users that you block, newest account first.
 
-    The order is that of the users' ids, falling, not of the blocks.
+    The order is by user id, descending, and not by the time of the block.
     """
     users, next_id = graph().blocks.list(viewer_id(), before=upper_bound(cursor), limit=limit)
     return page(next_id, limit, users=users)

@@ -40,8 +40,8 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
 
     The feed has the posts of every user that you follow, older than the follow too, and your own
     posts. `next` leads to older posts, `prev` to posts that are newer than the page. A post that
-    arrives late can be older than a page that you have: it shows when the feed is read from the
-    top.
+    arrives late can belong to a page that you have read already: it is shown when you read the
+    feed from the top again.
     """
     handover = handover_of(request.environ)
     page = reading.read_page(

@@ -53,7 +53,7 @@ def unfollow_user(user_id: int) -> Any:
 def list_following(*, cursor: str | None, limit: int) -> Any:
     """Lists the users that you follow, newest account first.
 
-    The order is that of the users' ids, falling, not of the follows.
+    The order is by user id, descending, and not by the time of the follow.
     """
     users, next_id = graph().follows.following(
         viewer_id(), viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
@@ -68,7 +68,7 @@ def list_following(*, cursor: str | None, limit: int) -> Any:
 def list_followers(*, cursor: str | None, limit: int) -> Any:
     """Lists your followers, newest account first.
 
-    The order is that of the users' ids, falling, not of the follows.
+    The order is by user id, descending, and not by the time of the follow.
     """
     users, next_id = graph().follows.followers(
         viewer_id(), viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit

@@ -45,8 +45,8 @@ def check_liveness() -> Any:
 def check_readiness() -> Any:
     """Checks that the process can serve requests.
 
-    200 with `ok`, or with `degraded` if a store is down that requests can do without; 503 with
-    `unavailable` if the process should not receive requests.
+    200 with `ok`, or with `degraded` if a Redis server or S3 is down; 503 with `unavailable` if
+    the process should not receive requests.
     """
     health = context.health().check()
     body = {"status": health.status, "checks": {name: getattr(health, name) for name in _CHECKS}}

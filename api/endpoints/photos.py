@@ -24,7 +24,7 @@ blueprint = Blueprint(
 
 _RETRY_AFTER = {
     "Retry-After": {
-        "description": "Seconds until the next look, while the photo is `processing`.",
+        "description": "Seconds until the next request, while the photo is `processing`.",
         "schema": {"type": "integer"},
     }
 }
@@ -83,7 +83,7 @@ def create_photo(
 def complete_photo(photo_id: int) -> Any:
     """Reports that the file of a photo is uploaded.
 
-    Its renditions are made from now on: read `getPhoto` until the photo is `ready` or `failed`.
+    Processing begins now: call `getPhoto` until the photo is `ready` or `failed`.
 
     **Retries**: can be repeated; returns the present state.
     """
@@ -106,7 +106,7 @@ def get_photo(photo_id: int) -> Any:
 
 
 def _present_fields(photo: Photo) -> dict[str, Any]:
-    """The fields that the photo has by now."""
+    """The fields that have a value in the photo's present state."""
     optional = {name: getattr(photo, name) for name in _OPTIONAL}
     present = {name: value for name, value in optional.items() if value is not None}
     if photo.state == "ready":

@@ -28,7 +28,7 @@ blueprint = Blueprint(
 def find_user(*, username: str) -> Any:
     """Returns the profile of the user with a username.
 
-    Upper and lower case are the same. 404 if no user has the name, or a block is between you.
+    Upper and lower case are the same. 404 if no user has the name, or a block exists between you.
     """
     return graph().users.profile_by_username(username, viewer_id=viewer_id())
 
@@ -40,7 +40,7 @@ def find_user(*, username: str) -> Any:
 def get_user(user_id: int) -> Any:
     """Returns the profile of a user.
 
-    404 if the user does not exist, or a block is between you.
+    404 if the user does not exist, or a block exists between you.
     """
     return graph().users.profile(user_id, viewer_id=viewer_id())
 
@@ -53,7 +53,7 @@ def get_user(user_id: int) -> Any:
 def list_user_posts(user_id: int, *, cursor: str | None, limit: int) -> Response:
     """Lists the posts of a user, newest first.
 
-    404 if the user does not exist, or a block is between you.
+    404 if the user does not exist, or a block exists between you.
     """
     posts, next_id = posts_of(
         graph(), storage(), user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
@@ -69,7 +69,7 @@ def list_user_posts(user_id: int, *, cursor: str | None, limit: int) -> Response
 def list_user_followers(user_id: int, *, cursor: str | None, limit: int) -> Any:
     """Lists the followers of a user, newest account first.
 
-    The order is that of the followers' ids, falling. Users that you may not see are left out.
+    The order is by user id, descending. Users that you may not see are left out.
     """
     graph().users.require_visible(user_id, viewer_id=viewer_id())
     users, next_id = graph().follows.followers(
@@ -86,7 +86,7 @@ def list_user_followers(user_id: int, *, cursor: str | None, limit: int) -> Any:
 def list_user_following(user_id: int, *, cursor: str | None, limit: int) -> Any:
     """Lists the users that a user follows, newest account first.
 
-    The order is that of their ids, falling. Users that you may not see are left out.
+    The order is by user id, descending. Users that you may not see are left out.
     """
     graph().users.require_visible(user_id, viewer_id=viewer_id())
     users, next_id = graph().follows.following(

@@ -1,8 +1,7 @@
 """GET /v1/me/feed without Flask: session, limit and most pages in one round trip to the cache.
 
-It uses the same services and rendering as the view in endpoints/feed.py. The view documents the
-route and handles all unusual requests: the front forwards a request that it cannot parse simply, or
-whose page it cannot read now.
+It uses the same services and rendering as the view in endpoints/feed.py, which documents the route.
+The front forwards a request to the view if the request is unusual or its page cannot be read now.
 """
 
 import re

@@ -145,7 +145,7 @@ def http_problem(error: HTTPException) -> Response:
 
 
 def _fields_problem(error: HTTPException) -> Response:
-    """Names each invalid field, without the top level that says `json` or `query`."""
+    """The messages of each invalid field, without their top level, `json` or `query`."""
     messages = (getattr(error, "data", None) or {}).get("messages", {})
     errors: dict[str, list[str]] = {}
     for field_messages in messages.values():

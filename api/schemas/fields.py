@@ -27,7 +27,7 @@ _CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def read_id(text: str) -> int | None:
-    """The id in `text`; None where `text` is not an id."""
+    """The id in `text`; None if `text` is not an id."""
     if _ID.fullmatch(text) is None or int(text) > MAX_ID:
         return None
     return int(text)
@@ -64,7 +64,7 @@ class Time(fields.String):
 class Choice(fields.String):
     """Text from a fixed set. The API document has the set as one schema, which fields refer to.
 
-    So a generated client has one type for it, whatever number of schemas use it.
+    A generated client then has one type for it.
     """
 
     def __init__(

@@ -17,8 +17,8 @@ def block(graph: Graph, storage: Storage, *, blocker_id: int, blocked_id: int) -
         raise CannotBlockYourselfError
     _require_blockable(graph, blocker_id, blocked_id)
     event = graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
-    # There is an event while a follow between the two is being removed, also on repeats. Without it
-    # only the blocker's timeline is dropped, as nobody may drop the timelines of strangers.
+    # There is an event while a follow between the two is being removed, also on repeats. Without an
+    # event only the blocker's timeline is dropped: users must not drop each other's timelines.
     storage.timelines.drop(*((blocker_id, blocked_id) if event else (blocker_id,)))
     storage.queues.wake(event)
 

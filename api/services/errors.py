@@ -8,11 +8,11 @@ class ServiceError(Exception):
 
 
 class NotSignedInError(ServiceError):
-    """The token is missing, wrong, expired or revoked. The response does not tell which."""
+    """The token is missing, wrong, expired or revoked. The response does not show which."""
 
 
 class WrongCredentialsError(ServiceError):
-    """The username is unknown or the password wrong. The response does not tell which."""
+    """The username is unknown or the password wrong. The response does not show which."""
 
 
 class WrongPasswordError(ServiceError):

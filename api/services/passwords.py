@@ -33,7 +33,7 @@ class Passwords:
         """Whether the password has this hash.
 
         Without a hash it is False after the same time: a dummy hash is verified, so that the time
-        does not tell whether a username exists.
+        does not show whether a username exists.
         """
         with self._turns.turn(TooBusyError):
             try:

@@ -22,7 +22,7 @@ _LAYOUT = struct.Struct(f">QQ{SECRET_BYTES}s")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A claim to be a user by a session, and the secret that proves it."""
+    """The ids of a user and of a session, and the secret that proves them."""
 
     user_id: int
     session_id: int

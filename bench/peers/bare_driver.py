@@ -61,7 +61,10 @@ class BareDriver:
             return session.run(text, parameters).data()
 
     def measure(self, seconds: float, threads: int, tasks: Sequence[Task]) -> tuple[float, int]:
-        """Runs each task once, until the time or the tasks end; tasks a second, and their count."""
+        """Run each task once, until the time or the tasks end.
+
+        Returns the tasks a second, and the number of tasks that were run.
+        """
         queue = iter(tasks)
         lock = threading.Lock()
         until = time.perf_counter() + seconds
@@ -94,7 +97,7 @@ def statement(name: str) -> str:
 
 
 def create_photos(driver: BareDriver, owner_ids: Sequence[int]) -> list[int]:
-    """Creates a photo for each owner, ready to be posted; their ids."""
+    """Create a photo for each owner, ready to be posted; returns their ids."""
     photo_ids = [new_id() for _ in owner_ids]
     for start in range(0, len(photo_ids), BATCH):
         driver.run(
@@ -106,6 +109,6 @@ def create_photos(driver: BareDriver, owner_ids: Sequence[int]) -> list[int]:
 
 
 def delete_events(stage: Stage, driver: BareDriver, user_ids: Sequence[int]) -> None:
-    """Deletes the events of these users and all queued jobs, at the end of a row."""
+    """Delete the events of these users and all queued jobs, at the end of a row."""
     driver.run(DELETE_EVENTS, ids=list(user_ids))
     stage.storage.queue.client.flushdb()

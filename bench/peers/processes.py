@@ -47,7 +47,7 @@ class Environment:
 
 
 def install(name: str, report: Report) -> Environment:
-    """The environment of bench/peers/<name>.txt, made where it is missing. Raises PeerError."""
+    """The environment of bench/peers/<name>.txt, made if it is missing. Raises PeerError."""
     requirements = HERE / f"{name}.txt"
     contents = f"{sys.version}\n{FOLDER}\n{requirements.read_text()}"
     folder = FOLDER / f"{name}-{hashlib.sha256(contents.encode()).hexdigest()[:12]}"

@@ -69,7 +69,7 @@ class RedisBenchmark:
         return self._total_length() == self.total_length + self.pushes
 
     def remove(self) -> None:
-        """Removes the copies."""
+        """Remove the copies."""
         self.cache.run(("UNLINK", name) for name in self._names())
 
     def _rate(self, connections: int, in_flight: int) -> float:

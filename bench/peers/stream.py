@@ -66,7 +66,7 @@ class Site:
         self._object = 0
 
     def fill(self, *, port: int, password: str, feeds: int, posts: int, text: str) -> Any:
-        """Fills feeds 1 to `feeds`: feed n has the newest MAX_LENGTH + n - 1 of `posts` posts."""
+        """Fill feeds 1 to `feeds`: feed n has the newest MAX_LENGTH + n - 1 of `posts` posts."""
         settings.STREAM_REDIS_CONFIG["default"].update(port=port, password=password)
         activities = [self._activity(text) for _ in range(posts)]
         Feed.insert_activities(activities)
@@ -75,7 +75,7 @@ class Site:
         return {"ids": [activity.serialization_id for activity in activities]}
 
     def fanout(self, *, users: Sequence[int], text: str) -> Any:
-        """Pushes one post to all users, as its tasks do, without the queue between them."""
+        """Push one post to all users, as its tasks do, without the queue between them."""
         activity = self._activity(text)
         Feed.insert_activity(activity)
         cpu, began = time.process_time(), time.perf_counter()
@@ -87,7 +87,7 @@ class Site:
         return {"seconds": seconds, "cpu": cpu, "id": activity.serialization_id}
 
     def pages(self, *, users: Sequence[int], seconds: float, seed: int) -> Any:
-        """Reads first pages of random users for some seconds."""
+        """Read first pages of random users for some seconds."""
         generator = random.Random(seed)
         count, cpu, began = 0, time.process_time(), time.perf_counter()
         while time.perf_counter() - began < seconds:

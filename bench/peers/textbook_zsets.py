@@ -55,7 +55,7 @@ class Zsets:
         return sum(entries != expected for entries in replies)
 
     def remove(self) -> None:
-        """Removes the ZSETs."""
+        """Remove the ZSETs."""
         self.cache.run(("UNLINK", key) for key in self.keys)
 
 

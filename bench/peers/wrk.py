@@ -56,14 +56,14 @@ class Load:
         return self.requests / self.seconds
 
     def checked(self) -> "Load":
-        """This load. Raises RuntimeError where requests were refused or lost, or none answered."""
+        """This load. Raises RuntimeError if requests were refused or lost, or none answered."""
         if self.refused or self.lost or not self.requests:
             raise RuntimeError(f"The load went wrong: {self}")
         return self
 
 
 def write_requests(path: Path, requests: Iterable[Request]) -> Path:
-    """Writes a file of requests; its path."""
+    """Write a file of requests; returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         file.writelines(request.line() for request in requests)
@@ -80,9 +80,9 @@ def load(
     once: bool = False,
     core: int | None = CLIENT,
 ) -> Load:
-    """Sends the requests for some seconds, or `once`, over keep-alive connections of one thread.
+    """Send the requests for some seconds, or `once`, over keep-alive connections of one thread.
 
-    `pause_ms` is the mean wait before each request. Raises RuntimeError where wrk fails.
+    `pause_ms` is the mean wait before each request. Raises RuntimeError if wrk fails.
     """
     command = ["wrk", "--threads", "1", "--connections", str(connections)]
     command += ["--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--latency"]
@@ -104,7 +104,7 @@ def _run(command: list[str], seconds: float) -> Load:
 
 
 def parse(output: str) -> Load:
-    """The load in wrk's output. Raises ValueError where there is none."""
+    """The load in wrk's output. Raises ValueError if there is none."""
     line = next((line for line in output.splitlines() if line.startswith("RESULT ")), None)
     if line is None:
         raise ValueError(f"wrk printed no result:\n{output}")

@@ -34,7 +34,7 @@ def _cells(
 
 
 def _change(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> str:
-    """The ratio of the medians, where both rows have one."""
+    """The ratio of the medians, if both rows have one."""
     if not a or not b or not a["median"] or not b["median"]:
         return ""
     return format_number(b["median"] / a["median"])

@@ -116,7 +116,7 @@ def _graph() -> list[Cost]:
         item="page cache of a graph server",
         value=total * GRAPH_CACHE,
         unit="GB",
-        source=f"assumed: {GRAPH_CACHE:.0%} of the store is read of late",
+        source=f"assumed: {GRAPH_CACHE:.0%} of the store is read recently",
     )
     return [*lines, cache]
 
@@ -150,7 +150,7 @@ def _gaps() -> list[Cost]:
         Cost(item=text, value=0.0, unit="", source="known gap")
         for text in (
             "not counted: replicas, backups, traffic of photos (a CDN's)",
-            "one graph server holds no 10 M users' year: the store must be parted or aged out",
+            "one graph server cannot hold a year of 10 M users: divide it or remove old data",
         )
     ]
 

@@ -22,7 +22,7 @@ class Fit:
     high: float
 
     def verdict(self, target: float) -> str:
-        """`met` or `missed` by the exponent; `unclear` where the interval includes the target."""
+        """`met` or `missed` by the exponent; `unclear` if the interval includes the target."""
         if self.low < target < self.high:
             return "unclear"
         return "met" if self.exponent <= target else "missed"

@@ -74,7 +74,7 @@ def cost_result(cost: Cost) -> dict[str, Any]:
 
 
 def write(result: Result, folder: Path) -> Path:
-    """Writes the file; its path has the run's start and commit."""
+    """Write the file; returns its path, which has the run's start and commit."""
     folder.mkdir(parents=True, exist_ok=True)
     stamp = str(result["started"]).replace("-", "").replace(":", "")
     path = folder / f"{stamp}-{result['commit']}.json"

@@ -37,9 +37,9 @@ def markdown(result: Result) -> str:
 
 
 def update_page(page: Path, result: Result) -> None:
-    """Replaces the tables between the page's marks by those that the result has.
+    """Replace the tables between the page's marks by those that the result has.
 
-    The page's table of rows has no details: the result file has them. Raises ValueError where the
+    The page's table of rows has no details: the result file has them. Raises ValueError if the
     page has no such marks.
     """
     rows = _row_tables(result, details=False)

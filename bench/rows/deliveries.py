@@ -52,13 +52,13 @@ class Deliveries:
         self.posts = 0
 
     def warm_up(self) -> None:
-        """Publishes a few posts, so that new processes have connections, and Neo4j its plans."""
+        """Publish a few posts, so that new processes have connections, and Neo4j its plans."""
         self._publish(WARM_SECONDS, count=WARM_WRITES, connections=WARM_CONNECTIONS)
         self.wait()
         self.note_posts()
 
     def publish(self, seconds: float) -> float:
-        """Publishes for some seconds; posts answered a second."""
+        """Publish for some seconds; returns posts answered a second."""
         count = int(POSTS_PER_SECOND * max(1.0, seconds))
         return self._publish(seconds, count=count, connections=IN_FLIGHT)
 
@@ -77,7 +77,7 @@ class Deliveries:
         return result.checked().rate
 
     def wait(self) -> None:
-        """Returns when no event is left. Raises RuntimeError."""
+        """Return when no event is left. Raises RuntimeError."""
         until = time.monotonic() + DELIVERY_SECONDS
         self.oldest_seconds.append(self._stage.graph.events.oldest_due_seconds())
         while self._driver.run(EVENTS)[0]["count"]:
@@ -86,7 +86,7 @@ class Deliveries:
             time.sleep(POLL_SECONDS)
 
     def note_posts(self) -> int:
-        """Adds the new posts to the stage's model; their number."""
+        """Add the new posts to the stage's model; returns their number."""
         count = 0
         for author in self._authors:
             noted = set(self._stage.published.get(author, []))
@@ -137,7 +137,7 @@ def _deliveries(run: RunContext) -> Iterator[Sides]:
 
 @contextmanager
 def _paused(pids: Sequence[int]) -> Iterator[None]:
-    """Stops these processes (SIGSTOP), and continues them afterwards."""
+    """Stop these processes (SIGSTOP), and continue them afterwards."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:

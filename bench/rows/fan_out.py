@@ -30,7 +30,7 @@ MATCH (event:Event) WHERE event.author_id = $author_id RETURN count(event) AS co
 
 
 def publish(stage: Stage, driver: BareDriver, author: int) -> Event:
-    """Commits a post of an author with its event and wakes no worker; the event."""
+    """Commit a post of an author with its event, without a wake; returns the event."""
     author_id = stage.town.user_id(author)
     [photo_id] = create_photos(driver, [author_id])
     post_id = new_id()
@@ -65,7 +65,7 @@ def fan_out(stage: Stage, event: Event) -> float:
 def publish_and_push(
     stage: Stage, driver: BareDriver, author: int, user_ids: Sequence[int]
 ) -> float:
-    """Publishes a post, then pushes it to these users; seconds of the store's push alone."""
+    """Publish a post and push it to these users; returns seconds of the store's push alone."""
     event = publish(stage, driver, author)
     if not stage.graph.events.claim(event.id, event.epoch):
         raise RuntimeError("another worker has claimed the event")

@@ -108,7 +108,7 @@ def _follows_over_http(run: RunContext) -> Iterator[Sides]:
 
 
 def _delete_follows(writes: Writes) -> None:
-    """Deletes the follows that the town does not have."""
+    """Delete the follows that the town does not have."""
     since = ms_of(writes.since) - CLOCK_TOLERANCE_MS
     writes.driver.run(DELETE_FOLLOWS, ids=writes.user_ids, since=since)
 

@@ -1,7 +1,7 @@
 """The rows of growth, measured in towns of different sizes, and their allowed exponents.
 
 Rounds of different sizes cannot alternate. So each cost is divided by that of a counterpart on the
-same machine that does not grow. A row's own counterpart may grow, where it reads or writes the
+same machine that does not grow. A row's own counterpart may grow, if it reads or writes the
 same graph. A round trip, or the commit of an empty node, then replaces it.
 """
 

@@ -71,7 +71,7 @@ class Lags:
     def measure_lag(self) -> float:
         """Seconds from a 201 until the last follower's feed and list have the post.
 
-        The feed alone is no proof: where the list does not prove a page, the graph answers it, and
+        The feed alone is no proof: if the list does not prove a page, the graph answers it, and
         has the post at once.
         """
         post_id = self.publish()
@@ -83,7 +83,7 @@ class Lags:
         return time.perf_counter() - began
 
     def publish(self) -> int:
-        """Publishes a post over HTTP; its id."""
+        """Publish a post over HTTP; returns its id."""
         [photo_id] = create_photos(self._driver, [self._stage.town.user_id(self._author)])
         answer = self._client.post(
             f"{self._processes.url}/v1/me/feed",
@@ -127,7 +127,7 @@ class Lags:
         return publish_and_push(self._stage, self._driver, self._author, user_ids)
 
     def wait(self) -> None:
-        """Returns when no event of the author is left. Raises RuntimeError."""
+        """Return when no event of the author is left. Raises RuntimeError."""
         until = time.monotonic() + LAG_SECONDS
         while count_events(self._stage, self._driver, self._author):
             if time.monotonic() > until:

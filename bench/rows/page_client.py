@@ -54,7 +54,7 @@ class PageClient:
         return write_requests(self.stage.stack.folder / f"{name}.tsv", lines)
 
     def measure(self, file: Path, **options: Any) -> tuple[Measurement, Load]:
-        """Pages a second of a file. Raises RuntimeError where an answer is an error."""
+        """Pages a second of a file. Raises RuntimeError if an answer is an error."""
         pids = self.processes.pids("api")
         api_before, redis_before = process_seconds(pids), self.stage.cache_seconds()
         result = load(self.processes.url, file, seconds=self.seconds, **options).checked()

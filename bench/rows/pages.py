@@ -57,7 +57,7 @@ class ClientCeiling:
         self._best = 0.0
 
     def note(self, measurement: Measurement) -> Measurement:
-        """Keeps the row's best rate; returns the measurement."""
+        """Record the row's best rate; returns the measurement."""
         self._best = max(self._best, measurement.value)
         return measurement
 

@@ -106,7 +106,7 @@ class _Photos:
             return not metadata and ours.size == size and alike
 
     def _upload(self, file: Path) -> tuple[Photo, Event]:
-        """Uploads a file as the API lets clients do; the photo and its event."""
+        """Upload a file as clients of the API do; returns the photo and its event."""
         data, path = file.read_bytes(), secrets.token_urlsafe(16)
         photo = self.graph.photos.create(
             photo_id=new_id(),

@@ -26,7 +26,7 @@ class PushTurn:
     redis_seconds: float
     """CPU time of Redis."""
     keys_created: int
-    """0 where the push is right: it creates no list."""
+    """0 if the push is right: it creates no list."""
 
     @property
     def cpu_us(self) -> dict[str, float]:
@@ -52,7 +52,7 @@ class PushTurn:
 def push_posts(
     cache: Cache, lists: Lists, post_ids: Sequence[int], *, followers: Sequence[int] | None = None
 ) -> PushTurn:
-    """Pushes the posts to the users of the lists, or to `followers`, some of whom have no list."""
+    """Push the posts to the users of the lists, or to `followers`, some of whom have no list."""
     user_ids = lists.user_ids if followers is None else followers
     rates: list[float] = []
     keys, redis_before, python_before = cache.client.dbsize(), cache.cpu_seconds(), thread_seconds()

@@ -38,7 +38,7 @@ ROWS: tuple[Row, ...] = (
 def select_rows(names: str) -> list[Row]:
     """The rows of these ids, separated by commas: `F3` selects F3@25k too, `none` no row.
 
-    Without ids all rows. Raises LookupError where there is no row of an id.
+    Without ids all rows. Raises LookupError if there is no row of an id.
     """
     if names == "none":
         return []

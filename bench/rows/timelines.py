@@ -37,7 +37,7 @@ class PushStage:
     last: PushTurn | None = None
 
     def push(self) -> PushTurn:
-        """Pushes new posts to all users."""
+        """Push new posts to all users."""
         self.last = push_posts(self.cache, self.lists, [new_id() for _ in range(POSTS)])
         return self.last
 

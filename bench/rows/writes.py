@@ -94,7 +94,7 @@ class Writes:
         seconds: float,
         connections: int = IN_FLIGHT,
     ) -> Measurement:
-        """Sends the requests of a turn over HTTP; writes a second."""
+        """Send the requests of a turn over HTTP; returns writes a second."""
         pids = processes.pids("api")
         before = process_seconds(pids)
         file = write_requests(self.stage.stack.folder / "writes.tsv", requests)
@@ -116,7 +116,7 @@ class Writes:
 
 @contextmanager
 def open_writes(run: RunContext) -> Iterator[Writes]:
-    """Writes of users without followers, so that no other feed changes. Deletes them afterwards."""
+    """Writes of users without followers, so that no other feed changes; deleted afterwards."""
     stage = stage_of(run)
     user_ids = [stage.town.user_id(index) for index in stage.town.quiet]
     with BareDriver(stage) as driver:

@@ -25,7 +25,7 @@ FREEING_SECONDS = 30.0
 REPLY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 BATCH = 1_000
-"""Commands in one pipeline, where a row fills or checks lists."""
+"""Commands in one pipeline that fills or checks lists."""
 
 CAP, SLACK = 400, 100
 """The product's defaults."""
@@ -72,7 +72,7 @@ class Cache:
         yield from self._run_batch(batch)
 
     def run(self, commands: Iterable[Command]) -> None:
-        """Runs many commands, sent in batches. Raises the first error."""
+        """Run many commands, sent in batches. Raises the first error."""
         for _ in self.replies(commands):
             pass
 

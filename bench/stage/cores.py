@@ -21,12 +21,12 @@ CLIENT = _CORES[-1]
 
 
 def pin(pid: int, core: int) -> None:
-    """Restricts every thread of a process to a core."""
+    """Restrict every thread of a process to a core."""
     _set_affinity(pid, {core})
 
 
 def unpin(pid: int) -> None:
-    """Allows every thread of a process all cores that this process may use."""
+    """Allow every thread of a process all cores that this process may use."""
     _set_affinity(pid, os.sched_getaffinity(os.getpid()))
 
 
@@ -38,7 +38,7 @@ def _set_affinity(pid: int, cores: set[int]) -> None:
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Restricts this thread, and the processes that it starts meanwhile, to a core."""
+    """Restrict this thread, and the processes that it starts meanwhile, to a core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

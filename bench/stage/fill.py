@@ -1,4 +1,4 @@
-"""A town's timelines and bodies, written into the cache as the product itself would leave them.
+"""A town's timelines and bodies, written into the cache in the product's own form.
 
 They are computed from the town and not read from the graph: the product's pages are then compared
 with this model. Lists are alike at all sizes of town: most hold all 38 posts of their feed, those
@@ -21,7 +21,7 @@ BATCHES_A_REPORT = 25
 
 
 def fill_lists(storage: Storage, town: Town, indices: Sequence[int], report: Report) -> None:
-    """Writes the lists of these users anew."""
+    """Write the lists of these users anew."""
     cap = storage.timelines.cap
     _send(
         storage,
@@ -43,7 +43,7 @@ def list_commands(user_id: int, newest_first: Sequence[int], cap: int) -> list[b
 
 
 def fill_bodies(storage: Storage, town: Town, indices: Sequence[int], report: Report) -> None:
-    """Writes the JSON of every post of these users, made by the product's own render."""
+    """Write the JSON of every post of these users, made by the product's own render."""
     _send(
         storage,
         (_body_commands(storage, town, index) for index in indices),
@@ -67,7 +67,7 @@ def _body_commands(storage: Storage, town: Town, index: int) -> list[bytes]:
 def _send(
     storage: Storage, commands_by_user: Iterable[list[bytes]], report: Callable[[int], None]
 ) -> None:
-    """Sends the commands in batches, each before the replies to the one before are read."""
+    """Send the commands in batches, each before the replies to the one before are read."""
     users = 0
     with storage.cache.connection() as connection:
         unread = 0

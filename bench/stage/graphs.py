@@ -33,7 +33,7 @@ MAX_FOLLOWERS = 25_000
 
 
 def town_graph(town: Town, report: Report) -> Path:
-    """The folder of the town's graph, indexed and not running; imported where it is missing."""
+    """The folder of the town's graph, indexed and not running; imported if it is missing."""
     validate_size(town.users)
     folder = GRAPHS / f"{town.users}-{town.seed}"
     if _version(folder) != VERSION:
@@ -89,7 +89,7 @@ def _write(town: Town, folder: Path, report: Report) -> None:
 
 
 def _import(town: Town, folder: Path, report: Report) -> None:
-    """Imports the files into the store of a Neo4j that does not run."""
+    """Import the files into the store of a Neo4j that does not run."""
     report(f"importing {town.users:,} users")
     home = folder / "neo4j"
     _prepare_neo4j(home, secrets.load(folder / "secrets.env")["NEO4J_PASSWORD"])
@@ -140,7 +140,7 @@ def _index(town: Town, folder: Path, report: Report) -> None:
 
 
 def _verify(town: Town, graph: Graph) -> None:
-    """Raises StackError where the graph is not that of the town."""
+    """Raises StackError if the graph is not that of the town."""
     users = graph.users.count_after(0)
     followers = graph.follows.followers_page(town.user_id(0), after=0, limit=MAX_FOLLOWERS)
     expected = [town.user_id(index) for index in town.followers(0)[:MAX_FOLLOWERS]]

@@ -85,7 +85,7 @@ def _text(path: str) -> str:
 
 
 def _first_line(*command: str) -> str:
-    """A program's first line of output that is not empty; "" where there is none."""
+    """A program's first line of output that is not empty; "" if there is none."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, cwd=ROOT, timeout=PROGRAM_SECONDS, check=False

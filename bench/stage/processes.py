@@ -32,7 +32,7 @@ class Processes:
         self._watcher = threading.Thread(target=self._stack.supervisor.watch, daemon=True)
 
     def start(self) -> None:
-        """Starts the processes and returns when they are ready. Raises StackError."""
+        """Start the processes and return when they are ready. Raises StackError."""
         self._stack.claim()
         try:
             self._stack.start_stores()
@@ -43,7 +43,7 @@ class Processes:
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stops the processes."""
+        """Stop the processes."""
         self._stack.stopping.set()
         if self._watcher.is_alive():
             self._watcher.join(timeout=STOP_SECONDS)

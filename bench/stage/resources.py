@@ -28,6 +28,6 @@ class Resources:
         return resource
 
     def close(self) -> None:
-        """Closes all resources, the last opened first. A later call opens them again."""
+        """Close all resources, the last opened first. A later call opens them again."""
         self._by_key.clear()
         self._stack.close()

@@ -78,7 +78,7 @@ def running_server(
 
 
 def wait_until_ready(process: Process, program: Program) -> None:
-    """Returns when the program has no problem. Raises RuntimeError with the end of its log."""
+    """Return when the program has no problem. Raises RuntimeError with the end of its log."""
     pause = threading.Event()
     for _ in range(int(START_SECONDS / POLL_SECONDS)):
         if not process.alive():

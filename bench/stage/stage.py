@@ -71,11 +71,11 @@ class Stage:
         return ids
 
     def note_posts(self, author: int, post_ids: Iterable[int]) -> None:
-        """Adds posts of an author to the model."""
+        """Add posts of an author to the model."""
         self.published.setdefault(author, []).extend(post_ids)
 
     def write_lists(self, indices: Iterable[int], cap: int) -> None:
-        """Writes the lists of these users anew from the model, with `cap` posts at most."""
+        """Write the lists of these users anew from the model, with `cap` posts at most."""
         with self.storage.cache.connection() as connection:
             for index in indices:
                 connection.execute(list_commands(self.town.user_id(index), self.feed(index), cap))
@@ -96,7 +96,7 @@ class Stage:
     def processes(self, *names: str, api_workers: int = 1) -> Processes:
         """Our processes of these names, running on the stores; no others run.
 
-        Reuses the running ones where they are the same. They stop with the stage.
+        Reuses the running ones if they are the same. They stop with the stage.
         """
         wanted = (names, api_workers)
         running = self._processes
@@ -111,7 +111,7 @@ class Stage:
         return self._processes
 
     def stop_processes(self) -> None:
-        """Stops all our processes on the stage."""
+        """Stop all our processes on the stage."""
         if self._processes:
             self._processes.stop()
             self._processes = None
@@ -181,7 +181,7 @@ def _storage_settings(env: dict[str, str]) -> StorageSettings:
 
 
 def _empty_folder(folder: Path) -> None:
-    """Stops the processes of a killed run in this folder, and empties it."""
+    """Stop the processes of a killed run in this folder, and empty it."""
     for launcher_folder in (folder / "ours", folder):
         if launcher_folder.exists():
             with lock_folder(launcher_folder):

@@ -89,7 +89,7 @@ class Town:
 
     @property
     def deep_readers(self) -> range:
-        """The readers who follow DEEP_FOLLOWEES, or half of the readers where that is less."""
+        """The readers who follow DEEP_FOLLOWEES, or half of the readers if that is less."""
         return range(self.quiet.stop, self.users, 100 if self.users >= QUIET * 10 else 10)
 
     @property
@@ -231,6 +231,6 @@ def photo(post_id: int) -> PostedPhoto:
 
 
 def validate_size(users: int) -> None:
-    """Raises ValueError where a town cannot have this number of users."""
+    """Raises ValueError if a town cannot have this number of users."""
     if users < AUTHORS + 2 * SMALL_AUDIENCE or math.gcd(users, STEP) != 1:
         raise ValueError(f"A town cannot have {users} users.")

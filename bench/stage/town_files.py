@@ -36,7 +36,7 @@ RELATIONSHIPS = {"posted": "POSTED", "shows": "SHOWS", "follows": "FOLLOWS"}
 
 
 def write(town: Town, folder: Path, report: Report) -> None:
-    """Writes the files in batches of users; no more of the town is in memory."""
+    """Write the files in batches of users; no more of the town is in memory."""
     files = {name: (folder / f"{name}.csv").open("w") for name in HEADERS}
     try:
         for name, header in HEADERS.items():

@@ -72,7 +72,7 @@ def create_admin_app(
 
 
 def guard(password: str) -> BaseResponse | None:
-    """Refuses requests without the password, and changes requested by a page of another site."""
+    """Refuse requests without the password, and changes requested by a page of another site."""
     login = request.authorization
     name, secret = (login.username or "", login.password or "") if login else ("", "")
     name_matches = hmac.compare_digest(name.encode(), USER.encode())
@@ -104,7 +104,7 @@ def is_same_origin() -> bool:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Forbids frames, caches, and content from other sites."""
+    """Forbid frames, caches, and content from other sites."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -159,7 +159,7 @@ class JSONWorker(rq_dashboard.web.Worker):
 
 
 def add_dashboard(app: Flask, queue_url: str) -> None:
-    """Adds rq-dashboard at /rq. It reads our JSON jobs, with the time-outs of `Server`."""
+    """Add rq-dashboard at /rq. It reads our JSON jobs, with the time-outs of `Server`."""
     app.config["RQ_DASHBOARD_REDIS_URL"] = (queue_url,)  # it shows the URL without its password
     # rq-dashboard calls redis-py itself, so it needs a client of its own.
     app.redis_conn = Server("queue", queue_url).client  # type: ignore[attr-defined]
@@ -169,7 +169,7 @@ def add_dashboard(app: Flask, queue_url: str) -> None:
 
 
 def add_pages(app: Flask, settings: AdminSettings, graph: Graph, storage: Storage) -> None:
-    """Adds the overview, the metrics and the pages of events."""
+    """Add the overview, the metrics and the pages of events."""
     scrape = Scrape(graph, storage)
     metrics = registry(scrape, settings.metrics_dir)
 

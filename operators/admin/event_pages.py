@@ -21,7 +21,7 @@ ID = f"<int(min=1, max={MAX_ID}):event_id>"
 
 
 def add_event_pages(app: Flask, graph: Graph, storage: Storage) -> None:
-    """Adds the list, a page for each event, and the buttons to requeue and quarantine it."""
+    """Add the list, a page for each event, and the buttons to requeue and quarantine it."""
 
     @app.get("/events")
     def list_events() -> str:

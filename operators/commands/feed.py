@@ -29,7 +29,7 @@ feed = AppGroup("feed", help="Compare timelines with the graph, and rebuild them
 
 
 def user_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of both commands that select users and limit the rate."""
+    """Add the options of both commands that select users and limit the rate."""
     options = (
         click.option("--user", "users", type=click.IntRange(1), multiple=True, help="This user."),
         click.option("--sample", type=click.IntRange(1), help="This number of random users."),
@@ -176,7 +176,7 @@ def run(
 
 @contextmanager
 def print_at_end(lines: Callable[[], Iterable[str]]) -> Iterator[None]:
-    """Prints the lines after the block, also after an error or a stop."""
+    """Print the lines after the block, also after an error or a stop."""
     try:
         yield
     finally:

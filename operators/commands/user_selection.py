@@ -26,7 +26,7 @@ class UserSelection:
 
     @property
     def all_users(self) -> bool:
-        """Whether it is of all users. Only then can a stopped command be resumed."""
+        """Whether all users are selected. Only then can a stopped command be resumed."""
         return not self.users and self.sample is None
 
     def save_checkpoint(self, last: int) -> None:

@@ -49,9 +49,9 @@ see docs/operating/backup.md."""
 
 
 def backup(settings: StackSettings, path: Path, env: dict[str, str] | None, report: Report) -> Path:
-    """Writes the graph to `path`, or to a new file in that folder; the file's path.
+    """Write the graph to `path`, or to a new file in that folder; returns the file's path.
 
-    `env` is the environment of the running stack, None where it does not run. Never overwrites a
+    `env` is the environment of the running stack, None if it does not run. Never overwrites a
     file, and leaves no partial one. Raises StackError.
     """
     home = _home_of_local(settings, env)
@@ -81,7 +81,7 @@ def backup(settings: StackSettings, path: Path, env: dict[str, str] | None, repo
 def restore(
     settings: StackSettings, path: Path, env: dict[str, str] | None, report: Report
 ) -> None:
-    """Replaces the graph by that of the dump, and empties the cache.
+    """Replace the graph by that of the dump, and empty the cache.
 
     `env` is as for backup(). If the load fails, the old graph is put back. Raises StackError.
     """
@@ -104,7 +104,7 @@ def restore(
 
 
 def _home_of_local(settings: StackSettings, env: dict[str, str] | None) -> Path:
-    """The folder of this stack's Neo4j. Raises StackError where Neo4j is external or has no graph.
+    """The folder of this stack's Neo4j. Raises StackError if Neo4j is external or has no graph.
 
     A command that runs in the stack's environment has NEO4J_URI set to the local one.
     """
@@ -122,9 +122,9 @@ def _home_of_local(settings: StackSettings, env: dict[str, str] | None) -> Path:
 def _neo4j_stopped(
     settings: StackSettings, env: dict[str, str] | None, report: Report
 ) -> Iterator[None]:
-    """Stops Neo4j and prevents its start; at the end returns when it answers again.
+    """Stop Neo4j and prevent its start; at the end start it and wait until it answers.
 
-    Where the stack does not run, the folder's lock prevents its start.
+    If the stack does not run, the folder's lock prevents its start.
     """
     if env is None:
         with lock_folder(settings.folder):  # raises while the stack is starting
@@ -147,7 +147,7 @@ def _neo4j_stopped(
 
 
 def _await_login(env: dict[str, str]) -> None:
-    """Returns when Neo4j answers a query. Raises StackError after START_SECONDS."""
+    """Return when Neo4j answers a query. Raises StackError after START_SECONDS."""
     login = Login(
         uri=env["NEO4J_URI"],
         user=env["NEO4J_USER"],
@@ -163,7 +163,7 @@ def _await_login(env: dict[str, str]) -> None:
 
 @contextmanager
 def _old_graph_aside(home: Path) -> Iterator[None]:
-    """Moves the graph away, removes it at the end, and moves it back after an error."""
+    """Move the graph away, remove it at the end, and move it back after an error."""
     aside = home / "before-restore"
     if aside.exists():
         raise StackError(
@@ -190,7 +190,7 @@ def _old_graph_aside(home: Path) -> Iterator[None]:
 
 
 def _empty_cache(settings: StackSettings, env: dict[str, str] | None, report: Report) -> None:
-    """Removes all that was cached from the old graph. Raises StackError."""
+    """Remove all that was cached from the old graph. Raises StackError."""
     url = env["CACHE_REDIS_URL"] if env else settings.cache_redis_url
     if url is None:
         report("The cache is empty: it stores nothing on disk.")
@@ -209,7 +209,7 @@ def _empty_cache(settings: StackSettings, env: dict[str, str] | None, report: Re
 def _neo4j_admin(
     home: Path, *words: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
 ) -> None:
-    """Runs `neo4j-admin database …`. Raises StackError with the end of its output."""
+    """Run `neo4j-admin database …`. Raises StackError with the end of its output."""
     try:
         subprocess.run(
             [*admin_command(home, heap=HEAP), "database", *words],

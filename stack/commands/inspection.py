@@ -14,7 +14,7 @@ LOG_LINES = "20"
 
 
 def status(settings: StackSettings) -> None:
-    """Shows which processes run. Raises StackError if none does."""
+    """Show which processes run. Raises StackError if none does."""
     running = [one for one in records.read_all(settings.folder / "run") if one.alive()]
     if not running:
         raise StackError("Nothing runs. `make up` starts it.")

@@ -24,9 +24,9 @@ POLL_SECONDS = 0.1
 
 
 def up(settings: StackSettings, *, table: bool) -> None:
-    """Starts everything and stays in the foreground until Ctrl-C or SIGTERM.
+    """Start everything and stay in the foreground until Ctrl-C or SIGTERM.
 
-    Prints the table of addresses and passwords where `table` is set. Raises StackError where a
+    Prints the table of addresses and passwords if `table` is set. Raises StackError if a
     part does not start or keeps crashing.
     """
     stack = LocalStack(settings, report=report)
@@ -54,9 +54,9 @@ def up(settings: StackSettings, *, table: bool) -> None:
 
 
 def up_detached(settings: StackSettings) -> None:
-    """Starts everything in the background; returns when all parts answer.
+    """Start everything in the background; returns when all parts answer.
 
-    Raises StackError where the stack does not start.
+    Raises StackError if the stack does not start.
     """
     with lock_folder(settings.folder):  # raises if the stack runs already
         env_file.remove(settings.folder)  # of a launcher that was killed
@@ -83,7 +83,7 @@ def up_detached(settings: StackSettings) -> None:
 
 
 def down(settings: StackSettings) -> None:
-    """Stops the running stack, or the orphans of a launcher that was killed."""
+    """Stop the running stack, or the orphans of a launcher that was killed."""
     launcher = records.read(settings.folder / "run", LAUNCHER)
     if launcher is None or not launcher.alive():
         with lock_folder(settings.folder):
@@ -101,9 +101,9 @@ def down(settings: StackSettings) -> None:
 
 
 def _await_ready(launcher: subprocess.Popen[bytes], log: Path, ready: Path) -> None:
-    """Prints the launcher's log until the file `ready` exists.
+    """Print the launcher's log until the file `ready` exists.
 
-    Raises StackError where the launcher ends first.
+    Raises StackError if the launcher ends first.
     """
     with log.open() as lines:
         while not ready.exists():

@@ -37,9 +37,9 @@ POLL_SECONDS = 0.1
 
 
 def restart(settings: StackSettings, env: dict[str, str], report: Report) -> None:
-    """Replaces every process of ours that runs; the stores stay up.
+    """Replace every process of ours that runs; the stores stay up.
 
-    Raises StackError where a new process does not work; then the rest keeps its old processes.
+    Raises StackError if a new process does not work; then the rest keeps its old processes.
     """
     run_folder = settings.folder / "run"
     recorded = {name: records.read(run_folder, name) for name in (*SERVERS, *WORKERS)}
@@ -57,7 +57,7 @@ def restart(settings: StackSettings, env: dict[str, str], report: Report) -> Non
 
 
 def _prepare_stores(env: dict[str, str]) -> None:
-    """Migrates the stores for the new version. The old version works with them too."""
+    """Migrate the stores for the new version. The old version works with them too."""
     result = subprocess.run(
         [sys.executable, "-m", "api", "init"],
         cwd=ROOT,
@@ -73,7 +73,7 @@ def _prepare_stores(env: dict[str, str]) -> None:
 
 
 def _replace_server(record: Record, *, url: str) -> None:
-    """Reloads granian: it starts new workers, and the old ones finish their requests."""
+    """Reload granian: it starts new workers, and the old ones finish their requests."""
     old = _children(record.pid)
     os.kill(record.pid, signal.SIGHUP)
     seconds = REPLACE_SECONDS * max(1, len(old))
@@ -90,7 +90,7 @@ def _replace_server(record: Record, *, url: str) -> None:
 
 
 def _replace_worker(folder: Path, record: Record) -> None:
-    """Stops a worker after its job; the supervisor then starts the new one."""
+    """Stop a worker after its job; the supervisor then starts the new one."""
     run_folder, log = folder / "run", folder / "logs" / f"{record.name}.log"
     with hold(run_folder, record.name):  # else the supervisor counts a crash
         stop_on_hold(run_folder, record, seconds=FINISH_SECONDS)

@@ -11,9 +11,9 @@ from stack.settings import StackSettings
 
 
 def run(settings: StackSettings, command: Sequence[str]) -> None:
-    """Replaces this process by the command. `python` and `flask` are those of .venv.
+    """Replace this process by the command. `python` and `flask` are those of .venv.
 
-    Raises StackError where the stack does not run or the command does not exist.
+    Raises StackError if the stack does not run or the command does not exist.
     """
     if not command:
         raise StackError("Name the command to run.")

@@ -22,7 +22,7 @@ FROM_USER = "what you gave"
 
 
 def show_access(env: Mapping[str, str], *, secrets_file: Path) -> None:
-    """Prints the addresses of the running stack and how to log in.
+    """Print the addresses of the running stack and how to log in.
 
     The secrets of Redis and S3 are not printed, only the file that holds them.
     """
@@ -76,7 +76,7 @@ def _without_password(url: str) -> str:
 
 
 def show_status(running: Iterable[Record]) -> None:
-    """Prints each process: its pid, its age, and its memory, that of its children included."""
+    """Print each process: its pid, its age, and its memory, that of its children included."""
     table = Table("part", "pid", "runs for", "memory", box=SIMPLE)
     for record in sorted(running, key=lambda record: record.pid):
         try:

@@ -78,13 +78,13 @@ def ensure(
     stopping: threading.Event,
     repositories: Mapping[str, str] | None = None,
 ) -> None:
-    """Puts every jar into the folder `library`, verified. Does nothing when it is complete.
+    """Put every jar into the folder `library`, verified. Does nothing when it is complete.
 
-    A jar is linked from `other_libraries` or the user's Maven cache where its hash is right, else
+    A jar is linked from `other_libraries` or the user's Maven cache if its hash is right, else
     fetched. `repositories` (URLs by name) replace jgo's default repository. A killed run leaves no
     partial jar in `library`, so a second run is safe.
 
-    Raises StackError where a jar cannot be fetched, InterruptedStartError once `stopping` is set.
+    Raises StackError if a jar cannot be fetched, InterruptedStartError once `stopping` is set.
     """
     marker = library / "complete"
     digest = _digest(jars)
@@ -110,7 +110,7 @@ def ensure(
 
 
 def write_lock(path: Path = LOCK) -> int:
-    """Resolves Neo4j's dependencies and writes the lock; the number of jars."""
+    """Resolve Neo4j's dependencies and write the lock; returns the number of jars."""
     context = MavenContext(timeout=READ_SECONDS)
     roots = [_dependency(context, coordinate) for coordinate in NEO4J]
     direct, transitive = _retry(lambda: context.resolver.resolve(roots), stopping=None)
@@ -144,7 +144,7 @@ def _fetch_all(
     advance: Callable[[], None],
     stopping: threading.Event,
 ) -> None:
-    """Fetches the jars in parallel. Calls `advance` after each one."""
+    """Fetch the jars in parallel. Calls `advance` after each one."""
     shutil.rmtree(context.repo_cache, ignore_errors=True)  # partial jars of a killed run
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="jars")
     pending = {pool.submit(_fetch, jar, context, library, stopping) for jar in missing}
@@ -162,9 +162,9 @@ def _fetch_all(
 
 
 def _fetch(jar: Jar, context: MavenContext, library: Path, stopping: threading.Event) -> None:
-    """Downloads the jar beside the library, verifies it, then links it into the library.
+    """Download the jar beside the library, verify it, then link it into the library.
 
-    Links it into the user's Maven cache too, where another checkout finds it.
+    The jar is also linked into the user's Maven cache, so that other checkouts can use it.
     """
     artifact = _artifact(jar, context)
     draft = _path_in_cache(artifact, context)
@@ -222,7 +222,7 @@ def _byte_callback(progress: Progress, stopping: threading.Event) -> ByteCallbac
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Replaces `target` atomically by a hard link to `source`, or by a copy across file systems."""
+    """Replace `target` atomically by a hard link to `source`, or by a copy across file systems."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
     draft.unlink(missing_ok=True)
@@ -234,7 +234,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def _link_first(sources: Iterable[Path], jar: Jar, library: Path) -> bool:
-    """Links the first intact source into the library; False if there is none."""
+    """Link the first intact source into the library; False if there is none."""
     for source in sources:
         if _is_intact(source, jar):
             link_or_copy(source, library / jar.file_name)
@@ -269,7 +269,7 @@ def _artifact(jar: Jar, context: MavenContext) -> Artifact:
 
 
 def _remove_unlisted(jars: Iterable[Jar], library: Path) -> None:
-    """Removes the jars of an older lock: every jar in the folder is on the class path."""
+    """Remove the jars of an older lock: every jar in the folder is on the class path."""
     listed = {jar.file_name for jar in jars}
     for path in library.glob("*.jar"):
         if path.name not in listed:

@@ -120,7 +120,7 @@ class LocalNeo4j(Program, Store):
         self._conf = CONF.format(host=HOST, bolt=bolt, http=http, pagecache=pagecache)
 
     def prepare(self) -> None:
-        """Creates folders and configuration, fetches jars, sets the password at the first start."""
+        """Create folders and configuration, fetch jars, set the password at the first start."""
         for folder in FOLDERS:
             (self._home / folder).mkdir(parents=True, exist_ok=True)
         jars.ensure(
@@ -163,7 +163,7 @@ class LocalNeo4j(Program, Store):
         return self.login.variables()
 
     def _set_password(self) -> None:
-        """Sets the first password, passed in a private file: every user can read a command line."""
+        """Set the first password, passed in a private file: every user can read a command line."""
         arguments = self._home / "run" / "password"
         with os.fdopen(os.open(arguments, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
             f.write(self.login.password)

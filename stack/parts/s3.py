@@ -31,7 +31,7 @@ class Bucket:
     secret_key: str | None
     region: str
     media_base_url: str | None = None
-    """Where clients fetch renditions from, unless from the bucket itself."""
+    """The URL from which clients fetch renditions; None: the bucket's."""
 
     def variables(self) -> dict[str, str]:
         """The variables with the bucket's address and keys."""
@@ -59,7 +59,7 @@ class LocalS3(Program, Store):
         self._port = port
 
     def prepare(self) -> None:
-        """Creates the data folder and the file with the only identity."""
+        """Create the data folder and the file with the only identity."""
         (self._data / "data").mkdir(parents=True, exist_ok=True)
         key = {"accessKey": self.bucket.access_key, "secretKey": self.bucket.secret_key}
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -101,7 +101,7 @@ class ExternalS3(ExternalStore):
         self.bucket = bucket
 
     def problem(self) -> str | None:
-        """Why the server does not answer, or None. Raises StackError where it refuses the key."""
+        """Why the server does not answer, or None. Raises StackError if it refuses the key."""
         status = bucket_status(self.bucket)
         if status == REFUSED:
             raise StackError(
@@ -120,7 +120,7 @@ class ExternalS3(ExternalStore):
 def bucket_status(bucket: Bucket) -> int | str:
     """The HTTP status of a signed HEAD of the bucket, or the name of the error.
 
-    Raises StackError where a key is missing or the endpoint is not a URL.
+    Raises StackError if a key is missing or the endpoint is not a URL.
     """
     if not (bucket.access_key and bucket.secret_key):
         raise StackError("S3_ENDPOINT_URL needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY too.")

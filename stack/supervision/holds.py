@@ -4,13 +4,11 @@ A hold is a file beside the records. It holds the record of the process that pla
 void once that process has ended.
 """
 
-import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from stack.errors import StackError
@@ -22,14 +20,14 @@ POLL_SECONDS = 0.1
 
 @contextmanager
 def hold(run_folder: Path, name: str) -> Iterator[None]:
-    """Puts the part on hold: if it ends, it stays down, and its end does not count as a crash.
+    """Put the part on hold: if it ends, it stays down, and its end does not count as a crash.
 
-    Raises StackError where the part is on hold already.
+    Raises StackError if the part is on hold already.
     """
     if is_on_hold(run_folder, name):
         raise StackError(f"Another command works on {name}: wait until it is done.")
     draft = run_folder / f"{name}.hold.{os.getpid()}"
-    draft.write_text(json.dumps(asdict(record_of(name, os.getpid()))))
+    draft.write_text(record_of(name, os.getpid()).to_json())
     draft.replace(_file(run_folder, name))
     try:
         yield
@@ -39,15 +37,12 @@ def hold(run_folder: Path, name: str) -> Iterator[None]:
 
 def is_on_hold(run_folder: Path, name: str) -> bool:
     """Whether a running process has the part on hold."""
-    try:
-        holder = Record(**json.loads(_file(run_folder, name).read_text()))
-    except (OSError, ValueError, TypeError):
-        return False
-    return holder.alive()
+    holder = records.read_file(_file(run_folder, name))
+    return holder is not None and holder.alive()
 
 
 def stop_on_hold(run_folder: Path, record: Record, *, seconds: float) -> None:
-    """Sends SIGTERM to a part on hold and returns when the supervisor has removed its record.
+    """Send SIGTERM to a part on hold; return when the supervisor has removed its record.
 
     Raises StackError after `seconds`.
     """

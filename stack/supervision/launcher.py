@@ -19,9 +19,9 @@ STOP_SECONDS = 30
 
 
 def lock_folder(folder: Path) -> IO[str]:
-    """The lock of a stack's folder, created where it is missing. Closing the file releases it.
+    """The lock of a stack's folder, created if it is missing. Closing the file releases it.
 
-    Raises StackError where another process holds the lock.
+    Raises StackError if another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with suppress(PermissionError):  # the folder may belong to another user
@@ -45,7 +45,7 @@ def lock_folder(folder: Path) -> IO[str]:
 
 
 def stop_orphans(folder: Path, report: Report) -> None:
-    """Stops the processes of an earlier launcher that was killed, the last started first.
+    """Stop the processes of an earlier launcher that was killed, the last started first.
 
     The caller holds the folder's lock.
     """

@@ -35,7 +35,7 @@ class Process:
         return self._popen.pid if self._popen else None
 
     def start(self) -> None:
-        """Starts the program and writes its record."""
+        """Start the program and write its record."""
         self.program.prepare()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.run_folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ class Process:
         self._record.write(self.run_folder)
 
     def record_descendants(self) -> None:
-        """Adds the program's own children to the record."""
+        """Add the program's own children to the record."""
         if self._record:
             self._record = self._record.with_descendants()
             self._record.write(self.run_folder)
@@ -69,7 +69,7 @@ class Process:
         return self._popen is not None and self._popen.poll() is None
 
     def stop(self, *, seconds: float | None = None) -> bool:
-        """Stops the process and its descendants; False if one had to be killed."""
+        """Stop the process and its descendants; False if one had to be killed."""
         if self._record is None or self._popen is None:
             return True
         limit = self.program.stop_seconds if seconds is None else seconds
@@ -78,7 +78,7 @@ class Process:
         return stopped
 
     def last_lines(self, count: int = 15) -> str:
-        """The end of the log; empty where there is none."""
+        """The end of the log; empty if there is none."""
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, self.log.stat().st_size - LOG_TAIL_BYTES))
@@ -89,7 +89,7 @@ class Process:
 
 
 def _stop_and_reap(popen: subprocess.Popen[bytes], record: Record, seconds: float) -> bool:
-    """Stops the process and reads its exit status, so that it leaves no zombie."""
+    """Stop the process and read its exit status, so that it leaves no zombie."""
     stopped = records.stop(record, seconds=seconds)
     try:
         popen.wait(timeout=5)

@@ -10,7 +10,6 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -34,7 +33,7 @@ class Record:
     name: str
     pid: int
     started: str
-    """As start_of() gives it."""
+    """As start_of() returns it."""
     descendants: dict[str, str] = field(default_factory=dict)
     """Pid → start."""
 
@@ -43,15 +42,16 @@ class Record:
         return start_of(self.pid) == self.started
 
     def write(self, folder: Path) -> None:
-        """Stores the record in `folder`. Replaces an older one of the same name."""
+        """Store the record in `folder`. Replaces an older one of the same name."""
         draft = folder / f"{self.name}.json.new"
-        draft.write_text(json.dumps(self._to_json()))
+        draft.write_text(self.to_json())
         draft.replace(folder / f"{self.name}.json")
 
-    def _to_json(self) -> dict[str, Any]:
-        """The record under the keys that launchers of every version read."""
+    def to_json(self) -> str:
+        """The text of the record's file, with the keys that launchers of every version read."""
         fields = asdict(self)
-        return {**fields, DESCENDANTS_KEY: fields.pop("descendants")}
+        descendants = fields.pop("descendants")
+        return json.dumps({**fields, DESCENDANTS_KEY: descendants})
 
     def with_descendants(self) -> "Record":
         """The record with the descendants that run now added to it."""
@@ -74,9 +74,14 @@ def record_of(name: str, pid: int) -> Record:
 
 
 def read(folder: Path, name: str) -> Record | None:
-    """The record of that name; None where it is missing or damaged."""
+    """The record of that name; None if it is missing or damaged."""
+    return read_file(folder / f"{name}.json")
+
+
+def read_file(path: Path) -> Record | None:
+    """The record in a file; None if the file is missing or damaged."""
     try:
-        fields = json.loads((folder / f"{name}.json").read_text())
+        fields = json.loads(path.read_text())
         return Record(descendants=fields.pop(DESCENDANTS_KEY, {}), **fields)
     except (OSError, ValueError, TypeError, AttributeError):
         return None
@@ -89,7 +94,7 @@ def read_all(folder: Path) -> list[Record]:
 
 
 def remove(folder: Path, name: str) -> None:
-    """Removes the record of that name, if there is one."""
+    """Remove the record of that name, if there is one."""
     (folder / f"{name}.json").unlink(missing_ok=True)
 
 
@@ -120,14 +125,14 @@ def running_pids(record: Record) -> list[int]:
     if leader == record.started:
         pids.add(record.pid)
     if leader in (record.started, None) and record.started.startswith(_boot()):
-        # The kernel reuses no pid that is still the id of a group. So where the leader has ended,
+        # The kernel reuses no pid that is still the id of a group. So if the leader has ended,
         # a group of that id is ours.
         pids |= set(_group(record.pid))
     return sorted(pids)
 
 
 def stop(record: Record, *, seconds: float) -> bool:
-    """Stops the process: SIGTERM, then SIGKILL after `seconds`; True if SIGTERM was enough.
+    """Stop the process: SIGTERM, then SIGKILL after `seconds`; True if SIGTERM was enough.
 
     While the leader runs, only the leader gets SIGTERM: it stops its own children.
     """

@@ -73,7 +73,7 @@ class Supervisor:
         self._lock = threading.Lock()
 
     def start(self, parts: Sequence[Part], *, needs: Sequence[Part] = ()) -> None:
-        """Starts the parts in parallel and waits until all of them answer.
+        """Start the parts in parallel and wait until all of them answer.
 
         A part that crashes later is restarted only while all of `needs` answer. Raises StackError
         with the end of the log of a part that does not become ready.
@@ -93,16 +93,16 @@ class Supervisor:
         return {one.name: one.process for one in self._supervised}[name]
 
     def watch(self) -> None:
-        """Restarts crashed processes until the stack stops.
+        """Restart crashed processes until the stack stops.
 
-        Raises StackError where one crashes too often.
+        Raises StackError if one crashes too often.
         """
         while not self._stopping.wait(POLL_SECONDS):
             for supervised in list(self._supervised):
                 self._check(supervised)
 
     def stop(self, *, seconds: float | None = None) -> None:
-        """Stops all processes in reverse order. Those with the same needs stop in parallel."""
+        """Stop all processes in reverse order. Those with the same needs stop in parallel."""
         with self._lock:
             groups: dict[tuple[str, ...], list[SupervisedProcess]] = {}
             for supervised in reversed(self._supervised):
@@ -159,7 +159,7 @@ class Supervisor:
             self._report(f"{supervised.name} answers again.")
 
     def _handle_end(self, supervised: SupervisedProcess) -> None:
-        """Cleans up after a process that has ended, and plans its restart."""
+        """Clean up after a process that has ended, and plan its restart."""
         process, name = supervised.process, supervised.name
         cause = _cause_of_end(process.exit_status())
         on_hold = is_on_hold(process.run_folder, name)  # read before the record is removed

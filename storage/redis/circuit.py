@@ -29,7 +29,7 @@ class Circuit:
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Runs a call to the server. Raises StorageUnavailableError for any failure of it.
+        """Run a call to the server. Raises StorageUnavailableError for any failure of it.
 
         Raises StorageRefusedError if the server replied and would reply the same again.
         """

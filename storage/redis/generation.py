@@ -36,7 +36,7 @@ class Generation:
         self._newest = 0
 
     def check(self, connection: Connection) -> None:
-        """Signs in, and empties the database if its data is older than its server.
+        """Sign in, and empty the database if its data is older than its server.
 
         redis-py calls this for each new connection, and closes the connection if this raises. It
         costs one more round trip per connection, and none per command. Raises UncheckedError.

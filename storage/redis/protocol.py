@@ -27,7 +27,7 @@ class PipelinedConnection:
         self.unread = 0
 
     def send(self, buffer: bytes, commands: int) -> None:
-        """Sends a buffer of so many commands, and adds their replies to `unread`."""
+        """Send a buffer of so many commands, and add their replies to `unread`."""
         self.unread += commands
         self._connection.send_packed_command([buffer], check_health=False)  # type: ignore[no-untyped-call]
 

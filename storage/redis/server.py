@@ -48,7 +48,7 @@ class Server:
         )
 
     def guard(self) -> AbstractContextManager[None]:
-        """Runs calls of `client`. Raises StorageUnavailableError."""
+        """Run calls of `client`. Raises StorageUnavailableError."""
         return self._circuit.guard()
 
     @contextmanager
@@ -88,7 +88,7 @@ class Server:
         return self.pool.execute(buffer, len(commands))
 
     def ping(self) -> None:
-        """Returns if the server answers now, even while the circuit is open.
+        """Return if the server answers now, even while the circuit is open.
 
         Raises StorageUnavailableError, StorageRefusedError.
         """
@@ -96,7 +96,7 @@ class Server:
             self._ping_client.ping()
 
     def ensure_connection(self) -> None:
-        """Returns if there is a checked connection or one can be opened.
+        """Return if there is a checked connection or one can be opened.
 
         Raises StorageUnavailableError.
         """
@@ -117,7 +117,7 @@ class Server:
         return values[0] if values else None
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         for pool in (self.client.connection_pool, self._redis_pool):
             pool.disconnect()
         self._ping_client.connection_pool.disconnect()

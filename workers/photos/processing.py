@@ -152,7 +152,7 @@ class _Lease:
         self.renewed_at = began_at
 
     def renew_if_old(self) -> None:
-        """Renew a lease older than RENEW_SECONDS. Nobody can have claimed a younger one's event."""
+        """Renew a lease older than RENEW_SECONDS; a younger one cannot be lost yet."""
         if time.monotonic() - self.renewed_at > RENEW_SECONDS:
             self.renew()
 

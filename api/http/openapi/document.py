@@ -44,7 +44,7 @@ operation describes the codes of its own. These codes are shared:
 
 - 400 `token-in-query`, `malformed-json`; 413 `body-too-large`; 415 `unsupported-media-type`
 - 401 `not-signed-in`: no token, or one that is wrong, expired or ended
-- 404 `not-found`: also where the user may not see what exists
+- 404 `not-found`: absent, or hidden from the user
 - 429 `too-many-requests`: a quota is used up
 - 503 `overloaded`: the server has too many requests
 - 503 `graph-unavailable`, `cache-unavailable`, `queue-unavailable`, `s3-unavailable`: that store is

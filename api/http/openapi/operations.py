@@ -1,4 +1,4 @@
-"""What the document has of an operation beside its docstring and its schemas."""
+"""Completes the operations of the document: id, security, problems, paging and examples."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -25,7 +25,7 @@ SHARED_PROBLEMS = {
     problems.TOO_MANY_REQUESTS,
     *problems.UNAVAILABLE,
 }
-"""They are described once, for the whole document, and not with each operation."""
+"""Problems that are described once, for the whole document, and not with each operation."""
 
 PAGING = """\
 **Paging**: send `next` as `cursor` to get the next page. A page can have fewer than `limit` items:
@@ -66,13 +66,13 @@ class OperationPlugin(BasePlugin):
         self._examples: dict[str, Any] = {}
 
     def init_spec(self, spec: APISpec) -> None:
-        """Keep the spec, to add components to it."""
+        """Store the spec, to add components to it."""
         self._components = spec.components
 
     def schema_helper(
         self, name: str, definition: dict[str, Any], *, schema: Any = None, **_: Any
     ) -> dict[str, Any] | None:
-        """Keep the example of a schema, and replace its choices by references."""
+        """Record the example of a schema, and replace its choices by references."""
         if schema is None:
             return None
         instance = schema() if isinstance(schema, type) else schema

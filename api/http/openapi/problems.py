@@ -39,9 +39,9 @@ class DocumentedProblem:
     status: int
     code: str
     detail: str
-    """An example of it, where it varies."""
+    """An example of it, if it varies."""
     meaning: str = ""
-    """An explanation, where the example of the detail is not enough."""
+    """An explanation, if the example of the detail is not enough."""
     field: str = ""
     """The field that `errors` names."""
     field_message: str = ""
