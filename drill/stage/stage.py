@@ -12,7 +12,6 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, Signals
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 import redis
@@ -20,13 +19,12 @@ import requests
 
 from drill.stage.errors import SupervisionError, UnhealthyError
 from drill.stage.programs import APIS, WORKERS, DrillApi, DrillWorker
-from drill.support.proxy import Proxy
+from drill.support.proxy import Proxy, proxied
 from drill.support.retrying import retry
 from graph import Graph, GraphSettings
 from graph.event_kinds import QUEUES
 from stack import LocalStack, StackSettings
 from stack.parts.photofeed import prepare_stores
-from stack.ports import HOST
 from stack.settings import ROOT
 from stack.supervision.launcher import lock_folder, stop_orphans
 from stack.supervision.supervisor import Supervisor
@@ -226,12 +224,8 @@ class DrillStage:
         """The environment of one process, with a new proxy to each store."""
         env = dict(self.env)
         for store, variable in STORES.items():
-            url = urlsplit(env[variable])
-            proxy = Proxy(HOST, url.port or 0)
+            proxy, env[variable] = proxied(env[variable])
             self.proxies[name, store] = proxy
-            login = url.netloc.rpartition("@")[0]
-            netloc = f"{login}@{HOST}:{proxy.port}" if login else f"{HOST}:{proxy.port}"
-            env[variable] = urlunsplit(url._replace(netloc=netloc))
         env["PYTHONPATH"] = str(CLOCK_FOLDER)
         env["DRILL_CLOCK"] = str(self._clock_file(name))
         return env | self._extra_env

@@ -1,4 +1,4 @@
-"""The proxy of the fault tests is itself tested: a hold that does not hold would prove nothing."""
+"""The proxy does what the tests of races and outages rely on."""
 
 import contextlib
 import socket
@@ -48,12 +48,12 @@ def connect(proxy: Proxy) -> socket.socket:
     return connection
 
 
-def ask(connection: socket.socket, line: bytes) -> bytes:
+def exchange(connection: socket.socket, line: bytes) -> bytes:
     connection.sendall(line)
     return connection.recv(1000)
 
 
-def silent(connection: socket.socket) -> bool:
+def receives_nothing(connection: socket.socket) -> bool:
     connection.settimeout(0.2)
     try:
         return not connection.recv(1000)
@@ -63,7 +63,7 @@ def silent(connection: socket.socket) -> bool:
         connection.settimeout(5)
 
 
-def test_what_is_sent_comes_back() -> None:
+def test_bytes_and_an_orderly_end_are_passed_on() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     with Proxy("127.0.0.1", listener.getsockname()[1]) as proxy, connect(proxy) as connection:
         connection.sendall(b"a")
@@ -73,35 +73,37 @@ def test_what_is_sent_comes_back() -> None:
             connection.shutdown(socket.SHUT_WR)
             assert server.recv(10) == b"", "an orderly end is passed on"
             server.sendall(b"b")
-            assert connection.recv(10) == b"b", "and the answer still comes"
+            assert connection.recv(10) == b"b", "and the answer still arrives"
     listener.close()
 
 
-def test_a_held_request_arrives_after_the_release_and_others_go_on(proxy: Proxy) -> None:
+def test_a_held_request_arrives_after_the_release_and_other_connections_are_not_held(
+    proxy: Proxy,
+) -> None:
     hold = proxy.hold(b"PUSH")
     with connect(proxy) as held, connect(proxy) as other:
         held.sendall(b"first PUSH 1\n")
         hold.wait()
-        assert ask(other, b"PUSH 2\n") == b"PUSH 2\n", "one hold stops one connection"
-        assert silent(held)
+        assert exchange(other, b"PUSH 2\n") == b"PUSH 2\n", "one hold holds one connection"
+        assert receives_nothing(held)
         hold.release()
         assert held.recv(1000) == b"first PUSH 1\n"
 
 
-def test_a_pattern_cut_in_two_is_found(proxy: Proxy) -> None:
+def test_a_pattern_split_over_two_chunks_is_held(proxy: Proxy) -> None:
     hold = proxy.hold(b"PUSH")
     with connect(proxy) as connection:
-        assert ask(connection, b"x\n") == b"x\n"
+        assert exchange(connection, b"x\n") == b"x\n"
         connection.sendall(b"a PU")
-        time.sleep(0.05)  # so that the proxy reads the two halves apart
+        time.sleep(0.05)  # the proxy then reads the two halves separately
         connection.sendall(b"SH\n")
         hold.wait()
-        assert silent(connection)
+        assert receives_nothing(connection)
         hold.release()
         assert connection.recv(1000) == b"a PUSH\n"
 
 
-def test_a_held_answer_was_given_but_does_not_come() -> None:
+def test_a_held_answer_arrives_after_the_release() -> None:
     seen = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -119,7 +121,7 @@ def test_a_held_answer_was_given_but_does_not_come() -> None:
         connection.sendall(b"READ")
         hold.wait()
         assert seen.wait(5)
-        assert silent(connection)
+        assert receives_nothing(connection)
         hold.release()
         assert connection.recv(1000) == b"done"
     listener.close()
@@ -127,64 +129,66 @@ def test_a_held_answer_was_given_but_does_not_come() -> None:
 
 def test_cut_down_and_up(proxy: Proxy) -> None:
     with connect(proxy) as connection:
-        assert ask(connection, b"x\n") == b"x\n"
+        assert exchange(connection, b"x\n") == b"x\n"
         proxy.cut()
         with pytest.raises(ConnectionResetError):
             connection.recv(1000)
     proxy.down()
     with connect(proxy) as connection:
-        assert connection.recv(1000) == b"", "taken and closed at once"
+        assert connection.recv(1000) == b"", "accepted and closed at once"
     proxy.up()
     with connect(proxy) as connection:
-        assert ask(connection, b"y\n") == b"y\n"
+        assert exchange(connection, b"y\n") == b"y\n"
 
 
-def test_half_open_swallows_until_it_is_over(proxy: Proxy) -> None:
+def test_a_half_open_connection_passes_nothing_until_resume(proxy: Proxy) -> None:
     with connect(proxy) as connection:
         proxy.swallow()
         connection.sendall(b"x\n")
-        assert silent(connection)
+        assert receives_nothing(connection)
         proxy.resume()
         assert connection.recv(1000) == b"x\n"
 
 
-def test_slowness_is_added_in_each_direction(proxy: Proxy) -> None:
+def test_latency_is_added_in_each_direction(proxy: Proxy) -> None:
     with connect(proxy) as connection:
         proxy.slow(0.1)
         began = time.monotonic()
-        assert ask(connection, b"x\n") == b"x\n"
+        assert exchange(connection, b"x\n") == b"x\n"
         assert time.monotonic() - began >= 0.2
 
 
-def test_a_narrow_proxy_lets_so_many_bytes_through_a_second(proxy: Proxy) -> None:
+def test_a_narrow_proxy_limits_the_bytes_per_second(proxy: Proxy) -> None:
     with connect(proxy) as connection:
         proxy.narrow(1_000)
         began = time.monotonic()
         connection.sendall(b"x" * 199 + b"\n")
-        got = b""
-        while len(got) < 200:
-            got += connection.recv(1000)
-        assert time.monotonic() - began >= 0.3, "0.2 s either way, but for the last piece's pause"
+        received = b""
+        while len(received) < 200:
+            received += connection.recv(1000)
+        assert time.monotonic() - began >= 0.3, (
+            "0.2 s in each direction, without the pause after the last piece"
+        )
         proxy.resume()
         began = time.monotonic()
-        assert ask(connection, b"y\n") == b"y\n"
+        assert exchange(connection, b"y\n") == b"y\n"
         assert time.monotonic() - began < 0.1
 
 
-def test_a_cut_comes_after_so_many_bytes_of_an_answer(proxy: Proxy) -> None:
+def test_a_cut_resets_the_connection_after_a_number_of_bytes_of_an_answer(proxy: Proxy) -> None:
     with connect(proxy) as connection, connect(proxy) as other:
-        assert ask(other, b"x\n") == b"x\n"
+        assert exchange(other, b"x\n") == b"x\n"
         cut = proxy.cut_after(5)
-        assert ask(connection, b"ab\n") == b"ab\n", "three bytes may pass"
+        assert exchange(connection, b"ab\n") == b"ab\n", "three bytes may pass"
         connection.sendall(b"cdef\n")
         assert connection.recv(2) == b"cd"
         with pytest.raises(ConnectionResetError):
             connection.recv(1000)
         assert cut.done
-        assert ask(other, b"z\n") == b"z\n", "one cut ends one connection"
+        assert exchange(other, b"z\n") == b"z\n", "one cut ends one connection"
 
 
-def test_a_cut_comes_after_so_many_bytes_of_a_request() -> None:
+def test_a_cut_resets_the_connection_after_a_number_of_bytes_of_a_request() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     with Proxy("127.0.0.1", listener.getsockname()[1]) as proxy, connect(proxy) as connection:
         proxy.cut_after(3, side="request")
@@ -198,7 +202,7 @@ def test_a_cut_comes_after_so_many_bytes_of_a_request() -> None:
     listener.close()
 
 
-def test_closing_lets_go_of_what_is_held_and_leaves_no_thread(echo: int) -> None:
+def test_closing_releases_every_hold_and_leaves_no_thread(echo: int) -> None:
     before = threading.active_count()
     proxy = Proxy("127.0.0.1", echo)
     hold = proxy.hold(b"PUSH")
@@ -206,4 +210,6 @@ def test_closing_lets_go_of_what_is_held_and_leaves_no_thread(echo: int) -> None
         connection.sendall(b"PUSH\n")
         hold.wait()
         proxy.close()
-    eventually(lambda: threading.active_count() <= before + 1)  # one may be the echo's
+    eventually(
+        lambda: threading.active_count() <= before + 1
+    )  # one may be a thread of the echo server
