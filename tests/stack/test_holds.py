@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from functools import partial
@@ -31,6 +32,12 @@ def test_a_part_on_hold_stays_down_and_its_end_is_no_crash(tmp_path: Path) -> No
     assert supervision.has_reported(
         "one is on hold; it is started again when the hold is released."
     )
+
+
+def test_the_supervisor_of_an_older_version_reads_a_hold(tmp_path: Path) -> None:
+    with hold(tmp_path, "one"):
+        fields = json.loads((tmp_path / "one.hold").read_text())
+    assert fields.keys() == {"name", "pid", "started", "also"}
 
 
 def test_a_hold_is_void_once_its_process_has_ended(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a killed launcher has left running, and how the next one finds it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -114,6 +115,21 @@ def test_the_children_of_a_killed_part_are_found_by_its_process_group() -> None:
     assert records.stop(record, seconds=5)
     eventually(lambda: start_of(child) is None)
     parent.stdout.close()
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    record = Record(name="queue", pid=7, started="boot:1", descendants={"8": "boot:2"})
+    record.write(tmp_path)
+    assert records.read(tmp_path, "queue") == record
+
+
+def test_the_keys_of_a_record_are_those_of_older_versions(tmp_path: Path) -> None:
+    fields = {"name": "queue", "pid": 7, "started": "boot:1", "also": {"8": "boot:2"}}
+    (tmp_path / "queue.json").write_text(json.dumps(fields))
+    record = records.read(tmp_path, "queue")
+    assert record
+    assert record.descendants == {"8": "boot:2"}
+    assert json.loads(record.to_json()) == fields
 
 
 def test_a_damaged_record_is_ignored(tmp_path: Path) -> None:
