@@ -37,16 +37,20 @@ def measure_growth(
     if len(users) < MIN_SIZES:
         raise ValueError("growth takes two sizes or more")
     measured_rows = growth_rows(rows)
-    points: dict[str, list[tuple[float, float]]] = {one.row.id: [] for one in measured_rows}
+    points: dict[str, list[tuple[float, float]]] = {
+        growth_row.row.id: [] for growth_row in measured_rows
+    }
     operators: list[dict[str, list[str]]] = []
     for count in users:
         with Resources() as resources:
             town_run = replace(run, resources=resources, quick=False)
             resources.open_once("town", partial(nullcontext, Town(count, run.seed)))
             operators.append(plans.operator_names(stage_of(town_run).graph))
-            for one in measured_rows:
-                points[one.row.id] += [(count, cost) for cost in _costs(one.row, town_run)]
-    growths = [_growth(one, points[one.row.id]) for one in measured_rows]
+            for growth_row in measured_rows:
+                points[growth_row.row.id] += [
+                    (count, cost) for cost in _costs(growth_row.row, town_run)
+                ]
+    growths = [_growth(growth_row, points[growth_row.row.id]) for growth_row in measured_rows]
     return [*growths, _plan_growth(users, operators)]
 
 
@@ -55,20 +59,20 @@ def _costs(row: Row, run: RunContext) -> list[float]:
     outcome = measure(row, run)
     if not outcome.rounds:
         raise RuntimeError(f"{row.id}: {outcome.verdict} {outcome.reason} {outcome.check}")
-    print(row.id, [round(one.ratio, 3) for one in outcome.rounds], file=sys.stderr, flush=True)
-    higher = row.better == "higher"
-    return [1 / one.ratio if higher else one.ratio for one in outcome.rounds]
+    ratios = [one_round.ratio for one_round in outcome.rounds]
+    print(row.id, [round(ratio, 3) for ratio in ratios], file=sys.stderr, flush=True)
+    return [1 / ratio for ratio in ratios] if row.better == "higher" else ratios
 
 
-def _growth(one: GrowthRow, points: Sequence[tuple[float, float]]) -> Growth:
+def _growth(growth_row: GrowthRow, points: Sequence[tuple[float, float]]) -> Growth:
     fitted = fit(points)
     return Growth(
-        row=one.row.id,
+        row=growth_row.row.id,
         points=points,
         exponent=fitted.exponent,
         interval=(fitted.low, fitted.high),
-        target=one.target,
-        verdict=fitted.verdict(one.target),
+        target=growth_row.target,
+        verdict=fitted.verdict(growth_row.target),
     )
 
 
@@ -105,16 +109,16 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     users = [int(word) for word in options.sizes.split(",")]
     run = RunContext(quick=False, seed=options.seed, seconds=options.seconds)
-    growths = [growth_result(one) for one in measure_growth(ROWS, run, users)]
+    growths = [growth_result(growth) for growth in measure_growth(ROWS, run, users)]
     path = ROOT / "bench" / "results" / "growth.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(growths, indent=1) + "\n")
     path.with_suffix(".svg").write_text(picture.svg(growths))
-    for one in growths:
-        low, high = one["interval"]
+    for growth in growths:
+        low, high = growth["interval"]
         print(
-            f"{one['row']:24} b = {one['exponent']:+.3f} ({low:+.3f}..{high:+.3f}) "
-            f"target {one['target']} {one['verdict']}"
+            f"{growth['row']:24} b = {growth['exponent']:+.3f} ({low:+.3f}..{high:+.3f}) "
+            f"target {growth['target']} {growth['verdict']}"
         )
     return 0
 

@@ -98,12 +98,12 @@ def weighted_sample(
     excluding: str,
 ) -> tuple[str, ...]:
     """`count` different items, drawn with these weights (Efraimidis and Spirakis)."""
-    keyed = [
+    draws = [
         (draw.random() ** (1 / weight), item)
         for item, weight in zip(population, weights, strict=True)
         if item != excluding
     ]
-    return tuple(item for _key, item in sorted(keyed, reverse=True)[:count])
+    return tuple(item for _draw, item in sorted(draws, reverse=True)[:count])
 
 
 def plan_posts(draw: random.Random, usernames: Sequence[str], count: int) -> list[PlannedPost]:

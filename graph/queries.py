@@ -80,13 +80,13 @@ def _fields(name: str, header: list[str]) -> tuple[str, dict[str, str]]:
     opening = f"cypher/{name}.cypher: "
     if not header or not header[0].startswith(opening):
         raise HeaderError(f"{name}: the first line has to start with // {opening}")
-    summary, fields, current = header[0].removeprefix(opening), dict[str, str](), ""
+    summary, fields, field = header[0].removeprefix(opening), dict[str, str](), ""
     for line in header[1:]:
         if match := _FIELD.match(line):
-            current = match[1]
-            fields[current] = match[2].strip()
-        elif current:
-            fields[current] += f" {line}"
+            field = match[1]
+            fields[field] = match[2].strip()
+        elif field:
+            fields[field] += f" {line}"
         else:
             summary += f" {line}"
     return summary, fields

@@ -51,7 +51,7 @@ class LocalStack:
         )
 
     def __enter__(self) -> Self:
-        self.claim()
+        self.lock()
         try:
             self.start_stores()
         except BaseException:
@@ -62,7 +62,7 @@ class LocalStack:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def claim(self) -> None:
+    def lock(self) -> None:
         """Lock the folder for this launcher, and stop the orphans of a killed one.
 
         Raises StackError if another launcher has the folder or the disk is nearly full.

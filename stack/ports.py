@@ -97,7 +97,9 @@ def _reserve(requested: Mapping[str, int]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for name, port in requested.items():
         for needed in sorted(_needed(name, port)):
-            owner = next((one for one in chosen if needed in _needed(one, chosen[one])), None)
+            owner = next(
+                (other for other, first in chosen.items() if needed in _needed(other, first)), None
+            )
             why = f"that port is requested for {owner}" if owner else obstacle(needed)
             if why:
                 also = f", as it also needs port {needed}" if needed != port else ""
@@ -128,7 +130,7 @@ def _draw(name: str, taken: set[int]) -> int:
 
 def _is_usable(name: str, port: int, taken: set[int]) -> bool:
     needed = _needed(name, port)
-    return not needed & taken and all(is_free(one) for one in needed)
+    return not needed & taken and all(is_free(number) for number in needed)
 
 
 def _needed(name: str, port: int) -> set[int]:

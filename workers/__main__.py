@@ -1,8 +1,8 @@
 """`python -m workers photos|fanout|fanout-large|timelines|removal|sweeper`: one worker process.
 
 A worker serves one queue. With two queues, RQ would lose a job for good if it was killed just after
-it had taken the job. The supervisor restarts a worker that ends. After SIGTERM a worker finishes its
-job and ends.
+it had taken the job. The supervisor restarts a worker that ends. After SIGTERM a worker finishes
+its job and ends.
 """
 
 import importlib

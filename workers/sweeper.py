@@ -69,7 +69,7 @@ class Sweeper:
     def __init__(self, graph: Graph, storage: Storage) -> None:
         self._graph = graph
         self._storage = storage
-        self._failing_steps: set[str] = set()
+        self._steps_in_outage: set[str] = set()
         """Steps whose store is unavailable, so that an outage is logged once."""
         self._unsent_wakes: dict[str, list[Event]] = {}
         """By queue: events that the graph has marked as woken and Redis did not accept."""
@@ -192,14 +192,14 @@ class Sweeper:
         try:
             result = step()
         except (GraphUnavailableError, StorageUnavailableError) as error:
-            if name not in self._failing_steps:
+            if name not in self._steps_in_outage:
                 log.warning("sweeper waits for a store", step=name, error=str(error))
-            self._failing_steps.add(name)
+            self._steps_in_outage.add(name)
             return default
         except Exception:
             log.exception("sweeper's step failed", step=name)
             return default
-        if name in self._failing_steps:
-            self._failing_steps.remove(name)
+        if name in self._steps_in_outage:
+            self._steps_in_outage.remove(name)
             log.info("sweeper goes on", step=name)
         return result

@@ -58,7 +58,7 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
 
 @blueprint.post("/v1/me/feed")
 @login_required
-@limits.limited(limits.PUBLISHES)
+@limits.limit(limits.PUBLISHES)
 @blueprint.arguments(NewPost)
 @blueprint.response(201, PostSchema, headers=_LOCATION)
 @blueprint.alt_response(

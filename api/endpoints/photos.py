@@ -35,7 +35,7 @@ _OPTIONAL = ("failure_code", "width", "height", "blurhash", "alt_text")
 
 @blueprint.post("/v1/me/photos")
 @login_required
-@limits.limited(limits.UPLOADS)
+@limits.limit(limits.UPLOADS)
 @blueprint.arguments(NewPhoto, as_kwargs=True)
 @blueprint.response(201, PhotoUploadSchema)
 @blueprint.alt_response(

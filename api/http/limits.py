@@ -78,7 +78,7 @@ def scale(policy: Policy, factor: float) -> Policy:
     return replace(policy, quota=max(1, int(policy.quota * factor)))
 
 
-def limited(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def limit(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorates a view inside `login_required`: each call counts one use by the viewer."""
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:

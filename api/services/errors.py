@@ -47,7 +47,7 @@ class PhotosNotReadyError(ServiceError):
     """Photos of a post are waiting for their upload or being processed."""
 
     def __init__(self, photo_ids: Sequence[int]) -> None:
-        super().__init__(f"Not ready yet: {_joined(photo_ids)}.")
+        super().__init__(f"Not ready yet: {_join(photo_ids)}.")
         self.photo_ids = tuple(photo_ids)
 
 
@@ -55,7 +55,7 @@ class PhotoFailedError(ServiceError):
     """Photos of a post were refused or never uploaded: they will not become ready."""
 
     def __init__(self, photo_ids: Sequence[int]) -> None:
-        super().__init__(f"These will never be ready: {_joined(photo_ids)}.")
+        super().__init__(f"These will never be ready: {_join(photo_ids)}.")
         self.photo_ids = tuple(photo_ids)
 
 
@@ -79,5 +79,5 @@ class PostDeletedError(ServiceError):
     """The post of this key, or the post with the photo of this key, is deleted."""
 
 
-def _joined(photo_ids: Sequence[int]) -> str:
+def _join(photo_ids: Sequence[int]) -> str:
     return ", ".join(str(photo_id) for photo_id in photo_ids)

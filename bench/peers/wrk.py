@@ -55,7 +55,7 @@ class Load:
         """Requests answered a second."""
         return self.requests / self.seconds
 
-    def checked(self) -> "Load":
+    def require_success(self) -> "Load":
         """This load. Raises RuntimeError if requests were refused or lost, or none answered."""
         if self.refused or self.lost or not self.requests:
             raise RuntimeError(f"The load went wrong: {self}")

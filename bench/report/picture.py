@@ -77,7 +77,7 @@ def _series(axes: _Axes, growth: Mapping[str, Any], colour: str, number: int) ->
         for x, y in growth["points"]
     ]
     users = [x for x, _ in growth["points"]]
-    ends = [(x, _fitted(growth, x)) for x in (min(users), max(users))]
+    ends = [(x, _fitted_cost(growth, x)) for x in (min(users), max(users))]
     path = "L".join(f"{axes.x(x):.1f} {axes.y(y):.1f}" for x, y in ends)
     low, high = growth["interval"]
     legend = f"{growth['row']}: b = {growth['exponent']:.3f} ({low:.3f}..{high:.3f})"
@@ -93,7 +93,7 @@ def _series(axes: _Axes, growth: Mapping[str, Any], colour: str, number: int) ->
     )
 
 
-def _fitted(growth: Mapping[str, Any], users: float) -> float:
+def _fitted_cost(growth: Mapping[str, Any], users: float) -> float:
     """The cost on the least-squares line, which goes through the mean of the points' logarithms."""
     mean_x = fmean(log(x) for x, _ in growth["points"])
     mean_y = fmean(log(y) for _, y in growth["points"])

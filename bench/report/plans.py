@@ -47,7 +47,7 @@ def operators(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def operator_names(graph: Graph) -> dict[str, list[str]]:
     """The operators of every statement's plan, by the statement's name, without the schema's."""
     return {
-        name: [one["operatorType"].partition("@")[0] for one in explain(graph, query)[1]]
+        name: [operator["operatorType"].partition("@")[0] for operator in explain(graph, query)[1]]
         for name, query in sorted(LOADED.items())
         if not name.startswith("schema/")
     }

@@ -43,14 +43,14 @@ class Cost:
 
 def row_result(row: Row, outcome: Outcome) -> dict[str, Any]:
     """A row in the file."""
-    ratios = [one.ratio for one in outcome.rounds]
+    ratios = [one_round.ratio for one_round in outcome.rounds]
     return {
         "id": row.id,
         "title": row.title,
         "unit": row.unit,
         "better": row.better,
         "sizes": dict(outcome.sizes),
-        "rounds": [asdict(one) for one in outcome.rounds],
+        "rounds": [asdict(one_round) for one_round in outcome.rounds],
         "median": median(ratios) if ratios else None,
         "min": min(ratios, default=None),
         "max": max(ratios, default=None),

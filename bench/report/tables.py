@@ -125,7 +125,7 @@ def _row_cells(row: Mapping[str, Any]) -> Cells:
 
 def _detail_cells(row: Mapping[str, Any]) -> Cells:
     """Figures that are not judged: both sides of the median round, CPU time, context."""
-    rounds = sorted(row["rounds"], key=lambda one: one["ratio"])
+    rounds = sorted(row["rounds"], key=lambda one_round: one_round["ratio"])
     middle = rounds[len(rounds) // 2] if rounds else None
     unit = row["unit"]
     return (
@@ -176,4 +176,6 @@ def _run_line(result: Result) -> str:
 
 def _markdown_table(head: Cells, rows: Iterable[Cells]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '·') for cell in one)} |" for one in lines)
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', '·') for cell in cells)} |" for cells in lines
+    )

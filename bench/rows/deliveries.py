@@ -46,7 +46,9 @@ class Deliveries:
         self._processes = processes
         self._authors = list(stage.town.small_authors)
         self._since = new_id()
-        self.followers = [one for author in self._authors for one in stage.town.followers(author)]
+        self.followers = [
+            index for author in self._authors for index in stage.town.followers(author)
+        ]
         self.oldest_seconds: list[float] = []
         """Age of the oldest due event at the end of each turn's publishing."""
         self.posts = 0
@@ -74,7 +76,7 @@ class Deliveries:
             once=True,
             core=None,
         )
-        return result.checked().rate
+        return result.require_success().rate
 
     def wait(self) -> None:
         """Return when no event is left. Raises RuntimeError."""
@@ -116,7 +118,7 @@ def _deliveries(run: RunContext) -> Iterator[Sides]:
 
         def against() -> Measurement:
             pids = [pid for name in ("fanout", "sweeper") for pid in processes.pids(name)]
-            with _paused(pids):
+            with _pause(pids):
                 rate = deliveries.publish(run.seconds)
             deliveries.wait()
             deliveries.note_posts()
@@ -136,7 +138,7 @@ def _deliveries(run: RunContext) -> Iterator[Sides]:
 
 
 @contextmanager
-def _paused(pids: Sequence[int]) -> Iterator[None]:
+def _pause(pids: Sequence[int]) -> Iterator[None]:
     """Stop these processes (SIGSTOP), and continue them afterwards."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)

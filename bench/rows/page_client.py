@@ -57,7 +57,7 @@ class PageClient:
         """Pages a second of a file. Raises RuntimeError if an answer is an error."""
         pids = self.processes.pids("api")
         api_before, redis_before = process_seconds(pids), self.stage.cache_seconds()
-        result = load(self.processes.url, file, seconds=self.seconds, **options).checked()
+        result = load(self.processes.url, file, seconds=self.seconds, **options).require_success()
         us_a_request = 1e6 / result.requests
         cpu_us = {
             "api": (process_seconds(pids) - api_before) * us_a_request,

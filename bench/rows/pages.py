@@ -70,7 +70,9 @@ class ClientCeiling:
     def rate(self) -> float:
         """Requests a second; the first call measures them."""
         if not self._rate:
-            self._rate = load(self._url, self._file, seconds=self._run.seconds).checked().rate
+            self._rate = (
+                load(self._url, self._file, seconds=self._run.seconds).require_success().rate
+            )
         return self._rate
 
 
@@ -86,7 +88,9 @@ class PageRow:
 
     def rate_of(self, url: str, file: Path) -> Measurement:
         """Requests a second at a server."""
-        return Measurement(value=load(url, file, seconds=self.client.seconds).checked().rate)
+        return Measurement(
+            value=load(url, file, seconds=self.client.seconds).require_success().rate
+        )
 
 
 OpenCounterpart = Callable[[PageRow], Callable[[], Measurement]]
@@ -160,7 +164,7 @@ def _latency(run: RunContext) -> Iterator[Sides]:
                 seconds=client.seconds,
                 connections=PACED_CONNECTIONS,
                 pause_ms=pause_ms,
-            ).checked()
+            ).require_success()
             rates[name] = result.rate
             return Measurement(value=result.p99_ms)
 

@@ -86,7 +86,7 @@ def _fan_out(run: RunContext) -> Iterator[Sides]:
         )
 
 
-class _FailingRebuilder:
+class _NoRebuilder:
     """All timelines exist, so a request to rebuild one is a fault."""
 
     def schedule(self, user_id: int) -> None:
@@ -148,7 +148,7 @@ class _Reading:
         feed_page = read_page(
             self.graph,
             self.cache.storage,
-            _FailingRebuilder(),
+            _NoRebuilder(),
             viewer_id=user_id,
             cursor=None,
             limit=LIMIT,

@@ -100,7 +100,7 @@ class Writes:
         file = write_requests(self.stage.stack.folder / "writes.tsv", requests)
         result = load(
             processes.url, file, seconds=seconds, connections=connections, once=True, core=None
-        ).checked()
+        ).require_success()
         time.sleep(SETTLE_SECONDS)
         self.answered += result.requests
         self.overloaded += result.overloaded

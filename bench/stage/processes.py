@@ -33,7 +33,7 @@ class Processes:
 
     def start(self) -> None:
         """Start the processes and return when they are ready. Raises StackError."""
-        self._stack.claim()
+        self._stack.lock()
         try:
             self._stack.start_stores()
             self._stack.start_processes(self.names)

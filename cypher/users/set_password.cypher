@@ -14,11 +14,11 @@ SET user.locked = true
 REMOVE user.locked
 WITH user
 WHERE user.password_hash IN [$checked_hash, $password_hash]
-MATCH (current:Session)
-USING INDEX current:Session(id)
-WHERE current.id = $keep_session_id
-  AND current.user_id = $user_id
-  AND current.expires_at > timestamp()
+MATCH (own:Session)
+USING INDEX own:Session(id)
+WHERE own.id = $keep_session_id
+  AND own.user_id = $user_id
+  AND own.expires_at > timestamp()
 SET user.password_hash = $password_hash
 WITH user
 OPTIONAL MATCH (session:Session)

@@ -96,7 +96,7 @@ class DrillStage:
 
     def __enter__(self) -> Self:
         _wipe(self.folder)
-        self._stack.claim()
+        self._stack.lock()
         try:
             self._stack.start_stores()
             self.graph = Graph.open(_graph_settings(self.env))

@@ -15,7 +15,7 @@ LOG_LINES = "20"
 
 def status(settings: StackSettings) -> None:
     """Show which processes run. Raises StackError if none does."""
-    running = [one for one in records.read_all(settings.folder / "run") if one.alive()]
+    running = [record for record in records.read_all(settings.folder / "run") if record.alive()]
     if not running:
         raise StackError("Nothing runs. `make up` starts it.")
     show_status(running)

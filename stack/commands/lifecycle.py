@@ -30,7 +30,7 @@ def up(settings: StackSettings, *, table: bool) -> None:
     part does not start or keeps crashing.
     """
     stack = LocalStack(settings, report=report)
-    stack.claim()
+    stack.lock()
     _handle_signals(stack)
     records.record_of(LAUNCHER, os.getpid()).write(settings.folder / "run")
     try:

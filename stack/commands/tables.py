@@ -85,7 +85,7 @@ def show_status(running: Iterable[Record]) -> None:
             children = [] if record.name == LAUNCHER else process.children(recursive=True)
         except psutil.NoSuchProcess:
             continue  # it has ended since the record was read
-        megabytes = sum(_memory_bytes(one) for one in (process, *children)) / 1e6
+        megabytes = sum(_memory_bytes(member) for member in (process, *children)) / 1e6
         age = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
         table.add_row(record.name, str(record.pid), age, f"{megabytes:.0f} MB")
     Console().print(table)

@@ -87,7 +87,7 @@ class LocalRedis(Program, Store):
         self._data = folder / f"{name}-{server.kind}"
         self._conf_file = self._data / f"{name}.conf"
         self._conf = (
-            f"port {port}\nbind {HOST}\ndir {_quoted(self._data)}\nrequirepass {password}\n"
+            f"port {port}\nbind {HOST}\ndir {_quote(self._data)}\nrequirepass {password}\n"
             f'maxmemory {memory}\nsave ""\nappenddirname aof\n'
             + (QUEUE_CONF if name == "queue" else CACHE_CONF)
         )
@@ -135,7 +135,7 @@ class ExternalRedis(ExternalStore):
         return {_url_variable(self.name): self.url}
 
 
-def _quoted(path: Path) -> str:
+def _quote(path: Path) -> str:
     """The path as one word of a configuration file, whatever characters it has."""
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -90,7 +90,7 @@ class Supervisor:
 
     def process(self, name: str) -> Process:
         """The process of that name. Raises KeyError."""
-        return {one.name: one.process for one in self._supervised}[name]
+        return {supervised.name: supervised.process for supervised in self._supervised}[name]
 
     def watch(self) -> None:
         """Restart crashed processes until the stack stops.
@@ -111,7 +111,9 @@ class Supervisor:
             self._supervised = []
         for group in groups.values():
             with ThreadPoolExecutor(len(group)) as pool:
-                results = pool.map(lambda one: one.process.stop(seconds=seconds), group)
+                results = pool.map(
+                    lambda supervised: supervised.process.stop(seconds=seconds), group
+                )
                 for supervised, stopped in zip(group, results, strict=True):
                     if not stopped:
                         self._report(f"{supervised.name} had to be killed.")

@@ -17,6 +17,6 @@ def test_the_output_of_wrk_is_parsed() -> None:
 
 def test_a_load_with_refused_or_lost_requests_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="went wrong"):
-        parse(OUTPUT).checked()
+        parse(OUTPUT).require_success()
     with pytest.raises(ValueError, match="no result"):
         parse("Running 1s test")

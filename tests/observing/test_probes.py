@@ -52,4 +52,4 @@ def test_an_error_of_a_probe_is_raised_by_its_future() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Probes({"failing": fail}, threads_name="test").futures()["failing"].result(10)
+        Probes({"broken": fail}, threads_name="test").futures()["broken"].result(10)

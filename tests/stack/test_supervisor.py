@@ -79,10 +79,10 @@ def test_a_part_that_fails_to_start_ends_the_wait_for_the_others(
 ) -> None:
     silent = Script("silent", SLEEPS, folder=tmp_path)
     silent.answers = False
-    failing = Script("failing", EXITS, folder=tmp_path)
-    failing.answers = False
-    with pytest.raises(StackError, match="failing ended"):
-        supervision.supervisor.start([silent, failing])
+    crashing = Script("crashing", EXITS, folder=tmp_path)
+    crashing.answers = False
+    with pytest.raises(StackError, match="crashing ended"):
+        supervision.supervisor.start([silent, crashing])
 
 
 def test_a_process_of_ours_waits_for_the_store_it_needs(

@@ -11,7 +11,7 @@ from stack.supervision.launcher import lock_folder, stop_orphans
 
 TESTS = Path(__file__).resolve().parents[2] / ".local" / "test"
 RUNS_SIDE_BY_SIDE = 16
-KEPT = {"lock", "neo4j"}
+NEVER_WIPED = {"lock", "neo4j"}
 NEO4JS_OWN = ("data", "logs", "run", "conf")
 """What is wiped of a Neo4j; its jars may stay."""
 
@@ -33,9 +33,9 @@ def free_folder(kind: str) -> Path:
 
 def wipe(folder: Path) -> None:
     for path in folder.iterdir():
-        if path.is_dir() and path.name not in KEPT:
+        if path.is_dir() and path.name not in NEVER_WIPED:
             shutil.rmtree(path)
-        elif path.is_file() and path.name not in KEPT:
+        elif path.is_file() and path.name not in NEVER_WIPED:
             path.unlink()
     for name in NEO4JS_OWN:
         shutil.rmtree(folder / "neo4j" / name, ignore_errors=True)

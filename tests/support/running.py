@@ -41,7 +41,7 @@ class Running:
         self.said: list[str] = []
 
     def __enter__(self) -> Self:
-        self._stack.claim()
+        self._stack.lock()
         try:
             self._stack.start_stores()
             self._stack.env |= self._extra

@@ -160,9 +160,9 @@ class _Lease:
 def _remove_leftovers(
     graph: Graph, storage: Storage, photo: Photo, *, fenced: bool = False
 ) -> None:
-    """Remove the objects that the photo's current state does not need, whoever set that state."""
-    current = graph.photos.get(photo.id)
-    if current is None or current.state in {"failed", "expired"}:
+    """Remove the objects that the photo does not need in the state that it has now."""
+    latest = graph.photos.get(photo.id)
+    if latest is None or latest.state in {"failed", "expired"}:
         storage.photos.remove(photo.path)
-    elif current.state == "ready" and not fenced:
+    elif latest.state == "ready" and not fenced:
         storage.photos.remove_upload(photo.path)

@@ -104,10 +104,12 @@ def test_a_waiting_request_is_served_when_a_turn_ends(
 
 
 def test_an_app_that_raises_frees_its_turn() -> None:
-    def failing(_environ: dict[str, Any], _start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def broken_app(
+        _environ: dict[str, Any], _start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         raise OSError
 
-    shedding = LoadShedding(failing, concurrency=1)
+    shedding = LoadShedding(broken_app, concurrency=1)
     for _ in range(3):
         with pytest.raises(OSError):  # noqa: PT011 - any OSError
             send(shedding)

@@ -73,9 +73,9 @@ def test_a_worker_is_shown_while_it_runs_a_json_job(
             return next(entry for entry in workers if entry["queues"] == [queue.name])
 
         eventually(lambda: has_worker(operator, queue) and worker()["state"] == "busy")
-        current = worker()["current_job"]
-        assert current["job_id"] == job.id
-        assert current["call_string"] == "time.sleep(3)"
+        running_job = worker()["current_job"]
+        assert running_job["job_id"] == job.id
+        assert running_job["call_string"] == "time.sleep(3)"
         assert operator.get("/rq/0/view/workers").status_code == HTTPStatus.OK
 
 

@@ -69,7 +69,7 @@ class OutageStage:
         self._watcher = threading.Thread(target=self._stack.supervisor.watch, daemon=True)
 
     def __enter__(self) -> Self:
-        self._stack.claim()
+        self._stack.lock()
         try:
             self._stack.start_stores()
             self._stack.start_processes(PROCESSES)
