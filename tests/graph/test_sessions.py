@@ -65,7 +65,7 @@ def test_a_password_change_ends_all_other_sessions_and_a_repeat_returns_them_aga
 ) -> None:
     user = town.user()
     mine, other, third = (session_of(graph, user) for _ in range(3))
-    for checked in ("hash of a password", "new hash"):
+    for checked in (graph.users.password_hash(user), "new hash"):
         ended = graph.users.set_password(
             user, "new hash", checked_hash=checked, keep_session_id=mine.id
         )
@@ -99,13 +99,12 @@ def test_of_many_concurrent_changes_of_one_password_the_first_succeeds(
     graph: Graph, town: Town
 ) -> None:
     user = town.user()
+    old_hash = graph.users.password_hash(user)
     sessions = [session_of(graph, user) for _ in range(8)]
 
     def change(session: Session) -> str:
         new_hash = f"hash by {session.id}"
-        graph.users.set_password(
-            user, new_hash, checked_hash="hash of a password", keep_session_id=session.id
-        )
+        graph.users.set_password(user, new_hash, checked_hash=old_hash, keep_session_id=session.id)
         return new_hash
 
     outcomes = run_together(*[partial(change, session) for session in sessions])
@@ -116,26 +115,24 @@ def test_of_many_concurrent_changes_of_one_password_the_first_succeeds(
 
 def test_an_ended_session_cannot_change_the_password(graph: Graph, town: Town) -> None:
     user = town.user()
+    old_hash = graph.users.password_hash(user)
     mine, other = session_of(graph, user), session_of(graph, user)
     graph.sessions.delete(mine.id, user_id=user)
     with pytest.raises(NotFoundError):
-        graph.users.set_password(
-            user, "new hash", checked_hash="hash of a password", keep_session_id=mine.id
-        )
+        graph.users.set_password(user, "new hash", checked_hash=old_hash, keep_session_id=mine.id)
     assert graph.sessions.of_user(user) == [other]
 
 
 def test_a_sign_in_during_a_password_change_leaves_no_session(graph: Graph, town: Town) -> None:
     user = town.user()
+    old_hash = graph.users.password_hash(user)
     keep = session_of(graph, user)
 
     def sign_in() -> None:
-        session_of(graph, user, password_hash="hash of a password")
+        session_of(graph, user, password_hash=old_hash)
 
     def change() -> None:
-        graph.users.set_password(
-            user, "new hash", checked_hash="hash of a password", keep_session_id=keep.id
-        )
+        graph.users.set_password(user, "new hash", checked_hash=old_hash, keep_session_id=keep.id)
 
     run_together(*[sign_in] * 8, change)
     assert graph.sessions.of_user(user) == [keep]
