@@ -9,9 +9,9 @@ PIN = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gener
 	--no-emit-index-url --no-header
 TOO_OLD = $(PYTHON) is missing or too old: photofeed needs Python 3.11 or newer. Install one, then \
 	run make again; if it is not on PATH, name it: make PYTHON=/path/to/python3.12 up
-# Two test processes, each with its own servers: one alone leaves half of a small machine idle. A test
-# that fails runs once more, and the result shows the rerun: a real fault fails twice, a time-out on
-# a busy machine once.
+# Two test processes, each with its own servers: one process would leave half of a small machine idle.
+# A test that fails runs once more, and the result shows the rerun: a real fault fails twice, a
+# time-out on a busy machine once.
 SIDE_BY_SIDE = --numprocesses 2 --dist loadfile --no-loadscope-reorder --reruns 1 \
 	--rerun-show-tracebacks
 # A run prints its slowest tests and writes the time of every test to a file.
@@ -57,11 +57,11 @@ test: tools  ## run the tests of every package on real servers of their own (TES
 	@$(RUN) -m pytest $(or $(TESTS),$(SIDE_BY_SIDE) $(call RECORD,test) --ignore tests/system tests) \
 		$(PYTEST)
 
-test-system: tools  ## kill, cut off and restart real processes and whole stacks, and drill a minute
+test-system: tools  ## kill, isolate and restart processes and whole stacks; drill for a minute
 	@$(RUN) -m stack fetch
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(call RECORD,test-system) tests/system $(PYTEST)
 
-drill: tools  ## break everything under load and check that nothing is lost (SECONDS=600 SEED=7)
+drill: tools  ## inject faults under load and check that nothing is lost (SECONDS=600 SEED=7)
 	@$(RUN) -m stack fetch
 	@$(RUN) -m drill --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CONTROL),--control $(CONTROL))
