@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# From nothing to a photo in a follower's feed, with curl alone. docs/api-walk.md goes through it.
+# From two new accounts to a photo in a follower's feed, with curl. docs/api-walk.md explains it.
 #
-#   docs/walk.sh [PICTURE]            API=https://… for another one than what `make up` has started here
+#   docs/walk.sh [PICTURE]            API=https://… for another API than that of `make up` here
 #
-# PICTURE is a JPEG, PNG, WebP, HEIC or GIF of up to 15 MB; without one a small PNG is drawn.
-# python3 only reads JSON and makes numbers. Everything is written to a folder that is removed again,
-# the rendition excepted where OUT names a file for it.
+# PICTURE is a JPEG, PNG, WebP, HEIC or GIF of up to 15 MB; without it a small PNG is drawn. python3
+# only reads JSON, draws the PNG and computes the checksum. All files are in a folder that is removed
+# at the end; with OUT=FILE the rendition is stored in FILE.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -25,7 +25,7 @@ python=$(command -v python3 || true)
 python=${python:-$root/.venv/bin/python}
 [ -x "$python" ] || give_up "The walk needs python3, which is neither on PATH nor in .venv: install it, or run make up"
 
-# A machine's proxy has no business with loopback.
+# A proxy must not get requests to the loopback address.
 curl() { command curl --noproxy 127.0.0.1,localhost "$@"; }
 
 nothing="Nothing answers at $API: start it with make up"
@@ -36,11 +36,11 @@ trap 'rm -rf "$folder"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
 
-# api METHOD PATH [curl options]: the answer's body; anything from 400 on is shown and ends the walk.
+# api METHOD PATH [curl options]: the answer's body; a status of 400 or above ends the walk.
 api() {
   local method=$1 path=$2 answer status
   shift 2
-  # errexit does not reach into the $(…) this runs in: what fails here must say so itself.
+  # errexit has no effect in a $(…), where this function runs, so failures are handled here.
   answer=$(curl -sS -X "$method" "$API$path" -w '\n%{http_code}' "$@") || give_up "$nothing"
   status=${answer##*$'\n'}
   if [ "$status" -ge 400 ]; then
@@ -54,7 +54,7 @@ api() {
 field() {
   "$python" -c '
 import json, sys
-text = sys.stdin.read() or sys.exit(1)  # what should have answered has said why not
+text = sys.stdin.read() or sys.exit(1)  # the failed command has printed the reason
 value = json.loads(text)
 for key in sys.argv[1].split("."):
     value = value[int(key)] if isinstance(value, list) else value.get(key, "")
@@ -103,20 +103,20 @@ case $(printf '%s' "$picture" | tr '[:upper:]' '[:lower:]') in
   *.webp) type=image/webp ;;
   *.heic) type=image/heic ;;
   *.gif) type=image/gif ;;
-  *) give_up "$picture: not a name I know the type of" ;;
+  *) give_up "$picture: the name must end with .jpg, .jpeg, .png, .webp, .heic or .gif" ;;
 esac
 size=$(wc -c < "$picture" | tr -d ' ')
 checksum=$("$python" -c 'import base64, hashlib, sys
 print(base64.b64encode(hashlib.sha256(open(sys.argv[1], "rb").read()).digest()).decode())' "$picture")
 echo "$picture, $type, $size bytes, SHA-256 $checksum"
 
-say "4. She asks where to send it"
+say "4. She requests an upload"
 photo=$(api POST /v1/me/photos -H "$as_ana" -H "$json" \
   -d "{\"content_type\": \"$type\", \"size_bytes\": $size, \"checksum_sha256\": \"$checksum\", \"alt_text\": \"Dusk\"}")
 photo_id=$(printf '%s' "$photo" | field id)
 echo "Photo $photo_id is $(printf '%s' "$photo" | field state)"
 
-say "5. She sends it straight to the store: type, length and checksum are part of the signature"
+say "5. She uploads it to S3: type, length and checksum are part of the signature"
 printf '%s' "$photo" | "$python" -c '
 import json, sys
 for name, value in json.load(sys.stdin)["upload"]["headers"].items():
@@ -125,7 +125,7 @@ sed 's/^/  /' "$folder/headers"
 curl -sS --fail -X PUT -H "@$folder/headers" --data-binary "@$picture" \
   "$(printf '%s' "$photo" | field upload.url)"
 
-say "6. She says that it is there, and waits until it is ready"
+say "6. She completes the upload, and waits until the photo is ready"
 api POST "/v1/me/photos/$photo_id/complete" -H "$as_ana" > /dev/null
 for _ in $(seq 120); do
   photo=$(api GET "/v1/me/photos/$photo_id" -H "$as_ana")
@@ -139,7 +139,7 @@ if [ "$state" != ready ]; then
 fi
 echo "Ready: $(printf '%s' "$photo" | field width) x $(printf '%s' "$photo" | field height), upright"
 
-say "7. She posts it; the key makes it safe to send twice"
+say "7. She posts it; with the key the request can be sent twice"
 key="walk-$suffix"
 post='{"photo_ids": ["'$photo_id'"], "caption": "Dusk, at last.", "location": {"name": "Lisbon", "latitude": 38.72, "longitude": -9.14}}'
 post_id=$(api POST /v1/me/feed -H "$as_ana" -H "$json" -H "Idempotency-Key: $key" -d "$post" | field id)
@@ -169,10 +169,10 @@ print(f"{len(data)} bytes of JPEG, no metadata")
 PY
 echo "$rendition"
 
-say "10. He unfollows her, and it is gone"
+say "10. He unfollows her, and his feed no longer has the post"
 api DELETE "/v1/me/following/$ana_id" -H "$as_ben"
 feed=$(api GET /v1/me/feed -H "$as_ben")
 case $feed in
-  *"\"$post_id\""*) give_up "It is still there." ;;
+  *"\"$post_id\""*) give_up "The post is still in his feed." ;;
 esac
 echo "His feed no longer has it"
