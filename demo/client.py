@@ -27,7 +27,7 @@ class ApiDownError(Exception):
 
 
 class Client:
-    """The calls of one person over one connection. Waits as Retry-After says."""
+    """The calls of one person over one connection. Waits for the time in Retry-After."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url.rstrip("/")

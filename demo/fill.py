@@ -123,7 +123,7 @@ def publish_all(
 ) -> int:
     """Publish the posts of the plan that do not exist yet; returns their number.
 
-    Each author's posts are published in the plan's order, so an author's post count says which
+    Each author's posts are published in the plan's order, so an author's post count shows which
     exist, and an interrupted run can be continued. The order between authors may differ.
     """
     counts = {name: resident.profile()["post_count"] for name, resident in residents.items()}
@@ -156,7 +156,7 @@ def publish_all(
 
 
 class PostOrder:
-    """Keeps the order of each author's posts while several are prepared in parallel."""
+    """Preserves the order of each author's posts while several are prepared in parallel."""
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self._next = dict(counts)

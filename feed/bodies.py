@@ -1,10 +1,9 @@
 """The bodies of posts, from the cache or from the graph.
 
 A missing body is reserved in the cache, read from the graph, and written only if still reserved. A
-deletion deletes the reservation, so a reader cannot revive a deleted post. A reader that finds
-another reader's reservation polls the cache for a moment: the graph is read once, however many
-readers want the body. A reader never waits for the result of another reader's query: that query may
-have begun before a deletion.
+deletion deletes the reservation, so a reader cannot revive a deleted post. If another reader has
+reserved the body, this reader polls the cache, so that the graph is usually read once. It takes the
+body from the cache only: the other reader's query may have begun before a deletion.
 """
 
 import time

@@ -137,7 +137,7 @@ def _draft_from_whole_list(
 
 
 def _first_entry(storage: Storage, viewer_id: int, window: Window) -> Sequence[int]:
-    """The list's first entry alone, from the window if it shows it; empty if there is no list."""
+    """The list's first entry alone, from the window if it is there; empty if there is no list."""
     if window.ids and window.ids[-1] <= 0:  # the sentinel is the first entry
         return window.ids[-1:]
     return storage.timelines.head(viewer_id) if window.head is None else window.head

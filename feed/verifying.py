@@ -20,7 +20,7 @@ PAUSE_SECONDS = 3.0
 BATCH = 500
 """Posts read from the graph at once."""
 VERIFIED_CAPACITY = 200_000
-"""Ids of posts with correct bodies that a verifier remembers: a post is in many timelines."""
+"""Ids of posts with correct bodies that a verifier stores: a post is in many timelines."""
 MARGIN = 24
 """Posts read beyond a list's length, as the list can lack some."""
 
@@ -30,7 +30,7 @@ DESCRIPTIONS: dict[DifferenceKind, str] = {
     "extra": "a post of somebody whom the reader does not follow",
     "order": "an entry further from its place than a reader allows for",
     "expiry": "a list that never expires",
-    "stale": "a body that is not what the graph says now",
+    "stale": "a body that differs from the post in the graph",
     "revived": "a body of a post that the graph does not have",
     "hidden": "a post that the graph has, marked as deleted",
 }

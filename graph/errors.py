@@ -41,7 +41,7 @@ class IdTakenError(GraphUnavailableError):
 
 
 class NotFoundError(GraphError):
-    """The object does not exist, or the viewer may not see it; callers cannot tell which."""
+    """The object does not exist, or the viewer may not see it; callers cannot tell them apart."""
 
 
 class UsernameTakenError(GraphError):

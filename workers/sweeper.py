@@ -1,6 +1,6 @@
 """The sweeper: wakes workers for due events, and clears what has expired.
 
-It keeps no state, as the graph has the events. Several sweepers can run at once.
+It stores no state, as the events are in the graph. Several sweepers can run at once.
 """
 
 import random

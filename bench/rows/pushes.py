@@ -78,5 +78,5 @@ def _push(cache: Cache, user_ids: Sequence[int], post_id: int) -> None:
         page = user_ids[start : start + PAGE]
         pushed = cache.storage.timelines.push(page, post_id, read_at=time.monotonic())
         if not pushed:
-            raise RuntimeError("A push reached nobody within its time: the machine is too busy.")
+            raise RuntimeError("A push reached no user in time: the machine is too busy.")
         start += pushed

@@ -1,6 +1,6 @@
-// cypher/events/select_for_wake.cypher: due events of some kinds in one shard that were not rung
+// cypher/events/select_for_wake.cypher: due events of some kinds in one shard that were not woken
 // within a lease, longest due first.
-// The statement marks them as rung now, so one of several sweepers gets each event.
+// The statement sets their rung_at to now, so one of several sweepers gets each event.
 // $shard:    integer, 0 to 15
 // $kinds:    list of texts
 // $lease_ms: integer, milliseconds

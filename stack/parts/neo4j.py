@@ -38,8 +38,8 @@ SERVER_OPTIONS = (
 )
 """The server's JVM options, as `neo4j console --dry-run` prints them.
 
-The server is started without Neo4j's own launcher, which takes 140 MB and some seconds; and when
-that launcher is killed, the server goes on running.
+The server is started without Neo4j's own launcher, which takes 140 MB and some seconds. Also, a
+kill of that launcher does not end the server.
 """
 
 CONF = """\

@@ -136,7 +136,7 @@ class ExternalRedis(ExternalStore):
 
 
 def _quote(path: Path) -> str:
-    """The path as one word of a configuration file, whatever characters it has."""
+    """The path as one quoted word of a configuration file."""
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -1,4 +1,4 @@
-"""The stores of a stack: local or external, as the settings say."""
+"""The stores of a stack: local or external, by the settings."""
 
 import threading
 from collections.abc import Mapping, Sequence

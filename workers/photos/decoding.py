@@ -129,7 +129,7 @@ def _run(source: IO[bytes], target: IO[bytes], declared: str, limits: Limits) ->
 def _malloc_tunables() -> Iterator[None]:
     """Set our tunables in the environment, for a fork server that starts within the block.
 
-    glibc reads them at the start of a process. The operator's own tunables are kept.
+    glibc reads them at the start of a process. The operator's own tunables stay in force.
     """
     operators = os.environ.get(_TUNABLES)
     os.environ[_TUNABLES] = f"{_MALLOC_TUNABLES}:{operators}" if operators else _MALLOC_TUNABLES

@@ -141,7 +141,7 @@ def content_type_of(data: bytes) -> str | None:
 
 
 def _ftyp_end(data: bytes) -> int:
-    """Where the first box ends, at most at byte 256, whatever length the box states."""
+    """The end of the first box; at most 256, even if the box states a greater length."""
     return min(int.from_bytes(data[:4]), len(data), 256)
 
 
