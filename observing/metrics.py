@@ -19,7 +19,7 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 FAIL_OPEN_TOTAL = Counter(
-    "photofeed_fail_open_total", "Calls that failed without failing their caller", ["what"]
+    "photofeed_fail_open_total", "Calls that failed open: their caller continued.", ["what"]
 )
 CACHE_EMPTIED = Counter(
     "photofeed_cache_emptied_total", "Times that a cache with old data was emptied.", ["why"]

@@ -1,4 +1,4 @@
-"""Calls that may fail without failing their caller: a failure is a log line and a counter."""
+"""Calls that fail open: a failure is a log line and a counter, and the caller continues."""
 
 import functools
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def return_none(*_: object, **__: object) -> Any:
 
 
 def fail_open(what: str, fallback: Callable[..., R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorates a call that must not fail its caller: after a failure it returns `fallback(...)`.
+    """Decorates a call that fails open: after a failure it returns `fallback(...)`.
 
     Only StorageUnavailableError fails open; any other exception is a bug. `what` is the counter's
     label and a key of the log line.

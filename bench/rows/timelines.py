@@ -174,7 +174,7 @@ ROWS = (
     ),
     Row(
         id="F2",
-        title="Redis core kept busy by the push : 1 core",
+        title="Redis core used by the push : 1 core",
         unit="cores",
         target=0.95,
         better="higher",
