@@ -1,4 +1,4 @@
-"""Wake-up jobs: an RQ job has an event's id and epoch only. The queue of record is the graph."""
+"""Wakes: an RQ job has an event's id and epoch only. The queue of record is the graph."""
 
 import time
 from typing import Protocol
@@ -26,7 +26,7 @@ the event by then."""
 
 
 class EventLike(Protocol):
-    """The properties of an event that a wake-up job needs."""
+    """The properties of an event that a wake needs."""
 
     @property
     def id(self) -> int: ...  # noqa: D102  (as in graph.events)
