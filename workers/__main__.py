@@ -98,7 +98,7 @@ class RedisTraceFilter(logging.Filter):
 
 
 def main(arguments: list[str]) -> int:
-    """Run one worker or the sweeper until SIGTERM; the exit status."""
+    """Run one worker or the sweeper until SIGTERM; returns the exit status."""
     if len(arguments) != 1 or arguments[0] not in WORKER_NAMES:
         given = f"There is no worker {arguments[0]!r}." if arguments else "Name the worker to run."
         return _refuse(f"{given} It is one of: {', '.join(WORKER_NAMES)}.")

@@ -101,7 +101,7 @@ class _FanOutJob:
         self._audience = ""
 
     def run(self) -> str:
-        """Push page after page up to the last follower; the audience's size for the metrics.
+        """Push page after page up to the last follower; returns the audience for the metrics.
 
         The cursor is not saved after the last page: the caller finishes the event next.
         """
@@ -146,7 +146,7 @@ class _FanOutJob:
         return _Page(user_ids=user_ids, after=after, is_last=is_last, read_at=read_at)
 
     def _push(self, page: _Page) -> int:
-        """Push to the page; how many of its first users it reached.
+        """Push to the page; returns how many of its first users it reached.
 
         Fewer than all if the page grew too old or the connection broke. The rest is then read
         again. A second failure in a row without progress raises StorageUnavailableError.

@@ -33,7 +33,7 @@ _logged_kinds: set[str] = set()
 
 
 def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
-    """Do the event's work if it is due and still has this `epoch`; the outcome in one word.
+    """Do the event's work if it is due and still has this `epoch`; returns the outcome in one word.
 
     `done`. `stale`: already claimed, finished or not due. `fenced`: another worker has claimed the
     event. `continued`: a job for the rest is enqueued. `outage`: a store was unavailable, which

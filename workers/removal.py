@@ -47,7 +47,7 @@ def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:
 
 
 def _render_recent(graph: Graph, storage: Storage, author_id: int) -> int:
-    """Render the bodies of the author's newest posts; the lowest of their ids."""
+    """Render the bodies of the author's newest posts; returns the lowest of their ids."""
     recent = discard_page(graph, storage, author_id, MAX_ID, RECENT)
     bodies_of(graph, storage, recent)
     return recent[-1] if recent else MAX_ID

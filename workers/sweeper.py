@@ -105,7 +105,7 @@ class Sweeper:
             stop.wait(SWEEP_SECONDS if more else CLEAR_SECONDS)
 
     def sweep(self, queues: Iterable[str] = QUEUES) -> list[str]:
-        """Enqueue jobs for due events into these queues; the queues that are full afterwards.
+        """Enqueue jobs for due events into these queues; returns the queues that are now full.
 
         A full queue can have more due events. Raises GraphUnavailableError,
         StorageUnavailableError.
@@ -113,7 +113,7 @@ class Sweeper:
         return [queue for queue in queues if self._fill_queue(queue)]
 
     def clear(self, watchdog: Watchdog | None = None) -> bool:
-        """Clear a page of each kind of expired items; whether there can be more.
+        """Clear a page of each kind of expired items; returns whether there can be more.
 
         An unavailable store does not block the other kinds.
         """
@@ -135,7 +135,7 @@ class Sweeper:
         return more
 
     def _fill_queue(self, queue: str) -> bool:
-        """Enqueue jobs until the queue is full or no event is due; whether it is full.
+        """Enqueue jobs until the queue is full or no event is due; returns whether it is full.
 
         Reads no more events than it enqueues, as the read marks them. Goes round the shards, so
         that a backlog in one shard does not block the others.
@@ -154,7 +154,7 @@ class Sweeper:
         return room <= 0
 
     def _enqueue(self, queue: str, events: list[Event]) -> int:
-        """Enqueue a job for each event; their number.
+        """Enqueue a job for each event; returns their number.
 
         Events that Redis does not accept come first in the next sweep. They are marked as woken, so
         no sweeper would read them again before a lease is over.
@@ -169,7 +169,7 @@ class Sweeper:
         return len(events)
 
     def _clear_photos(self, before_id: int) -> int:
-        """Expire uploads that were never completed and remove their objects; how many were overdue.
+        """Expire overdue uploads and remove their objects; returns how many uploads were overdue.
 
         The state changes first, so that an upload completed meanwhile keeps its objects. Objects
         that this leaves behind are removed later with the old incoming objects.
@@ -185,7 +185,7 @@ class Sweeper:
         return len(photos)
 
     def _run_step(self, name: str, step: Callable[[], T], *, default: T) -> T:
-        """Run the step; its result, or `default` if it failed.
+        """Run the step; returns its result, or `default` if it failed.
 
         Logs an outage once when it begins and once when it is over.
         """

@@ -106,7 +106,7 @@ def render_in_child(data: bytes, declared: str, *, limits: Limits = DEFAULT_LIMI
 
 
 def _run(source: IO[bytes], target: IO[bytes], declared: str, limits: Limits) -> int | None:
-    """Run the child; its exit code, None if it had to be killed. Leaves no child behind."""
+    """Run the child; returns its exit code, None if it had to be killed. Leaves no child behind."""
     process = _context.Process(
         target=_decode,
         args=(_PassedFile(source.fileno()), _PassedFile(target.fileno()), declared, limits),

@@ -65,7 +65,7 @@ def process(graph: Graph, storage: Storage, event: Event) -> None:
 
 
 def _try_once(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
-    """Bring the photo to `ready` or `failed`; whether this call made it ready.
+    """Bring the photo to `ready` or `failed`; returns whether this call made it ready.
 
     An outage of a store does not count as a try. A store's refusal does: it would repeat for ever.
     """
@@ -80,7 +80,7 @@ def _try_once(graph: Graph, storage: Storage, event: Event, photo: Photo) -> boo
 
 
 def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
-    """Set `ready` once all objects exist, `failed` for a refused photo; whether it set `ready`."""
+    """Set `ready` once all objects exist, or `failed` after a refusal; returns whether it is ready."""
     try:
         result = _render_and_store(graph, storage, event, photo)
     except ImageRefusedError as refused:
