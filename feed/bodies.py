@@ -125,7 +125,7 @@ def discard_bodies_of(graph: Graph, storage: Storage, author_id: int, limit: int
 def discard_page(
     graph: Graph, storage: Storage, author_id: int, before: int, limit: int
 ) -> list[int]:
-    """Discard the bodies of the author's newest posts below `before`; returns the ids, descending."""
+    """Discard the bodies of the author's newest posts below `before`; returns their ids."""
     post_ids = graph.posts.ids_by_author(author_id, before=before, limit=limit)
     storage.bodies.discard(post_ids)
     return post_ids

@@ -80,7 +80,7 @@ def _try_once(graph: Graph, storage: Storage, event: Event, photo: Photo) -> boo
 
 
 def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
-    """Set `ready` once all objects exist, or `failed` after a refusal; returns whether it is ready."""
+    """Set `ready` once all objects exist, or `failed` after a refusal; returns whether ready."""
     try:
         result = _render_and_store(graph, storage, event, photo)
     except ImageRefusedError as refused:
