@@ -1,11 +1,11 @@
-"""The stores that the tests run on: real ones, started once a run, or those of the environment.
+"""The stores that the tests run on: real servers, started once a run, or those of the environment.
 
-PHOTOFEED_TEST_STACK=env takes the stores that the environment names (NEO4J_URI and so on), as for
-many short runs against servers that stand already.
+With PHOTOFEED_TEST_STACK=env the tests use the stores that the environment names (NEO4J_URI and so
+on): for many short runs on servers that are up already.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,16 +17,19 @@ from stack import LocalStack, StackSettings
 from storage import Storage, StorageSettings
 from tests.support.folders import free_folder
 from tests.support.private_server import PrivateServer, start
-from tests.support.running import Running
 from tests.support.stage import Stage
-
-QUICK_JAVA = ("-XX:TieredStopAtLevel=1",)
-"""Compile quickly rather than well: halves what Neo4j's start costs, and a run is short."""
+from tests.support.supervised_stack import (
+    ALL_PROCESSES,
+    QUICK_JAVA,
+    SupervisedStack,
+    external_stores,
+    stop_and_discard,
+)
 
 
 @pytest.fixture(scope="session")
 def stack_env() -> Iterator[dict[str, str]]:
-    """What a process of ours is told: addresses, passwords, settings. In os.environ meanwhile."""
+    """The environment of our processes: addresses, passwords, settings. os.environ has it too."""
     if os.environ.get("PHOTOFEED_TEST_STACK") == "env":
         yield dict(os.environ)
         return
@@ -39,11 +42,13 @@ def stack_env() -> Iterator[dict[str, str]]:
         yield stack.env
         os.environ.clear()
         os.environ.update(before)
+        stop_and_discard(stack)
 
 
 @pytest.fixture(scope="session")
 def graph(stack_env: dict[str, str]) -> Iterator[Graph]:
-    with Graph.open(GraphSettings.from_env(env_of(stack_env))) as graph:
+    assert stack_env
+    with Graph.open(GraphSettings.from_env(Env())) as graph:
         schema.apply(graph.connection)
         schema.warm(graph.connection)
         yield graph
@@ -51,7 +56,8 @@ def graph(stack_env: dict[str, str]) -> Iterator[Graph]:
 
 @pytest.fixture(scope="session")
 def storage(stack_env: dict[str, str]) -> Iterator[Storage]:
-    storage = Storage.open(StorageSettings.from_env(env_of(stack_env)))
+    assert stack_env
+    storage = Storage.open(StorageSettings.from_env(Env()))
     storage.photos.prepare_bucket()
     yield storage
     storage.close()
@@ -59,14 +65,14 @@ def storage(stack_env: dict[str, str]) -> Iterator[Storage]:
 
 @pytest.fixture
 def stage(graph: Graph, storage: Storage, stack_env: dict[str, str]) -> Iterator[Stage]:
-    """People on the real stores, a short timeline, proxies where a step is to be held."""
+    """Users on the real stores, with a short timeline, and proxies that can hold a step."""
     with Stage(graph, storage, stack_env) as stage:
         yield stage
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[PrivateServer]:
-    """A cache as `make up` sets it, which nobody else uses."""
+    """A cache with the settings of `make up`, which no other test uses."""
     with start(tmp_path, "maxmemory-policy volatile-lru", "timeout 10") as server:
         yield server
 
@@ -75,7 +81,7 @@ def cache(tmp_path: Path) -> Iterator[PrivateServer]:
 def open_stage(
     graph: Graph, storage: Storage, stack_env: dict[str, str]
 ) -> Iterator[Callable[[str], Stage]]:
-    """Opens the stage on a cache of this URL."""
+    """A function that opens a stage on the cache of a URL."""
     with ExitStack() as opened:
 
         def open_it(cache_url: str) -> Stage:
@@ -86,16 +92,16 @@ def open_stage(
 
 
 @pytest.fixture(scope="module")
-def running(stack_env: dict[str, str]) -> Iterator[Running]:
-    """Our own processes on the stores of the other tests, for one module of journeys.
+def process_names() -> Sequence[str]:
+    """The processes of `services`. A module that needs few of them overrides this."""
+    return ALL_PROCESSES
 
-    No longer than that: their sweeper would take from other tests what those have made due.
+
+@pytest.fixture(scope="module")
+def services(stack_env: dict[str, str], process_names: Sequence[str]) -> Iterator[SupervisedStack]:
+    """Our own processes on the stores of the other tests, for one module.
+
+    They end with the module: their sweeper and workers would do the work of other tests.
     """
-    with Running(stack_env) as running:
-        yield running
-
-
-def env_of(values: Mapping[str, str]) -> Env:
-    """An Env over the process's environment, in which `values` stand by now."""
-    os.environ.update(values)
-    return Env()
+    with SupervisedStack(external_stores(stack_env), processes=process_names) as services:
+        yield services

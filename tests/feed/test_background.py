@@ -80,13 +80,13 @@ def test_a_rebuild_during_an_outage_is_counted_as_failed(stage: Stage) -> None:
     viewer = stage.town.user()
     cut_off = stage.behind_proxies()
     before = count_of("failed")
-    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+    with cut_off.to.cache.outage(), pytest.raises(StorageUnavailableError):
         rebuild(cut_off.graph, cut_off.storage, viewer)
     assert count_of("failed") - before == 1
     hold = cut_off.hold_query("posts/feed_page")
     running = stage.begin(rebuild, cut_off.graph, cut_off.storage, viewer)
     hold.wait()
-    with cut_off.to_cache.outage():
+    with cut_off.to.cache.outage():
         hold.release()
         with pytest.raises(StorageUnavailableError):
             running.result(10)

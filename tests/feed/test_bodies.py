@@ -30,7 +30,7 @@ def test_bodies_that_the_caller_has_read_are_not_read_again(stage: Stage) -> Non
 def test_without_the_cache_the_graph_answers_alone(stage: Stage) -> None:
     post, _event = stage.town.post(stage.town.user())
     cut_off = stage.behind_proxies()
-    with cut_off.to_cache.outage():
+    with cut_off.to.cache.outage():
         found = bodies_of(cut_off.graph, cut_off.storage, [post], {post: None})
     assert json.loads(found[post])["id"] == str(post)
 
@@ -42,7 +42,7 @@ def test_a_slow_cache_costs_three_round_trips_and_not_one_for_each_post(stage: S
     cut_off.storage.ping_cache()
     with cut_off.storage.cache.connection():
         pass  # opens the connection
-    cut_off.to_cache.slow(0.1)
+    cut_off.to.cache.slow(0.1)
     began = time.monotonic()
     found = bodies_of(cut_off.graph, cut_off.storage, posts)
     assert time.monotonic() - began < 4  # two round trips a post would be eight or more

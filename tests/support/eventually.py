@@ -1,4 +1,4 @@
-"""Waiting for what another process or thread will do, without guessing how long it takes."""
+"""Waits for the work of another process or thread, without a guess of its duration."""
 
 import time
 from collections.abc import Callable
@@ -6,23 +6,26 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+B_SECONDS = 90.0
+"""The longest time from a crash until everything is delivered: B of docs/promises.md."""
 
-def eventually(check: Callable[[], T], *, seconds: float = 10.0, every: float = 0.05) -> T:
-    """What `check` returns once it is truthy and raises no AssertionError.
 
-    After `seconds` the last AssertionError is raised, or one that shows the last falsy answer.
+def eventually(check: Callable[[], T], *, seconds: float = B_SECONDS, every: float = 0.05) -> T:
+    """The result of `check` as soon as it is truthy and raises no AssertionError.
+
+    After `seconds` it raises the last AssertionError, or one that shows the last falsy result.
     """
     end = time.monotonic() + seconds
     while True:
         problem: AssertionError
         try:
-            answer = check()
+            result = check()
         except AssertionError as error:
             problem = error
         else:
-            if answer:
-                return answer
-            problem = AssertionError(f"still {answer!r} after {seconds} s")
+            if result:
+                return result
+            problem = AssertionError(f"still {result!r} after {seconds} s")
         if time.monotonic() > end:
             raise problem
         time.sleep(every)

@@ -54,6 +54,11 @@ class PrivateServer:
         execute: Callable[..., Any] = self.client.execute_command
         return execute(*parts, NEVER_DECODE=True)
 
+    def calls_of(self, command: str) -> int:
+        """How often the server has run the command, in scripts too."""
+        stats = self.client.info("commandstats")
+        return int(stats.get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
     def other_connections(self) -> list[str]:
         """The ids of all connections except the one of `client`."""
         own_id = str(self.client.client_id())

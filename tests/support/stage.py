@@ -5,27 +5,27 @@ test waits for them with a bound.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from environs import Env
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from drill.support.proxy import Hold, Proxy, Side, proxied
+from drill.support.proxy import Hold, Side
 from feed import reading
-from feed.pages import Cursor
+from feed.pages import Cursor, FeedPage
 from feed.rebuilding import rebuild
-from graph import Graph, GraphSettings
+from graph import Graph
 from graph.event_kinds import QUEUES
 from graph.events import Event
-from graph.queries import LOADED
 from storage import Storage, StorageSettings
+from tests.support.environment import graph_settings, storage_settings
+from tests.support.proxies import Proxies
 from tests.support.town import Town
 from workers.outbox import run
 
@@ -62,29 +62,25 @@ class ProxiedStores:
 
     graph: Graph
     storage: Storage
-    to_graph: Proxy
-    to_cache: Proxy
-    to_queue: Proxy
+    to: Proxies
 
     def hold_query(self, name: str, *, side: Side = "request") -> Hold:
         """Hold this statement before the graph receives it; side "answer": hold its rows."""
-        return self.to_graph.hold(LOADED[name].text.encode(), side=side)
+        return self.to.hold_query(name, side=side)
 
 
 class Stage:
     """Users, posts and timelines, with steps that run now or are held at a proxy."""
 
-    def __init__(self, graph: Graph, storage: Storage, stack_env: dict[str, str]) -> None:
+    def __init__(self, graph: Graph, storage: Storage, stack_env: Mapping[str, str]) -> None:
         self._stack = ExitStack()
-        with _environment(stack_env) as env:
-            self._graph_settings = replace(GraphSettings.from_env(env), max_connections=8)
-            settings = StorageSettings.from_env(env)
-        self._storage_settings = replace(
-            settings,
-            queue_url=_with_database(settings.queue_url),
-            timeline_cap=CAP,
-            timeline_slack=SLACK,
-        )
+        self._env = {
+            **stack_env,
+            "QUEUE_REDIS_URL": _with_database(stack_env["QUEUE_REDIS_URL"]),
+            "TIMELINE_CAP": str(CAP),
+            "TIMELINE_SLACK": str(SLACK),
+        }
+        self._storage_settings = storage_settings(self._env)
         self.graph = graph
         self._photos = storage.photos
         self.town = Town(graph)
@@ -100,15 +96,12 @@ class Stage:
 
     def behind_proxies(self) -> ProxiedStores:
         """Stores of one more process. Its connections can be held, cut and slowed."""
-        to_graph, graph_uri = proxied(self._graph_settings.uri)
-        to_cache, cache_url = proxied(self._storage_settings.cache_url)
-        graph = Graph.open(replace(self._graph_settings, uri=graph_uri))
+        proxies, env = Proxies.open(self._env)
+        graph = Graph.open(replace(graph_settings(env), max_connections=8))
         self._stack.callback(graph.close)
-        to_queue, queue_url = proxied(self._storage_settings.queue_url)
-        storage = self.open_storage(cache_url=cache_url, queue_url=queue_url)
-        for proxy in (to_graph, to_cache, to_queue):
-            self._stack.callback(proxy.close)
-        return ProxiedStores(graph, storage, to_graph, to_cache, to_queue)
+        storage = self._open(storage_settings(env))
+        self._stack.callback(proxies.close)
+        return ProxiedStores(graph, storage, proxies)
 
     def open_storage(self, **settings: Any) -> Storage:
         """A second storage with some settings changed."""
@@ -136,6 +129,14 @@ class Stage:
                 self.town.end_lease(event.id)
                 self.do(self.town.find_event(event.id) or event)
         raise AssertionError(f"events left: {self.town.events_of(*user_ids)}")
+
+    def audience(self, size: int) -> tuple[int, list[int]]:
+        """An author and followers, all with lists."""
+        author, *followers = self.town.users(size + 1)
+        self.town.add_followers(author, followers)
+        for user in (author, *followers):
+            self.build(user)
+        return author, followers
 
     def build(self, user_id: int) -> None:
         """Build the user's list from the graph."""
@@ -175,7 +176,7 @@ class Stage:
             cursor=cursor,
             limit=limit,
         )
-        return [int(json.loads(body)["id"]) for body in page.bodies], page.next
+        return page_ids(page), page.next
 
     def read(self, viewer_id: int, *, limit: int = LIMIT, rebuilds: bool = False) -> list[int]:
         """The ids of the whole feed, read page by page. Asserts that they strictly fall."""
@@ -205,6 +206,11 @@ class Stage:
         return storage
 
 
+def page_ids(page: FeedPage) -> list[int]:
+    """The ids of the posts in a page of the feed."""
+    return [int(json.loads(body)["id"]) for body in page.bodies]
+
+
 def empty_queues(storage: Storage) -> None:
     """Delete the waiting jobs of all queues. For queues that only the tests use."""
     for name in QUEUES:
@@ -214,12 +220,3 @@ def empty_queues(storage: Storage) -> None:
 
 def _with_database(url: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{QUEUE_DATABASE}"))
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[Env]:
-    """An Env of these values, which need not be in this process's environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in values.items():
-            patch.setenv(name, value)
-        yield Env()

@@ -1,9 +1,8 @@
 """Fixtures: uploaded photos, and S3 behind a proxy."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,19 +11,16 @@ from environs import Env
 from drill.support.proxy import Proxy
 from graph import Graph
 from graph.events import Event
-from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage, StorageSettings
 from storage.photos import Photos
-from tests.support.uploads import Upload, put_upload
+from tests.support.town import Town
+from tests.support.uploads import Upload, upload_photo
 
 
 @pytest.fixture(scope="module")
 def owner_id(graph: Graph) -> int:
-    user_id = new_id()
-    name = f"p{secrets.token_hex(6)}"
-    graph.users.create(user_id=user_id, username=name, name=name, password_hash="-")
-    return user_id
+    return Town(graph).user()
 
 
 @pytest.fixture
@@ -45,33 +41,12 @@ def proxied_storage(storage: Storage, proxy: Proxy) -> Storage:
 
 @pytest.fixture
 def upload(graph: Graph, storage: Storage, owner_id: int) -> Upload:
-    """Uploads and completes a photo as the API does, and claims its event."""
+    """Uploads and completes a photo, and claims its event."""
 
-    def upload(
-        data: bytes | None,
-        content_type: str = "image/jpeg",
-        *,
-        checksum: str | None = None,
-        size_bytes: int | None = None,
-    ) -> tuple[Photo, Event]:
-        photo = graph.photos.create(
-            photo_id=new_id(),
-            owner_id=owner_id,
-            path=secrets.token_urlsafe(16),
-            content_type=content_type,
-            size_bytes=len(data or b"") if size_bytes is None else size_bytes,
-            checksum_sha256=checksum,
-            alt_text=None,
-            expires_at=datetime.now(UTC) + timedelta(hours=1),
-            key=None,
-            fingerprint=None,
-        )
-        if data is not None:
-            put_upload(storage, photo.path, data, content_type)
-        photo, event = graph.photos.complete(photo.id, owner_id=owner_id)
-        assert event is not None
+    def upload(*arguments: Any, **named: Any) -> tuple[Photo, Event]:
+        photo, event = upload_photo(graph, storage, owner_id, *arguments, **named)
         claimed = graph.events.claim(event.id, event.epoch)
-        assert claimed is not None
+        assert claimed
         return photo, claimed
 
     return upload

@@ -18,18 +18,10 @@ from tests.support.stage import CAP, SLACK, Stage
 from workers import fan_out
 
 
-def audience(stage: Stage, size: int) -> tuple[int, list[int]]:
-    author, *followers = stage.town.users(size + 1)
-    stage.town.add_followers(author, followers)
-    for user in (author, *followers):
-        stage.build(user)
-    return author, followers
-
-
 def test_a_post_reaches_the_author_and_every_follower_and_its_body_the_cache(
     stage: Stage,
 ) -> None:
-    author, followers = audience(stage, 3)
+    author, followers = stage.audience(3)
     stranger = stage.town.user()
     stage.build(stranger)
     post, event = stage.town.post(author)
@@ -45,7 +37,7 @@ def test_a_post_reaches_the_author_and_every_follower_and_its_body_the_cache(
 
 
 def test_the_author_has_the_post_before_its_event_is_done(stage: Stage) -> None:
-    author, _ = audience(stage, 0)
+    author, _ = stage.audience(0)
     post, event = stage.town.post(author)
     push_to_author(stage.storage, author, post)
     stage.check_feed(author)
@@ -55,7 +47,7 @@ def test_the_author_has_the_post_before_its_event_is_done(stage: Stage) -> None:
 
 def test_publishing_succeeds_when_the_authors_timeline_cannot_be_reached(stage: Stage) -> None:
     proxied = stage.behind_proxies()
-    with proxied.to_cache.outage():
+    with proxied.to.cache.outage():
         push_to_author(proxied.storage, stage.town.user(), new_id())
 
 
@@ -71,20 +63,20 @@ def test_the_followers_are_read_in_pages_and_none_is_left_out(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 3)
-    author, followers = audience(stage, 7)
+    author, followers = stage.audience(7)
     post, event = stage.town.post(author)
     stage.do(event)
     assert [stage.entries(follower).count(post) for follower in followers] == [1] * 7
 
 
 def test_a_push_cut_in_mid_buffer_continues_over_a_new_connection(stage: Stage) -> None:
-    author, followers = audience(stage, 4)
+    author, followers = stage.audience(4)
     proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = proxied.to_cache.hold(b"tl:%014x" % followers[2])
+    hold = proxied.to.cache.hold(b"tl:%014x" % followers[2])
     job = stage.begin(fan_out.fan_out, proxied.graph, proxied.storage, claim(stage, event.id))
     hold.wait()
-    proxied.to_cache.cut()
+    proxied.to.cache.cut()
     job.result(10)
     hold.release()
     for follower in followers:
@@ -101,7 +93,7 @@ def claim(stage: Stage, event_id: int) -> Event:
 def test_a_list_beyond_its_cap_is_trimmed_and_the_feed_continues_in_the_graph(
     stage: Stage,
 ) -> None:
-    author, [follower] = audience(stage, 1)
+    author, [follower] = stage.audience(1)
     stage.town.old_posts(author, sorted(new_id() for _ in range(CAP + SLACK)))
     stage.evict_list(follower)
     stage.build(follower)
@@ -127,7 +119,7 @@ def test_lag_and_pushes_are_counted_by_the_size_of_the_audience(
             )
         ]
 
-    author, followers = audience(stage, 2)
+    author, followers = stage.audience(2)
     post, _event = stage.town.post(author)
     before = counts()
     stage.do(stage.town.event(kind, post, author))
@@ -152,7 +144,7 @@ def test_a_fan_out_makes_only_the_calls_to_the_graph_that_its_audience_needs(
 ) -> None:
     """Pages of three: up to two followers need one read and no thread, more need a further read."""
     monkeypatch.setattr(fan_out, "PAGE", 3)
-    author, followers = audience(stage, count)
+    author, followers = stage.audience(count)
     post, event = stage.town.post(author)
     calls: list[str] = []
     events, follows = type(stage.graph.events), type(stage.graph.follows)
@@ -182,7 +174,7 @@ def test_an_outage_of_the_graph_during_a_push_postpones_the_rest(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 1)
-    author, followers = audience(stage, 3)
+    author, followers = stage.audience(3)
     post, event = stage.town.post(author)
     follows = type(stage.graph.follows)
     read = follows.followers_page
@@ -211,7 +203,7 @@ def test_a_page_that_was_read_ahead_and_grew_old_is_read_again(
 ) -> None:
     """The second page is older than MAX_AGE_SECONDS when it is pushed."""
     monkeypatch.setattr(fan_out, "PAGE", 1)
-    author, followers = audience(stage, 3)
+    author, followers = stage.audience(3)
     post, event = stage.town.post(author)
     push, ages = type(stage.storage.timelines).push, iter([0.0, MAX_AGE_SECONDS + 1, 0.0, 0.0, 0.0])
 

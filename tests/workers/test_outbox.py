@@ -51,11 +51,11 @@ def test_an_outage_of_the_graph_during_a_job_counts_as_no_attempt(
     hold = proxied.hold_query("follows/followers_page")
     working = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
-    proxied.to_graph.down()
+    proxied.to.graph.down()
     hold.release()
-    refused = proxied.to_graph.refused
-    eventually(lambda: proxied.to_graph.refused > refused + 12)  # several tries of release
-    proxied.to_graph.up()
+    refused = proxied.to.graph.refused
+    eventually(lambda: proxied.to.graph.refused > refused + 12)  # several tries of release
+    proxied.to.graph.up()
     assert working.result(30) == "outage"
     again = stage.town.find_event(event.id)
     assert again
@@ -78,7 +78,7 @@ def test_an_outage_of_the_cache_counts_as_no_attempt_and_the_event_is_due_again(
     author = stage.town.user()
     proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    with proxied.to_cache.outage():
+    with proxied.to.cache.outage():
         for _ in range(10):
             again = stage.town.find_event(event.id)
             assert again
@@ -108,7 +108,7 @@ def test_a_refusal_counts_as_an_attempt_and_ends_in_quarantine(stage: Stage) -> 
 def test_an_outage_of_the_graph_before_a_job_leaves_the_event_as_it_was(stage: Stage) -> None:
     _post, event = stage.town.post(stage.town.user())
     proxied = stage.behind_proxies()
-    with proxied.to_graph.outage():
+    with proxied.to.graph.outage():
         assert run(proxied.graph, proxied.storage, event.id, event.epoch) == "outage"
     assert stage.do(event) == "done"
 

@@ -5,8 +5,8 @@ import pytest
 from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from graph.ids import new_id
-from storage.photos import Photos
 from tests.support.stage import Stage
+from tests.support.uploads import object_names
 from workers import removal
 
 
@@ -17,25 +17,19 @@ def test_a_deleted_posts_photos_are_removed_and_then_forgotten(stage: Stage) -> 
     [photo_id] = [row["id"] for row in stage.town.query(PHOTOS, author=author)]
     path = f"test-{photo_id}"
     stage.storage.photos.put_rendition(path, 320, b"jpeg")
-    assert has_objects(stage.storage.photos, path)
+    assert object_names(stage.storage.photos, path)
     delete_post(stage.graph, stage.storage, post, author_id=author)
-    assert has_objects(stage.storage.photos, path), "the request does not wait for the removal"
+    assert object_names(stage.storage.photos, path), "the request does not wait for the removal"
     [pending] = [
         pending for pending in stage.town.events_of(author) if pending.kind == "post-deleted"
     ]
     assert stage.do(pending) == "done"
-    assert not has_objects(stage.storage.photos, path)
+    assert not object_names(stage.storage.photos, path)
     assert stage.town.query(PHOTOS, author=author) == []
     assert stage.storage.bodies.read_many([post])[post] == b""
 
 
 PHOTOS = "MATCH (photo:Photo) WHERE photo.owner_id = $author RETURN photo.id AS id"
-
-
-def has_objects(photos: Photos, path: str) -> bool:
-    """Whether S3 has any object of the photo."""
-    found = photos._client.list_objects_v2(Bucket=photos._bucket, Prefix=f"media/{path}/")
-    return bool(found.get("Contents"))
 
 
 def test_a_post_can_be_removed_twice(stage: Stage) -> None:

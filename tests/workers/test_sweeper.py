@@ -121,7 +121,7 @@ def test_a_job_that_redis_did_not_accept_is_enqueued_in_the_next_sweep(
     author = stage.town.user()
     posts = [stage.town.event("post-published", new_id(), author) for _ in range(3)]
     a_sweeper = Sweeper(stage.graph, proxied.storage)
-    hold = proxied.to_queue.hold(JOB_FUNCTION.encode())
+    hold = proxied.to.queue.hold(JOB_FUNCTION.encode())
     with pytest.raises(StorageUnavailableError):
         a_sweeper.sweep()
     hold.release()
@@ -202,10 +202,10 @@ def test_an_outage_is_logged_once_and_then_the_sweeper_continues(
     event = stage.town.event("post-published", new_id(), stage.town.user())
     stop = threading.Event()
     with capture_logs() as lines:
-        proxied.to_queue.down()
+        proxied.to.queue.down()
         running = stage.begin(Sweeper(proxied.graph, proxied.storage).run, stop)
-        eventually(lambda: proxied.to_queue.refused >= 3)
-        proxied.to_queue.up()
+        eventually(lambda: proxied.to.queue.refused >= 3)
+        proxied.to.queue.up()
         eventually(lambda: [event.id, 0] in queued_jobs(stage, "fanout"))
         stop.set()
         running.result(10)

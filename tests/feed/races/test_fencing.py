@@ -12,21 +12,12 @@ from workers import fan_out
 from workers.outbox import run
 
 
-def audience(stage: Stage, size: int) -> tuple[int, list[int]]:
-    """An author and followers with lists."""
-    author, *followers = stage.town.users(size + 1)
-    stage.town.add_followers(author, followers)
-    for follower in followers:
-        stage.build(follower)
-    return author, followers
-
-
 # Case 8
 def test_a_worker_stopped_past_its_lease_is_fenced_and_the_feeds_are_right(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 1)
-    author, followers = audience(stage, 4)
+    author, followers = stage.audience(4)
     proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
     hold = proxied.hold_query("events/advance")
@@ -48,7 +39,7 @@ def test_a_fenced_worker_does_not_move_the_cursor_of_the_new_claimant(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 1)
-    author, followers = audience(stage, 3)
+    author, followers = stage.audience(3)
     proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
     hold = proxied.hold_query("events/advance")
@@ -69,7 +60,7 @@ def test_a_fenced_worker_does_not_move_the_cursor_of_the_new_claimant(
 
 # Case 8
 def test_a_worker_fenced_before_its_finish_does_not_finish_the_event(stage: Stage) -> None:
-    author, followers = audience(stage, 1)
+    author, followers = stage.audience(1)
     one, other = stage.behind_proxies(), stage.behind_proxies()
     _post, event = stage.town.post(author)
     late = one.hold_query("events/finish")
@@ -92,7 +83,7 @@ def test_a_worker_fenced_before_its_finish_does_not_finish_the_event(stage: Stag
 
 # Case 7
 def test_a_fan_out_that_died_continues_from_its_cursor(stage: Stage) -> None:
-    author, followers = audience(stage, 4)
+    author, followers = stage.audience(4)
     post, event = stage.town.post(author)
     claimed = stage.graph.events.claim(event.id, event.epoch)
     assert claimed
@@ -110,7 +101,7 @@ def test_every_job_three_times_shuffled_with_stale_epochs_ends_in_the_same_state
     stage: Stage,
 ) -> None:
     shuffle = random.Random(10)
-    author, followers = audience(stage, 3)
+    author, followers = stage.audience(3)
     for _ in range(3):
         stage.town.post(author)
     for follower in followers:
@@ -132,7 +123,7 @@ def test_every_job_three_times_shuffled_with_stale_epochs_ends_in_the_same_state
 def test_a_poison_event_is_quarantined_after_eight_attempts_and_delays_no_other(
     stage: Stage,
 ) -> None:
-    author, followers = audience(stage, 1)
+    author, followers = stage.audience(1)
     culprit = stage.town.user()
     _post, poison = stage.town.post(culprit)
     stage.storage.cache.client.set(timeline_key(culprit), "no list", ex=60)
@@ -152,7 +143,7 @@ def test_a_poison_event_is_quarantined_after_eight_attempts_and_delays_no_other(
 
 # Cases 12 and 26
 def test_a_post_requeued_from_quarantine_days_later_lands_in_its_place(stage: Stage) -> None:
-    author, followers = audience(stage, 2)
+    author, followers = stage.audience(2)
     [old] = stage.town.old_posts(author, past_ids(3 * DAY, 1))
     stage.do(stage.town.post(author)[1])
     quarantined = stage.town.event("post-published", old, author, attempts=ATTEMPTS)

@@ -54,7 +54,7 @@ def test_a_body_on_its_way_to_the_cache_is_refused_after_the_deletion(stage: Sta
     viewer, author, [post, *_] = reader_of(stage, 3)
     stage.evict(body_key(post))
     proxied = stage.behind_proxies()
-    hold = proxied.to_cache.hold(b'{"id":"%d"' % post)
+    hold = proxied.to.cache.hold(b'{"id":"%d"' % post)
     reading = stage.begin(bodies_of, proxied.graph, proxied.storage, [post])
     hold.wait()
     delete_post(stage.graph, stage.storage, post, author_id=author)
@@ -89,7 +89,7 @@ def test_a_deletion_refused_without_the_cache_is_finished_by_a_repeat(
     viewer, author, [post, *_] = reader_of(stage, 3)
     stage.check_feed(viewer)
     cut_off = stage.behind_proxies()
-    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+    with cut_off.to.cache.outage(), pytest.raises(StorageUnavailableError):
         delete_post(cut_off.graph, cut_off.storage, post, author_id=author)
     delete_post(stage.graph, stage.storage, post, author_id=author)
     stage.check_feed(viewer)
@@ -103,7 +103,7 @@ def test_a_sign_out_refused_without_the_cache_is_finished_by_a_repeat(
     token = sessions.create(stage.graph, user, days=1).token
     sessions.authenticate(stage.graph, stage.storage, str(token))
     cut_off = stage.behind_proxies()
-    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+    with cut_off.to.cache.outage(), pytest.raises(StorageUnavailableError):
         sessions.end(cut_off.graph, cut_off.storage, token.session_id, user_id=user)
     sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
     with pytest.raises(NotSignedInError):

@@ -1,62 +1,24 @@
 """A viewer who has left an author sees no more of their posts (cases 21 and 23)."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol
 
 import pytest
 
-from api.services.blocks import block
-from api.services.follows import follow, remove_follower, unfollow
+from api.services.follows import follow
 from feed.rebuilding import rebuild
-from graph import Graph
-from storage import Storage
 from storage.errors import StorageUnavailableError
 from storage.timelines import FINISH
 from tests.support.eventually import eventually
+from tests.support.leaving import (
+    WAYS,
+    Leave,
+    by_being_blocked,
+    by_unfollowing,
+    following,
+)
 from tests.support.stage import Stage
 from workers.outbox import run
-
-Leave = Callable[["Stores", int, int], None]
-
-
-class Stores(Protocol):
-    """An object that has a graph and a storage."""
-
-    @property
-    def graph(self) -> Graph: ...
-    @property
-    def storage(self) -> Storage: ...
-
-
-def by_unfollowing(stores: Stores, viewer: int, author: int) -> None:
-    unfollow(stores.graph, stores.storage, follower_id=viewer, followee_id=author)
-
-
-def by_being_removed(stores: Stores, viewer: int, author: int) -> None:
-    remove_follower(stores.graph, stores.storage, follower_id=viewer, followee_id=author)
-
-
-def by_blocking(stores: Stores, viewer: int, author: int) -> None:
-    block(stores.graph, stores.storage, blocker_id=viewer, blocked_id=author)
-
-
-def by_being_blocked(stores: Stores, viewer: int, author: int) -> None:
-    block(stores.graph, stores.storage, blocker_id=author, blocked_id=viewer)
-
-
-WAYS = [by_unfollowing, by_being_removed, by_blocking, by_being_blocked]
-
-
-def following(stage: Stage) -> tuple[int, int, int]:
-    """A viewer with a list, the author to be left, and a friend whom the viewer keeps following."""
-    viewer, author, friend = stage.town.users(3)
-    stage.town.add_followees(viewer, author, friend)
-    for writer in (author, friend, author):
-        stage.do(stage.town.post(writer)[1])
-    stage.build(viewer)
-    return viewer, author, friend
 
 
 # Case 21
@@ -115,7 +77,7 @@ def test_a_push_held_in_the_network_for_long_does_not_arrive(stage: Stage) -> No
     viewer, author, _friend = following(stage)
     proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = proxied.to_cache.hold(b"tl:%014x" % viewer)
+    hold = proxied.to.cache.hold(b"tl:%014x" % viewer)
     job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
     assert job.result(10) == "done", "the worker pushed over a new connection"
@@ -164,7 +126,7 @@ def test_a_leaving_refused_without_the_cache_is_finished_by_a_repeat(
 ) -> None:
     viewer, author, _friend = following(stage)
     cut_off = stage.behind_proxies()
-    with cut_off.to_cache.outage(), pytest.raises(StorageUnavailableError):
+    with cut_off.to.cache.outage(), pytest.raises(StorageUnavailableError):
         leave(cut_off, viewer, author)
     leave(stage, viewer, author)
     stage.check_feed(viewer)
@@ -186,7 +148,7 @@ def test_a_rebuild_overtaken_by_a_change_and_another_rebuild_writes_nothing(
     hold = (
         proxied.hold_query("posts/feed_page", side="answer")
         if step == "read"
-        else proxied.to_cache.hold(finish)
+        else proxied.to.cache.hold(finish)
     )
     old = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
     hold.wait()  # it has read the state before the change
@@ -216,7 +178,7 @@ def test_a_rebuild_overtaken_by_a_leaving_leaves_no_list(stage: Stage, step: str
     hold = (
         proxied.hold_query("posts/feed_page", side="answer")
         if step == "read"
-        else proxied.to_cache.hold(finish)
+        else proxied.to.cache.hold(finish)
     )
     old = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
     hold.wait()

@@ -119,7 +119,7 @@ def test_a_push_that_arrives_late_shows_at_its_place(stage: Stage) -> None:
     [slow] = past_ids(28 * SECOND, 1)
     stage.town.old_posts(author, [slow])
     event = stage.town.event("post-published", slow, author)
-    hold = proxied.to_cache.hold(b"RPUSHX\r\n$17\r\ntl:%014x" % viewer)
+    hold = proxied.to.cache.hold(b"RPUSHX\r\n$17\r\ntl:%014x" % viewer)
     job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
     between = past_ids(100, 2 * LIMIT + 4, every_ms=2 * SECOND)

@@ -14,7 +14,7 @@ ABOVE_NOTHING = 2**53
 
 
 def before_the_lock(stores: ProxiedStores) -> Hold:
-    return stores.to_cache.hold(b"tb:")
+    return stores.to.cache.hold(b"tb:")
 
 
 def before_the_reading(stores: ProxiedStores) -> Hold:
@@ -26,7 +26,7 @@ def after_the_reading(stores: ProxiedStores) -> Hold:
 
 
 def before_the_writing(stores: ProxiedStores) -> Hold:
-    return stores.to_cache.hold(FINISH.digest)
+    return stores.to.cache.hold(FINISH.digest)
 
 
 STEPS = [before_the_lock, before_the_reading, after_the_reading, before_the_writing]

@@ -58,7 +58,7 @@ def test_the_body_of_a_publishing_is_refused_after_the_deletion(
 ) -> None:
     author = stage.town.user()
     proxied = stage.behind_proxies()
-    hold = proxied.to_cache.hold(b'{"id":"')
+    hold = proxied.to.cache.hold(b'{"id":"')
     request = stage.begin(posting(stage, author), proxied.graph, proxied.storage)
     hold.wait()
     [post] = stage.town.expected_feed(author)
@@ -91,7 +91,7 @@ def test_a_body_with_an_old_name_is_refused_after_the_new_one(
 ) -> None:
     author = stage.town.user("Old")
     proxied = stage.behind_proxies()
-    hold = proxied.to_cache.hold(b'{"id":"')
+    hold = proxied.to.cache.hold(b'{"id":"')
     request = stage.begin(posting(stage, author), proxied.graph, proxied.storage)
     hold.wait()
     with monkeypatch.context() as patch:

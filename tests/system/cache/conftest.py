@@ -1,4 +1,4 @@
-"""The stage on a cache of the test's own that may be killed, filled and replaced."""
+"""The stage on a cache that a test may kill, fill and replace."""
 
 from collections.abc import Callable
 
@@ -10,5 +10,4 @@ from tests.support.stage import Stage
 
 @pytest.fixture
 def stage(open_stage: Callable[[str], Stage], cache: PrivateServer) -> Stage:
-    """The stage on the test's own cache."""
     return open_stage(cache.url)

@@ -1,4 +1,4 @@
-"""A long feed walked both ways while its list comes and goes: case 29."""
+"""Long walks both ways while the list is dropped, expires and is rebuilt (case 29)."""
 
 import random
 import threading
@@ -13,37 +13,40 @@ from feed import reading
 from feed.pages import Cursor
 from graph.ids import new_id
 from storage.timeline_layout import timeline_key
-from tests.support.stage import CAP, NoRebuilder, Stage
+from tests.support.stage import CAP, NoRebuilder, Stage, page_ids
 
 POSTS = 1_500
+ALL = 2 * POSTS
+"""More posts than the feed has at the end."""
 SHORT = 150
-"""Of a walk post by post: far beyond where the list ends and the graph goes on."""
+"""Posts of a walk one by one: beyond the end of the list, where pages come from the graph."""
 
 
 @dataclass(slots=True)
 class Feed:
-    """A viewer's feed, and what is known to have been delivered, rising."""
+    """A viewer's feed."""
 
     stage: Stage
     viewer: int
     author: int
     delivered: list[int] = field(default_factory=list)
+    """The ids of the posts that have been delivered, rising."""
 
-    def down(self, limit: int, most: int) -> list[int]:
-        """A walk from the top, newest first, for at least so many posts."""
-        seen: list[int] = []
+    def walk_down(self, limit: int, posts: int) -> list[int]:
+        """The ids of a walk from the newest post, until it has this number of posts or ends."""
+        ids: list[int] = []
         cursor: Cursor | None = None
-        while len(seen) < most:
-            ids, cursor = self.stage.page(self.viewer, cursor, limit=limit)
-            assert len(ids) <= limit
-            seen += ids
+        while len(ids) < posts:
+            page, cursor = self.stage.page(self.viewer, cursor, limit=limit)
+            assert len(page) <= limit
+            ids += page
             if cursor is None:
                 break
-        return seen
+        return ids
 
-    def up(self, limit: int, after: int) -> list[int]:
-        """A walk upward from an id, until nothing newer is there."""
-        seen: list[int] = []
+    def walk_up(self, limit: int, after: int) -> list[int]:
+        """The ids of a walk upward from an id, until there is nothing newer."""
+        ids: list[int] = []
         cursor = Cursor("after", after)
         while True:
             page = reading.read_page(
@@ -54,20 +57,20 @@ class Feed:
                 cursor=cursor,
                 limit=limit,
             )
-            ids = [int(body.split(b'"')[3]) for body in page.bodies]
-            if not ids:
-                return seen
+            if not page.bodies:
+                return ids
             assert page.prev
-            seen += reversed(ids)
+            ids += reversed(page_ids(page))
             cursor = page.prev
 
 
 @pytest.fixture
-def long_feed(stage: Stage) -> Feed:
+def feed(stage: Stage) -> Feed:
+    """A feed with a post every half minute, and a list of the newest."""
     viewer, author = stage.town.users(2)
     stage.town.add_followees(viewer, author)
     newest = new_id()
-    posts = [newest - (n * 30_000 << 12) for n in range(POSTS, 0, -1)]  # one in half a minute
+    posts = [newest - (n * 30_000 << 12) for n in range(POSTS, 0, -1)]
     for start in range(0, POSTS, 500):
         stage.town.old_posts(author, posts[start : start + 500])
     stage.build(viewer)
@@ -75,53 +78,52 @@ def long_feed(stage: Stage) -> Feed:
 
 
 @contextmanager
-def coming_and_going(long_feed: Feed) -> Iterator[None]:
-    """Posts arrive; the list is dropped, expires, is rebuilt, is trimmed."""
-    stage, over = long_feed.stage, threading.Event()
-    key, draw = timeline_key(long_feed.viewer), random.Random(29)
+def changing_list(feed: Feed) -> Iterator[None]:
+    """Posts arrive during the context; the list is dropped, expires, is rebuilt or is trimmed."""
+    stage, stop = feed.stage, threading.Event()
+    key, rng = timeline_key(feed.viewer), random.Random(29)
 
-    def live() -> None:
-        while not over.is_set():
-            post, event = stage.town.post(long_feed.author)
+    def change() -> None:
+        while not stop.is_set():
+            post, event = stage.town.post(feed.author)
             stage.do(event)
-            long_feed.delivered.append(post)
-            what = draw.randrange(6)
-            if what == 0:
-                stage.storage.timelines.drop(long_feed.viewer)
-            elif what == 1:
+            feed.delivered.append(post)
+            step = rng.randrange(6)
+            if step == 0:
+                stage.storage.timelines.drop(feed.viewer)
+            elif step == 1:
                 stage.storage.cache.client.pexpire(key, 1)
-            elif what == 2:
+            elif step == 2:
                 stage.storage.cache.client.ltrim(key, -CAP // 2, -1)
             else:
-                stage.rebuild(long_feed.viewer)
+                stage.rebuild(feed.viewer)
 
     with ThreadPoolExecutor(1) as thread:
-        living = thread.submit(live)
+        changing = thread.submit(change)
         try:
             yield
         finally:
-            over.set()
-        living.result(30)
+            stop.set()
+        changing.result(30)
 
 
 # Case 29
 @pytest.mark.timeout(300)
-def test_long_walks_both_ways_miss_nothing_while_the_list_comes_and_goes(
-    long_feed: Feed,
-) -> None:
-    with coming_and_going(long_feed):
-        for limit, most in ((100, POSTS * 2), (20, POSTS * 2), (7, POSTS * 2), (1, SHORT)):
-            before = list(long_feed.delivered)
-            seen = long_feed.down(limit, most)
-            assert seen == sorted(set(seen), reverse=True), "ids fall, and nothing comes twice"
-            lowest = seen[-1]
-            assert not {i for i in before if i >= lowest} - set(seen), f"missed at limit {limit}"
-            assert most == SHORT or lowest == long_feed.delivered[0], "it ended before its end"
+def test_long_walks_both_ways_miss_no_post_while_the_list_changes(feed: Feed) -> None:
+    with changing_list(feed):
+        for limit, posts in ((100, ALL), (20, ALL), (7, ALL), (1, SHORT)):
+            before = list(feed.delivered)
+            falling = feed.walk_down(limit, posts)
+            assert falling == sorted(set(falling), reverse=True)
+            lowest = falling[-1]
+            missing = {post for post in before if post >= lowest} - set(falling)
+            assert not missing, f"missed at limit {limit}"
+            assert posts == SHORT or lowest == feed.delivered[0], "the walk ended too early"
 
             start = before[-SHORT if limit == 1 else 0]
-            rising = long_feed.up(limit, start)
+            rising = feed.walk_up(limit, start)
             assert rising == sorted(set(rising))
-            assert not {i for i in before if i > start} - set(rising), f"missed upward at {limit}"
-    assert long_feed.stage.read(long_feed.viewer, limit=100) == long_feed.stage.town.expected_feed(
-        long_feed.viewer
-    )
+            missing = {post for post in before if post > start} - set(rising)
+            assert not missing, f"missed upward at limit {limit}"
+    expected = feed.stage.town.expected_feed(feed.viewer)
+    assert feed.stage.read(feed.viewer, limit=100) == expected

@@ -1,4 +1,4 @@
-"""A cache that comes back with old data serves none of it (case 30)."""
+"""A cache that comes back with old data (case 30)."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from api.services.errors import NotSignedInError
 from api.services.follows import unfollow
 from api.services.posts import delete as delete_post
 from api.services.tokens import Token
-from drill.support.proxy import Proxy
+from drill.support.proxy import Proxy, proxied
 from storage.errors import StorageUnavailableError
 from storage.redis.generation import KEY, Generation
 from storage.redis.server import Server
@@ -30,69 +30,70 @@ OpenStage = Callable[[str], Stage]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A reader of two authors, with a list, bodies and a session's copy in the cache."""
+    """A reader of two authors, whose list, bodies and session are in the cache."""
 
     stage: Stage
     reader: int
-    left: int
-    kept: int
+    unfollowed: int
+    followee: int
     token: Token
     deleted: int
 
     def change(self) -> None:
-        """What the caches of before know nothing of: a 2xx was given to each."""
+        """Changes of which a cache with older data knows nothing. Each of them succeeds."""
         stage = self.stage
-        stage.do(stage.town.post(self.kept)[1])
-        unfollow(stage.graph, stage.storage, follower_id=self.reader, followee_id=self.left)
-        delete_post(stage.graph, stage.storage, self.deleted, author_id=self.kept)
+        stage.do(stage.town.post(self.followee)[1])
+        unfollow(stage.graph, stage.storage, follower_id=self.reader, followee_id=self.unfollowed)
+        delete_post(stage.graph, stage.storage, self.deleted, author_id=self.followee)
         sessions.end(stage.graph, stage.storage, self.token.session_id, user_id=self.reader)
 
-    def right(self) -> None:
-        """The feed as it must be now, and nobody signed in by a session that was ended."""
+    def check(self) -> None:
+        """Asserts that the feed is right, and that the ended session authenticates nobody."""
         self.stage.check_feed(self.reader)
         assert self.deleted not in self.stage.read(self.reader)
         with pytest.raises(NotSignedInError):
             sessions.authenticate(self.stage.graph, self.stage.storage, str(self.token))
 
+    def is_in(self, server: PrivateServer) -> bool:
+        """Whether the server holds the list, the deleted post and the session."""
+        keys = (
+            timeline_key(self.reader),
+            f"p:{self.deleted}",
+            f"s:{self.token.session_id:014x}",
+        )
+        return all(server.client.exists(key) for key in keys)
 
-def scene(stage: Stage) -> Scene:
-    reader = stage.town.user()
-    left, kept = stage.town.users(2)
-    stage.town.add_followees(reader, left, kept)
+
+def create_scene(stage: Stage) -> Scene:
+    reader, unfollowed, followee = stage.town.users(3)
+    stage.town.add_followees(reader, unfollowed, followee)
     stage.build(reader)
     posts = []
-    for author in (left, kept, left, kept):
+    for author in (unfollowed, followee, unfollowed, followee):
         post, event = stage.town.post(author)
         stage.do(event)
         posts.append(post)
     stage.check_feed(reader)
     token = sessions.create(stage.graph, reader, days=1).token
     sessions.authenticate(stage.graph, stage.storage, str(token))
-    return Scene(stage, reader, left, kept, token, deleted=posts[1])
+    return Scene(stage, reader, unfollowed, followee, token, deleted=posts[1])
 
 
-def holds_old_data(server: PrivateServer, of: Scene) -> bool:
-    """Whether a reader that looked would find the list, the post and the session of before."""
-    keys = (timeline_key(of.reader), f"p:{of.deleted}", f"s:{of.token.session_id:014x}")
-    return all(server.client.exists(key) for key in keys)
-
-
-def emptied(server: PrivateServer) -> int:
-    """How many times the server was emptied since its start."""
-    stats = server.client.info("commandstats")
-    return int(stats.get("cmdstat_flushdb", {"calls": 0})["calls"])
+def times_emptied(server: PrivateServer) -> int:
+    """How often the server was emptied since its start."""
+    return server.calls_of("flushdb")
 
 
 @contextmanager
-def instead_of(dead: PrivateServer, folder: Path) -> Iterator[PrivateServer]:
-    """Another run of the same server, at the same address, on what is in its folder."""
-    with start(folder, port=dead.port, password=dead.password) as server:
+def restarted(killed: PrivateServer, folder: Path) -> Iterator[PrivateServer]:
+    """The same server started again, at the same address, with the data in its folder."""
+    with start(folder, port=killed.port, password=killed.password) as server:
         yield server
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[tuple[PrivateServer, PrivateServer]]:
-    """Two servers with one password, for one address."""
+def two_servers(tmp_path: Path) -> Iterator[tuple[PrivateServer, PrivateServer]]:
+    """Two servers with the same password, so that they can have one address."""
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir()
     other.mkdir()
@@ -101,119 +102,120 @@ def two(tmp_path: Path) -> Iterator[tuple[PrivateServer, PrivateServer]]:
 
 
 @contextmanager
-def one_address(to: PrivateServer) -> Iterator[tuple[Proxy, str]]:
-    """An address that can be turned from one server to another, and its URL."""
-    with Proxy("127.0.0.1", to.port) as proxy:
-        yield proxy, f"redis://:{to.password}@127.0.0.1:{proxy.port}/0"
+def address_of(server: PrivateServer) -> Iterator[tuple[Proxy, str]]:
+    """A proxy before the server, which can lead to another one, and its URL."""
+    proxy, url = proxied(server.url)
+    with proxy:
+        yield proxy, url
 
 
-def turn(proxy: Proxy, to: PrivateServer) -> None:
-    proxy._upstream = ("127.0.0.1", to.port)
+def lead_to(proxy: Proxy, server: PrivateServer) -> None:
+    proxy._upstream = ("127.0.0.1", server.port)
     proxy.cut()
 
 
 # Case 30
-def test_a_cache_restarted_from_an_old_snapshot_shows_nothing_of_before(
+def test_a_cache_restarted_from_an_old_snapshot_serves_no_old_data(
     cache: PrivateServer, open_stage: OpenStage, tmp_path: Path
 ) -> None:
-    before = scene(open_stage(cache.url))
+    scene = create_scene(open_stage(cache.url))
     cache.client.save()
-    before.change()
-    before.right()
+    scene.change()
+    scene.check()
     cache.kill()
-    with instead_of(cache, tmp_path) as again:
-        assert holds_old_data(again, before), "the snapshot was loaded"
-        before.right()
-        assert emptied(again) == 1
-        before.stage.do_all(before.reader)  # the leaving is over
-        before.stage.build(before.reader)
-        before.right()
-        assert before.stage.entries(before.reader), "it is a cache again"
+    with restarted(cache, tmp_path) as server:
+        assert scene.is_in(server), "the snapshot was loaded"
+        scene.check()
+        assert times_emptied(server) == 1
+        scene.stage.do_all(scene.reader)
+        scene.stage.build(scene.reader)
+        scene.check()
+        assert scene.stage.entries(scene.reader), "the cache is used again"
 
 
 # Case 30
-def test_a_cache_restarted_from_its_append_only_file_shows_nothing_of_before(
+def test_a_cache_restarted_from_an_append_only_file_serves_no_old_data(
     open_stage: OpenStage, tmp_path: Path
 ) -> None:
-    """Set so against our word: what the file lost at its end are the drops."""
+    """docs/operating forbids an append-only file. The end that it lacks has the drops."""
     with start(tmp_path, "appendonly yes") as cache:
-        before = scene(open_stage(cache.url))
+        scene = create_scene(open_stage(cache.url))
         cache.client.config_set("appendonly", "no")
-        before.change()
+        scene.change()
         cache.kill()
         again = start(tmp_path, "appendonly yes", port=cache.port, password=cache.password)
         with again as server:
-            assert holds_old_data(server, before)
-            before.right()
+            assert scene.is_in(server)
+            scene.check()
 
 
 # Case 30
-def test_a_replica_that_takes_over_without_the_last_second_shows_nothing_of_before(
-    two: tuple[PrivateServer, PrivateServer], open_stage: OpenStage
+def test_a_replica_without_the_last_changes_serves_no_old_data_when_promoted(
+    two_servers: tuple[PrivateServer, PrivateServer], open_stage: OpenStage
 ) -> None:
-    master, replica = two
-    with one_address(master) as (proxy, url), Proxy("127.0.0.1", master.port) as link:
-        before = scene(open_stage(url))
+    master, replica = two_servers
+    with address_of(master) as (proxy, url), Proxy("127.0.0.1", master.port) as replication:
+        scene = create_scene(open_stage(url))
         replica.client.config_set("masterauth", master.password)
-        replica.command("REPLICAOF", "127.0.0.1", link.port)
-        eventually(lambda: holds_old_data(replica, before))
-        link.down()  # it hears nothing of what follows
-        before.change()
+        replica.command("REPLICAOF", "127.0.0.1", replication.port)
+        eventually(lambda: scene.is_in(replica))
+        replication.down()
+        scene.change()
         master.kill()
 
-        turn(proxy, replica)  # not promoted yet
-        before.right()
+        lead_to(proxy, replica)
+        scene.check()
         with pytest.raises(StorageUnavailableError):
-            before.stage.entries(before.reader)
-        assert holds_old_data(replica, before)
+            scene.stage.entries(scene.reader)
+        assert scene.is_in(replica), "a replica cannot be emptied"
 
         replica.command("REPLICAOF", "NO", "ONE")
-        before.right()
-        assert emptied(replica) == 1
+        scene.check()
+        assert times_emptied(replica) == 1
 
 
 # Case 30
-def test_a_cache_that_others_had_taken_the_place_of_comes_back_empty(
-    two: tuple[PrivateServer, PrivateServer], open_stage: OpenStage
+def test_a_cache_that_another_had_replaced_is_emptied_when_it_comes_back(
+    two_servers: tuple[PrivateServer, PrivateServer], open_stage: OpenStage
 ) -> None:
-    """It ran on meanwhile, cut off: its run_id is the same, its data are of before."""
-    first, second = two
-    with one_address(first) as (proxy, url):
-        before = scene(open_stage(url))
-        old = int(before.stage.storage.cache.client.get(KEY).split()[1])  # type: ignore[union-attr]
-        made_long_ago = f"{first.client.info('server')['run_id']} {old - 3_600_000}"
-        first.client.set(KEY, made_long_ago)
-        turn(proxy, second)
-        before.change()
-        before.right()
-        turn(proxy, first)
-        assert holds_old_data(first, before)
-        before.right()
-        assert emptied(first) == 2, "at its first connection ever, and now"
+    """The first server has the same run_id all the time, but its data is old."""
+    first, second = two_servers
+    with address_of(first) as (proxy, url):
+        scene = create_scene(open_stage(url))
+        generation = int(scene.stage.storage.cache.client.get(KEY).split()[1])  # type: ignore[union-attr]
+        an_hour_older = generation - 3_600_000
+        first.client.set(KEY, f"{first.client.info('server')['run_id']} {an_hour_older}")
+        lead_to(proxy, second)
+        scene.change()
+        scene.check()
+        lead_to(proxy, first)
+        assert scene.is_in(first)
+        scene.check()
+        assert times_emptied(first) == 2, "at the first connection ever, and now"
 
 
 # Case 30
-def test_two_caches_taking_turns_behind_one_address_are_not_emptied_at_every_turn(
-    two: tuple[PrivateServer, PrivateServer], open_stage: OpenStage
+def test_two_caches_that_alternate_at_one_address_are_not_emptied_each_time(
+    two_servers: tuple[PrivateServer, PrivateServer], open_stage: OpenStage
 ) -> None:
-    with one_address(two[0]) as (proxy, url):
-        before = scene(open_stage(url))
-        before.change()
+    with address_of(two_servers[0]) as (proxy, url):
+        scene = create_scene(open_stage(url))
+        scene.change()
         for _ in range(3):
-            for server in reversed(two):
-                turn(proxy, server)
-                before.right()  # whatever is refused, the graph answers
-        assert max(map(emptied, two)) == 1
+            for server in reversed(two_servers):
+                lead_to(proxy, server)
+                scene.check()
+        assert max(map(times_emptied, two_servers)) == 1
 
 
 # Case 30
-def test_however_many_connect_at_once_an_old_cache_is_emptied_once(
+def test_an_old_cache_is_emptied_once_by_many_concurrent_connections(
     cache: PrivateServer, tmp_path: Path
 ) -> None:
     cache.client.set("tl:old", "old")
     cache.client.save()
     cache.kill()
-    with instead_of(cache, tmp_path) as again, ThreadPoolExecutor(8) as threads:
+    with restarted(cache, tmp_path) as again, ThreadPoolExecutor(8) as threads:
         servers = [Server("cache", again.url, check=Generation().check) for _ in range(8)]
 
         def look(server: Server) -> int:
@@ -221,12 +223,12 @@ def test_however_many_connect_at_once_an_old_cache_is_emptied_once(
                 return int(server.client.exists("tl:old"))
 
         assert list(threads.map(look, servers * 3)) == [0] * 24
-        assert emptied(again) == 1
+        assert times_emptied(again) == 1
         for server in servers:
             server.close()
 
 
-# Case 30: the price is paid by a connection, not by what is asked over it
+# Case 30: the check costs a round trip of each connection, not of each command
 def test_only_a_new_connection_is_checked(cache: PrivateServer) -> None:
     server = Server("cache", cache.url, check=Generation().check)
     for _ in range(50):
@@ -236,14 +238,13 @@ def test_only_a_new_connection_is_checked(cache: PrivateServer) -> None:
             connection.send(b"*1\r\n$4\r\nPING\r\n", 1)
             connection.read(1)
     server.ping()
-    checks = cache.client.info("commandstats")["cmdstat_eval"]["calls"]
-    assert checks == 2, "one of each pool"
+    assert cache.calls_of("eval") == 2, "one connection of each pool"
     server.close()
 
 
 # Case 30
 @pytest.mark.parametrize("command", ["info", "flushdb"])
-def test_a_cache_that_cannot_be_checked_is_said_before_the_start_and_never_read(
+def test_a_cache_that_cannot_be_checked_is_never_read_and_init_reports_it(
     cache: PrivateServer, stack_env: dict[str, str], command: str
 ) -> None:
     cache.client.acl_setuser(
@@ -255,7 +256,7 @@ def test_a_cache_that_cannot_be_checked_is_said_before_the_start_and_never_read(
         server.client.get("x")
     server.close()
 
-    ran = subprocess.run(
+    init = subprocess.run(
         [sys.executable, "-m", "api", "init"],
         env={**os.environ, **stack_env, "CACHE_REDIS_URL": url},
         capture_output=True,
@@ -263,12 +264,12 @@ def test_a_cache_that_cannot_be_checked_is_said_before_the_start_and_never_read(
         timeout=60,
         check=False,
     )
-    assert ran.returncode == 1
-    assert "INFO, DBSIZE and FLUSHDB" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    assert init.returncode == 1
+    assert "INFO, DBSIZE and FLUSHDB" in init.stderr
+    assert "Traceback" not in init.stderr
 
 
-# Case 30: what must be emptied must be the cache
+# Case 30: only a cache may be emptied
 def test_a_server_with_job_queues_is_neither_emptied_nor_read_as_a_cache(
     cache: PrivateServer,
 ) -> None:
@@ -278,4 +279,4 @@ def test_a_server_with_job_queues_is_neither_emptied_nor_read_as_a_cache(
         server.client.get("x")
     server.close()
     assert cache.client.exists("rq:queues")
-    assert not emptied(cache)
+    assert times_emptied(cache) == 0

@@ -1,20 +1,21 @@
-from collections.abc import Callable, Iterator
+"""Users of the running API, and data that is slow to create through it."""
 
-import neo4j
+from collections.abc import Callable
+
 import pytest
 
-from tests.support.running import Running
-from tests.system.journeys.people import Filler, Person
+from graph import Graph
+from tests.support.people import Person
+from tests.support.supervised_stack import SupervisedStack
+from tests.support.town import Town
 
 
 @pytest.fixture
-def person(running: Running) -> Callable[[str], Person]:
-    """Signs someone up."""
-    return lambda name: Person(running.url, name)
+def person(services: SupervisedStack) -> Callable[[str], Person]:
+    """A function that signs a user up."""
+    return services.sign_up
 
 
-@pytest.fixture(scope="module")
-def filler(stack_env: dict[str, str]) -> Iterator[Filler]:
-    login = (stack_env["NEO4J_USER"], stack_env["NEO4J_PASSWORD"])
-    with neo4j.GraphDatabase.driver(stack_env["NEO4J_URI"], auth=login) as driver:
-        yield Filler(driver)
+@pytest.fixture
+def town(graph: Graph) -> Town:
+    return Town(graph)

@@ -1,6 +1,6 @@
-"""A Python client that a tool generates from the running service, and a walk with it alone.
+"""A Python client generated from the document of the running API, and a walk with it alone.
 
-Only the file of the photo goes by plain HTTP: S3 is not part of the document.
+Only the file of the photo is sent by plain HTTP, as S3 is not part of the document.
 """
 
 import importlib
@@ -19,7 +19,7 @@ import requests
 
 from tests.support.eventually import eventually
 from tests.support.images import jpeg
-from tests.support.running import Running
+from tests.support.supervised_stack import SupervisedStack
 
 PACKAGE = "photofeed_client"
 PASSWORD = "a password of the generated client"
@@ -31,17 +31,19 @@ OPTIONS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def client(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+def client(
+    services: SupervisedStack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SimpleNamespace]:
     """The generated package: `models`, the two kinds of client, and a module for each operation."""
     folder = tmp_path_factory.mktemp("client")
-    generate(f"{running.url}/openapi.json", folder / PACKAGE)
+    generate(f"{services.url}/openapi.json", folder / PACKAGE)
     sys.path.insert(0, str(folder))
     try:
         package = importlib.import_module(PACKAGE)
         yield SimpleNamespace(
             models=importlib.import_module(f"{PACKAGE}.models"),
-            anonymous=package.Client(running.url, **OPTIONS),
-            signed_in=lambda token: package.AuthenticatedClient(running.url, token, **OPTIONS),
+            anonymous=package.Client(services.url, **OPTIONS),
+            signed_in=lambda token: package.AuthenticatedClient(services.url, token, **OPTIONS),
             **operations_of(importlib.import_module(f"{PACKAGE}.api")),
         )
     finally:
@@ -51,7 +53,7 @@ def client(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def generate(url: str, package: Path) -> None:
-    """Generates the client. Fails where the tool warns."""
+    """Generates the client. Asserts that the tool gives no warning."""
     tools = Path(sys.executable).parent
     done = subprocess.run(
         [
@@ -69,7 +71,7 @@ def generate(url: str, package: Path) -> None:
 
 
 def operations_of(package: ModuleType) -> dict[str, ModuleType]:
-    """The modules of the operations, by name, out of the packages of the tags."""
+    """The modules of the operations by name. Each tag has a package of them."""
     modules = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     return {
         module.name.rpartition(".")[2]: importlib.import_module(module.name)
@@ -79,9 +81,9 @@ def operations_of(package: ModuleType) -> dict[str, ModuleType]:
 
 
 def test_every_operation_of_the_document_is_generated(
-    running: Running, client: SimpleNamespace
+    services: SupervisedStack, client: SimpleNamespace
 ) -> None:
-    document = requests.get(f"{running.url}/openapi.json", timeout=10).json()
+    document = requests.get(f"{services.url}/openapi.json", timeout=10).json()
     ids = [
         operation["operationId"]
         for item in document["paths"].values()
@@ -89,22 +91,24 @@ def test_every_operation_of_the_document_is_generated(
         if method != "parameters"
     ]
     assert len(ids) > 30
-    for one in ids:
-        name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in one)
+    for operation_id in ids:
+        name = "".join(
+            f"_{letter.lower()}" if letter.isupper() else letter for letter in operation_id
+        )
         assert callable(getattr(client, name).sync_detailed), name
 
 
 def test_every_schema_of_the_document_is_generated(
-    running: Running, client: SimpleNamespace
+    services: SupervisedStack, client: SimpleNamespace
 ) -> None:
-    document = requests.get(f"{running.url}/openapi.json", timeout=10).json()
+    document = requests.get(f"{services.url}/openapi.json", timeout=10).json()
     assert {
         name for name in document["components"]["schemas"] if name in dir(client.models)
     } == set(document["components"]["schemas"])
 
 
 def sign_up(client: SimpleNamespace, name: str) -> Any:
-    """Signs up and signs in: who it is, and their client."""
+    """A new user, and a client with their session."""
     account = client.models.NewAccount(
         username=f"{name}_{secrets.token_hex(5)}", password=PASSWORD, name=name.title()
     )
@@ -125,10 +129,10 @@ def upload(client: SimpleNamespace, api: Any, picture: bytes) -> str:
     )
     assert photo.state == client.models.PhotoState.WAITING
     to = photo.upload
-    sent = requests.request(
+    stored = requests.request(
         to.method.value, to.url, data=picture, headers=to.headers.to_dict(), timeout=60
     )
-    assert sent.ok, sent.text
+    assert stored.ok, stored.text
     progress = client.complete_photo.sync(photo.id, client=api)
     assert progress.state in {client.models.PhotoState.PROCESSING, client.models.PhotoState.READY}
 
@@ -137,41 +141,42 @@ def upload(client: SimpleNamespace, api: Any, picture: bytes) -> str:
         assert state != client.models.PhotoState.FAILED
         return bool(state == client.models.PhotoState.READY)
 
-    eventually(is_ready, seconds=60, every=0.2)
+    eventually(is_ready, every=0.2)
     return str(photo.id)
 
 
 def test_the_client_walks_from_sign_up_to_a_followers_feed(client: SimpleNamespace) -> None:
-    ana, anas = sign_up(client, "ana")
-    ben, bens = sign_up(client, "ben")
-    assert client.follow_user.sync_detailed(ana.id, client=bens).status_code == 204
-    following = client.list_following.sync(client=bens, limit=1)
+    ana, ana_api = sign_up(client, "ana")
+    ben, ben_api = sign_up(client, "ben")
+    assert client.follow_user.sync_detailed(ana.id, client=ben_api).status_code == 204
+    following = client.list_following.sync(client=ben_api, limit=1)
     assert [user.username for user in following.users] == [ana.username]
 
-    photo_id = upload(client, anas, jpeg(640, 480))
+    photo_id = upload(client, ana_api, jpeg(640, 480))
     draft = client.models.NewPost(
         photo_ids=[photo_id],
         caption="Dusk, at last.",
         location=client.models.Location(name="Lisbon", latitude=38.72, longitude=-9.14),
     )
     key = secrets.token_hex(8)
-    first = client.publish_post.sync_detailed(client=anas, body=draft, idempotency_key=key)
-    again = client.publish_post.sync_detailed(client=anas, body=draft, idempotency_key=key)
+    first = client.publish_post.sync_detailed(client=ana_api, body=draft, idempotency_key=key)
+    again = client.publish_post.sync_detailed(client=ana_api, body=draft, idempotency_key=key)
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.parsed == again.parsed
 
     def has_it() -> bool:
-        return [post.id for post in client.read_feed.sync(client=bens).posts] == [first.parsed.id]
+        posts = client.read_feed.sync(client=ben_api).posts
+        return [post.id for post in posts] == [first.parsed.id]
 
-    eventually(has_it, seconds=30)
-    post = client.read_feed.sync(client=bens).posts[0]
+    eventually(has_it)
+    post = client.read_feed.sync(client=ben_api).posts[0]
     assert post == first.parsed
     assert (post.author.id, post.caption) == (ana.id, "Dusk, at last.")
     assert (post.photos[0].width, post.photos[0].height) == (640, 480)
-    shown = requests.get(post.photos[0].renditions.field_320, timeout=10)
-    assert shown.headers["Content-Type"] == "image/jpeg"
-    assert client.get_user.sync(ana.id, client=bens).viewer.following
-    assert client.count_unread_posts.sync(client=bens).count == 1
+    rendition = requests.get(post.photos[0].renditions.field_320, timeout=10)
+    assert rendition.headers["Content-Type"] == "image/jpeg"
+    assert client.get_user.sync(ana.id, client=ben_api).viewer.following
+    assert client.count_unread_posts.sync(client=ben_api).count == 1
     assert ben.id != ana.id
 
 

@@ -1,29 +1,38 @@
-"""Clients that are slow or gone hold nobody else up (case 42)."""
+"""Clients that send slowly or do not read (case 42)."""
 
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 
-from tests.support.running import Running
+from tests.support.supervised_stack import SupervisedStack
 
 CLIENTS = 100
-"""Far more than all threads of all API processes together."""
+"""More than all threads of all API processes together."""
 
-PATIENCE_SECONDS = 20
-"""For a busy machine; a worker that is held would be held for good."""
+RESPONSE_SECONDS = 20
+"""A margin for a busy machine. A request behind a blocked thread would never get a response."""
+
+
+@pytest.fixture(scope="module")
+def process_names() -> Sequence[str]:
+    return ("api",)
 
 
 # Case 42
-def test_clients_that_send_slowly_or_never_read_hold_no_worker(running: Running) -> None:
-    host, port = urlsplit(running.url).hostname, urlsplit(running.url).port
+def test_clients_that_send_slowly_or_do_not_read_block_no_thread(
+    services: SupervisedStack,
+) -> None:
+    host, port = urlsplit(services.url).hostname, urlsplit(services.url).port
     with ExitStack() as opened:
         for number in range(CLIENTS):
             client = opened.enter_context(socket.create_connection((host, port), timeout=5))
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            whole = b"GET /openapi.json HTTP/1.1\r\nHost: photofeed\r\n\r\n"
-            client.sendall(whole if number % 2 else whole[:30])
+            request = b"GET /openapi.json HTTP/1.1\r\nHost: photofeed\r\n\r\n"
+            client.sendall(request if number % 2 else request[:30])
         for _ in range(20):
-            answer = requests.get(f"{running.url}/v1/me/feed", timeout=PATIENCE_SECONDS)
-            assert answer.status_code == 401
+            response = requests.get(f"{services.url}/v1/me/feed", timeout=RESPONSE_SECONDS)
+            assert response.status_code == 401

@@ -1,8 +1,11 @@
+"""Walks through a feed of more than a thousand posts (case 29)."""
+
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -10,120 +13,117 @@ from api.services.posts import Draft, publish
 from graph import Graph
 from storage import Storage
 from tests.support.eventually import eventually
-from tests.system.journeys.people import B_SECONDS, Filler, Person
+from tests.support.people import Person, post_ids
+from tests.support.town import Town
 
 FOLLOWEES = 20
 POSTS = 1_200
 BEFORE = 1_000
-"""Posted before the first walk; the others are posted by way of the API while people walk."""
+"""Posts before the first walk. The others are published through the API during the walks."""
 LIMITS = (100, 20, 7, 1)
 
 
-class Town:
-    """A reader, twenty people they follow, and the ids of what those have posted."""
+class Authors:
+    """Authors, their photos, and the ids of the posts that they have published."""
 
-    def __init__(self, reader: Person, authors: Sequence[Person], filler: Filler) -> None:
-        self.reader = reader
-        self.authors = authors
+    def __init__(self, people: Sequence[Person], town: Town) -> None:
+        self.people = people
         self.photos = {
-            author.id: iter(filler.ready_photos(author.id, POSTS // FOLLOWEES))
-            for author in authors
+            author.id: iter(town.photos(author.id, POSTS // FOLLOWEES)) for author in people
         }
-        self.posted: list[int] = []
+        self.posts: list[int] = []
 
-    def post_directly(self, graph: Graph, storage: Storage, count: int) -> None:
-        """Posts through the API's own service, without HTTP: the same writes, bell included."""
-        turns = [self.authors[n % FOLLOWEES] for n in range(count)]
+    def publish_directly(self, graph: Graph, storage: Storage, count: int) -> None:
+        """Publishes with the API's own service, without HTTP: with the same writes and wake-ups."""
+        turns = [self.people[n % FOLLOWEES] for n in range(count)]
 
-        def one(author: Person) -> int:
+        def publish_one(author: Person) -> int:
             draft = Draft(photo_ids=(next(self.photos[author.id]),), caption="", location=None)
-            made = publish(graph, storage, draft, author_id=author.id, key=secrets.token_hex(8))
-            return made.post_id
+            key = secrets.token_hex(8)
+            return publish(graph, storage, draft, author_id=author.id, key=key).post_id
 
         with ThreadPoolExecutor(4) as threads:
-            self.posted += threads.map(one, turns)
+            self.posts += threads.map(publish_one, turns)
 
-    def post_on(self, stop: threading.Event) -> None:
-        """Post what is left through the API, one after the other, until told to stop."""
+    def publish_rest(self, stop: threading.Event) -> None:
+        """Publishes the other posts through the API, until `stop` is set."""
         for n in range(POSTS - BEFORE):
             if stop.is_set():
                 return
-            author = self.authors[n % FOLLOWEES]
-            self.posted.append(author.post(next(self.photos[author.id])))
+            author = self.people[n % FOLLOWEES]
+            self.posts.append(author.publish(next(self.photos[author.id])))
+
+    def has_events(self, town: Town) -> bool:
+        return bool(town.events_of(*[author.id for author in self.people]))
 
 
-def walked(pages: Iterator[dict[str, object]], limit: int) -> list[int]:
-    """The ids of a walk, after looking at what must hold of every walk."""
-    ids = []
+def ids_of(pages: Iterator[dict[str, Any]], limit: int) -> list[int]:
+    """The ids of a walk. Asserts that they fall and that no page is larger than its limit."""
+    ids: list[int] = []
     for page in pages:
-        posts = page["posts"]
-        assert isinstance(posts, list)
-        assert len(posts) <= limit
-        ids += [int(post["id"]) for post in posts]
+        assert len(page["posts"]) <= limit
+        ids += post_ids(page)
     assert all(newer > older for newer, older in pairwise(ids)), "ids do not fall strictly"
     return ids
 
 
+# Case 29
 @pytest.mark.timeout(600)
-def test_walks_of_any_step_miss_nothing_while_others_post(
-    person: Callable[[str], Person], graph: Graph, storage: Storage, filler: Filler
+def test_walks_of_any_page_size_miss_no_post_while_authors_publish(
+    person: Callable[[str], Person], graph: Graph, storage: Storage, town: Town
 ) -> None:
     reader = person("reader")
     with ThreadPoolExecutor(4) as threads:
-        authors = list(threads.map(person, [f"author{n}" for n in range(FOLLOWEES)]))
-    for author in authors:
+        people = list(threads.map(person, [f"author{n}" for n in range(FOLLOWEES)]))
+    for author in people:
         reader.follow(author)
-    town = Town(reader, authors, filler)
-    town.post_directly(graph, storage, BEFORE)
-    everyone = [author.id for author in authors]
-    eventually(lambda: not filler.owed(everyone), seconds=B_SECONDS, every=1)
+    authors = Authors(people, town)
+    authors.publish_directly(graph, storage, BEFORE)
+    eventually(lambda: not authors.has_events(town), every=1)
 
     stop = threading.Event()
-    poster = threading.Thread(target=town.post_on, args=(stop,))
-    poster.start()
+    publishing = threading.Thread(target=authors.publish_rest, args=(stop,))
+    publishing.start()
     try:
-        delivered = set(town.posted[:BEFORE])
+        delivered = set(authors.posts[:BEFORE])
         for limit in LIMITS:
-            ids = walked(reader.again().walk(limit), limit)
+            ids = ids_of(reader.on_new_connection().feed_pages(limit=limit), limit)
             missing = delivered - set(ids)
             assert not missing, f"limit {limit} missed {len(missing)} posts"
-            assert ids[-1] == min(delivered), "it ended before its end"
-            assert set(ids) <= set(town.posted) | last_of(town, ids)
-            delivered |= set(ids)  # what was once shown stays
+            assert ids[-1] == min(delivered), "the walk ended before the oldest post"
+            newest = max(authors.posts)
+            unacknowledged = {post_id for post_id in ids if post_id > newest}
+            assert set(ids) <= set(authors.posts) | unacknowledged
+            delivered |= set(ids)  # a later walk must have every post that a walk has shown
     finally:
         stop.set()
-        poster.join()
+        publishing.join()
 
-    while len(town.posted) < POSTS:  # whatever the walks left no time for
-        town.post_directly(graph, storage, min(100, POSTS - len(town.posted)))
-    eventually(lambda: not filler.owed(everyone), seconds=B_SECONDS, every=1)
+    while len(authors.posts) < POSTS:
+        authors.publish_directly(graph, storage, min(100, POSTS - len(authors.posts)))
+    eventually(lambda: not authors.has_events(town), every=1)
     for limit in (100, 20, 7):
-        assert walked(reader.walk(limit), limit) == sorted(town.posted, reverse=True)
+        ids = ids_of(reader.feed_pages(limit=limit), limit)
+        assert ids == sorted(authors.posts, reverse=True)
 
 
-def last_of(town: Town, ids: list[int]) -> set[int]:
-    """What is in the feed by now though its answer may not have come back to the test."""
-    newest = max(town.posted)
-    return {post_id for post_id in ids if post_id > newest}
-
-
+# Case 29
 @pytest.mark.timeout(300)
-def test_the_way_up_shows_what_is_newer_and_nothing_twice(
-    person: Callable[[str], Person], filler: Filler
+def test_a_walk_upward_shows_each_newer_post_once(
+    person: Callable[[str], Person], town: Town
 ) -> None:
     reader, author = person("reader"), person("author")
     reader.follow(author)
-    photos = filler.ready_photos(author.id, 25)
-    posted = [author.post(photo) for photo in photos[:10]]
-    eventually(lambda: reader.feed_ids() == posted[::-1], seconds=B_SECONDS)
-    top = reader.get("/v1/me/feed?limit=4")
-    posted += [author.post(photo) for photo in photos[10:]]
-    eventually(lambda: reader.feed_ids() == posted[::-1], seconds=B_SECONDS)
-    seen: list[int] = []
-    page = top
+    photos = town.photos(author.id, 25)
+    posts = [author.publish(photo) for photo in photos[:10]]
+    eventually(lambda: reader.feed() == posts[::-1])
+    page = reader.read("/v1/me/feed?limit=4")
+    posts += [author.publish(photo) for photo in photos[10:]]
+    eventually(lambda: reader.feed() == posts[::-1])
+    ids: list[int] = []
     while "prev" in page:
-        page = reader.get(f"/v1/me/feed?limit=4&cursor={page['prev']}")
+        page = reader.read(f"/v1/me/feed?limit=4&cursor={page['prev']}")
         if not page["posts"]:
             break
-        seen = [int(post["id"]) for post in page["posts"]] + seen
-    assert seen == posted[10:][::-1]
+        ids = post_ids(page) + ids
+    assert ids == posts[10:][::-1]

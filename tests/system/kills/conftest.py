@@ -1,4 +1,4 @@
-"""A site of real processes, and a stage to make people on and to read as they would."""
+"""Processes to kill, a stage on their stores, and a storage whose queue they serve."""
 
 from collections.abc import Iterator
 
@@ -8,35 +8,36 @@ import pytest
 from graph import Graph
 from storage import Storage
 from tests.support.stage import Stage, empty_queues
-from tests.system.kills.site import Site
+from tests.system.kills.processes import Processes
 
 
 @pytest.fixture(scope="session")
-def servers(stack_env: dict[str, str]) -> Iterator[Site]:
-    with Site(stack_env) as site:
-        yield site
+def session_processes(stack_env: dict[str, str]) -> Iterator[Processes]:
+    with Processes(stack_env) as processes:
+        yield processes
 
 
 @pytest.fixture
-def site(servers: Site, stage: Stage) -> Iterator[Site]:
-    """The site, where nothing waits that other tests have left."""
+def processes(session_processes: Processes, stage: Stage) -> Iterator[Processes]:
+    """Starts processes that end with the test. The sweeper skips the events of other tests."""
     stage.town.mark_all_woken()
-    yield servers
-    servers.end_all()
+    yield session_processes
+    session_processes.end_all()
 
 
 @pytest.fixture
-def stage(graph: Graph, storage: Storage, servers: Site) -> Iterator[Stage]:
-    with Stage(graph, storage, servers.env) as stage:
+def stage(graph: Graph, storage: Storage, session_processes: Processes) -> Iterator[Stage]:
+    """The stage on the stores of the processes. No worker serves its queue."""
+    with Stage(graph, storage, session_processes.env) as stage:
         yield stage
 
 
 @pytest.fixture
-def bell(stage: Stage, servers: Site) -> Iterator[Storage]:
-    """The storage that rings the workers of the site; the stage's own rings nobody."""
-    bell = stage.open_storage(queue_url=servers.env["QUEUE_REDIS_URL"])
-    yield bell
-    empty_queues(bell)
+def worker_storage(stage: Stage, session_processes: Processes) -> Iterator[Storage]:
+    """The storage with the queue that the workers serve."""
+    storage = stage.open_storage(queue_url=session_processes.env["QUEUE_REDIS_URL"])
+    yield storage
+    empty_queues(storage)
 
 
 @pytest.fixture(scope="session")

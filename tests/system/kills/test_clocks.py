@@ -1,39 +1,37 @@
-"""Hosts whose clocks are five minutes off: leases follow the graph's clock alone (case 43)."""
+"""Workers on hosts whose clocks are five minutes off: leases use the graph's clock (case 43)."""
 
 import pytest
 
 from storage import Storage
-from tests.feed.races.test_fencing import audience
 from tests.support.eventually import eventually
 from tests.support.stage import Stage
-from tests.system.journeys.people import B_SECONDS
-from tests.system.kills.site import Site
+from tests.system.kills.processes import Processes
 
 FIVE_MINUTES = 300.0
 
 
 # Case 43
-@pytest.mark.parametrize("off", [FIVE_MINUTES, -FIVE_MINUTES])
-def test_workers_whose_clock_is_off_steal_nothing_hoard_nothing_and_deliver(
-    stage: Stage, site: Site, bell: Storage, off: float
+@pytest.mark.parametrize("clock_seconds", [FIVE_MINUTES, -FIVE_MINUTES])
+def test_workers_whose_clock_is_off_take_over_no_lease_and_deliver(
+    stage: Stage, processes: Processes, worker_storage: Storage, clock_seconds: float
 ) -> None:
-    author, followers = audience(stage, 2)
-    _theirs, leased = stage.town.post(author)
-    claimed = stage.graph.events.claim(leased.id, leased.epoch)  # for its twenty seconds
+    author, followers = stage.audience(2)
+    _post, event = stage.town.post(author)
+    claimed = stage.graph.events.claim(event.id, event.epoch)  # for 20 s
     assert claimed
-    worker = site.worker("fanout", clock_seconds=off)
-    site.worker("sweeper", clock_seconds=off)
-    bell.queues.wake(claimed)
+    worker = processes.start_worker("fanout", clock_seconds=clock_seconds)
+    processes.start_worker("sweeper", clock_seconds=clock_seconds)
+    worker_storage.queues.wake(claimed)
     posts = []
     for _ in range(3):
-        post, event = stage.town.post(author)
-        stage.town.end_lease(event.id)
+        post, due = stage.town.post(author)
+        stage.town.end_lease(due.id)
         posts.append(post)
-    eventually(lambda: len(stage.town.events_of(author)) == 1, seconds=B_SECONDS)
-    assert worker.outcomes(leased.id) == []
-    still = stage.town.find_event(leased.id)
-    assert still
-    assert still.epoch == claimed.epoch, "nobody took it over"
-    assert stage.graph.events.finish(leased.id, claimed.epoch)
+    eventually(lambda: len(stage.town.events_of(author)) == 1)
+    assert worker.outcomes(event.id) == []
+    current = stage.town.find_event(event.id)
+    assert current
+    assert current.epoch == claimed.epoch
+    assert stage.graph.events.finish(event.id, claimed.epoch)
     for follower in followers:
         assert sorted(entry for entry in stage.entries(follower) if entry > 0) == posts

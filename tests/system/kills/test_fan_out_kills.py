@@ -1,85 +1,56 @@
-"""Fan-out workers that are killed or stopped in the middle of their work: 7, 8, 10, 12 and 13."""
+"""Fan-out workers that are killed or paused during their work (cases 7, 8, 10, 12 and 13)."""
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from drill.support.proxy import Hold
 from graph.events import ATTEMPTS, Event
 from storage import Storage
-from tests.feed.races.test_fencing import audience
-from tests.support.eventually import eventually
+from tests.support.eventually import B_SECONDS, eventually
 from tests.support.stage import Stage
-from tests.system.journeys.people import B_SECONDS
-from tests.system.kills.site import Proxies, Site, page
+from tests.system.kills.processes import Processes, page_size
 
 PAGE = 3
-"""Followers a page here, so that a few of them are several pages."""
+"""Followers in a page here, so that few followers make several pages."""
 CHUNK = 2 * PAGE
-"""What a killed worker may push again: the page pushed, and the one being ticked off meanwhile."""
+"""The most that is pushed again after a kill: the last page pushed, and the one before it, whose
+advance may have been in flight."""
 KILLS = 20
 
 
-def before_the_first_page(to: Proxies) -> Hold:
-    hold = to.hold_query("follows/followers_page")
-    hold.wait(B_SECONDS)
-    return hold
-
-
-def between_push_and_advance(to: Proxies) -> Hold:
-    hold = to.hold_query("events/advance")
-    hold.wait(B_SECONDS)
-    return hold
-
-
-def before_the_finish(to: Proxies) -> Hold:
-    hold = to.hold_query("events/finish")
-    hold.wait(B_SECONDS)
-    return hold
-
-
-def settled(stage: Stage, event: Event) -> bool:
-    """Whether the event has come to its end."""
+def is_finished(stage: Stage, event: Event) -> bool:
     return stage.town.find_event(event.id) is None
 
 
-def standing(stage: Stage, event: Event) -> Event:
-    """The event as it is now."""
-    found = stage.town.find_event(event.id)
-    assert found
-    return found
+def current_state(stage: Stage, event: Event) -> Event:
+    """The event as it is now in the graph."""
+    current = stage.town.find_event(event.id)
+    assert current
+    return current
 
 
-def rung(stage: Stage, bell: Storage, event: Event) -> None:
-    """Its lease over, its bell rung: for tests that do not ask the sweeper to."""
+def wake(stage: Stage, worker_storage: Storage, event: Event) -> None:
+    """Ends the event's lease and enqueues its job, for tests without a sweeper."""
     stage.town.end_lease(event.id)
-    bell.queues.wake(standing(stage, event))
+    worker_storage.queues.wake(current_state(stage, event))
 
 
-def published(stage: Stage, author: int) -> tuple[int, Event]:
-    """A post whose first bell nobody rang: the sweeper does it, at once."""
+# Case 7: before the first page, between push and advance, before the finish
+@pytest.mark.parametrize("query", ["follows/followers_page", "events/advance", "events/finish"])
+def test_after_a_kill_at_any_step_at_most_a_chunk_is_pushed_again(
+    stage: Stage, processes: Processes, query: str
+) -> None:
+    author, followers = stage.audience(3 * PAGE + 1)
+    worker = processes.start_worker("fanout", constants=page_size(PAGE))
+    processes.start_worker("sweeper")
+    hold = worker.to.hold_query(query)
     post, event = stage.town.post(author)
     stage.town.end_lease(event.id)
-    return post, event
-
-
-# Case 7
-@pytest.mark.parametrize(
-    "reach", [before_the_first_page, between_push_and_advance, before_the_finish]
-)
-def test_a_worker_killed_at_any_step_costs_a_chunk_pushed_again_and_no_post(
-    stage: Stage, site: Site, reach: Callable[[Proxies], Hold]
-) -> None:
-    author, followers = audience(stage, 3 * PAGE + 1)
-    worker = site.worker("fanout", constants=page(PAGE))
-    site.worker("sweeper")
-    post, event = published(stage, author)
-    reach(worker.to)
+    hold.wait(B_SECONDS)
     worker.kill()
-    site.worker("fanout", constants=page(PAGE))
-    eventually(lambda: settled(stage, event), seconds=B_SECONDS)
+    processes.start_worker("fanout", constants=page_size(PAGE))
+    eventually(lambda: is_finished(stage, event))
     pushes = [stage.entries(follower).count(post) for follower in followers]
     assert min(pushes) == 1
     assert sum(pushes) - len(pushes) <= CHUNK
@@ -88,26 +59,26 @@ def test_a_worker_killed_at_any_step_costs_a_chunk_pushed_again_and_no_post(
 
 
 # Case 8
-def test_a_worker_stopped_past_its_lease_and_overtaken_is_fenced_when_it_goes_on(
-    stage: Stage, site: Site, bell: Storage
+def test_a_worker_paused_past_its_lease_is_fenced_when_it_resumes(
+    stage: Stage, processes: Processes, worker_storage: Storage
 ) -> None:
-    author, followers = audience(stage, 2 * PAGE)
-    slow = site.worker("fanout", constants=page(PAGE))
+    author, followers = stage.audience(2 * PAGE)
+    paused = processes.start_worker("fanout", constants=page_size(PAGE))
+    hold = paused.to.hold_query("follows/followers_page", side="answer")
     post, event = stage.town.post(author)
-    rung(stage, bell, event)
-    hold = slow.to.hold_query("follows/followers_page", side="answer")
+    wake(stage, worker_storage, event)
     hold.wait(B_SECONDS)
-    slow.stop()
-    hold.release()  # the page lies in its socket: it has been read, as far as the graph knows
-    other = site.worker("fanout", constants=page(PAGE))
-    rung(stage, bell, event)
-    eventually(lambda: settled(stage, event), seconds=B_SECONDS)
+    paused.pause()
+    hold.release()  # the page is in the socket of the paused worker: the graph has answered
+    other = processes.start_worker("fanout", constants=page_size(PAGE))
+    wake(stage, worker_storage, event)
+    eventually(lambda: is_finished(stage, event))
     newer, second = stage.town.post(author)
-    rung(stage, bell, second)
-    eventually(lambda: settled(stage, second), seconds=B_SECONDS)
-    slow.go_on()
-    eventually(lambda: slow.outcomes(event.id), seconds=B_SECONDS)
-    assert slow.outcomes(event.id) == ["fenced"]
+    wake(stage, worker_storage, second)
+    eventually(lambda: is_finished(stage, second))
+    paused.resume()
+    eventually(lambda: paused.outcomes(event.id))
+    assert paused.outcomes(event.id) == ["fenced"]
     assert other.outcomes(event.id) == ["done"]
     for follower in followers:
         assert stage.entries(follower).count(post) <= 2
@@ -116,18 +87,18 @@ def test_a_worker_stopped_past_its_lease_and_overtaken_is_fenced_when_it_goes_on
 
 
 # Case 10
-def test_jobs_three_times_shuffled_and_stale_leave_every_feed_as_it_must_be(
-    stage: Stage, site: Site, bell: Storage
+def test_repeated_and_stale_jobs_in_any_order_give_the_right_feeds(
+    stage: Stage, processes: Processes, worker_storage: Storage
 ) -> None:
-    author, followers = audience(stage, PAGE)
+    author, followers = stage.audience(PAGE)
     events = [stage.town.post(author)[1] for _ in range(6)]
     jobs = [replace(event, epoch=epoch) for event in events for epoch in (0, 0, 0, 1, 2, 7)]
     random.Random(10).shuffle(jobs)
     for job in jobs:
-        bell.queues.enqueue(job)
-    workers = [site.worker("fanout", constants=page(1)) for _ in range(2)]
-    eventually(lambda: all(settled(stage, event) for event in events), seconds=B_SECONDS)
-    eventually(lambda: bell.queues.depth("fanout") == 0, seconds=B_SECONDS)
+        worker_storage.queues.enqueue(job)
+    workers = [processes.start_worker("fanout", constants=page_size(1)) for _ in range(2)]
+    eventually(lambda: all(is_finished(stage, event) for event in events))
+    eventually(lambda: worker_storage.queues.depth("fanout") == 0)
     for event in events:
         outcomes = [outcome for worker in workers for outcome in worker.outcomes(event.id)]
         assert outcomes == ["done"]
@@ -137,57 +108,57 @@ def test_jobs_three_times_shuffled_and_stale_leave_every_feed_as_it_must_be(
 
 
 # Case 12
-def test_an_event_that_kills_its_worker_each_time_is_quarantined_and_holds_up_nobody(
-    stage: Stage, site: Site, bell: Storage
+def test_an_event_that_kills_its_worker_is_quarantined_and_delays_no_other(
+    stage: Stage, processes: Processes, worker_storage: Storage
 ) -> None:
-    author, followers = audience(stage, 2)
-    other, others = audience(stage, 2)
-    worker = site.worker("fanout")
-    poison, event = stage.town.post(author)
+    author, followers = stage.audience(2)
+    other, others = stage.audience(2)
+    worker = processes.start_worker("fanout")
+    post, event = stage.town.post(author)
     for attempt in range(ATTEMPTS):
-        hold = worker.to.cache.hold(b"p:%d" % poison)  # the first thing that it looks at
-        rung(stage, bell, event)
-        bell.queues.wake(stage.town.post(other)[1])
+        hold = worker.to.cache.hold(b"p:%d" % post)  # the first key that the fan-out reads
+        wake(stage, worker_storage, event)
+        worker_storage.queues.wake(stage.town.post(other)[1])
         hold.wait(B_SECONDS)
-        assert standing(stage, event).attempts == attempt + 1
+        assert current_state(stage, event).attempts == attempt + 1
         worker.kill()
-        worker = site.worker("fanout")
-    rung(stage, bell, event)
-    eventually(lambda: in_quarantine(stage, event), seconds=B_SECONDS)
-    eventually(lambda: not stage.town.events_of(other), seconds=B_SECONDS)
+        worker = processes.start_worker("fanout")
+    wake(stage, worker_storage, event)
+    eventually(lambda: is_quarantined(stage, event))
+    eventually(lambda: not stage.town.events_of(other))
     for follower in others:
         stage.check_feed(follower)
     requeued = stage.graph.events.requeue(event.id)
     assert requeued
-    bell.queues.wake(requeued)
-    eventually(lambda: settled(stage, event), seconds=B_SECONDS)
+    worker_storage.queues.wake(requeued)
+    eventually(lambda: is_finished(stage, event))
     for follower in followers:
         stage.check_feed(follower)
+
+
+def is_quarantined(stage: Stage, event: Event) -> bool:
+    return event.id in [entry.id for entry in stage.graph.events.quarantine_page(1000)]
 
 
 # Case 13
 @pytest.mark.timeout(300)
-def test_a_fan_out_killed_twenty_times_after_progress_goes_on_from_its_cursor(
-    stage: Stage, site: Site, bell: Storage
+def test_a_fan_out_killed_twenty_times_continues_at_its_cursor(
+    stage: Stage, processes: Processes, worker_storage: Storage
 ) -> None:
-    author, followers = audience(stage, KILLS + 2)
+    author, followers = stage.audience(KILLS + 2)
     post, event = stage.town.post(author)
     for kill in range(KILLS):
-        worker = site.worker("fanout", constants=page(1))
+        worker = processes.start_worker("fanout", constants=page_size(1))
         hold = worker.to.hold_query("events/advance", side="answer")
-        rung(stage, bell, event)
+        wake(stage, worker_storage, event)
         hold.wait(B_SECONDS)
         reached = followers[kill]
-        eventually(lambda: standing(stage, event).cursor == reached)  # noqa: B023 - called here
+        eventually(lambda: current_state(stage, event).cursor == reached)  # noqa: B023 - called here
         worker.kill()
-        assert standing(stage, event).attempts <= 1
-    site.worker("fanout", constants=page(1))
-    rung(stage, bell, event)
-    eventually(lambda: settled(stage, event), seconds=B_SECONDS)
+        assert current_state(stage, event).attempts <= 1
+    processes.start_worker("fanout", constants=page_size(1))
+    wake(stage, worker_storage, event)
+    eventually(lambda: is_finished(stage, event))
     for follower in followers:
         assert stage.entries(follower).count(post) <= CHUNK // PAGE
         stage.check_feed(follower)
-
-
-def in_quarantine(stage: Stage, event: Event) -> bool:
-    return event.id in [found.id for found in stage.graph.events.quarantine_page(1000)]

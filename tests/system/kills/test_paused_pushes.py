@@ -1,19 +1,38 @@
-"""A worker that stands still over a page of followers, some of whom leave meanwhile (case 21)."""
+"""A worker paused with a page of followers, some of whom leave meanwhile (case 21)."""
 
 import time
 
 import pytest
 
+from graph.events import Event
 from storage import Storage
 from storage.pushing import MAX_AGE_SECONDS
-from tests.feed.races.test_leaving import Leave, by_being_blocked, by_unfollowing, following
-from tests.support.eventually import eventually
+from tests.support.eventually import B_SECONDS, eventually
+from tests.support.leaving import Leave, by_being_blocked, by_unfollowing, following
 from tests.support.stage import Stage
-from tests.system.journeys.people import B_SECONDS
-from tests.system.kills.site import Site
+from tests.system.kills.processes import Processes, ProcessTree
 
 
-# Case 21: stopped as a process, not held by the network; let go at once
+def paused_worker(
+    stage: Stage, processes: Processes, worker_storage: Storage, author: int
+) -> tuple[ProcessTree, Event]:
+    """A worker that is paused when it has read the followers for a new post, and the event."""
+    worker = processes.start_worker("fanout")
+    _post, event = stage.town.post(author)
+    hold = worker.to.hold_query("follows/followers_page", side="answer")
+    worker_storage.queues.wake(event)
+    hold.wait(B_SECONDS)
+    worker.pause()
+    hold.release()
+    return worker, event
+
+
+def resume_and_wait(worker: ProcessTree, event: Event) -> None:
+    worker.resume()
+    eventually(lambda: worker.outcomes(event.id)[-1:] == ["done"])
+
+
+# Case 21: the worker resumes at once
 @pytest.mark.parametrize(
     ("leave", "flushed"),
     [
@@ -22,24 +41,17 @@ from tests.system.kills.site import Site
         pytest.param(by_unfollowing, True, id="cache flushed"),
     ],
 )
-def test_who_left_while_the_worker_stood_still_sees_nothing_of_what_it_pushes(
-    stage: Stage, site: Site, bell: Storage, leave: Leave, flushed: bool
+def test_viewers_who_left_during_a_pause_see_none_of_its_pushes(
+    stage: Stage, processes: Processes, worker_storage: Storage, leave: Leave, flushed: bool
 ) -> None:
     viewer, author, _friend = following(stage)
-    worker = site.worker("fanout")
-    _post, event = stage.town.post(author)
-    hold = worker.to.hold_query("follows/followers_page", side="answer")
-    bell.queues.wake(event)
-    hold.wait(B_SECONDS)
-    worker.stop()
-    hold.release()
+    worker, event = paused_worker(stage, processes, worker_storage, author)
     leave(stage, viewer, author)
     stage.check_feed(viewer, rebuilds=True)
     if flushed:
         stage.storage.cache.client.flushall()
         stage.check_feed(viewer, rebuilds=True)
-    worker.go_on()
-    eventually(lambda: worker.outcomes(event.id)[-1:] == ["done"], seconds=B_SECONDS)
+    resume_and_wait(worker, event)
     stage.check_feed(viewer, rebuilds=True)
     stage.do_all(viewer, author)
     stage.check_feed(viewer, rebuilds=True)
@@ -47,27 +59,20 @@ def test_who_left_while_the_worker_stood_still_sees_nothing_of_what_it_pushes(
     stage.check_feed(viewer)
 
 
-# Case 21: for so long that the leaving is over and the list stands again
-def test_a_worker_that_stood_still_for_long_reads_its_page_again(
-    stage: Stage, site: Site, bell: Storage
+# Case 21: the worker resumes when the leaving has ended and the list has been rebuilt
+def test_a_worker_paused_for_long_reads_its_page_again(
+    stage: Stage, processes: Processes, worker_storage: Storage
 ) -> None:
     viewer, author, _friend = following(stage)
-    worker = site.worker("fanout")
-    post, event = stage.town.post(author)
-    hold = worker.to.hold_query("follows/followers_page", side="answer")
-    bell.queues.wake(event)
-    hold.wait(B_SECONDS)
-    worker.stop()
-    stopped_at = time.monotonic()
-    hold.release()
+    worker, event = paused_worker(stage, processes, worker_storage, author)
+    paused_at = time.monotonic()
     by_unfollowing(stage, viewer, author)
     stage.town.end_hold(viewer)
-    for owed in stage.town.events_of(viewer):
-        stage.do(owed)
+    for pending in stage.town.events_of(viewer):
+        stage.do(pending)
     stage.check_feed(viewer, rebuilds=True)
     assert stage.entries(viewer)
-    eventually(lambda: time.monotonic() - stopped_at > MAX_AGE_SECONDS, seconds=30)
-    worker.go_on()
-    eventually(lambda: worker.outcomes(event.id)[-1:] == ["done"], seconds=B_SECONDS)
-    assert post not in stage.entries(viewer)
+    eventually(lambda: time.monotonic() - paused_at > MAX_AGE_SECONDS)
+    resume_and_wait(worker, event)
+    assert event.subject_id not in stage.entries(viewer)
     stage.check_feed(viewer)

@@ -1,4 +1,4 @@
-"""Two sweepers, one of them cut off, and far more is due than a queue takes (case 14)."""
+"""Two sweepers, one of them cut off from the queue, and many more due events than a queue takes."""
 
 import time
 from collections import Counter
@@ -15,15 +15,15 @@ from graph.ids import new_id
 from storage import Storage
 from tests.support.eventually import eventually
 from tests.support.stage import Stage
-from tests.system.kills.site import Site
+from tests.system.kills.processes import Processes
 
 FULL = 500
-"""Up to here a queue is filled here, not up to 2,000."""
+"""The sweepers fill a queue up to this length here, not up to 2,000."""
 DUE = 20 * FULL
 BATCH = 5_000
 QUEUE = "timelines"
 ROUNDS = 2
-"""How often the queue is filled up here, and taken away whole."""
+"""How often the sweepers fill the queue and the test empties it."""
 SWEEPER = {
     "graph.events.LEASE_MS": LEASE_MS,
     "workers.sweeper.LONGEST_QUEUE": FULL,
@@ -32,8 +32,8 @@ SWEEPER = {
 
 
 @pytest.fixture
-def backlog(driver: neo4j.Driver, stage: Stage, site: Site) -> Iterator[int]:
-    """The author of very many events that have long been due."""
+def _backlog(driver: neo4j.Driver, stage: Stage, processes: Processes) -> Iterator[None]:
+    """Events of one author that have been due for 100 s."""
     author = stage.town.user()
     first = new_id() - DUE
     for start in range(0, DUE, BATCH):
@@ -45,8 +45,8 @@ def backlog(driver: neo4j.Driver, stage: Stage, site: Site) -> Iterator[int]:
             count=BATCH,
             author=author,
         )
-    yield author
-    site.end_all()  # nobody else holds what is deleted now
+    yield
+    processes.end_all()  # the sweepers hold no locks on the events that are deleted now
     for start in range(0, DUE, BATCH):
         driver.execute_query(
             "MATCH (event:Event) WHERE event.id >= $first AND event.id < $first + $count"
@@ -58,26 +58,26 @@ def backlog(driver: neo4j.Driver, stage: Stage, site: Site) -> Iterator[int]:
 
 
 # Case 14
-def test_two_sweepers_ring_for_each_of_very_many_once_a_lease_into_a_bounded_queue(
-    site: Site, bell: Storage, backlog: int
+@pytest.mark.usefixtures("_backlog")
+def test_two_sweepers_enqueue_each_event_once_a_lease_into_a_bounded_queue(
+    processes: Processes, worker_storage: Storage
 ) -> None:
-    assert backlog
     began = time.monotonic()
-    site.worker("sweeper", constants=SWEEPER)
-    partitioned = site.worker("sweeper", constants=SWEEPER)
-    rung: Counter[int] = Counter()
+    processes.start_worker("sweeper", constants=SWEEPER)
+    cut_off = processes.start_worker("sweeper", constants=SWEEPER)
+    jobs_by_event: Counter[int] = Counter()
     for _ in range(ROUNDS):
-        eventually(lambda: bell.queues.depth(QUEUE) >= FULL, seconds=60)
-        partitioned.to.queue.down()  # it still reads what is due, and marks it
-        events = taken(bell.queue.client)
-        assert len(events) <= 2 * FULL, "each fills it up as far as it knows"
-        rung.update(events)
+        eventually(lambda: worker_storage.queues.depth(QUEUE) >= FULL)
+        cut_off.to.queue.down()  # it still reads due events and marks them as woken
+        events = pop_jobs(worker_storage.queue.client)
+        assert len(events) <= 2 * FULL, "each sweeper knows only its own jobs"
+        jobs_by_event.update(events)
     leases = 1 + int((time.monotonic() - began) * 1000 / LEASE_MS)
-    assert max(rung.values()) <= leases
+    assert max(jobs_by_event.values()) <= leases
 
 
-def taken(client: Any) -> list[int]:
-    """The events of the jobs that wait, which no longer do."""
+def pop_jobs(client: Any) -> list[int]:
+    """Empties the queue; the ids of the events of its jobs."""
     ids = [job.decode() for job in client.lpop(f"rq:queue:{QUEUE}", DUE) or []]
     jobs = Job.fetch_many(ids, connection=client, serializer=JSONSerializer)
     if ids:

@@ -1,4 +1,4 @@
-"""A rolling restart while people post and read, and two versions side by side. Case 6."""
+"""A rolling restart under load, and two versions side by side (case 6)."""
 
 import secrets
 import threading
@@ -17,68 +17,75 @@ from rq.serializers import JSONSerializer
 from graph import Graph
 from graph.events import Event
 from stack.commands import rolling_restart
+from stack.parts.photofeed import WORKERS
 from storage.queues import JOB_FUNCTION
 from tests.support.eventually import eventually
-from tests.support.running import Running
+from tests.support.people import Person, post_ids
+from tests.support.supervised_stack import SupervisedStack
 from tests.support.town import Town
-from tests.system.journeys.people import Person
 
 WRITERS = 3
 SERVER_ERRORS = range(500, 600)
 PAUSE_SECONDS = 0.1
+ATTEMPTS = 7
+"""Of the events below: one more attempt without progress would quarantine them."""
 
 
 class Load:
-    """People who post and read without a pause, each request on a connection of its own.
+    """Users who publish and read during the restart, each request on a new connection.
 
-    A connection that is closed before its answer is tried again, with the same key, as a client
-    of HTTP does; it is counted.
+    A request whose connection is closed before its response is repeated with the same key, as a
+    client of HTTP does; such connections are counted.
     """
 
-    def __init__(self, running: Running, town: Town) -> None:
-        self._url = running.url
+    def __init__(self, services: SupervisedStack, town: Town) -> None:
+        self._url = services.url
         self._town = town
         self._stop = threading.Event()
-        self.people = [Person(running.url, f"writer{number}") for number in range(WRITERS)]
-        for person in self.people[1:]:
-            person.follow(self.people[0])
-            person.feed_ids()
-        self.posted: list[int] = []
-        """What the first of them, whom all follow, has posted."""
-        self.answers: Counter[int] = Counter()
-        self.cut = 0
+        self.people = [services.sign_up(f"writer{number}") for number in range(WRITERS)]
+        self._author, *followers = self.people
+        for follower in followers:
+            follower.follow(self._author)
+            follower.feed()
+        self.posts: list[int] = []
+        """The posts of the first writer, whom the others follow."""
+        self.statuses: Counter[int] = Counter()
+        self.closed_connections = 0
 
     def run(self, work: Callable[[], None]) -> None:
-        """Does the work while everybody goes on."""
+        """Does the work under load."""
         with ThreadPoolExecutor(2 * WRITERS) as threads:
-            going = [threads.submit(self._post, person) for person in self.people]
-            going += [threads.submit(self._read, person) for person in self.people]
+            clients = [
+                threads.submit(client, person)
+                for client in (self._publish, self._read)
+                for person in self.people
+            ]
             try:
                 work()
             finally:
                 self._stop.set()
-            for one in going:
-                one.result(timeout=60)
+            for client in clients:
+                client.result(timeout=60)
 
-    def _post(self, person: Person) -> None:
+    def _publish(self, person: Person) -> None:
         while not self._stop.wait(PAUSE_SECONDS):
-            body = {"photo_ids": [str(self._town.photo(person.id))]}
+            draft = {"photo_ids": [str(self._town.photo(person.id))]}
             key = {"Idempotency-Key": secrets.token_hex(8)}
-            answer = self._ask(person, "POST", "/v1/me/feed", json=body, headers=key)
-            if person is self.people[0] and answer.status_code == HTTPStatus.CREATED:
-                self.posted.append(int(answer.json()["id"]))
+            response = self._send(person, "POST", "/v1/me/feed", json=draft, headers=key)
+            if person is self._author and response.status_code == HTTPStatus.CREATED:
+                self.posts.append(int(response.json()["id"]))
 
     def _read(self, person: Person) -> None:
         while not self._stop.wait(PAUSE_SECONDS):
-            self._ask(person, "GET", "/v1/me/feed")
+            self._send(person, "GET", "/v1/me/feed")
 
-    def _ask(self, person: Person, method: str, path: str, **request: object) -> requests.Response:
+    def _send(self, person: Person, method: str, path: str, **request: object) -> requests.Response:
         headers = {"Authorization": f"Bearer {person.token}", "Connection": "close"}
         headers |= request.pop("headers", {})  # type: ignore[call-overload]
-        last = requests.ConnectionError("never asked")
+        last_error = requests.ConnectionError("not sent yet")
         for _ in range(5):
             try:
-                answer = requests.request(
+                response = requests.request(
                     method,
                     self._url + path,
                     headers=headers,
@@ -86,96 +93,102 @@ class Load:
                     **request,  # type: ignore[arg-type]
                 )
             except requests.ConnectionError as error:
-                self.cut += 1
-                last = error
+                self.closed_connections += 1
+                last_error = error
                 continue
-            self.answers[answer.status_code] += 1
-            return answer
-        raise last
+            self.statuses[response.status_code] += 1
+            return response
+        raise last_error
 
 
 @pytest.fixture
-def town(graph: Graph, running: Running) -> Town:
-    assert running
+def town(graph: Graph, services: SupervisedStack) -> Town:
+    """Its events are the work of the running processes."""
+    assert services
     return Town(graph)
 
 
 @pytest.fixture
-def bell(running: Running) -> Iterator[Queue]:
-    """The queue of the timelines' worker, as a newer version would ring it."""
-    with redis.Redis.from_url(running.env["QUEUE_REDIS_URL"], protocol=2) as client:
+def timelines_queue(services: SupervisedStack) -> Iterator[Queue]:
+    """The queue of the timelines' worker, for jobs of a newer version."""
+    with redis.Redis.from_url(services.env["QUEUE_REDIS_URL"], protocol=2) as client:
         yield Queue("timelines", connection=client, serializer=JSONSerializer)
 
 
-def test_everything_is_restarted_under_load_without_a_5xx_and_without_a_lost_job(
-    running: Running, town: Town
+# Case 6
+def test_a_rolling_restart_under_load_gives_no_5xx_and_loses_no_job(
+    services: SupervisedStack, town: Town
 ) -> None:
-    load = Load(running, town)
-    names = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper")
-    before = {name: running.pid(name) for name in names}
-    servers = {name: running.pid(name) for name in ("api", "admin")}
-    said: list[str] = []
-    load.run(lambda: rolling_restart.restart(running._stack.settings, running.env, said.append))
-    print(f"{said}; {dict(load.answers)}; {load.cut} cut; {len(load.posted)} posts for all")
-    assert not [status for status in load.answers if status in SERVER_ERRORS]
-    assert load.answers[HTTPStatus.CREATED] > WRITERS
-    assert load.cut <= load.answers.total() / 50
-    assert all(running.pid(name) != before[name] for name in names)
-    assert {name: running.pid(name) for name in servers} == servers
-    assert not any("times within" in line for line in running.said)
+    load = Load(services, town)
+    workers = {name: services.pid(name) for name in WORKERS}
+    servers = {name: services.pid(name) for name in ("api", "admin")}
+    reports: list[str] = []
+    load.run(lambda: rolling_restart.restart(services.settings, services.env, reports.append))
+    print(f"{reports}; {dict(load.statuses)}; {load.closed_connections} closed connections")
+    assert not [status for status in load.statuses if status in SERVER_ERRORS]
+    assert load.statuses[HTTPStatus.CREATED] > WRITERS
+    assert load.closed_connections <= load.statuses.total() / 50
+    assert all(services.pid(name) != pid for name, pid in workers.items())
+    assert {name: services.pid(name) for name in servers} == servers
+    assert not any("times within" in line for line in services.reports)
     for person in load.people:
-        eventually(partial(everything_is_there, person, load.posted), seconds=60)
-    eventually(lambda: not town.events_of(*[person.id for person in load.people]), seconds=60)
+        eventually(partial(feed_has_each_once, person, load.posts))
+    eventually(lambda: not town.events_of(*[person.id for person in load.people]))
 
 
-def everything_is_there(person: Person, posted: list[int]) -> bool:
-    """Whether the whole of a feed has each of these once."""
-    ids = [int(post["id"]) for page in person.walk(100) for post in page["posts"]]
-    return set(posted) <= set(ids) and len(ids) == len(set(ids))
+def feed_has_each_once(person: Person, posts: list[int]) -> bool:
+    ids = [post_id for page in person.feed_pages(limit=100) for post_id in post_ids(page)]
+    return set(posts) <= set(ids) and len(ids) == len(set(ids))
 
 
-def test_an_event_of_a_newer_version_is_left_to_it_and_never_quarantined(
-    running: Running, town: Town, bell: Queue, graph: Graph
+# Case 6
+def test_an_event_of_a_newer_version_is_released_and_never_quarantined(
+    services: SupervisedStack, town: Town, timelines_queue: Queue, graph: Graph
 ) -> None:
-    event = town.event("of-the-next-version", 1, 2, attempts=7)
+    event = town.event("of-the-next-version", 1, 2, attempts=ATTEMPTS)
     for _ in range(4):
         town.end_lease(event.id)
-        epoch = by_now(town, event.id).epoch
-        bell.enqueue(JOB_FUNCTION, event.id, epoch)
-        eventually(partial(has_gone_on, town, event.id, epoch))
-    standing = graph.events.by_id(event.id)
-    assert standing
-    assert standing.state != "quarantined"
-    assert standing.event.attempts == 7
-    said = [line for line in running.log("timelines").splitlines() if "of-the-next-version" in line]
-    assert len([line for line in said if "kind unknown" in line]) == 1
-    assert "Traceback" not in "".join(said)
+        epoch = current_state(town, event.id).epoch
+        timelines_queue.enqueue(JOB_FUNCTION, event.id, epoch)
+        eventually(partial(was_released, town, event.id, epoch))
+    current = graph.events.by_id(event.id)
+    assert current
+    assert current.state != "quarantined"
+    assert current.event.attempts == ATTEMPTS
+    log = services.log("timelines").splitlines()
+    lines = [line for line in log if "of-the-next-version" in line]
+    assert len([line for line in lines if "kind unknown" in line]) == 1
+    assert "Traceback" not in "".join(lines)
     town.query("MATCH (event:Event {id: $id}) DELETE event", id=event.id)
 
 
-def by_now(town: Town, event_id: int) -> Event:
-    found = town.find_event(event_id)
-    assert found
-    return found
+def current_state(town: Town, event_id: int) -> Event:
+    event = town.find_event(event_id)
+    assert event
+    return event
 
 
-def has_gone_on(town: Town, event_id: int, epoch: int) -> bool:
-    """Whether the event has been claimed since, and given back: its attempts as before."""
-    found = by_now(town, event_id)
-    return found.epoch > epoch and found.attempts == 7
+def was_released(town: Town, event_id: int, epoch: int) -> bool:
+    """Whether a worker has claimed the event since and has released it without an attempt."""
+    event = current_state(town, event_id)
+    return event.epoch > epoch and event.attempts == ATTEMPTS
 
 
-def test_a_job_and_an_event_with_more_in_them_are_done_all_the_same(
-    town: Town, bell: Queue
+# Case 6
+def test_a_job_and_an_event_with_unknown_fields_are_done(
+    town: Town, timelines_queue: Queue
 ) -> None:
     viewer, author = town.users(2)
     event = town.event("followed", viewer, author)
-    town.query("MATCH (event:Event {id: $id}) SET event.newer = 'x', event.trace = [1]", id=event.id)
-    bell.enqueue(JOB_FUNCTION, event.id, event.epoch, "more", newer=True)
+    town.query(
+        "MATCH (event:Event {id: $id}) SET event.newer = 'x', event.trace = [1]", id=event.id
+    )
+    timelines_queue.enqueue(JOB_FUNCTION, event.id, event.epoch, "more", newer=True)
     eventually(lambda: town.find_event(event.id) is None)
 
 
-def test_an_event_of_before_is_rung_by_the_sweeper_of_now(town: Town) -> None:
+# Case 6
+def test_an_event_of_an_older_version_is_done(town: Town) -> None:
     viewer, author = town.users(2)
     event = town.event("followed", viewer, author)
-    eventually(lambda: town.find_event(event.id) is None, seconds=40)
+    eventually(lambda: town.find_event(event.id) is None)

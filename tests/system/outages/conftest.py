@@ -1,26 +1,24 @@
-"""Stores that may be killed, a Neo4j and two Redis servers, and our processes on them."""
+"""Processes on stores that a test may kill, and one API process whose stores can be cut off."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from graph import Graph
-from storage import Storage
 from tests.support.town import Town
 from tests.system.outages.gateway import Gateway
 from tests.system.outages.stage import OutageStage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage(stack_env: dict[str, str]) -> Iterator[OutageStage]:
     with OutageStage(stack_env) as stage:
         yield stage
 
 
 @pytest.fixture
-def gateway(graph: Graph, storage: Storage) -> Iterator[Gateway]:
-    assert storage  # whose settings stand in the environment by now
-    with Gateway(graph) as gateway:
+def gateway(graph: Graph, stack_env: dict[str, str]) -> Iterator[Gateway]:
+    with Gateway(graph, stack_env) as gateway:
         yield gateway
 
 

@@ -1,28 +1,25 @@
-"""Our API and workers on a Neo4j that may be killed, and people who use them meanwhile."""
+"""API and workers on a Neo4j that a test may kill, and clients that go on meanwhile."""
 
-import os
 import secrets
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self, TypeVar
 
-import requests
-
-from graph import Graph, GraphSettings, schema
+from graph import Graph, schema
 from graph.errors import GraphUnavailableError
-from stack import LocalStack, StackSettings
-from storage import Storage, StorageSettings
-from tests.conftest import QUICK_JAVA
+from storage import Storage
+from tests.support.environment import graph_settings, storage_settings
 from tests.support.eventually import eventually
 from tests.support.folders import free_folder
-from tests.support.running import MANY_DEATHS
+from tests.support.people import Person, post_ids, send_post
+from tests.support.supervised_stack import QUICK_JAVA, SupervisedStack, external_stores
 from tests.support.town import Town
-from tests.system.journeys.people import Person
+from tests.support.transports import ApiResponse
+from tests.system.outages.gateway import is_cached
 
 PROCESSES = ("api", "fanout", "timelines", "sweeper")
 DEGRADED = "Photofeed-Degraded"
@@ -31,8 +28,8 @@ TRIES = 8
 T = TypeVar("T")
 
 
-def patiently(call: Callable[[], T]) -> T:
-    """What the call returns, soon or late: a Neo4j that has just been started may be slow."""
+def with_retries(call: Callable[[], T]) -> T:
+    """The result of the call. A Neo4j that has just been started may be slow."""
     for _ in range(TRIES - 1):
         try:
             return call()
@@ -41,152 +38,86 @@ def patiently(call: Callable[[], T]) -> T:
     return call()
 
 
-class OutageStage:
-    """What runs. Whatever is killed is started again by the stack's own supervisor."""
+class OutageStage(SupervisedStack):
+    """Processes on a Neo4j and two Redis servers of their own."""
 
-    def __init__(self, stack_env: dict[str, str]) -> None:
-        self.said: list[str] = []
-        self._stack = LocalStack(
-            StackSettings(
-                folder=free_folder("outage"),
-                neo4j_heap="512m",
-                neo4j_pagecache="128m",
-                neo4j_java_options=QUICK_JAVA,
-                queue_memory="64mb",
-                cache_memory="64mb",
-                s3_endpoint_url=stack_env["S3_ENDPOINT_URL"],
-                s3_bucket=stack_env["S3_BUCKET"],
-                s3_access_key=stack_env["AWS_ACCESS_KEY_ID"],
-                s3_secret_key=stack_env["AWS_SECRET_ACCESS_KEY"],
-                s3_region=stack_env["AWS_REGION"],
-                media_base_url=stack_env["MEDIA_BASE_URL"],
-                limits_scale="1000000",
-                api_workers=2,
-            ),
-            report=self.said.append,
-            max_crashes=MANY_DEATHS,
+    graph: Graph
+    storage: Storage
+    town: Town
+
+    def __init__(self, stack_env: Mapping[str, str]) -> None:
+        external = external_stores(stack_env, free_folder("outages"))
+        own_stores = replace(
+            external,
+            neo4j_uri=None,
+            neo4j_pagecache="128m",
+            neo4j_java_options=QUICK_JAVA,
+            queue_redis_url=None,
+            queue_memory="64mb",
+            cache_redis_url=None,
+            cache_memory="64mb",
+            limits_scale="1000000",
         )
-        self._watcher = threading.Thread(target=self._stack.supervisor.watch, daemon=True)
+        super().__init__(own_stores, processes=PROCESSES)
 
     def __enter__(self) -> Self:
-        self._stack.lock()
-        try:
-            self._stack.start_stores()
-            self._stack.start_processes(PROCESSES)
-        except BaseException:
-            self._stack.stop()
-            raise
-        self._watcher.start()
-        env = self._stack.env
-        self.graph = Graph.open(
-            GraphSettings(
-                uri=env["NEO4J_URI"],
-                user=env["NEO4J_USER"],
-                password=env["NEO4J_PASSWORD"],
-                database=env["NEO4J_DATABASE"],
-            )
-        )
-        self.storage = Storage.open(
-            StorageSettings(
-                queue_url=env["QUEUE_REDIS_URL"],
-                cache_url=env["CACHE_REDIS_URL"],
-                s3_endpoint_url=env["S3_ENDPOINT_URL"],
-                s3_bucket=env["S3_BUCKET"],
-                s3_access_key=env["AWS_ACCESS_KEY_ID"],
-                s3_secret_key=env["AWS_SECRET_ACCESS_KEY"],
-                s3_region=env["AWS_REGION"],
-                media_base_url=env["MEDIA_BASE_URL"],
-            )
-        )
+        super().__enter__()
+        self.graph = Graph.open(graph_settings(self.env))
+        self.storage = Storage.open(storage_settings(self.env))
         self.town = Town(self.graph)
-        patiently(lambda: schema.warm(self.graph.connection))
+        with_retries(lambda: schema.warm(self.graph.connection))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.stopping.set()
-        self._watcher.join()
         self.graph.close()
         self.storage.close()
-        self._stack.stop()
-
-    @property
-    def url(self) -> str:
-        return self._stack.env["API_URL"]
+        super().__exit__()
 
     @property
     def folder(self) -> Path:
-        """Where its stores keep their data."""
-        return self._stack.folder
-
-    def person(self, name: str) -> Person:
-        return Person(self.url, name)
-
-    def pid(self, name: str) -> int:
-        pid = self._stack.process(name).pid
-        assert pid is not None
-        return pid
-
-    def log(self, name: str) -> str:
-        return self._stack.process(name).log.read_text(errors="replace")
-
-    def kill_graph(self) -> None:
-        """It is started again at once, which takes it some ten seconds."""
-        os.kill(self.pid("neo4j"), signal.SIGKILL)
-
-    @contextmanager
-    def graph_stopped(self) -> Iterator[None]:
-        """It takes connections and questions, and answers nothing."""
-        pid = self.pid("neo4j")
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
+        """The folder with the data of its stores."""
+        return self.settings.folder
 
     def photos(self, author: Person, count: int) -> list[int]:
-        """Photos that are ready to be posted."""
-        return [patiently(lambda: self.town.photo(author.id)) for _ in range(count)]
+        """Photos that are ready to be published."""
+        return with_retries(lambda: self.town.photos(author.id, count))
 
-    def follower_with_a_timeline(self, author: Person) -> Person:
-        """Somebody whose feed, bodies and session the cache has."""
-        reader = self.person("reader")
-        patiently(lambda: self.town.add_followees(reader.id, author.id))
-        eventually(lambda: reader.feed_ids() and self._in_the_cache(reader), seconds=60)
+    def reader_of(self, author: Person) -> Person:
+        """A user who follows the author, with timeline, bodies and session in the cache."""
+        reader = self.sign_up("reader")
+        with_retries(lambda: self.town.add_followees(reader.id, author.id))
+        eventually(lambda: reader.feed() and is_cached(self.storage, reader))
         return reader
-
-    def _in_the_cache(self, reader: Person) -> bool:
-        window = self.storage.timelines.window(reader.id, 24)
-        posts = [body for entry, body in window.entries if entry > 0]  # without the sentinel
-        return bool(posts) and all(posts)
 
 
 @dataclass
-class Answers:
-    """What came of a client's requests, in their order."""
+class Responses:
+    """The responses to a client's requests, in their order."""
 
     statuses: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
+    """The header that names the store that is unavailable, or ""."""
     wrong: list[str] = field(default_factory=list)
 
-    def note(self, answer: requests.Response, seconds: float) -> None:
-        self.statuses.append(answer.status_code)
+    def add(self, response: ApiResponse, seconds: float) -> None:
+        self.statuses.append(response.status_code)
         self.seconds.append(seconds)
-        self.marks.append(answer.headers.get(DEGRADED, ""))
+        self.marks.append(response.headers.get(DEGRADED, ""))
 
 
 class Client:
-    """A thread that asks again and again until it is told to stop."""
+    """A thread that sends one request after the other until the end of the context."""
 
-    def __init__(self, ask: Callable[[Answers], None]) -> None:
-        self.answers = Answers()
-        self._ask = ask
+    def __init__(self, send: Callable[[Responses], None]) -> None:
+        self._responses = Responses()
+        self._send = send
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Answers:
+    def __enter__(self) -> Responses:
         self._thread.start()
-        return self.answers
+        return self._responses
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
@@ -194,49 +125,47 @@ class Client:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._ask(self.answers)
+            self._send(self._responses)
             self._stop.wait(0.02)
 
 
-def reads(reader: Person, expected: list[int]) -> Client:
-    """Reads the feed, which does not change."""
-    reader = reader.again()
+def reading(reader: Person, expected: list[int]) -> Client:
+    """A client that reads the feed, which must stay as expected."""
+    reader = reader.on_new_connection()
 
-    def ask(answers: Answers) -> None:
+    def send(responses: Responses) -> None:
         began = time.monotonic()
-        answer = reader.call("GET", "/v1/me/feed?limit=20")
-        answers.note(answer, time.monotonic() - began)
-        if answer.ok:
-            found = [int(post["id"]) for post in answer.json()["posts"]]
-            if found != expected:
-                answers.wrong.append(f"{found} instead of {expected}")
+        response = reader.get("/v1/me/feed?limit=20")
+        responses.add(response, time.monotonic() - began)
+        if response.status_code == HTTPStatus.OK:
+            ids = post_ids(response.json)
+            if ids != expected:
+                responses.wrong.append(f"{ids} instead of {expected}")
 
-    return Client(ask)
+    return Client(send)
 
 
-def posts(author: Person, photo_ids: list[int], made: dict[str, set[int]]) -> Client:
-    """Posts one photo after the other, each with a key that it holds on to until it has a post."""
-    author = author.again()
+def publishing(author: Person, photo_ids: list[int], posts: dict[str, set[int]]) -> Client:
+    """A client that publishes one photo after the other, each with one key until it succeeds.
+
+    `posts` gets the post ids by key.
+    """
+    author = author.on_new_connection()
     waiting = [(photo_id, secrets.token_hex(8)) for photo_id in photo_ids]
 
-    def ask(answers: Answers) -> None:
+    def send(responses: Responses) -> None:
         if not waiting:
             return
         photo_id, key = waiting[0]
         began = time.monotonic()
-        answer = author.call(
-            "POST",
-            "/v1/me/feed",
-            json={"photo_ids": [str(photo_id)], "caption": key},
-            headers={"Idempotency-Key": key},
-        )
-        answers.note(answer, time.monotonic() - began)
-        if answer.ok:
-            made.setdefault(key, set()).add(int(answer.json()["id"]))
+        response = send_post(author, {"photo_ids": [str(photo_id)], "caption": key}, key)
+        responses.add(response, time.monotonic() - began)
+        if response.status_code in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            posts.setdefault(key, set()).add(int(response.json["id"]))
             waiting.pop(0)
-        elif answer.status_code != requests.codes.service_unavailable:
-            answers.wrong.append(answer.text)
-        elif "Retry-After" not in answer.headers:
-            answers.wrong.append(f"no Retry-After: {answer.text}")
+        elif response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+            responses.wrong.append(response.text)
+        elif "Retry-After" not in response.headers:
+            responses.wrong.append(f"no Retry-After: {response.text}")
 
-    return Client(ask)
+    return Client(send)

@@ -18,7 +18,7 @@ from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage, StorageRefusedError, StorageUnavailableError
 from tests.support import images
-from tests.support.uploads import Upload, put_upload
+from tests.support.uploads import COMPLETE, Upload, object_names, put_upload
 from workers import outbox
 from workers.errors import FencedError
 from workers.photos import processing
@@ -38,16 +38,6 @@ def final_state(graph: Graph, photo: Photo) -> tuple[str, str | None]:
     return found.state, found.failure_code
 
 
-def objects_of(storage: Storage, photo: Photo) -> set[str]:
-    """The keys of the photo's objects in S3, with `*` for its path."""
-    client, bucket, path = storage.photos._client, storage.photos._bucket, photo.path
-    return {
-        entry["Key"].replace(path, "*")
-        for prefix in (f"incoming/{path}", f"media/{path}/", f"originals/{path}")
-        for entry in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ())
-    }
-
-
 def in_background(graph: Graph, storage: Storage, event: Event) -> "Future[None]":
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(processing.process, graph, storage, event)
@@ -63,9 +53,6 @@ def claimed_by_another(graph: Graph, event: Event) -> Event:
     return claimed
 
 
-COMPLETE = {"originals/*", "media/*/1080.jpg", "media/*/640.jpg", "media/*/320.jpg"}
-
-
 def test_a_photo_from_a_phone_becomes_ready_upright_and_without_metadata(
     graph: Graph, storage: Storage, upload: Upload
 ) -> None:
@@ -77,7 +64,7 @@ def test_a_photo_from_a_phone_becomes_ready_upright_and_without_metadata(
     assert (ready.state, ready.failure_code) == ("ready", None)
     assert (ready.width, ready.height) == (2400, 1600)
     assert ready.blurhash
-    assert objects_of(storage, photo) == COMPLETE
+    assert object_names(storage.photos, photo.path) == COMPLETE
     for url in storage.photos.rendition_urls(photo.path).values():
         rendition = requests.get(url, timeout=10).content
         assert images.SECRET not in rendition
@@ -116,7 +103,7 @@ def test_a_refused_photo_has_failed_with_its_code_and_leaves_no_object(
     photo, event = upload(data, content_type)
     processing.process(graph, storage, event)
     assert final_state(graph, photo) == ("failed", code)
-    assert objects_of(storage, photo) == set()
+    assert object_names(storage.photos, photo.path) == set()
 
 
 def test_a_photo_with_other_bytes_than_announced_has_failed(
@@ -131,7 +118,7 @@ def test_a_photo_with_other_bytes_than_announced_has_failed(
         photo, event = upload(data, **announced)
         processing.process(graph, storage, event)
         assert final_state(graph, photo) == ("failed", code)
-        assert objects_of(storage, photo) == set()
+        assert object_names(storage.photos, photo.path) == set()
 
 
 def test_an_upload_that_vanished_before_processing_has_failed(
@@ -149,7 +136,7 @@ def test_processing_again_changes_nothing(graph: Graph, storage: Storage, upload
     before = current(graph, photo)
     processing.process(graph, storage, event)
     assert current(graph, photo) == before
-    assert objects_of(storage, photo) == COMPLETE
+    assert object_names(storage.photos, photo.path) == COMPLETE
 
 
 def test_a_photo_replaced_after_completion_does_not_change(
@@ -160,7 +147,7 @@ def test_a_photo_replaced_after_completion_does_not_change(
     put_upload(storage, photo.path, images.jpeg(400, 400))
     processing.process(graph, storage, event)
     assert current(graph, photo).width == 96
-    assert objects_of(storage, photo) == COMPLETE
+    assert object_names(storage.photos, photo.path) == COMPLETE
     url = storage.photos.rendition_urls(photo.path)["1080"]
     assert images.looks_right(requests.get(url, timeout=10).content)
 
@@ -181,7 +168,7 @@ def test_a_photo_replaced_while_it_is_decoded_is_stored_as_it_was_examined(
     )
     assert stored["Body"].read() == data
     assert final_state(graph, photo) == ("ready", None)
-    assert objects_of(storage, photo) == COMPLETE
+    assert object_names(storage.photos, photo.path) == COMPLETE
 
 
 @pytest.mark.parametrize("step", ["/originals/{}", "/{}/1080.jpg", "/{}/640.jpg", "/{}/320.jpg"])
@@ -198,12 +185,12 @@ def test_an_outage_of_s3_at_any_step_leaves_a_photo_processing_until_the_next_jo
         running.result(timeout=30)
     assert final_state(graph, photo) == ("processing", None)
     proxy.up()
-    assert objects_of(proxied_storage, photo) < COMPLETE | {"incoming/*"}
+    assert object_names(proxied_storage.photos, photo.path) < COMPLETE | {"incoming/*"}
     again = claimed_by_another(graph, event)
     assert again.cursor == 0  # an outage does not count as a try
     processing.process(graph, proxied_storage, again)
     assert final_state(graph, photo) == ("ready", None)
-    assert objects_of(proxied_storage, photo) == COMPLETE
+    assert object_names(proxied_storage.photos, photo.path) == COMPLETE
 
 
 def test_an_outage_of_the_graph_at_the_final_state_counts_as_no_try(
@@ -255,9 +242,9 @@ def test_leftovers_of_an_outage_of_s3_are_removed_by_the_next_job(
     with pytest.raises(StorageUnavailableError):
         running.result(timeout=30)
     assert final_state(graph, photo) == ("ready", None)
-    assert objects_of(storage, photo) == COMPLETE | {"incoming/*"}
+    assert object_names(storage.photos, photo.path) == COMPLETE | {"incoming/*"}
     processing.process(graph, storage, event)
-    assert objects_of(storage, photo) == COMPLETE
+    assert object_names(storage.photos, photo.path) == COMPLETE
 
 
 def test_an_old_lease_is_renewed_before_the_next_object(
@@ -273,7 +260,7 @@ def test_an_old_lease_is_renewed_before_the_next_object(
     monkeypatch.setattr(processing, "render_in_child", render_and_lose_lease)
     with pytest.raises(FencedError):
         processing.process(graph, storage, event)
-    assert objects_of(storage, photo) == {"incoming/*"}
+    assert object_names(storage.photos, photo.path) == {"incoming/*"}
 
 
 def test_a_fenced_worker_stops_and_leaves_the_photo_intact(
@@ -288,7 +275,7 @@ def test_a_fenced_worker_stops_and_leaves_the_photo_intact(
     with pytest.raises(FencedError):
         running.result(timeout=20)
     assert final_state(graph, photo) == ("ready", None)
-    assert objects_of(storage, photo) == COMPLETE
+    assert object_names(storage.photos, photo.path) == COMPLETE
 
 
 def test_a_late_object_of_a_failed_photo_is_removed(
@@ -304,7 +291,7 @@ def test_a_late_object_of_a_failed_photo_is_removed(
     hold.release()
     with pytest.raises(FencedError):
         running.result(timeout=20)
-    assert objects_of(storage, photo) == set()
+    assert object_names(storage.photos, photo.path) == set()
 
 
 def test_a_picture_that_takes_too_much_cpu_time_has_failed(
@@ -318,7 +305,7 @@ def test_a_picture_that_takes_too_much_cpu_time_has_failed(
     photo, event = upload(images.scan_bomb(2_000))
     processing.process(graph, storage, event)
     assert final_state(graph, photo) == ("failed", "processing-failed")
-    assert objects_of(storage, photo) == set()
+    assert object_names(storage.photos, photo.path) == set()
 
 
 def test_a_picture_whose_decoding_is_always_interrupted_has_failed_after_five_tries(
@@ -335,7 +322,7 @@ def test_a_picture_whose_decoding_is_always_interrupted_has_failed_after_five_tr
         event = claimed_by_another(graph, event)
     processing.process(graph, storage, event)
     assert final_state(graph, photo) == ("failed", "processing-failed")
-    assert objects_of(storage, photo) == set()
+    assert object_names(storage.photos, photo.path) == set()
 
 
 def test_the_event_of_a_missing_photo_does_nothing(graph: Graph, storage: Storage) -> None:

@@ -1,11 +1,10 @@
-"""Case 38: S3 slow, overloaded or cut in mid-body; a worker killed between two renditions."""
+"""S3 slow, overloaded or cut in mid-body (case 38)."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from environs import Env
@@ -17,31 +16,16 @@ from graph.photos import Photo
 from storage import Storage, StorageSettings, StorageUnavailableError
 from storage.photos import Photos
 from tests.support import images
-from tests.support.eventually import eventually
-from tests.support.running import Running
 from tests.support.town import Town
-from tests.support.uploads import Upload
+from tests.support.uploads import COMPLETE, Upload, object_names
 from workers import outbox
 from workers.photos import processing
-
-COMPLETE = {"originals/*", "media/*/1080.jpg", "media/*/640.jpg", "media/*/320.jpg"}
-OWN_DATABASE = "13"
-"""The queue's Redis database, which only the worker of this test serves."""
 
 
 def state(graph: Graph, photo: Photo) -> str:
     found = graph.photos.get(photo.id)
     assert found
     return found.state
-
-
-def objects_of(storage: Storage, photo: Photo) -> set[str]:
-    client, bucket, path = storage.photos._client, storage.photos._bucket, photo.path
-    return {
-        entry["Key"].replace(path, "*")
-        for prefix in (f"incoming/{path}", f"media/{path}/", f"originals/{path}")
-        for entry in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ())
-    }
 
 
 def due(graph: Graph, event: Event) -> Event:
@@ -59,7 +43,7 @@ def finish_later(graph: Graph, storage: Storage, photo: Photo, event: Event) -> 
     assert again.cursor == 0, "an outage does not count as a try"
     assert outbox.run(graph, storage, again.id, again.epoch) == "done"
     assert state(graph, photo) == "ready"
-    assert objects_of(storage, photo) == COMPLETE
+    assert object_names(storage.photos, photo.path) == COMPLETE
 
 
 @contextmanager
@@ -111,7 +95,7 @@ def test_a_slow_s3_makes_a_photo_ready_later(
     proxy.slow(0.1)
     processing.process(graph, proxied_storage, event)
     assert state(graph, photo) == "ready"
-    assert objects_of(storage, photo) == COMPLETE
+    assert object_names(storage.photos, photo.path) == COMPLETE
 
 
 def test_an_s3_too_slow_for_a_job_is_an_outage_and_counts_as_no_try(
@@ -126,7 +110,7 @@ def test_an_s3_too_slow_for_a_job_is_an_outage_and_counts_as_no_try(
         with pytest.raises(StorageUnavailableError):
             processing.process(graph, storage, event)
     assert state(graph, photo) == "processing"
-    assert "media/*/320.jpg" not in objects_of(storage, photo)
+    assert "media/*/320.jpg" not in object_names(storage.photos, photo.path)
     finish_later(graph, storage, photo, event)
 
 
@@ -150,29 +134,4 @@ def test_a_body_cut_in_the_middle_never_becomes_a_partial_photo(
     assert (outcome, state(graph, photo)) in {("outage", "processing"), ("done", "ready")}
     if outcome == "outage":
         finish_later(graph, storage, photo, event)
-    assert objects_of(storage, photo) == COMPLETE
-
-
-@pytest.mark.timeout(300)
-def test_a_worker_killed_between_two_renditions_leaves_the_photo_to_another_worker(
-    graph: Graph, storage: Storage, proxy: Proxy, upload: Upload, stack_env: dict[str, str]
-) -> None:
-    photo, event = upload(images.photograph(1200, 900))
-    hold = proxy.hold(f"/{photo.path}/640.jpg".encode())
-    queue_url = urlunsplit(urlsplit(stack_env["QUEUE_REDIS_URL"])._replace(path=OWN_DATABASE))
-    extra = {"S3_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}", "QUEUE_REDIS_URL": queue_url}
-    own = Storage.open(replace(StorageSettings.from_env(Env()), queue_url=queue_url))
-    with Running(stack_env, names=("photos",), extra=extra) as running:
-        own.queues.wake(due(graph, event))
-        hold.wait(30)
-        killed = running.kill("photos")
-        running.restarted("photos", instead_of=killed, seconds=60)
-        proxy.cut()  # the held bytes never arrive
-        hold.release()
-        assert state(graph, photo) == "processing"
-        assert "media/*/640.jpg" not in objects_of(storage, photo)
-        own.queues.wake(due(graph, event))
-        eventually(lambda: state(graph, photo) == "ready", seconds=60)
-        eventually(lambda: Town(graph).find_event(event.id) is None)
-    assert objects_of(storage, photo) == COMPLETE
-    own.close()
+    assert object_names(storage.photos, photo.path) == COMPLETE

@@ -1,8 +1,8 @@
-"""Starts workers by forking: whole processes of ours, there in milliseconds, so that many may die.
+"""Starts workers by a fork, in milliseconds: a test can start and kill many of them.
 
-A line of JSON on stdin asks for one: its name, what it is told, its log, constants of the product
-that are made smaller (a lease of two seconds, a page of three), and how far its clock is off. Its
-pid comes back. When stdin ends, or this process does, they all end.
+Each line of JSON on stdin is a request for a worker: its name, environment and log, constants of
+the product to replace, and how far its clock is off. The response is its pid. All workers end when
+stdin ends or this process does.
 """
 
 import ctypes
@@ -16,24 +16,23 @@ from typing import Any
 
 from workers.__main__ import main
 
-DIE_WITH_PARENT = 1
-"""PR_SET_PDEATHSIG of prctl."""
+PR_SET_PDEATHSIG = 1
 
 
-def begin(asked: dict[str, Any]) -> None:
-    """In the child: be that worker."""
+def run_worker(request: dict[str, Any]) -> None:
+    """Runs the worker in this child process, which then exits."""
     status = 1
     try:
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
-        _redirect(asked["log"])
-        os.environ.update(asked["env"])
-        for name, value in asked["constants"].items():
+        _redirect(request["log"])
+        os.environ.update(request["env"])
+        for name, value in request["constants"].items():
             module, _, constant = name.rpartition(".")
             setattr(importlib.import_module(module), constant, value)
-        _move_clock(asked["clock_seconds"])
-        status = main([asked["name"]])
+        _move_clock(request["clock_seconds"])
+        status = main([request["name"]])
     finally:
         os._exit(status)
 
@@ -46,7 +45,7 @@ def _redirect(log: str) -> None:
 
 
 def _move_clock(seconds: float) -> None:
-    """As on a host whose clock is off; what is measured by the monotonic one is right."""
+    """Moves the wall clock of this process. The monotonic clock stays right."""
     if not seconds:
         return
     right, right_ns = time.time, time.time_ns
@@ -55,9 +54,9 @@ def _move_clock(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are not waited for
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the children
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            begin(json.loads(line))
+            run_worker(json.loads(line))
         print(pid, flush=True)
