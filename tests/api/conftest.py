@@ -11,7 +11,7 @@ from api.app import ApiSettings, create_app
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
-from tests.support.builders import Builders
+from tests.support.people import Builders
 
 SETTINGS = ApiSettings(cursor_secret="a secret of the tests", limits_scale=10_000)
 

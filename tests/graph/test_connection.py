@@ -20,8 +20,7 @@ from graph.errors import (
 from graph.ids import new_id
 from tests.support.concurrency import run_together
 from tests.support.eventually import eventually
-from tests.support.statements import statement
-from tests.support.town import Town
+from tests.support.town import Town, statement
 
 ONE = statement("RETURN 1 AS one")
 

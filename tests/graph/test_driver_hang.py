@@ -13,8 +13,7 @@ import pytest
 from graph import Graph
 from graph.connection import Connection
 from graph.errors import ConstraintViolatedError
-from tests.support.statements import statement
-from tests.support.town import Town
+from tests.support.town import Town, statement
 
 THREADS = 8
 SECONDS = 8.0

@@ -69,16 +69,9 @@ def test_of_many_requests_with_one_expired_key_one_succeeds(town: Town) -> None:
     ) == [{"photos": 16}]
 
 
-def test_a_photo_waits_two_seconds_for_another_with_its_key(graph: Graph, town: Town) -> None:
+def test_a_photo_waits_two_seconds_for_another_with_its_key(town: Town) -> None:
     owner = town.user()
-    connection = graph.connection
-    with connection._driver.session(database=connection._database) as session:
-        other = session.begin_transaction()
-        other.run(
-            "CREATE (:IdempotencyKey {user_id: $id, key: 'k', fingerprint: 'f', result_id: 7, "
-            "expires_at: timestamp() + 60000})",
-            id=owner,
-        ).consume()
+    with town.uncommitted_key(owner, "k") as other:
         with pytest.raises(KeyInFlightError):
             town.waiting_photo(owner, key="k", fingerprint="f")
         timer = threading.Timer(0.3, other.commit)

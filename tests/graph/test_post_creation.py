@@ -234,17 +234,10 @@ def test_a_host_whose_clock_is_off_by_three_seconds_can_publish(town: Town) -> N
     assert town.post(town.user(), post_id=new_id(graph_ms - 3000))[0]
 
 
-def test_a_post_waits_two_seconds_for_another_with_its_key(graph: Graph, town: Town) -> None:
+def test_a_post_waits_two_seconds_for_another_with_its_key(town: Town) -> None:
     author = town.user()
     photo_id = town.photo(author)
-    connection = graph.connection
-    with connection._driver.session(database=connection._database) as session:
-        other = session.begin_transaction()
-        other.run(
-            "CREATE (:IdempotencyKey {user_id: $id, key: 'k', fingerprint: 'f', result_id: 7, "
-            "expires_at: timestamp() + 60000})",
-            id=author,
-        ).consume()
+    with town.uncommitted_key(author, "k") as other:
         with pytest.raises(KeyInFlightError):
             town.post(author, photo_ids=[photo_id], key="k")
         timer = threading.Timer(0.3, other.commit)

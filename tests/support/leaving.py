@@ -48,3 +48,13 @@ def following(stage: Stage) -> tuple[int, int, int]:
         stage.do(stage.town.post(writer)[1])
     stage.build(viewer)
     return viewer, author, friend
+
+
+def leave_and_rebuild(stage: Stage, viewer: int, author: int) -> None:
+    """Unfollow, do the jobs of the leaving, and rebuild the viewer's list."""
+    by_unfollowing(stage, viewer, author)
+    stage.town.end_hold(viewer)
+    for pending in stage.town.events_of(viewer):
+        stage.do(pending)
+    stage.check_feed(viewer, rebuilds=True)
+    assert stage.entries(viewer)

@@ -24,6 +24,7 @@ from graph import Graph
 from graph.event_kinds import QUEUES
 from graph.events import Event
 from storage import Storage, StorageSettings
+from storage.timelines import FINISH
 from tests.support.environment import graph_settings, storage_settings
 from tests.support.proxies import Proxies
 from tests.support.town import Town
@@ -69,6 +70,26 @@ class ProxiedStores:
         return self.to.hold_query(name, side=side)
 
 
+Step = Callable[[ProxiedStores], Hold]
+"""Holds a rebuild at a step."""
+
+
+def before_the_lock(stores: ProxiedStores) -> Hold:
+    return stores.to.cache.hold(b"tb:")
+
+
+def before_the_reading(stores: ProxiedStores) -> Hold:
+    return stores.hold_query("posts/feed_page")
+
+
+def after_the_reading(stores: ProxiedStores) -> Hold:
+    return stores.hold_query("posts/feed_page", side="answer")
+
+
+def before_the_writing(stores: ProxiedStores) -> Hold:
+    return stores.to.cache.hold(FINISH.digest)
+
+
 class Stage:
     """Users, posts and timelines, with steps that run now or are held at a proxy."""
 
@@ -110,6 +131,24 @@ class Stage:
     def begin(self, step: Callable[..., T], *arguments: Any, **named: Any) -> Future[T]:
         """Run the step in a thread; wait for it with `.result(seconds)`."""
         return self._pool.submit(step, *arguments, **named)
+
+    def hold_job(
+        self, event: Event, query: str, *, side: Side = "request"
+    ) -> tuple[Hold, Future[str]]:
+        """Run the event's job as another process, held at this statement; side as in hold_query."""
+        stores = self.behind_proxies()
+        hold = stores.hold_query(query, side=side)
+        job = self.begin(run, stores.graph, stores.storage, event.id, event.epoch)
+        hold.wait()
+        return hold, job
+
+    def hold_rebuild(self, user_id: int, step: Step) -> tuple[Hold, Future[bool]]:
+        """Rebuild the user's list as another process, held at this step."""
+        stores = self.behind_proxies()
+        hold = step(stores)
+        rebuilding = self.begin(rebuild, stores.graph, stores.storage, user_id)
+        hold.wait()
+        return hold, rebuilding
 
     # Steps that run at once, without a proxy.
 

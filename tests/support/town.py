@@ -4,17 +4,20 @@ Each test creates its own users and checks nothing of other users.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from neo4j import Transaction
 
 from graph import Graph
 from graph.events import Event
 from graph.ids import new_id
 from graph.photos import Photo
+from graph.queries import Query
 from graph.users import User
-from tests.support.statements import statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,20 @@ class Town:
         )
         return Event(**rows[0]["event"]) if rows else None
 
+    @contextmanager
+    def uncommitted_key(self, user_id: int, key: str) -> Iterator[Transaction]:
+        """The transaction of another request that has created the idempotency key."""
+        connection = self.graph.connection
+        with connection._driver.session(database=connection._database) as session:
+            other = session.begin_transaction()
+            other.run(
+                "CREATE (:IdempotencyKey {user_id: $id, key: $key, fingerprint: 'f', result_id: 7,"
+                " expires_at: timestamp() + 60000})",
+                id=user_id,
+                key=key,
+            ).consume()
+            yield other
+
     def end_lease(self, event_id: int) -> None:
         """Make the event due now, as if its lease or delay had expired."""
         self.query(
@@ -219,3 +236,17 @@ class Town:
             id=viewer_id,
         )
         return [row["id"] for row in rows]
+
+
+def statement(text: str) -> Query:
+    """A query without a file."""
+    return Query(
+        name="test",
+        summary="",
+        text=text,
+        parameters={},
+        returns=(),
+        index=(),
+        sorts="",
+        expands="",
+    )

@@ -5,8 +5,7 @@ import pytest
 from flask import Flask
 
 from graph import Graph
-from tests.support.builders import Builders
-from tests.support.people import PASSWORD, assert_problem, call_api, sign_in
+from tests.support.people import PASSWORD, Builders, assert_problem, call_api, sign_in
 from tests.support.transports import ApiResponse
 
 

@@ -7,9 +7,8 @@ from feed import reading
 from feed.errors import FeedBusyError
 from graph import Graph
 from storage import Storage
-from tests.support.builders import Builders
 from tests.support.eventually import eventually
-from tests.support.people import Person, assert_problem
+from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
 
 POSTS = 30

@@ -5,9 +5,8 @@ from flask import Flask
 
 from graph import Graph
 from storage import Storage
-from tests.support.builders import Builders
 from tests.support.eventually import eventually
-from tests.support.people import assert_problem
+from tests.support.people import Builders, assert_problem
 
 
 def test_following_brings_the_followees_posts_into_the_feed_at_once(builders: Builders) -> None:

@@ -10,9 +10,8 @@ import pytest
 
 from graph import Graph
 from storage import Storage
-from tests.support.builders import Builders
 from tests.support.eventually import eventually
-from tests.support.people import Person, assert_problem
+from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
 from workers import outbox
 

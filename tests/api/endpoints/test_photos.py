@@ -6,8 +6,7 @@ import requests
 
 from graph import Graph
 from storage import Storage
-from tests.support.builders import Builders
-from tests.support.people import Person, assert_problem, checksum
+from tests.support.people import Builders, Person, assert_problem, checksum
 from tests.support.transports import ApiResponse
 
 BYTES = b"\xff\xd8\xff\xe0 the beginning of a photograph"

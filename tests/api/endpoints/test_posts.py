@@ -4,8 +4,7 @@ from feed.bodies import bodies_of
 from feed.rendering import render
 from graph import Graph
 from storage import Storage
-from tests.support.builders import Builders
-from tests.support.people import assert_problem
+from tests.support.people import Builders, assert_problem
 
 
 def test_a_post_is_visible_to_users_who_do_not_follow_its_author(builders: Builders) -> None:

@@ -9,8 +9,7 @@ from api.services.posts import Draft
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
-from tests.support.builders import Builders
-from tests.support.people import Person, assert_problem, send_post
+from tests.support.people import Builders, Person, assert_problem, send_post
 
 PLACE = {"name": "Cabo da Roca", "latitude": 38.7804, "longitude": -9.4989}
 

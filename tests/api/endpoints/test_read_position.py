@@ -6,9 +6,8 @@ from flask import Flask
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
-from tests.support.builders import Builders
 from tests.support.eventually import eventually
-from tests.support.people import Person, assert_problem
+from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
 
 POSITION, UNREAD = "/v1/me/feed/position", "/v1/me/feed/unread"

@@ -20,8 +20,7 @@ from drill.support.proxy import Proxy
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
-from tests.support.builders import Builders
-from tests.support.people import PASSWORD, Person, assert_problem, sign_in
+from tests.support.people import PASSWORD, Builders, Person, assert_problem, sign_in
 from tests.support.transports import ApiResponse
 
 OTHER_PASSWORD = "quite another password"
@@ -43,6 +42,14 @@ def proxied_app(
     login = url.netloc.rpartition("@")[0]
     netloc = f"{login}@127.0.0.1:{cache_proxy.port}" if login else f"127.0.0.1:{cache_proxy.port}"
     return app_on(cache_url=urlunsplit(url._replace(netloc=netloc)))
+
+
+def two_sessions(builders: Builders) -> tuple[Person, Person]:
+    """A user with two sessions. The cache has a copy of the second."""
+    first = builders.new_user()
+    second = first.sign_in()
+    second.get("/v1/me")
+    return first, second
 
 
 def test_a_sign_in_creates_another_session(builders: Builders) -> None:
@@ -143,9 +150,7 @@ def test_a_sign_out_without_the_cache_is_503_and_succeeds_on_repeat(
 def test_a_revocation_without_the_cache_is_503_and_succeeds_on_repeat(
     builders: Builders, proxied_app: Flask, cache_proxy: Proxy
 ) -> None:
-    first = builders.new_user()
-    second = first.sign_in()
-    second.get("/v1/me")
+    first, second = two_sessions(builders)
     session_id = second.get("/v1/me/sessions").json["sessions"][0]["id"]
     path, proxied = f"/v1/me/sessions/{session_id}", first.on(proxied_app)
     with cache_proxy.outage():
@@ -176,9 +181,7 @@ def test_a_late_write_of_a_copy_does_not_revive_a_revoked_session(
 
 
 def test_a_new_password_ends_all_other_sessions(app: Flask, builders: Builders) -> None:
-    first = builders.new_user()
-    second = first.sign_in()
-    second.get("/v1/me")
+    first, second = two_sessions(builders)
     body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
     assert first.patch("/v1/me", json=body).status_code == 200
     assert first.get("/v1/me").status_code == 200
@@ -190,9 +193,7 @@ def test_a_new_password_ends_all_other_sessions(app: Flask, builders: Builders) 
 def test_a_password_change_without_the_cache_is_503_and_succeeds_on_repeat(
     builders: Builders, proxied_app: Flask, cache_proxy: Proxy
 ) -> None:
-    first = builders.new_user()
-    second = first.sign_in()
-    second.get("/v1/me")
+    first, second = two_sessions(builders)
     body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
     proxied = first.on(proxied_app)
     with cache_proxy.outage():

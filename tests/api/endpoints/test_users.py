@@ -9,8 +9,7 @@ from feed.pages import Cursor
 from graph import Graph
 from graph.queries import Query
 from tests.api.conftest import SETTINGS
-from tests.support.builders import Builders
-from tests.support.people import Person, assert_problem
+from tests.support.people import Builders, Person, assert_problem
 
 
 def test_a_profile_has_counts_and_the_relation_to_the_viewer(builders: Builders) -> None:

@@ -13,10 +13,9 @@ from storage import Storage
 from storage.sessions import SessionCopies
 from storage.timelines import Timelines
 from tests.api.conftest import SETTINGS
-from tests.support.builders import Builders
 from tests.support.eventually import eventually
 from tests.support.front import FrontedApp, create_random_state, differences
-from tests.support.people import Person, assert_problem
+from tests.support.people import Builders, Person, assert_problem
 
 STATES = 1_200
 

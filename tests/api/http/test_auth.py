@@ -7,8 +7,7 @@ from flask import Flask
 from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.ids import new_id
-from tests.support.builders import Builders
-from tests.support.people import assert_problem, call_api, sign_up
+from tests.support.people import Builders, assert_problem, call_api, sign_up
 from tests.support.transports import ApiResponse, AppTransport
 
 

@@ -7,8 +7,7 @@ from flask import Flask
 from api.http import limits
 from storage.limits import Limits, Policy
 from storage.sessions import SessionCopies
-from tests.support.builders import Builders
-from tests.support.people import PASSWORD, Person, assert_problem, call_api, sign_in
+from tests.support.people import PASSWORD, Builders, Person, assert_problem, call_api, sign_in
 from tests.support.transports import ApiResponse
 
 

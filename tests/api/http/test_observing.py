@@ -8,8 +8,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from storage import Storage
-from tests.support.builders import Builders
-from tests.support.people import call_api, send_post
+from tests.support.people import Builders, call_api, send_post
 
 
 def count(**labels: str) -> float:

@@ -10,8 +10,7 @@ from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from tests.api.conftest import SETTINGS
-from tests.support.builders import Builders
-from tests.support.people import Person, assert_problem, call_api
+from tests.support.people import Builders, Person, assert_problem, call_api
 from tests.support.transports import ApiResponse
 
 JSON = "application/json"

@@ -18,11 +18,8 @@ def test_a_worker_stopped_past_its_lease_is_fenced_and_the_feeds_are_right(
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = stage.audience(4)
-    proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = proxied.hold_query("events/advance")
-    stopped = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
-    hold.wait()
+    hold, stopped = stage.hold_job(event, "events/advance")
     stage.town.end_lease(event.id)
     overdue = stage.town.find_event(event.id)
     assert stage.do(overdue) == "done"
@@ -40,11 +37,8 @@ def test_a_fenced_worker_does_not_move_the_cursor_of_the_new_claimant(
 ) -> None:
     monkeypatch.setattr(fan_out, "PAGE", 1)
     author, followers = stage.audience(3)
-    proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = proxied.hold_query("events/advance")
-    stopped = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
-    hold.wait()
+    hold, stopped = stage.hold_job(event, "events/advance")
     stage.town.end_lease(event.id)
     overdue = stage.town.find_event(event.id)
     assert overdue
@@ -61,17 +55,12 @@ def test_a_fenced_worker_does_not_move_the_cursor_of_the_new_claimant(
 # Case 8
 def test_a_worker_fenced_before_its_finish_does_not_finish_the_event(stage: Stage) -> None:
     author, followers = stage.audience(1)
-    one, other = stage.behind_proxies(), stage.behind_proxies()
     _post, event = stage.town.post(author)
-    late = one.hold_query("events/finish")
-    stopped = stage.begin(run, one.graph, one.storage, event.id, event.epoch)
-    late.wait()
+    late, stopped = stage.hold_job(event, "events/finish")
     stage.town.end_lease(event.id)
     second = stage.town.find_event(event.id)
     assert second
-    hold = other.hold_query("events/finish")
-    working = stage.begin(run, other.graph, other.storage, second.id, second.epoch)
-    hold.wait()
+    hold, working = stage.hold_job(second, "events/finish")
     late.release()
     assert stopped.result(10) == "fenced"
     assert stage.town.find_event(event.id), "the event belongs to the other worker"

@@ -7,11 +7,9 @@ from api.services.errors import NotSignedInError
 from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from feed.pages import Cursor
-from feed.rebuilding import rebuild
 from graph.errors import NotFoundError
 from storage.errors import StorageUnavailableError
-from tests.support.stage import LIMIT, Stage
-from workers.outbox import run
+from tests.support.stage import LIMIT, Stage, after_the_reading
 
 
 def reader_of(stage: Stage, posts: int) -> tuple[int, int, list[int]]:
@@ -148,10 +146,7 @@ def test_any_one_key_may_be_evicted_at_any_moment(stage: Stage) -> None:
 def test_a_key_evicted_during_a_build_costs_only_the_build(stage: Stage, evicted: str) -> None:
     viewer, author, _truth = reader_of(stage, 4)
     stage.evict_list(viewer)
-    proxied = stage.behind_proxies()
-    hold = proxied.hold_query("posts/feed_page", side="answer")
-    building = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
-    hold.wait()
+    hold, building = stage.hold_rebuild(viewer, after_the_reading)
     if evicted == "lock":
         stage.evict_lock(viewer)
     else:
@@ -180,11 +175,8 @@ def test_a_revoked_session_stays_revoked_when_its_keys_are_evicted(stage: Stage)
 # Case 35
 def test_a_post_deleted_in_the_middle_of_its_fan_out_is_never_shown(stage: Stage) -> None:
     viewer, author, truth = reader_of(stage, 2)
-    proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = proxied.hold_query("follows/followers_page", side="answer")
-    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
-    hold.wait()
+    hold, job = stage.hold_job(event, "follows/followers_page", side="answer")
     delete_post(stage.graph, stage.storage, post, author_id=author)
     assert stage.read(viewer) == truth
     hold.release()

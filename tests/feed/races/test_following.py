@@ -2,7 +2,6 @@
 
 from api.services.follows import follow
 from tests.support.stage import Stage
-from workers.outbox import run
 
 
 def strangers(stage: Stage) -> tuple[int, int]:
@@ -28,11 +27,8 @@ def test_a_follow_committed_after_the_followers_were_read_finds_the_post_in_the_
     stage: Stage,
 ) -> None:
     viewer, author = strangers(stage)
-    proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = proxied.hold_query("follows/followers_page", side="answer")
-    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
-    hold.wait()
+    hold, job = stage.hold_job(event, "follows/followers_page", side="answer")
     follow(stage.graph, stage.storage, follower_id=viewer, followee_id=author)
     assert post in stage.read(viewer)
     hold.release()

@@ -6,9 +6,7 @@ from concurrent.futures import Future
 import pytest
 
 from api.services.follows import follow
-from feed.rebuilding import rebuild
 from storage.errors import StorageUnavailableError
-from storage.timelines import FINISH
 from tests.support.eventually import eventually
 from tests.support.leaving import (
     WAYS,
@@ -16,8 +14,9 @@ from tests.support.leaving import (
     by_being_blocked,
     by_unfollowing,
     following,
+    leave_and_rebuild,
 )
-from tests.support.stage import Stage
+from tests.support.stage import Stage, Step, after_the_reading, before_the_writing
 from workers.outbox import run
 
 
@@ -30,11 +29,8 @@ def test_a_page_of_followers_read_before_the_leaving_shows_nothing(
     stage: Stage, leave: Leave, flushed: bool
 ) -> None:
     viewer, author, _friend = following(stage)
-    proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = proxied.hold_query("follows/followers_page", side="answer")
-    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
-    hold.wait()  # the page of followers has been read and includes the viewer
+    hold, job = stage.hold_job(event, "follows/followers_page", side="answer")
     leave(stage, viewer, author)
     stage.check_feed(viewer, rebuilds=True)
     if flushed:
@@ -52,18 +48,10 @@ def test_a_page_of_followers_read_before_the_leaving_shows_nothing(
 # Case 21, held for longer than a page may be pushed; the leaving has ended by then
 def test_a_page_of_followers_that_grew_old_is_read_again(stage: Stage) -> None:
     viewer, author, _friend = following(stage)
-    proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = proxied.hold_query("follows/followers_page", side="answer")
-    job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
-    hold.wait()
+    hold, job = stage.hold_job(event, "follows/followers_page", side="answer")
     held_at = time.monotonic()
-    by_unfollowing(stage, viewer, author)
-    stage.town.end_hold(viewer)
-    for pending in stage.town.events_of(viewer):
-        stage.do(pending)
-    stage.check_feed(viewer, rebuilds=True)
-    assert stage.entries(viewer)
+    leave_and_rebuild(stage, viewer, author)
     assert not job.done()
     with pytest.raises(TimeoutError):  # too old after 5 s; the driver times out after 6 s
         job.result(max(0.01, 5.2 - (time.monotonic() - held_at)))
@@ -135,23 +123,15 @@ def test_a_leaving_refused_without_the_cache_is_finished_by_a_repeat(
 
 # Case 23
 @pytest.mark.parametrize("change", ["follow", "unfollow", "block"])
-@pytest.mark.parametrize("step", ["read", "write"])
+@pytest.mark.parametrize("step", [after_the_reading, before_the_writing])
 def test_a_rebuild_overtaken_by_a_change_and_another_rebuild_writes_nothing(
-    stage: Stage, change: str, step: str
+    stage: Stage, change: str, step: Step
 ) -> None:
     viewer, author, _friend = following(stage)
     stranger = stage.town.user()
     stage.do(stage.town.post(stranger)[1])
     stage.evict_list(viewer)
-    proxied = stage.behind_proxies()
-    finish = FINISH.digest
-    hold = (
-        proxied.hold_query("posts/feed_page", side="answer")
-        if step == "read"
-        else proxied.to.cache.hold(finish)
-    )
-    old = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
-    hold.wait()  # it has read the state before the change
+    hold, old = stage.hold_rebuild(viewer, step)  # it has read the state before the change
     if change == "follow":
         follow(stage.graph, stage.storage, follower_id=viewer, followee_id=stranger)
     elif change == "unfollow":
@@ -169,19 +149,11 @@ def test_a_rebuild_overtaken_by_a_change_and_another_rebuild_writes_nothing(
 
 
 # Case 23
-@pytest.mark.parametrize("step", ["read", "write"])
-def test_a_rebuild_overtaken_by_a_leaving_leaves_no_list(stage: Stage, step: str) -> None:
+@pytest.mark.parametrize("step", [after_the_reading, before_the_writing])
+def test_a_rebuild_overtaken_by_a_leaving_leaves_no_list(stage: Stage, step: Step) -> None:
     viewer, author, _friend = following(stage)
     stage.evict_list(viewer)
-    proxied = stage.behind_proxies()
-    finish = FINISH.digest
-    hold = (
-        proxied.hold_query("posts/feed_page", side="answer")
-        if step == "read"
-        else proxied.to.cache.hold(finish)
-    )
-    old = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
-    hold.wait()
+    hold, old = stage.hold_rebuild(viewer, step)
     by_unfollowing(stage, viewer, author)
     hold.release()
     assert not has_built(old)

@@ -1,33 +1,19 @@
 """A list under construction lacks nothing that is published meanwhile (case 22)."""
 
-from collections.abc import Callable
-
 import pytest
 
-from drill.support.proxy import Hold
-from feed.rebuilding import rebuild
 from graph.ids import new_id
-from storage.timelines import FINISH
-from tests.support.stage import CAP, ProxiedStores, Stage
+from tests.support.stage import (
+    CAP,
+    Stage,
+    Step,
+    after_the_reading,
+    before_the_lock,
+    before_the_reading,
+    before_the_writing,
+)
 
 ABOVE_NOTHING = 2**53
-
-
-def before_the_lock(stores: ProxiedStores) -> Hold:
-    return stores.to.cache.hold(b"tb:")
-
-
-def before_the_reading(stores: ProxiedStores) -> Hold:
-    return stores.hold_query("posts/feed_page")
-
-
-def after_the_reading(stores: ProxiedStores) -> Hold:
-    return stores.hold_query("posts/feed_page", side="answer")
-
-
-def before_the_writing(stores: ProxiedStores) -> Hold:
-    return stores.to.cache.hold(FINISH.digest)
-
 
 STEPS = [before_the_lock, before_the_reading, after_the_reading, before_the_writing]
 
@@ -44,13 +30,10 @@ def followed_author(stage: Stage) -> tuple[int, int]:
 # Case 22
 @pytest.mark.parametrize("step", STEPS)
 def test_a_post_fanned_out_during_a_rebuild_is_in_the_feed_at_once_and_for_good(
-    stage: Stage, step: Callable[[ProxiedStores], Hold]
+    stage: Stage, step: Step
 ) -> None:
     viewer, author = followed_author(stage)
-    proxied = stage.behind_proxies()
-    hold = step(proxied)
-    building = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
-    hold.wait()
+    hold, building = stage.hold_rebuild(viewer, step)
     stage.do(stage.town.post(author)[1])
     stage.check_feed(viewer)
     hold.release()
@@ -67,12 +50,9 @@ def test_a_post_with_an_id_older_than_a_rebuild_and_a_commit_after_its_read_is_n
     stage: Stage,
 ) -> None:
     viewer, author = followed_author(stage)
-    proxied = stage.behind_proxies()
     drawn = new_id()
     stage.do(stage.town.post(author)[1])  # a newer post, which the rebuild reads
-    hold = after_the_reading(proxied)
-    building = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
-    hold.wait()
+    hold, building = stage.hold_rebuild(viewer, after_the_reading)
     _post, event = stage.town.post(author, post_id=drawn)
     stage.do(event)
     stage.check_feed(viewer)
@@ -97,13 +77,10 @@ def test_a_post_committed_before_the_read_and_fanned_out_after_the_write_is_show
 # Case 22
 @pytest.mark.parametrize("step", [before_the_reading, after_the_reading, before_the_writing])
 def test_a_rebuild_whose_lock_has_expired_does_not_change_the_list_of_another(
-    stage: Stage, step: Callable[[ProxiedStores], Hold]
+    stage: Stage, step: Step
 ) -> None:
     viewer, author = followed_author(stage)
-    proxied = stage.behind_proxies()
-    hold = step(proxied)
-    late = stage.begin(rebuild, proxied.graph, proxied.storage, viewer)
-    hold.wait()
+    hold, late = stage.hold_rebuild(viewer, step)
     stage.evict_lock(viewer)  # as after its 10 s
     stage.build(viewer)
     stage.do(stage.town.post(author)[1])
@@ -119,15 +96,11 @@ def test_a_rebuild_that_lost_its_lock_does_not_finish_the_list_of_another(
     stage: Stage,
 ) -> None:
     viewer, author = followed_author(stage)
-    one, other = stage.behind_proxies(), stage.behind_proxies()
-    first = after_the_reading(one)
-    late = stage.begin(rebuild, one.graph, one.storage, viewer)
-    first.wait()
+    first, late = stage.hold_rebuild(viewer, after_the_reading)
     stage.do(stage.town.post(author)[1])  # pushed into the list of the first
     stage.evict_lock(viewer)
-    second = before_the_reading(other)
-    building = stage.begin(rebuild, other.graph, other.storage, viewer)
-    second.wait()  # the second has created a new list, without the pushed post
+    # The second creates a new list, without the pushed post.
+    second, building = stage.hold_rebuild(viewer, before_the_reading)
     first.release()
     assert not late.result(10)
     stage.check_feed(viewer)

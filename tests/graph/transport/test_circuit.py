@@ -12,8 +12,7 @@ from graph import Graph, GraphSettings
 from graph.errors import ConstraintViolatedError, GraphTimeoutError, GraphUnavailableError
 from tests.support.concurrency import run_together
 from tests.support.eventually import eventually
-from tests.support.statements import statement
-from tests.support.town import Town
+from tests.support.town import Town, statement
 
 ONE = statement("RETURN 1 AS one")
 SLOW = statement("UNWIND range(1, 1000000000) AS i WITH i WHERE i < 0 RETURN i")

@@ -5,7 +5,7 @@ import pytest
 from drill.support.proxy import Proxy
 from graph import Graph, GraphSettings, connection
 from graph.errors import GraphUnavailableError
-from tests.support.statements import statement
+from tests.support.town import statement
 
 ONE = statement("RETURN 1 AS one")
 

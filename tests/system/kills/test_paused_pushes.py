@@ -8,7 +8,13 @@ from graph.events import Event
 from storage import Storage
 from storage.pushing import MAX_AGE_SECONDS
 from tests.support.eventually import B_SECONDS, eventually
-from tests.support.leaving import Leave, by_being_blocked, by_unfollowing, following
+from tests.support.leaving import (
+    Leave,
+    by_being_blocked,
+    by_unfollowing,
+    following,
+    leave_and_rebuild,
+)
 from tests.support.stage import Stage
 from tests.system.kills.processes import Processes, ProcessTree
 
@@ -66,12 +72,7 @@ def test_a_worker_paused_for_long_reads_its_page_again(
     viewer, author, _friend = following(stage)
     worker, event = paused_worker(stage, processes, worker_storage, author)
     paused_at = time.monotonic()
-    by_unfollowing(stage, viewer, author)
-    stage.town.end_hold(viewer)
-    for pending in stage.town.events_of(viewer):
-        stage.do(pending)
-    stage.check_feed(viewer, rebuilds=True)
-    assert stage.entries(viewer)
+    leave_and_rebuild(stage, viewer, author)
     eventually(lambda: time.monotonic() - paused_at > MAX_AGE_SECONDS)
     resume_and_wait(worker, event)
     assert event.subject_id not in stage.entries(viewer)

@@ -8,10 +8,9 @@ from api.app import ApiSettings, create_app
 from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
-from tests.support.builders import Builders
 from tests.support.environment import graph_settings, storage_settings
 from tests.support.eventually import eventually
-from tests.support.people import Person
+from tests.support.people import Builders, Person
 from tests.support.proxies import Proxies
 
 SETTINGS = ApiSettings(cursor_secret="a secret of the outages", limits_scale=10_000)

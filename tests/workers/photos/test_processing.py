@@ -193,32 +193,33 @@ def test_an_outage_of_s3_at_any_step_leaves_a_photo_processing_until_the_next_jo
     assert object_names(proxied_storage.photos, photo.path) == COMPLETE
 
 
-def test_an_outage_of_the_graph_at_the_final_state_counts_as_no_try(
-    graph: Graph, storage: Storage, upload: Upload, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("store", "method", "error", "tries"),
+    [
+        ("graph", "set_ready", GraphUnavailableError(), 0),
+        ("storage", "put_rendition", StorageRefusedError("s3", "AccessDenied"), 1),
+    ],
+)
+def test_a_refusal_of_s3_counts_as_a_try_and_an_outage_of_the_graph_does_not(
+    graph: Graph,
+    storage: Storage,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    store: str,
+    method: str,
+    error: Exception,
+    tries: int,
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise GraphUnavailableError
+        raise error
 
     photo, event = upload(images.jpeg())
-    monkeypatch.setattr(graph.photos, "set_ready", fail)
-    with pytest.raises(GraphUnavailableError):
+    monkeypatch.setattr({"graph": graph.photos, "storage": storage.photos}[store], method, fail)
+    with pytest.raises(type(error)):
         processing.process(graph, storage, event)
     assert final_state(graph, photo) == ("processing", None)
-    assert claimed_by_another(graph, event).cursor == 0
-
-
-def test_a_refusal_of_s3_counts_as_a_try(
-    graph: Graph, storage: Storage, upload: Upload, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: Any) -> None:
-        raise StorageRefusedError("s3", "AccessDenied")
-
-    photo, event = upload(images.jpeg())
-    monkeypatch.setattr(storage.photos, "put_rendition", refuse)
-    with pytest.raises(StorageRefusedError):
-        processing.process(graph, storage, event)
-    assert final_state(graph, photo) == ("processing", None)
-    assert claimed_by_another(graph, event).cursor == 1
+    assert claimed_by_another(graph, event).cursor == tries
 
 
 def test_an_outage_of_s3_while_the_upload_is_read_leaves_a_photo_processing(
