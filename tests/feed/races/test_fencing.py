@@ -47,9 +47,9 @@ def test_a_fenced_worker_does_not_move_the_cursor_of_the_new_claimant(
     assert stage.graph.events.advance(event.id, other.epoch, followers[1])
     hold.release()
     assert stopped.result(10) == "fenced"
-    current = stage.town.find_event(event.id)
-    assert current
-    assert current.cursor == followers[1]
+    latest = stage.town.find_event(event.id)
+    assert latest
+    assert latest.cursor == followers[1]
 
 
 # Case 8

@@ -29,9 +29,9 @@ def test_workers_whose_clock_is_off_take_over_no_lease_and_deliver(
         posts.append(post)
     eventually(lambda: len(stage.town.events_of(author)) == 1)
     assert worker.outcomes(event.id) == []
-    current = stage.town.find_event(event.id)
-    assert current
-    assert current.epoch == claimed.epoch
+    latest = stage.town.find_event(event.id)
+    assert latest
+    assert latest.epoch == claimed.epoch
     assert stage.graph.events.finish(event.id, claimed.epoch)
     for follower in followers:
         assert sorted(entry for entry in stage.entries(follower) if entry > 0) == posts

@@ -25,9 +25,9 @@ def is_finished(stage: Stage, event: Event) -> bool:
 
 def current_state(stage: Stage, event: Event) -> Event:
     """The event as it is now in the graph."""
-    current = stage.town.find_event(event.id)
-    assert current
-    return current
+    latest = stage.town.find_event(event.id)
+    assert latest
+    return latest
 
 
 def wake(stage: Stage, worker_storage: Storage, event: Event) -> None:

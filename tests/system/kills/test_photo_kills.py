@@ -27,9 +27,9 @@ def picture() -> bytes:
 
 
 def state(graph: Graph, photo: Photo) -> str:
-    current = graph.photos.get(photo.id)
-    assert current
-    return current.state
+    latest = graph.photos.get(photo.id)
+    assert latest
+    return latest.state
 
 
 def decoding_child(worker: ProcessTree) -> psutil.Process | None:

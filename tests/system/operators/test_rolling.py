@@ -151,10 +151,10 @@ def test_an_event_of_a_newer_version_is_released_and_never_quarantined(
         epoch = current_state(town, event.id).epoch
         timelines_queue.enqueue(JOB_FUNCTION, event.id, epoch)
         eventually(partial(was_released, town, event.id, epoch))
-    current = graph.events.by_id(event.id)
-    assert current
-    assert current.state != "quarantined"
-    assert current.event.attempts == ATTEMPTS
+    latest = graph.events.by_id(event.id)
+    assert latest
+    assert latest.state != "quarantined"
+    assert latest.event.attempts == ATTEMPTS
     log = services.log("timelines").splitlines()
     lines = [line for line in log if "of-the-next-version" in line]
     assert len([line for line in lines if "kind unknown" in line]) == 1

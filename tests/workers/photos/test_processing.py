@@ -27,14 +27,14 @@ from workers.photos.errors import DecodingInterruptedError
 from workers.photos.imaging import RenditionSet
 
 
-def current(graph: Graph, photo: Photo) -> Photo:
+def reload(graph: Graph, photo: Photo) -> Photo:
     found = graph.photos.get(photo.id)
     assert found is not None
     return found
 
 
 def final_state(graph: Graph, photo: Photo) -> tuple[str, str | None]:
-    found = current(graph, photo)
+    found = reload(graph, photo)
     return found.state, found.failure_code
 
 
@@ -60,7 +60,7 @@ def test_a_photo_from_a_phone_becomes_ready_upright_and_without_metadata(
     checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
     photo, event = upload(data, checksum=checksum)
     processing.process(graph, storage, event)
-    ready = current(graph, photo)
+    ready = reload(graph, photo)
     assert (ready.state, ready.failure_code) == ("ready", None)
     assert (ready.width, ready.height) == (2400, 1600)
     assert ready.blurhash
@@ -133,9 +133,9 @@ def test_an_upload_that_vanished_before_processing_has_failed(
 def test_processing_again_changes_nothing(graph: Graph, storage: Storage, upload: Upload) -> None:
     photo, event = upload(images.jpeg())
     processing.process(graph, storage, event)
-    before = current(graph, photo)
+    before = reload(graph, photo)
     processing.process(graph, storage, event)
-    assert current(graph, photo) == before
+    assert reload(graph, photo) == before
     assert object_names(storage.photos, photo.path) == COMPLETE
 
 
@@ -146,7 +146,7 @@ def test_a_photo_replaced_after_completion_does_not_change(
     processing.process(graph, storage, event)
     put_upload(storage, photo.path, images.jpeg(400, 400))
     processing.process(graph, storage, event)
-    assert current(graph, photo).width == 96
+    assert reload(graph, photo).width == 96
     assert object_names(storage.photos, photo.path) == COMPLETE
     url = storage.photos.rendition_urls(photo.path)["1080"]
     assert images.looks_right(requests.get(url, timeout=10).content)
