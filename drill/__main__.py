@@ -16,7 +16,7 @@ FOLDER = ROOT / ".local" / "test" / "drill"
 
 
 def main() -> int:
-    """Returns 0 without a violation, 1 with one, 2 if the stage could not start."""
+    """Return 0 without a violation, 1 with one, 2 if the stage could not start."""
     arguments = _parser().parse_args()
     options = DrillOptions(
         seed=random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed,

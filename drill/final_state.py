@@ -29,7 +29,7 @@ SHOWN_CHARACTERS = 8
 
 
 def record_feeds(stage: DrillStage, state: SharedState, *, cap: int, slack: int) -> None:
-    """Records the followees, two walks at each API process, and the timeline of every user.
+    """Record the followees, two walks at each API process, and the timeline of every user.
 
     The first walk reads each timeline as it is; timelines that are missing are built after it.
     """
@@ -47,7 +47,7 @@ def record_feeds(stage: DrillStage, state: SharedState, *, cap: int, slack: int)
 
 
 def record_logs(stage: DrillStage, history: History, secrets: Iterable[str]) -> None:
-    """Records what no log may hold: tracebacks, auth tokens, and any of the secrets."""
+    """Record lines that no log may have: tracebacks, auth tokens, secrets."""
     secrets = {secret for secret in secrets if secret}
     for process, text in stage.logs().items():
         number = history.invoke(SESSION, "log", process=process)
@@ -66,7 +66,7 @@ def record_logs(stage: DrillStage, history: History, secrets: Iterable[str]) -> 
 
 
 def _record_followees(history: History, connection: ApiConnection, user: DrillUser) -> None:
-    """Records whom the user follows, after as many attempts as fit into FOLLOWING_SECONDS."""
+    """Record the user's followees; tries again for FOLLOWING_SECONDS."""
     end = time.monotonic() + FOLLOWING_SECONDS
     while True:
         number = history.invoke(SESSION, "following", viewer=user.id)
@@ -87,7 +87,7 @@ def _walk_all(
     *,
     number: int,
 ) -> None:
-    """Walks every feed at every API process; `number` is that of the walk, from 1."""
+    """Walk every feed at every API process; `number` is that of the walk, from 1."""
     for user in users:
         for connection in connections:
             reader.walk(
@@ -101,7 +101,7 @@ def _walk_all(
 
 
 def _await_timelines(stage: DrillStage, users: Iterable[DrillUser]) -> None:
-    """Waits for the builds that the first walk requested. Without them walk 2 reads the graph."""
+    """Wait for the builds that the first walk requested. Without them walk 2 reads the graph."""
     end = time.monotonic() + BUILD_SECONDS
     for user in users:
         while not stage.storage.timelines.entries(user.id) and time.monotonic() < end:

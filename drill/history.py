@@ -48,7 +48,7 @@ class History:
         return time.monotonic() - self._start
 
     def invoke(self, session: str, op: str, **facts: Any) -> int:
-        """Records the start of an operation and returns its number. Call it before sending."""
+        """Record the start of an operation; returns its number. Call it before sending."""
         with self._lock:
             self._last_number += 1
             number = self._last_number
@@ -57,13 +57,13 @@ class History:
         return number
 
     def end(self, number: int, phase: Phase, **facts: Any) -> None:
-        """Records the end of an operation. Call it after the whole response has been read."""
+        """Record the end of an operation. Call it after the whole response has been read."""
         with self._lock:
             session, op = self._open.pop(number)
             self._add(session, op, phase, number, facts)
 
     def fault(self, name: str, cases: tuple[int, ...], phase: FaultPhase, **facts: Any) -> None:
-        """Records that a fault begins, ends, or could not be injected (`failed`)."""
+        """Record that a fault begins, ends, or could not be injected (`failed`)."""
         all_facts = facts | {"cases": list(cases), "fault": phase}
         with self._lock:
             self._add(FAULT, name, "invoke" if phase == "begin" else "ok", 0, all_facts)
@@ -74,13 +74,13 @@ class History:
             return list(self._lines)
 
     def save(self, path: Path) -> None:
-        """Writes one JSON object per line."""
+        """Write one JSON object per line."""
         with path.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(asdict(line)) + "\n" for line in self.lines())
 
     @classmethod
     def load(cls, path: Path) -> "History":
-        """Reads a file written by `save`."""
+        """Read a file written by `save`."""
         with path.open(encoding="utf-8") as file:
             return cls(Line(**json.loads(text)) for text in file)
 

@@ -54,7 +54,7 @@ class Report:
         return not self.violations and not self.faults_failed
 
     def save(self, path: Path) -> None:
-        """Writes the report as JSON."""
+        """Write the report as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
 

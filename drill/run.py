@@ -58,7 +58,7 @@ def run_drill(
     faults: Sequence[PlannedFault] | None = None,
     on_progress: OnProgress = lambda _phase, _share: None,
 ) -> Report:
-    """Runs a drill and writes history.jsonl and report.json into the folder.
+    """Run a drill and write history.jsonl and report.json into the folder.
 
     Without `faults` they are planned by the seed. Raises StackError if the stage cannot start.
     """
@@ -108,7 +108,7 @@ def _run_on_stage(
     faults: Sequence[PlannedFault],
     on_progress: OnProgress,
 ) -> dict[str, float]:
-    """Runs every phase that needs the stage, and returns the product's counters."""
+    """Run every phase that needs the stage; returns the product's counters."""
     state = SharedState(history, stage.api_urls, options.seed)
     on_progress("people", 0.0)
     photos = int(options.seconds * PHOTOS_A_SECOND) + SPARE_PHOTOS
@@ -134,7 +134,7 @@ def _run_clients_and_faults(
     seconds: float,
     on_progress: OnProgress,
 ) -> None:
-    """Runs clients, watchers and faults together; returns when no request is in flight."""
+    """Run clients, watchers and faults together; returns when no request is in flight."""
     injector = Injector(stage, faults, state.history)
     clients = [Client(state, user) for user in state.users]
     watchers = [Watcher(state, number) for number in range(WATCHERS)]

@@ -24,7 +24,7 @@ SESSION = "ending"
 
 
 def heal(stage: DrillStage, history: History) -> None:
-    """Ends all faults; records `healed`, failed if a process or store does not come back."""
+    """End all faults; records `healed`, failed if a process or store does not come back."""
     number = history.invoke(SESSION, "healed")
     try:
         stage.heal()
@@ -35,13 +35,13 @@ def heal(stage: DrillStage, history: History) -> None:
 
 
 def warm_up_graph(stage: DrillStage) -> None:
-    """Lets a graph that has just restarted plan the most frequent queries, which takes seconds."""
+    """Run the most frequent queries on a restarted graph: planning them takes seconds."""
     with suppress(GraphError):
         schema.warm(stage.graph.connection)
 
 
 def drain(stage: DrillStage, history: History, *, seconds: float = DRAIN_SECONDS) -> None:
-    """Waits until no event and no job has been left for a while; records `drained`.
+    """Wait until no event and no job has been left for a while; records `drained`.
 
     It is recorded as failed after `seconds`, with what is left.
     """
@@ -67,7 +67,7 @@ def drain(stage: DrillStage, history: History, *, seconds: float = DRAIN_SECONDS
 
 
 def find_leftover_processes(folder: Path, history: History) -> None:
-    """Looks for processes of the stage that still run after its stop; records `struck`."""
+    """Look for processes of the stage that still run after its stop; records `struck`."""
     number = history.invoke(SESSION, "struck")
     leftovers = []
     me = psutil.Process()

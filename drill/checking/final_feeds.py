@@ -38,10 +38,10 @@ class FinalFeeds:
         self._existing_tags = {tag for tag, post in self._model.posts.items() if self._exists(post)}
 
     def check(self) -> None:
-        """Adds all violations.
+        """Add all violations.
 
-        Where the history does not determine if a follow holds, the list of followees decides;
-        where it does not determine if a post exists, the author's own feed.
+        If the history does not determine whether a follow holds, the list of followees decides;
+        if it does not determine whether a post exists, the author's own feed.
         """
         for viewer, op in self._followee_lists.items():
             self._check_followees(viewer, op)

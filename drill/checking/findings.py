@@ -32,14 +32,14 @@ class Findings:
     _excused: set[tuple[str, int, str]] = field(default_factory=set)
 
     def add_exception(self, name: str, *, viewer: int, tag: str, seconds: float) -> None:
-        """Counts a missed post once per viewer, however often the viewer reads."""
+        """Count a missed post once per viewer, however often the viewer reads."""
         if (name, viewer, tag) not in self._excused:
             self._excused.add((name, viewer, tag))
             self.exceptions[name] += 1
         self.longest[name] = max(seconds, self.longest.get(name, 0.0))
 
     def add_violation(self, promise: str, kind: str, text: str, *ops: Operation) -> None:
-        """Adds a violation that `ops` prove; it happened at the end of the last of them."""
+        """Add a violation that `ops` prove, with the time at which the last of them ended."""
         last = ops[-1]
         at = last.start if math.isinf(last.end) else last.end
         numbers = tuple(dict.fromkeys(op.number for op in ops))

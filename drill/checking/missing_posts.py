@@ -45,7 +45,7 @@ class MissingPosts:
         self._index_pages()
 
     def check(self) -> None:
-        """Adds a violation or an exception for each required post that a read misses."""
+        """Add a violation or an exception for each required post that a read misses."""
         for read in self._evidence.reads.whole:
             self._evidence.findings.reads += 1
             self._check_read(read)

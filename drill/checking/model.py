@@ -105,7 +105,7 @@ class Model:
         self.posts_by_id = {post.post_id: post for post in self.posts.values() if post.post_id}
 
     def set_id(self, tag: str, post_id: int) -> None:
-        """Sets the id of a post that a feed has shown and no response has acknowledged."""
+        """Set the id of a post that a feed has shown and no response has acknowledged."""
         post = self.posts[tag]
         if not post.post_id:
             post.post_id = post_id

@@ -19,7 +19,7 @@ class _Problem(NamedTuple):
 
 
 def check_shown_posts(evidence: Evidence) -> None:
-    """Adds a violation for each post that a page must not show."""
+    """Add a violation for each post that a page must not show."""
     for page in evidence.reads.pages:
         for post in page.posts:
             problem = _problem(evidence, page, post)

@@ -15,7 +15,7 @@ WRONG_OFFSETS_SECONDS = (-300.0, -30.0, -8.0, 8.0, 30.0, 300.0)
 
 
 def move_clock(names: Sequence[str] | None, offsets: Sequence[float]) -> Apply:
-    """Moves the clock of one process by one of the offsets, and back. `names` None: any process."""
+    """Move the clock of one process by one of the offsets, and back. `names` None: any process."""
 
     @contextmanager
     def apply(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
@@ -31,7 +31,7 @@ def move_clock(names: Sequence[str] | None, offsets: Sequence[float]) -> Apply:
 
 @contextmanager
 def start_with_wrong_clock(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
-    """Restarts one API process while its clock is wrong."""
+    """Restart one API process while its clock is wrong."""
     name, seconds = rng.choice(APIS), rng.choice(WRONG_OFFSETS_SECONDS)
     stage.move_clock(name, seconds)
     try:

@@ -22,7 +22,7 @@ class Injector(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Returns after the last fault has ended, or soon after `stop`."""
+        """Return after the last fault has ended, or soon after `stop`."""
         start = time.monotonic()
         lanes = [
             threading.Thread(target=self._run_lane, args=(lane, start), daemon=True)
@@ -34,7 +34,7 @@ class Injector(threading.Thread):
             thread.join()
 
     def stop(self) -> None:
-        """Ends the faults that are active and begins no others."""
+        """End the active faults, and begin no others."""
         self._stopping.set()
         if self.is_alive():
             self.join()

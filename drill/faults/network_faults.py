@@ -27,7 +27,7 @@ Disturbance = Callable[[Proxy, random.Random], object]
 
 
 def disturb(store: str, disturbance: Disturbance, *, everybody: bool = False) -> Apply:
-    """Applies the disturbance between the store and one process, or all processes."""
+    """Apply the disturbance between the store and one process, or all processes."""
 
     @contextmanager
     def apply(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
@@ -63,32 +63,32 @@ def isolate(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
 
 
 def slow(proxy: Proxy, rng: random.Random) -> None:
-    """Delays every chunk."""
+    """Delay every chunk."""
     proxy.slow(rng.choice(LATENCIES_SECONDS))
 
 
 def narrow(proxy: Proxy, rng: random.Random) -> None:
-    """Limits the bytes per second."""
+    """Limit the bytes per second."""
     proxy.narrow(rng.choice(RATES_BYTES_A_SECOND))
 
 
 def cut(proxy: Proxy, _rng: random.Random) -> None:
-    """Resets every connection."""
+    """Reset every connection."""
     proxy.cut()
 
 
 def cut_in_the_middle(proxy: Proxy, rng: random.Random) -> None:
-    """Resets connections in the middle of a request or an answer."""
+    """Reset connections in the middle of a request or an answer."""
     for _ in range(CUTS):
         count = rng.randint(1, MAX_BYTES_BEFORE_CUT)
         proxy.cut_after(count, side=rng.choice(("request", "answer")))
 
 
 def swallow(proxy: Proxy, _rng: random.Random) -> None:
-    """Keeps connections open and passes nothing on."""
+    """Keep connections open and forward nothing."""
     proxy.swallow()
 
 
 def take_down(proxy: Proxy, _rng: random.Random) -> None:
-    """Resets every connection and refuses new ones."""
+    """Reset every connection and refuse new ones."""
     proxy.down()

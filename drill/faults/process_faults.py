@@ -11,7 +11,7 @@ from stack.supervision.records import start_of
 
 
 def signal_one(number: Signals, names: Sequence[str], *, children: bool = True) -> Apply:
-    """Sends SIGKILL or SIGTERM to one of the processes; without `children` to the parent alone."""
+    """Send SIGKILL or SIGTERM to one of the processes; without `children` to the parent alone."""
 
     @contextmanager
     def apply(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
@@ -31,7 +31,7 @@ def signal_one(number: Signals, names: Sequence[str], *, children: bool = True) 
 
 
 def kill_children(names: Sequence[str]) -> Apply:
-    """Kills the children of one of the processes, which do its work; it starts new ones."""
+    """Kill the children of one of the processes, which do its work; it starts new ones."""
 
     @contextmanager
     def apply(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:
@@ -47,7 +47,7 @@ def kill_children(names: Sequence[str]) -> Apply:
 
 
 def freeze_one(names: Sequence[str]) -> Apply:
-    """Stops one of the processes by SIGSTOP; its connections stay open."""
+    """Stop one of the processes by SIGSTOP; its connections stay open."""
 
     @contextmanager
     def apply(stage: DrillStage, rng: random.Random) -> Iterator[Facts]:

@@ -79,17 +79,17 @@ def instant(act: Callable[[DrillStage, random.Random], Facts]) -> Apply:
 
 
 def flush_queue(stage: DrillStage, _rng: random.Random) -> Facts:
-    """Deletes every key of the queue."""
+    """Delete every key of the queue."""
     return _flush(stage.storage.queue.client)
 
 
 def flush_cache(stage: DrillStage, _rng: random.Random) -> Facts:
-    """Deletes every key of the cache."""
+    """Delete every key of the cache."""
     return _flush(stage.storage.cache.client)
 
 
 def evict_cache_keys(stage: DrillStage, rng: random.Random) -> Facts:
-    """Deletes some keys of every kind: timelines, bodies, tombstones, session copies, locks."""
+    """Delete some keys of every kind: timelines, bodies, tombstones, session copies, locks."""
     client = stage.storage.cache.client
 
     def evict() -> int:
@@ -100,7 +100,7 @@ def evict_cache_keys(stage: DrillStage, rng: random.Random) -> Facts:
 
 
 def delete_job_hashes(stage: DrillStage, rng: random.Random) -> Facts:
-    """Deletes the data of some jobs; their ids stay in the queues."""
+    """Delete the data of some jobs; their ids stay in the queues."""
     client = stage.storage.queue.client
     with _frozen_workers(stage):
         jobs = _retry(lambda: list(client.scan_iter("rq:job:*", count=1_000)))
@@ -110,7 +110,7 @@ def delete_job_hashes(stage: DrillStage, rng: random.Random) -> Facts:
 
 
 def delete_queue_entries(stage: DrillStage, rng: random.Random) -> Facts:
-    """Deletes the ids of some jobs from the queues; the data of the jobs stay."""
+    """Delete the ids of some jobs from the queues; the data of the jobs stay."""
     client = stage.storage.queue.client
     deleted = 0
     with _frozen_workers(stage):
@@ -123,7 +123,7 @@ def delete_queue_entries(stage: DrillStage, rng: random.Random) -> Facts:
 
 
 def strand_jobs(stage: DrillStage, rng: random.Random) -> Facts:
-    """Moves some jobs to where RQ leaves the job of a worker that died before it started it."""
+    """Move some jobs to the list in which a job stays if its worker dies before it starts it."""
     client = stage.storage.queue.client
     stranded = 0
     with _frozen_workers(stage):
@@ -137,7 +137,7 @@ def strand_jobs(stage: DrillStage, rng: random.Random) -> Facts:
 
 
 def triple_jobs(stage: DrillStage, rng: random.Random) -> Facts:
-    """Enqueues three jobs for each open event, due or not, in random order."""
+    """Enqueue three jobs for each open event, due or not, in random order."""
     with _frozen_workers(stage):
         events = _open_events(stage) * 3
         rng.shuffle(events)
@@ -146,7 +146,7 @@ def triple_jobs(stage: DrillStage, rng: random.Random) -> Facts:
 
 
 def enqueue_stale_epochs(stage: DrillStage, rng: random.Random) -> Facts:
-    """Enqueues jobs of the epoch before or after the event's; some events are done by then."""
+    """Enqueue jobs of the epoch before or after the event's; some events are done by then."""
     events = _open_events(stage)
     with _frozen_workers(stage):
         stale = [replace(event, epoch=event.epoch + rng.choice((-1, 1))) for event in events]
@@ -155,7 +155,7 @@ def enqueue_stale_epochs(stage: DrillStage, rng: random.Random) -> Facts:
 
 
 def tear_aof(stage: DrillStage, rng: random.Random) -> Facts:
-    """Kills the queue and cuts the last bytes off its file, as if it died while it wrote them."""
+    """Kill the queue and cut the last bytes off its file, as if it died while it wrote them."""
     [pid] = _kill_store(stage, "queue")
     files = sorted(
         stage.folder.glob("queue-*/aof/*.incr.aof"), key=lambda file: file.stat().st_mtime
@@ -173,7 +173,7 @@ def tear_aof(stage: DrillStage, rng: random.Random) -> Facts:
 
 @contextmanager
 def fill_queue(stage: DrillStage, _rng: random.Random) -> Iterator[Facts]:
-    """Leaves the queue without memory: it refuses every write."""
+    """Set the queue's memory limit below its use: it refuses every write."""
     _set_queue_memory(stage, FULL_MEMORY)
     try:
         yield {}
@@ -183,7 +183,7 @@ def fill_queue(stage: DrillStage, _rng: random.Random) -> Iterator[Facts]:
 
 @contextmanager
 def restore_old_snapshot(stage: DrillStage, _rng: random.Random) -> Iterator[Facts]:
-    """Kills the cache; it restarts with the data of a snapshot that is 2 s old."""
+    """Kill the cache; it restarts with the data of a snapshot that is 2 s old."""
     client = stage.storage.cache.client
     _retry(client.save)
     dump = next(stage.folder.glob("cache-*/dump.rdb"))
@@ -208,7 +208,7 @@ def _flush(client: redis.Redis) -> Facts:
 
 @contextmanager
 def _frozen_workers(stage: DrillStage) -> Iterator[None]:
-    """Freezes the workers, and resumes them when the jobs that have gathered are damaged."""
+    """Freeze the workers, and resume them when the waiting jobs are damaged."""
     names = [name for name in WORKERS if name in stage.process_names and name != "sweeper"]
     with ExitStack() as afterwards:
         for name in names:
@@ -233,7 +233,7 @@ def _set_queue_memory(stage: DrillStage, memory: str) -> None:
 
 
 def _kill_store(stage: DrillStage, name: str) -> list[int]:
-    """Kills the server and returns its pids, once all of them have ended."""
+    """Kill the server; returns its pids, once all of them have ended."""
     last_pid = stage.processes[name].pid
     pids = stage.signal(name, SIGKILL)
 
@@ -246,5 +246,5 @@ def _kill_store(stage: DrillStage, name: str) -> list[int]:
 
 
 def _retry(call: Callable[[], T]) -> T:
-    """Returns what `call` returns, once the stores that it needs are available."""
+    """Return what `call` returns, once the stores that it needs are available."""
     return retry(call, on=STORE_ERRORS, seconds=STORE_RETRY_SECONDS, every=0.2)

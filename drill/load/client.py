@@ -79,7 +79,7 @@ class Client(threading.Thread):
         }
 
     def run(self) -> None:
-        """Does one operation after the other."""
+        """Do one operation after the other."""
         ops = [op for op in WEIGHTS if not (self._user.steady and op in ENDING_FOLLOWS)]
         weights = [WEIGHTS[op] for op in ops]
         while not self._state.stop.wait(self._rng.expovariate(1 / MEAN_PAUSE_SECONDS)):
@@ -88,7 +88,7 @@ class Client(threading.Thread):
         self.close()
 
     def perform(self, op: str) -> None:
-        """Does one operation, with the reads that follow it."""
+        """Do one operation, with the reads that follow it."""
         self._operations[op]()
 
     def can_read(self) -> bool:
@@ -96,7 +96,7 @@ class Client(threading.Thread):
         return self._read().phase == "ok"
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         for connection in self._connections:
             connection.close()
 
@@ -132,7 +132,7 @@ class Client(threading.Thread):
     def _create_post(
         self, tag: str, key: str, photo_id: int, *, attempts: int
     ) -> AcknowledgedPost | None:
-        """Sends the post until it is acknowledged, with the same key in each attempt."""
+        """Send the post until it is acknowledged, with the same key in each attempt."""
         posts: list[AcknowledgedPost] = []
 
         def attempt(connection: ApiConnection) -> tuple[Phase, Response, dict[str, Any]]:
@@ -160,7 +160,7 @@ class Client(threading.Thread):
         return posts[0] if posts else None
 
     def _post_again(self) -> None:
-        """Repeats a post with its key, like a client that has lost the response."""
+        """Repeat a post with its key, like a client that has lost the response."""
         with self._state.lock:
             posts = list(self._state.posts[self._user.id])
         if posts:
@@ -178,7 +178,7 @@ class Client(threading.Thread):
             self._maybe_read()
 
     def _have_watched(self, post: AcknowledgedPost) -> None:
-        """Gives some of the posts to a watcher, while the queue has room."""
+        """Give some of the posts to a watcher, while the queue has room."""
         followers = self._state.followers(self._user.id)
         tasks = self._state.watch_tasks
         if followers and not tasks.full() and self._rng.random() < WATCHED_SHARE:
@@ -248,7 +248,7 @@ class Client(threading.Thread):
     # Sessions.
 
     def _sign_out(self) -> None:
-        """Ends the session, sends its token to every process, and signs in again."""
+        """End the session, send its token to every process, and sign in again."""
         old_token, old_session = self._user.token, self._session
 
         def attempt(connection: ApiConnection) -> tuple[Phase, Response, dict[str, Any]]:
@@ -263,7 +263,7 @@ class Client(threading.Thread):
         self._sign_in()
 
     def _use(self, connection: ApiConnection, token: str, session: str) -> None:
-        """Records whether the process accepts the token."""
+        """Record whether the process accepts the token."""
         history = self._state.history
         number = history.invoke(session, "use", token=session, viewer=self._user.id)
         response = connection.request("GET", "/v1/me/feed?limit=1", token=token)
@@ -314,12 +314,12 @@ class Client(threading.Thread):
         return phase
 
     def _pause(self) -> bool:
-        """Waits before another attempt; returns whether the drill has stopped."""
+        """Wait before another attempt; returns whether the drill has stopped."""
         return self._state.stop.wait(RETRY_SECONDS * (1 + self._rng.random()))
 
 
 def rehearse(state: SharedState) -> None:
-    """Does every operation once with one client: a new graph plans each query for seconds.
+    """Do every operation once with one client: a new graph plans each query for seconds.
 
     With many clients at once each would only delay the others.
     """

@@ -75,7 +75,7 @@ class ApiConnection:
         body: Any = None,
         headers: dict[str, str] | None = None,
     ) -> Response:
-        """Sends a request and returns its response. Network errors become a Response too."""
+        """Send a request; returns its response. Network errors become a Response too."""
         all_headers = {"Accept": "application/json", **(headers or {})}
         if token:
             all_headers["Authorization"] = f"Bearer {token}"
@@ -95,7 +95,7 @@ class ApiConnection:
             return Response(status=0, error=type(error).__name__)
 
     def close(self) -> None:
-        """Closes the connection, if it is open."""
+        """Close the connection, if it is open."""
         if self._open:
             self._open.close()
             self._open = None

@@ -38,7 +38,7 @@ CREATE_PHOTOS = Query(
 
 
 def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> None:
-    """Creates `count` users with `photos` photos each; each user follows about half of the others.
+    """Create `count` users with `photos` photos each; each user follows about half of the others.
 
     Photos are written to the graph directly, all else goes through the API.
     """
@@ -56,7 +56,7 @@ def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> No
 
 
 def _create_user(connection: ApiConnection, number: int, seed: int) -> DrillUser:
-    """Signs up, then signs in a second time for the token of the watchers."""
+    """Sign up, then sign in a second time for the token of the watchers."""
     account: dict[str, str] = {}
 
     def sign_up() -> dict[str, Any]:

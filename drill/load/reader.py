@@ -41,7 +41,7 @@ class Reader:
         self._stop = stop
 
     def first_page(self, viewer: int, token: str, session: str, limit: int = 0) -> Response:
-        """Reads the first page. Without a `limit` the size is drawn, mostly 20."""
+        """Read the first page. Without a `limit` the size is drawn, mostly 20."""
         limit = limit or self._rng.choice(FIRST_PAGE_LIMITS)
         number = self._history.invoke(session, "read", viewer=viewer, token=session, limit=limit)
         connection = self._rng.choice(self._connections)
@@ -59,7 +59,7 @@ class Reader:
         connection: ApiConnection | None = None,
         **facts: Any,
     ) -> bool:
-        """Reads all pages from the newest to the last; returns whether the last one was read.
+        """Read all pages from the newest to the last; returns whether the last one was read.
 
         Without a `connection` one is drawn for each page. `facts` are recorded with each line.
         """

@@ -135,7 +135,7 @@ class DrillStage:
             return []
 
     def signal(self, name: str, number: Signals, *, children: bool = True) -> list[int]:
-        """Sends the signal to the process and, with `children`, to its descendants.
+        """Send the signal to the process and, with `children`, to its descendants.
 
         Returns the pids that received it.
         """
@@ -144,7 +144,7 @@ class DrillStage:
 
     @staticmethod
     def signal_pid(pid: int, number: Signals) -> bool:
-        """Sends the signal to one process; returns False if it has ended."""
+        """Send the signal to one process; returns False if it has ended."""
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -152,14 +152,14 @@ class DrillStage:
         return True
 
     def move_clock(self, name: str, seconds: float) -> None:
-        """Sets the clock of one of our processes off by `seconds`, at once and after restarts."""
+        """Set the clock of one of our processes off by `seconds`, at once and after restarts."""
         file = self._clock_file(name)
         draft = file.with_suffix(".new")
         draft.write_text(str(seconds))
         draft.replace(file)
 
     def heal(self) -> None:
-        """Ends every fault and returns when all processes and stores answer.
+        """End every fault; return when all processes and stores answer.
 
         Raises UnhealthyError after HEAL_SECONDS, SupervisionError if a supervisor has failed.
         """
@@ -212,7 +212,7 @@ class DrillStage:
             self._supervision.append(thread)
 
     def _prepare(self) -> None:
-        """Makes the folders of our processes, the schema and the bucket."""
+        """Make the folders of our processes, the schema and the bucket."""
         metrics = Path(self.env["PROMETHEUS_MULTIPROC_DIR"])
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(parents=True)
@@ -315,7 +315,7 @@ def _storage_settings(env: Mapping[str, str]) -> StorageSettings:
 
 
 def _wipe(folder: Path) -> None:
-    """Deletes the stores' data of an earlier drill in this folder, and nothing else."""
+    """Delete the stores' data of an earlier drill in this folder, and nothing else."""
     if not (folder / "lock").exists():
         return  # no drill has run here
     with lock_folder(folder):

@@ -39,7 +39,7 @@ class Hold:
         self._server_ended: threading.Event | None = None
 
     def wait(self, seconds: float = 10.0) -> None:
-        """Returns when a connection is held. Raises AssertionError after `seconds`."""
+        """Return when a connection is held. Raises AssertionError after `seconds`."""
         if not self._reached.wait(seconds):
             raise AssertionError(f"no request with {self.pattern!r} within {seconds} s")
 
@@ -49,7 +49,7 @@ class Hold:
         return self._server_ended is not None
 
     def release(self) -> None:
-        """Passes on what was held, if both ends are still connected."""
+        """Forward the held bytes, if both ends are still connected."""
         self._released.set()
 
     @property
@@ -58,7 +58,7 @@ class Hold:
         return self._server_ended is not None and self._server_ended.is_set()
 
     def take(self, server_ended: threading.Event) -> bool:
-        """Assigns the hold to a connection; returns False if it was assigned or released before."""
+        """Assign the hold to a connection; returns False if it was assigned or released before."""
         with self._lock:
             if self._server_ended is not None or self._released.is_set():
                 return False
@@ -66,7 +66,7 @@ class Hold:
             return True
 
     def pause(self) -> None:
-        """Returns when the hold is released."""
+        """Return when the hold is released."""
         self._reached.set()
         self._released.wait(LONGEST_HOLD_SECONDS)
 
@@ -81,7 +81,7 @@ class Cut:
         self._lock = threading.Lock()
 
     def take(self, size: int) -> int | None:
-        """Counts `size` bytes; returns how many of them may pass, None for all of them."""
+        """Count `size` bytes; returns how many of them may pass, None for all of them."""
         with self._lock:
             if self.done or size < self._left:
                 self._left -= size
@@ -127,7 +127,7 @@ class _Link:
             self.close()
 
     def _requests(self, chunk: bytes) -> None:
-        """Sends a chunk of requests; pauses before the first pattern of a hold."""
+        """Send a chunk of requests; pauses before the first pattern of a hold."""
         seen = self._tail + chunk
         for hold in self._proxy.holds():
             at = seen.find(hold.pattern)
@@ -144,7 +144,7 @@ class _Link:
         self._tail = seen[-self._proxy.longest_pattern() :]
 
     def _send(self, target: socket.socket, data: bytes, side: Side) -> None:
-        """Sends bytes at the allowed rate. Raises ConnectionResetError at a cut."""
+        """Send bytes at the allowed rate. Raises ConnectionResetError at a cut."""
         cut = self._proxy.cut_on(side)
         last = cut.take(len(data)) if cut else None
         passing = data if last is None else data[:last]
@@ -206,7 +206,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def hold(self, pattern: bytes, *, side: Side = "request") -> Hold:
-        """Holds the next connection whose requests contain `pattern`; others are not affected.
+        """Hold the next connection whose requests contain `pattern`; others are not affected.
 
         Side "request": the server gets the pattern after the release; bytes before it are passed
         on. Side "answer": the server gets and does the request, and the answer is passed on after
@@ -218,36 +218,36 @@ class Proxy:
         return hold
 
     def cut(self) -> None:
-        """Resets every connection; new ones are accepted."""
+        """Reset every connection; new ones are accepted."""
         for link in self._open_links():
             link.close(reset=True)
 
     def cut_after(self, count: int, *, side: Side = "answer") -> Cut:
-        """Passes `count` more bytes of that side, then resets the connection of the last one."""
+        """Pass `count` more bytes of that side, then reset the connection of the last byte."""
         cut = Cut(count, side)
         with self._lock:
             self._cuts.append(cut)
         return cut
 
     def narrow(self, bytes_a_second: int) -> None:
-        """Limits each direction of each connection to this rate until `resume`."""
+        """Limit each direction of each connection to this rate until `resume`."""
         self.rate = bytes_a_second
 
     def down(self) -> None:
-        """Resets every connection and refuses new ones until `up`."""
+        """Reset every connection and refuse new ones until `up`."""
         self._refusing = True
         self.cut()
 
     def up(self) -> None:
-        """Accepts connections again."""
+        """Accept connections again."""
         self._refusing = False
 
     def swallow(self) -> None:
-        """Keeps connections half-open: accepts new ones and passes nothing until `resume`."""
+        """Keep connections half-open: accept new ones and forward nothing until `resume`."""
         self._swallowing.set()
 
     def resume(self) -> None:
-        """Ends every disturbance: swallowing, latency, rate limit, refusal and planned cuts."""
+        """End every disturbance: swallowing, latency, rate limit, refusal and planned cuts."""
         self._swallowing.clear()
         self._latency = 0.0
         self.rate = 0
@@ -256,7 +256,7 @@ class Proxy:
         self._refusing = False
 
     def slow(self, seconds: float) -> None:
-        """Delays every chunk of each direction by this time."""
+        """Delay every chunk of each direction by this time."""
         self._latency = seconds
 
     @contextlib.contextmanager
@@ -269,7 +269,7 @@ class Proxy:
             self.up()
 
     def close(self) -> None:
-        """Releases every hold and resets every connection."""
+        """Release every hold and reset every connection."""
         self._closed.set()
         for hold in self._holds:
             hold.release()
@@ -303,7 +303,7 @@ class Proxy:
             return max((len(hold.pattern) - 1 for hold in self._holds), default=0) or 1
 
     def obstruct(self) -> None:
-        """Delays a chunk, and waits while the proxy swallows."""
+        """Delay a chunk, and wait while the proxy swallows."""
         if self._latency:
             time.sleep(self._latency)
         end = time.monotonic() + LONGEST_HOLD_SECONDS
@@ -311,7 +311,7 @@ class Proxy:
             time.sleep(0.01)
 
     def forget(self, link: _Link) -> None:
-        """Removes a closed link."""
+        """Remove a closed link."""
         with self._lock:
             self._links.discard(link)
 

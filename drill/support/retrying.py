@@ -10,7 +10,7 @@ Errors = type[Exception] | tuple[type[Exception], ...]
 
 
 def retry(call: Callable[[], T], *, on: Errors, seconds: float, every: float) -> T:
-    """Returns what `call` returns, once it raises none of the errors `on`.
+    """Return what `call` returns, once it raises none of the errors `on`.
 
     It is called again `every` so many seconds. After `seconds` its last error is raised.
     """
