@@ -1,6 +1,6 @@
-"""Folders for the stacks of a test run, always the same few.
+"""Folders for the stacks of a test run. Their names are the same in every run.
 
-What a killed run has left running is found there by the next one, and ended.
+So a run finds what an earlier run that was killed has left running, and stops it.
 """
 
 import shutil
@@ -10,32 +10,36 @@ from stack import StackError
 from stack.supervision.launcher import lock_folder, stop_orphans
 
 TESTS = Path(__file__).resolve().parents[2] / ".local" / "test"
-RUNS_SIDE_BY_SIDE = 16
-NEVER_WIPED = {"lock", "neo4j"}
-NEO4JS_OWN = ("data", "logs", "run", "conf")
-"""What is wiped of a Neo4j; its jars may stay."""
+MAX_RUNS = 16
+"""Test runs at the same time."""
+STAYING = {"lock", "neo4j"}
+WIPED_OF_NEO4J = ("data", "logs", "run", "conf")
+"""Folders of a Neo4j that are removed. Its jars stay."""
 
 
 def free_folder(kind: str) -> Path:
-    """A folder that no other run uses, wiped of what an earlier one has left."""
-    for number in range(1, RUNS_SIDE_BY_SIDE + 1):
+    """A folder that no other run uses, without the data of an earlier run."""
+    for number in range(1, MAX_RUNS + 1):
         folder = TESTS / f"{kind}-{number}"
         try:
-            held = lock_folder(folder)
+            lock = lock_folder(folder)
         except StackError:
             continue
-        with held:
+        with lock:
             stop_orphans(folder, print)
             wipe(folder)
         return folder
-    raise AssertionError(f"{RUNS_SIDE_BY_SIDE} test runs hold their folders already")
+    raise AssertionError(f"{MAX_RUNS} test runs have locked their folders")
 
 
 def wipe(folder: Path) -> None:
+    """Removes everything but the lock and Neo4j's jars."""
     for path in folder.iterdir():
-        if path.is_dir() and path.name not in NEVER_WIPED:
+        if path.name in STAYING:
+            continue
+        if path.is_dir():
             shutil.rmtree(path)
-        elif path.is_file() and path.name not in NEVER_WIPED:
+        else:
             path.unlink()
-    for name in NEO4JS_OWN:
+    for name in WIPED_OF_NEO4J:
         shutil.rmtree(folder / "neo4j" / name, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""All the pictures that tests upload: good ones, odd ones and hostile ones, made as needed.
+"""The pictures that tests upload: valid, unusual and hostile ones.
 
-Only the HEIC files are stored, in tests/support/pictures/, as nothing we install can write one.
-They were made from `quadrants` by pillow-heif, `turned.heic` with EXIF, GPS, XMP and orientation 6.
+All are generated, except the HEIC files in tests/support/pictures/, as no installed library writes
+HEIC. pillow-heif has made them from `quadrants`; `turned.heic` has EXIF, GPS, XMP, orientation 6.
 """
 
 import functools
@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, ImageStat, PngImagePlugin
 PICTURES = Path(__file__).parent / "pictures"
 RED, GREEN, BLUE, PALE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (240, 240, 240)
 SECRET = b"SECRET-PLACE"
-"""Stands in everything that a file says beside its pixels, so that it must not be found later."""
+"""A text in all metadata of a file. No rendition may have it."""
 XMP = (
     b'<?xpacket begin=""?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
@@ -32,11 +32,11 @@ STORED_BY = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""Orientation → how a camera held so stores an upright picture."""
+"""EXIF orientation → the transposition in which a camera stores an upright picture."""
 
 
 def quadrants(width: int = 96, height: int = 64) -> Image.Image:
-    """Red and green above, blue and pale below: any turn, mirror or swapped colour shows."""
+    """Red and green above, blue and pale below. It shows rotations, mirrors and swapped colours."""
     image = Image.new("RGB", (width, height), RED)
     image.paste(GREEN, (width // 2, 0, width, height // 2))
     image.paste(BLUE, (0, height // 2, width // 2, height))
@@ -57,12 +57,12 @@ def colours_of(data: bytes) -> list[tuple[int, ...]]:
 
 
 def looks_right(data: bytes, *, within: int = 14) -> bool:
-    """True where an encoded picture shows `quadrants`, upright and in its colours."""
+    """Whether an encoded picture shows `quadrants`, upright and in its colours."""
     pairs = zip(colours_of(data), (RED, GREEN, BLUE, PALE), strict=True)
     return all(
-        len(seen) == len(meant)
-        and max(abs(a - b) for a, b in zip(seen, meant, strict=True)) <= within
-        for seen, meant in pairs
+        len(actual) == len(expected)
+        and max(abs(a - b) for a, b in zip(actual, expected, strict=True)) <= within
+        for actual, expected in pairs
     )
 
 
@@ -77,7 +77,7 @@ def jpeg(width: int = 96, height: int = 64, **options: object) -> bytes:
 
 
 def photograph(width: int, height: int) -> bytes:
-    """A JPEG as large as a camera's, with grain, GPS, a comment and orientation 6."""
+    """A JPEG as of a camera, with grain, GPS, a comment and orientation 6."""
     stored = quadrants(width, height).transpose(STORED_BY[6])
     grain = Image.effect_noise((512, 512), 60).convert("RGB").resize(stored.size)
     return encoded(
@@ -86,7 +86,7 @@ def photograph(width: int, height: int) -> bytes:
 
 
 def exif(orientation: int = 1) -> Image.Exif:
-    """EXIF with an orientation and with the place where the photo was taken."""
+    """EXIF with an orientation, a GPS position and SECRET."""
     data = Image.Exif()
     data[0x010E] = SECRET.decode()
     data[0x0112] = orientation
@@ -94,16 +94,16 @@ def exif(orientation: int = 1) -> Image.Exif:
     return data
 
 
-def turned(orientation: int, file_format: str = "JPEG") -> bytes:
-    """`quadrants` as a camera stores it that is held so, and says so in its EXIF."""
+def oriented(orientation: int, file_format: str = "JPEG") -> bytes:
+    """`quadrants` as a camera stores it in this EXIF orientation."""
     method = STORED_BY.get(orientation)
     image = quadrants() if method is None else quadrants().transpose(method)
     options = {"quality": 90} if file_format != "PNG" else {}
     return encoded(image, file_format, exif=exif(orientation), **options)
 
 
-def telling(file_format: str) -> bytes:
-    """A picture whose file says the place wherever that format has room for words."""
+def with_metadata(file_format: str) -> bytes:
+    """A picture with SECRET in every kind of metadata of the format."""
     options: dict[str, object] = {"exif": exif(), "xmp": XMP, "icc_profile": swapped_profile()}
     if file_format == "JPEG":
         options["comment"] = SECRET
@@ -118,7 +118,7 @@ def telling(file_format: str) -> bytes:
 
 
 def swapped_profile() -> bytes:
-    """An RGB profile in which red and green have changed places, and which names the place."""
+    """An RGB profile that exchanges red and green, with SECRET in its header."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     for at in range(132, 132 + 12 * int.from_bytes(profile[128:132]), 12):
         tag = bytes(profile[at : at + 4])
@@ -128,7 +128,7 @@ def swapped_profile() -> bytes:
 
 
 def in_swapped_colours(file_format: str) -> bytes:
-    """`quadrants` stored with red and green exchanged, and the profile that says so."""
+    """`quadrants` stored with red and green exchanged, and the profile that exchanges them back."""
     red, green, blue = quadrants().split()
     swapped = Image.merge("RGB", (green, red, blue))
     options = {"quality": 90} if file_format != "PNG" else {}
@@ -137,7 +137,7 @@ def in_swapped_colours(file_format: str) -> bytes:
 
 @functools.cache
 def scan_bomb(scans: int) -> bytes:
-    """A small progressive JPEG of 39 megapixels that refines every pixel so many times."""
+    """A small progressive JPEG of 39 megapixels with this number of scans of every pixel."""
     data = encoded(Image.new("RGB", (7_200, 5_400), RED), "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + last * scans + data[-2:]
@@ -157,7 +157,7 @@ def png(
     before: bytes = b"",
     after: bytes = b"",
 ) -> bytes:
-    """A PNG of these raw rows (each with its filter byte), with chunks before and after them."""
+    """A PNG of these raw rows, each with its filter byte, and chunks before and after them."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
     pixels = chunk(b"IDAT", zlib.compress(rows, 9))
     return (
@@ -175,7 +175,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def rows_of(image: Image.Image, *, deep: bool = False) -> bytes:
-    """An image's rows as a PNG has them; `deep` with 16 bits a channel."""
+    """The rows of an image in the format of PNG; `deep`: with 16 bits a channel."""
     raw = image.tobytes()
     if deep:
         raw = bytes(byte for value in raw for byte in (value, value))
@@ -184,23 +184,23 @@ def rows_of(image: Image.Image, *, deep: bool = False) -> bytes:
 
 
 def deep_png(mode: str) -> bytes:
-    """`quadrants` with 16 bits a channel: mode L, RGB or RGBA."""
+    """`quadrants` with 16 bits a channel, in mode L, RGB or RGBA."""
     image = quadrants().convert(mode)
     colour_type = {"L": 0, "RGB": 2, "RGBA": 6}[mode]
     rows = rows_of(image, deep=True)
     return png(image.width, image.height, rows, depth=16, colour_type=colour_type)
 
 
-def bomb(side: int) -> bytes:
-    """A PNG of that side in few kB, all of one colour."""
+def large_png(side: int) -> bytes:
+    """A square PNG of one colour: few kB for many pixels."""
     return png(side, side, bytes((side // 8 + 1) * side), depth=1, colour_type=0)
 
 
-def inflating(name: bytes, *, after: bool = False, megabytes: int = 100) -> bytes:
-    """A small PNG with a chunk (zTXt, iTXt or iCCP) that inflates to so much."""
-    squeezed = zlib.compress(bytes(megabytes * 1_000_000), 9)
+def inflating_png(name: bytes, *, after: bool = False, megabytes: int = 100) -> bytes:
+    """A small PNG with a chunk (zTXt, iTXt or iCCP) that inflates to this size."""
+    compressed = zlib.compress(bytes(megabytes * 1_000_000), 9)
     head = {b"zTXt": b"Comment\0\0", b"iTXt": b"Comment\0\1\0\0\0", b"iCCP": b"profile\0\0"}[name]
-    body = chunk(name, head + squeezed)
+    body = chunk(name, head + compressed)
     image = quadrants()
     return png(
         image.width,
@@ -211,8 +211,8 @@ def inflating(name: bytes, *, after: bool = False, megabytes: int = 100) -> byte
     )
 
 
-def gif_of(frames: int) -> bytes:
-    """`quadrants`, then so many frames of one pixel."""
+def gif(frames: int) -> bytes:
+    """A GIF of `quadrants` and frames of one pixel."""
     one = encoded(quadrants(), "GIF")
     pixel = b"\x2c" + struct.pack("<HHHH", 0, 0, 1, 1) + b"\0\x02\x02\x44\x01\0"
     return one[:-1] + pixel * (frames - 1) + b";"
@@ -222,43 +222,45 @@ def heic() -> bytes:
     return (PICTURES / "turned.heic").read_bytes()
 
 
-def crashing() -> bytes:
-    """A HEIC that makes pi_heif 1.4.0 read through a null pointer: never decode it in process."""
+def crashing_heic() -> bytes:
+    """A HEIC that crashes the process in pi_heif 1.4.0: decode it in a child only."""
     return heic().replace(b"mime", b"\xafime")
 
 
 def mangled(data: bytes, seed: int) -> bytes:
-    """These bytes with a few of them changed, lost or added; a PNG's checksums are put right."""
-    draw = random.Random(seed)
-    bent = bytearray(data)
-    for _ in range(draw.choice((1, 2, 4, 16))):
-        at, length = draw.randrange(len(bent)), draw.randrange(1, 12)
-        change = draw.choice(("set", "set", "cut", "add"))
+    """The data with some bytes changed, deleted or inserted; a PNG with correct checksums."""
+    rng = random.Random(seed)
+    mangled_data = bytearray(data)
+    for _ in range(rng.choice((1, 2, 4, 16))):
+        at, length = rng.randrange(len(mangled_data)), rng.randrange(1, 12)
+        change = rng.choice(("set", "set", "cut", "add"))
         if change == "set":
-            bent[at] = draw.choice((0, 1, 127, 128, 255))
+            mangled_data[at] = rng.choice((0, 1, 127, 128, 255))
         elif change == "cut":
-            del bent[at : at + length]
+            del mangled_data[at : at + length]
         else:
-            bent[at:at] = draw.randbytes(length)
-    return _with_checksums(bytes(bent)) if data.startswith(b"\x89PNG") else bytes(bent)
+            mangled_data[at:at] = rng.randbytes(length)
+    return (
+        _with_checksums(bytes(mangled_data)) if data.startswith(b"\x89PNG") else bytes(mangled_data)
+    )
 
 
 def _with_checksums(data: bytes) -> bytes:
-    mended, at = data[:8], 8
+    corrected, at = data[:8], 8
     while at + 12 <= len(data) and (length := int.from_bytes(data[at : at + 4])) <= len(data) - at:
-        mended += chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + length])
+        corrected += chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + length])
         at += 12 + length
-    return mended + data[at:]
+    return corrected + data[at:]
 
 
 def resized_header(data: bytes, width: int, height: int) -> bytes:
-    """A HEIC whose header claims another size than its picture has."""
+    """A HEIC whose header has another size than its picture."""
     at = data.index(b"ispe") + 8
     return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
 
 
-def webp_canvas(width: int, height: int) -> bytes:
-    """A WebP that claims such a canvas and holds next to nothing."""
+def webp_with_canvas(width: int, height: int) -> bytes:
+    """A WebP whose canvas has this size and whose picture is tiny."""
     size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + size
     return b"RIFF" + struct.pack("<I", len(body)) + body

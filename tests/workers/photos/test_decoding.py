@@ -70,7 +70,7 @@ def test_the_largest_allowed_photo_fits_into_the_limits() -> None:
     [
         (b"words", "not-an-image"),
         (images.jpeg()[:500], "truncated"),
-        (images.bomb(12_000), "wrong-content-type"),
+        (images.large_png(12_000), "wrong-content-type"),
     ],
 )
 def test_a_refusal_comes_back_with_its_code(data: bytes, code: str) -> None:
@@ -116,7 +116,7 @@ def test_the_modules_that_a_photo_of_a_phone_needs_are_preloaded() -> None:
         "workers.photos.decoding.examine_and_render(data, 'image/jpeg')\n"
         "print(sorted(set(sys.modules) - loaded))"
     )
-    photo = images.telling("JPEG")
+    photo = images.with_metadata("JPEG")
     ran = subprocess.run(
         [sys.executable, "-c", script], input=photo, capture_output=True, check=True
     )
@@ -133,7 +133,7 @@ def test_a_child_that_crashes_is_a_refusal_of_the_picture() -> None:
 
 def test_a_picture_that_crashes_its_decoder_is_refused() -> None:
     with pytest.raises(ImageRefusedError) as refused:
-        render_in_child(images.crashing(), "image/heic")
+        render_in_child(images.crashing_heic(), "image/heic")
     assert refused.value.code == "processing-failed"
 
 

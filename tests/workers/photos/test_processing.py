@@ -91,8 +91,8 @@ def test_the_original_is_stored_byte_for_byte(
         (images.jpeg()[:600], "image/jpeg", "truncated"),
         (images.jpeg(31, 31), "image/jpeg", "too-small"),
         (images.jpeg(), "image/png", "wrong-content-type"),
-        (images.bomb(12_000), "image/png", "too-many-pixels"),
-        (images.crashing(), "image/heic", "processing-failed"),
+        (images.large_png(12_000), "image/png", "too-many-pixels"),
+        (images.crashing_heic(), "image/heic", "processing-failed"),
         (None, "image/jpeg", "nothing-uploaded"),
     ],
 )
