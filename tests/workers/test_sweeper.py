@@ -216,7 +216,7 @@ def test_an_outage_is_logged_once_and_then_the_sweeper_continues(
 
 def test_an_upload_never_completed_expires_after_a_day_with_its_objects(stage: Stage) -> None:
     owner = stage.town.user()
-    photos = [waiting_photo(stage, owner, LONG_AGO), waiting_photo(stage, owner, datetime.now(UTC))]
+    photos = [photo_since(stage, owner, LONG_AGO), photo_since(stage, owner, datetime.now(UTC))]
     Sweeper(stage.graph, stage.storage).clear()
     states = [stage.graph.photos.by_id(photo, owner_id=owner).state for photo in photos]
     assert states == ["expired", "waiting"]
@@ -243,7 +243,7 @@ def test_an_s3_that_hangs_delays_no_sweep(
     silence(stage)
     storage, hold = held_s3
     owner = stage.town.user()
-    waiting_photo(stage, owner, LONG_AGO)
+    photo_since(stage, owner, LONG_AGO)
     stop = threading.Event()
     running = stage.begin(Sweeper(stage.graph, storage).run, stop)
     hold.wait()
@@ -264,28 +264,18 @@ def test_objects_that_a_slow_s3_keeps_are_left_to_the_clearing_of_incoming_objec
     monkeypatch.setattr(sweeper, "REMOVAL_SECONDS", 0.0)
     monkeypatch.setattr(stage.storage.photos, "remove", fail_on_removal)
     owner = stage.town.user()
-    photo = waiting_photo(stage, owner, LONG_AGO)
+    photo = photo_since(stage, owner, LONG_AGO)
     with capture_logs() as lines:
         Sweeper(stage.graph, stage.storage).clear()
     assert stage.graph.photos.by_id(photo, owner_id=owner).state == "expired"
     assert "sweeper's step failed" not in [line["event"] for line in lines]
 
 
-def waiting_photo(stage: Stage, owner_id: int, since: datetime) -> int:
-    photo_id = new_id(int(since.timestamp() * 1000))
-    stage.graph.photos.create(
-        photo_id=photo_id,
-        owner_id=owner_id,
-        path=f"test-{photo_id}",
-        content_type="image/jpeg",
-        size_bytes=1,
-        checksum_sha256=None,
-        alt_text=None,
-        expires_at=since + timedelta(days=1),
-        key=None,
-        fingerprint=None,
-    )
-    return photo_id
+def photo_since(stage: Stage, owner_id: int, time: datetime) -> int:
+    """A photo that has been waiting for its upload since this time."""
+    photo_id = new_id(int(time.timestamp() * 1000))
+    expires_at = time + timedelta(days=1)
+    return stage.town.waiting_photo(owner_id, photo_id=photo_id, expires_at=expires_at).id
 
 
 def test_expired_keys_are_deleted_and_others_are_not(stage: Stage) -> None:
@@ -310,7 +300,7 @@ def test_a_clearing_step_that_fails_does_not_stop_the_others(
 
     monkeypatch.setattr(stage.graph.idempotency_keys, "delete_expired", fail)
     owner = stage.town.user()
-    photo = waiting_photo(stage, owner, LONG_AGO)
+    photo = photo_since(stage, owner, LONG_AGO)
     with capture_logs() as lines:
         Sweeper(stage.graph, stage.storage).clear()
     assert "sweeper's step failed" in [line["event"] for line in lines]
