@@ -25,18 +25,6 @@ from tests.support.stage import QUEUE_DATABASE, Stage, empty_queues
 OWN_QUEUE_DATABASE = str(int(QUEUE_DATABASE) - 1)
 """The queue's Redis database, which only the worker of the test serves."""
 
-HANG_SCRIPT = """
-import time
-from workers.watchdog import Watchdog
-dog = Watchdog(0.2)
-with dog.step():
-    pass
-time.sleep(1.5)
-print("awake", flush=True)
-with dog.step():
-    time.sleep(20)
-"""
-
 Worker = subprocess.Popen[str]
 
 
@@ -230,11 +218,3 @@ def test_the_sweeper_enqueues_jobs_and_ends_on_sigterm(
         lines = [json.loads(line) for line in end(process).splitlines()]
     assert not [line for line in lines if line["level"] == "error"]
     stage.do(event)
-
-
-def test_a_process_that_hangs_exits_so_that_it_is_restarted() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", HANG_SCRIPT], capture_output=True, text=True, timeout=15, check=False
-    )
-    assert done.returncode == 70
-    assert done.stdout.startswith("awake"), "a pause between two steps may be long"
