@@ -42,7 +42,8 @@ with every other request: `Authorization: Bearer pf_…`. A token in a query str
 **Errors** have the media type `application/problem+json` (RFC 9457) and a stable `code`. Each
 operation describes the codes of its own. These codes are shared:
 
-- 400 `token-in-query`, `malformed-json`; 413 `body-too-large`; 415 `unsupported-media-type`
+- 400 `token-in-query`, `malformed-json`, `bad-request`; 413 `body-too-large`
+- 405 `method-not-allowed`; 415 `unsupported-media-type`; 431 `request-header-fields-too-large`
 - 401 `not-signed-in`: no token, or one that is wrong, expired or ended
 - 404 `not-found`: absent, or hidden from the user
 - 429 `too-many-requests`: a quota is used up
