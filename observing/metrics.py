@@ -24,6 +24,11 @@ FAIL_OPEN_TOTAL = Counter(
 CACHE_EMPTIED = Counter(
     "photofeed_cache_emptied_total", "Times that a cache with old data was emptied.", ["why"]
 )
+BODIES_UNREADABLE = Counter(
+    "photofeed_bodies_unreadable_total",
+    "Bodies in the cache that could not be decoded, by reason.",
+    ["why"],
+)
 PUBLISH_TO_VISIBLE = Histogram(
     "photofeed_publish_to_visible_seconds",
     "Seconds from a post's id to its last follower's timeline, by the audience's size.",

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from storage.body_format import decode, encode
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.redis.server import Server
@@ -46,12 +47,17 @@ class Bodies:
         self._reservations = reservations
 
     def read_many(self, post_ids: Sequence[int]) -> dict[int, bytes | None]:
-        """Each post's body: None if missing or reserved, b"" (the tombstone) if deleted."""
+        """Each post's body: None if missing or reserved, b"" (the tombstone) if deleted.
+
+        A value that cannot be decoded is missing too. It is removed, so that it can be reserved.
+        """
         bodies_by_id: dict[int, bytes | None] = {}
         for ids in _batches(post_ids):
             commands = [pack(b"GET", body_key(post_id).encode()) for post_id in ids]
-            replies = self._cache.execute(commands)
-            bodies_by_id.update(zip(ids, map(copy_or_none, replies), strict=True))
+            values = dict(zip(ids, map(copy_or_none, self._cache.execute(commands)), strict=True))
+            bodies_by_id.update({i: value and decode(value) for i, value in values.items()})
+            if unreadable := [i for i in ids if values[i] and bodies_by_id[i] is None]:
+                self.discard(unreadable)
         return bodies_by_id
 
     def reserve_many(self, post_ids: Sequence[int]) -> dict[int, str]:
@@ -69,7 +75,7 @@ class Bodies:
         """Write bodies of reserved posts. Returns the posts that were still reserved."""
         filled: set[int] = set()
         for ids in _batches(list(bodies)):
-            values = {body_key(post_id): bodies[post_id] for post_id in ids}
+            values = {body_key(post_id): encode(bodies[post_id]) for post_id in ids}
             tokens_by_key = {body_key(post_id): tokens[post_id] for post_id in ids}
             written = self._reservations.fill_many(values, tokens_by_key, _ttl_seconds())
             filled.update(post_id for post_id in ids if body_key(post_id) in written)
@@ -94,7 +100,7 @@ class Bodies:
         arguments: list[bytes | int] = [
             reservation.token,
             reservation.author_mark,
-            body,
+            encode(body),
             _ttl_seconds(),
         ]
         return bool(self._cache.execute([FILL_NEW.pack_call(keys, arguments)], FILL_NEW)[0])

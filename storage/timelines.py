@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 from storage import windows
+from storage.body_format import decode
 from storage.errors import StorageError, StorageUnavailableError
 from storage.pushing import Push
 from storage.redis.protocol import pack
@@ -166,4 +167,5 @@ class Timelines:
         if not entries:
             return Window([], [])
         bodies = self._cache.execute([pack(b"GET", b"p:" + entry) for entry in entries])
-        return Window(list(map(int, entries)), [copy_or_none(body) for body in bodies])
+        values = map(copy_or_none, bodies)
+        return Window(list(map(int, entries)), [value and decode(value) for value in values])

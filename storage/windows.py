@@ -7,9 +7,10 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
+from storage.body_format import decode
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
-from storage.reservations import RESERVATION_PREFIX
+from storage.reservations import copy_or_none
 from storage.timeline_layout import TIMELINE_KEY, TIMELINE_TTL_SECONDS, timeline_key
 
 EXTRA_ENTRIES = 4
@@ -88,5 +89,6 @@ def _newest_template(count: int) -> bytes:
 
 def _window(flat: Sequence[Any], *, newest: bool = True) -> Window:
     """The window of entry, body, entry, body …; a reservation reads as missing."""
-    bodies = [b if b is None or b[:1] != RESERVATION_PREFIX else None for b in flat[1::2]]
+    values = map(copy_or_none, flat[1::2])
+    bodies = [value and decode(value) for value in values]
     return Window(list(map(int, flat[::2])), bodies, newest)

@@ -19,6 +19,7 @@ from feed.reading import read_page
 from graph import Graph, GraphSettings
 from stack.ports import HOST
 from storage.bodies import body_key
+from storage.body_format import encode
 
 USERS, QUICK_USERS = 10_000, 500
 POSTS = 2
@@ -174,7 +175,7 @@ def _reading(run: RunContext) -> Iterator[Sides]:
     ):
         full = lists.create_lists(cache, count, generator)
         posts = {abs(post_id) for template in full.templates for post_id in template}
-        cache.run(("SET", body_key(post_id), _body(post_id)) for post_id in posts)
+        cache.run(("SET", body_key(post_id), encode(_body(post_id))) for post_id in posts)
         reading = _Reading(
             cache=cache, graph=graph, lists=full, feeds=feeds, run=run, generator=generator
         )

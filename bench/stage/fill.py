@@ -12,6 +12,7 @@ from feed.rendering import render
 from stack.terminal import Report
 from storage import Storage
 from storage.bodies import BODY_TTL_SECONDS, body_key
+from storage.body_format import encode
 from storage.redis.protocol import pack, raise_first_error
 from storage.timeline_layout import TIMELINE_TTL_SECONDS, timeline_key
 
@@ -56,7 +57,7 @@ def _body_commands(storage: Storage, town: Town, index: int) -> list[bytes]:
         pack(
             b"SET",
             body_key(post_id).encode(),
-            render(town.post(index, post_id), storage),
+            encode(render(town.post(index, post_id), storage)),
             b"EX",
             BODY_TTL_SECONDS,
         )

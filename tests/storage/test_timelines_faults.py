@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from storage import StorageUnavailableError
+from storage.body_format import encode
 from storage.redis.server import Server
 from storage.timeline_layout import timeline_key
 from storage.timelines import Timelines
@@ -90,7 +91,7 @@ def test_a_server_that_refuses_sort_with_bodies_gives_the_same_window(
     entries = [0, *range(100, 140)]
     eventually(lambda: _can_write(private_cluster))
     private_cluster.client.rpush(timeline_key(5), *entries)
-    private_cluster.client.set("p:139", "body")
+    private_cluster.client.set("p:139", encode(b"body"))
     private_cluster.client.set("p:138", "")
     private_cluster.client.set("p:137", "~claimed")
 

@@ -11,6 +11,7 @@ from api.http.context import context_of
 from graph.ids import new_id
 from storage import Storage
 from storage.bodies import body_key
+from storage.body_format import encode
 from storage.timeline_layout import ABOVE_NOTHING, DISORDER, timeline_key
 from tests.support.people import Person
 from tests.support.transports import ApiResponse
@@ -77,7 +78,7 @@ def create_random_state(chance: random.Random, storage: Storage, user_id: int) -
         if holes and _rare(chance):
             missing.append(body_key(post))
         else:
-            client.set(body_key(post), body, ex=600)
+            client.set(body_key(post), encode(body), ex=600)
     return missing
 
 
