@@ -1,33 +1,30 @@
-"""Copies of read positions (`rp:` and the user's id), and the entries of a timeline above one.
+"""Copies of read positions (`rp:` and the user's id), and the newest entries of a timeline.
 
 Copies are written as reservations.py defines, although a position only rises: a script that raises
 it would also have to create it, and so could overwrite a reservation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.redis.scripts import Script
+from storage.redis.protocol import pack
 from storage.redis.server import Server
-from storage.reservations import Reservations
-from storage.timeline_layout import DISORDER, TIMELINE_TTL_SECONDS, timeline_key
-
-UNREAD = Script("unread")
+from storage.reservations import Reservations, copy_or_none
+from storage.timeline_layout import TIMELINE_TTL_SECONDS, timeline_key
 
 COPY_TTL_SECONDS = 30 * 86_400
 """As for a timeline. Without a copy the position is read from the graph."""
 
-DELETED, UNKNOWN, NOT_READ = b"", b"?", b"-"
-"""What scripts/unread.lua returns in place of an author."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """The newest entries of a list with their authors; `position` is None if there is no copy."""
+    """The newest entries of a list; `position` is None if there is no copy."""
 
     position: int | None
-    authors: Mapping[int, bytes]
-    """By entry; a sentinel is an entry too. Empty if there is no list."""
+    entries: Sequence[int]
+    """Oldest first; a sentinel is an entry too. Empty if there is no list."""
+    whole: bool
+    """Whether these are all entries of the list."""
 
 
 class ReadPositions:
@@ -37,16 +34,25 @@ class ReadPositions:
         self._cache = cache
         self._reservations = reservations
 
-    def tail(self, user_id: int, *, most: int, position: int | None = None) -> Tail:
-        """The list's entries above `position`, or above the copy's, in one round trip.
+    def tail(self, user_id: int, *, most: int | None = None) -> Tail:
+        """The copy, and the newest `most` entries of the list or all, in one round trip.
 
-        Renews the list's TTL, as reading a page does. `most`: the highest count that matters.
+        Renews the list's TTL, as reading a page does.
         """
-        keys = [_key(user_id).encode(), timeline_key(user_id)]
-        above = b"" if position is None else position
-        arguments = [above, DISORDER, most, user_id, TIMELINE_TTL_SECONDS]
-        [flat] = self._cache.execute([UNREAD.pack_call(keys, arguments)], UNREAD)
-        return _tail(flat)
+        timeline = timeline_key(user_id)
+        copy, _, entries = self._cache.execute(
+            [
+                pack(b"GET", _key(user_id).encode()),
+                pack(b"EXPIRE", timeline, TIMELINE_TTL_SECONDS),
+                pack(b"LRANGE", timeline, 0 if most is None else -most, -1),
+            ]
+        )
+        position = copy_or_none(copy)
+        return Tail(
+            position=None if position is None else int(position),
+            entries=list(map(int, entries)),
+            whole=most is None or len(entries) < most,
+        )
 
     def reserve(self, user_id: int) -> str | None:
         """A token for `fill`, to be taken before the graph is read. None if the key exists."""
@@ -60,12 +66,6 @@ class ReadPositions:
         """Delete copy and reservation. To be called before the 2xx of a new position."""
         with self._cache.guard():
             self._cache.client.delete(_key(user_id))
-
-
-def _tail(flat: Sequence[bytes]) -> Tail:
-    pairs = zip(flat[1::2], flat[2::2], strict=True)
-    authors = {int(entry): author for entry, author in pairs}
-    return Tail(position=int(flat[0]) if flat[0] else None, authors=authors)
 
 
 def _key(user_id: int) -> str:

@@ -3,6 +3,8 @@
 import pytest
 from flask import Flask
 
+from feed.bodies import bodies_of
+from feed.unread import TAIL_ENTRIES
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
@@ -72,15 +74,10 @@ def test_a_future_id_is_422(builders: Builders, graph: Graph) -> None:
     assert graph.read_positions.read(ana.id) == 0
 
 
-def test_a_cached_count_takes_one_round_trip_after_the_sessions(
-    builders: Builders, storage: Storage
-) -> None:
-    ana = builders.new_user()
-    ana.feed()
-    eventually(lambda: storage.timelines.entries(ana.id) == [0])
-    unread(ana)
+def cache_commands(person: Person, storage: Storage) -> list[str]:
+    """The names and keys of the commands of one count, without those of the session."""
     with storage.cache.client.monitor() as monitor:  # type: ignore[no-untyped-call]
-        unread(ana)
+        unread(person)
         storage.cache.client.echo("the end")
         commands: list[str] = []
         while not commands or not commands[-1].startswith("ECHO"):
@@ -88,8 +85,49 @@ def test_a_cached_count_takes_one_round_trip_after_the_sessions(
             if command["client_type"] != "lua":
                 commands.append(command["command"])
     print(commands)
-    assert [line.split()[0] for line in commands if "rp:" in line] == ["EVALSHA"]
-    assert not any("tl:" in line or " p:" in line for line in commands if "rp:" not in line)
+    wanted = [line for line in commands if any(key in line for key in ("rp:", "tl:", " p:"))]
+    return [" ".join(line.split()[:2]).partition(":")[0] for line in wanted]
+
+
+def test_a_cached_count_reads_position_and_ids_then_the_bodies_that_matter(
+    builders: Builders, storage: Storage
+) -> None:
+    ana, post = one_unread(builders)
+    ana.feed()
+    eventually(lambda: storage.timelines.entries(ana.id) == [0, int(post)])
+    unread(ana)
+    assert cache_commands(ana, storage) == ["GET rp", "EXPIRE tl", "LRANGE tl", "GET p"]
+
+
+def test_a_cached_count_of_an_empty_feed_reads_no_body(
+    builders: Builders, storage: Storage
+) -> None:
+    ana = builders.new_user()
+    ana.feed()
+    eventually(lambda: storage.timelines.entries(ana.id) == [0])
+    unread(ana)
+    assert cache_commands(ana, storage) == ["GET rp", "EXPIRE tl", "LRANGE tl"]
+
+
+def test_own_posts_at_the_tail_do_not_hide_unread_posts_below_them(
+    builders: Builders, storage: Storage, graph: Graph
+) -> None:
+    """The newest entries do not decide here, so the whole list is read."""
+    ana, town = builders.new_user(), Town(graph)
+    ben, now = town.user(), new_id()
+    town.add_followees(ana.id, ben)
+    read = town.old_posts(ben, [now - (900 + n) * (1 << 24) for n in range(5)])
+    town.old_posts(ben, [now - (800 + n) * (1 << 24) for n in range(3)])
+    own = town.old_posts(ana.id, [now - n * (1 << 24) for n in range(TAIL_ENTRIES + 20)])
+    ana.feed()
+    eventually(lambda: len(storage.timelines.entries(ana.id)) == TAIL_ENTRIES + 29)
+    bodies_of(graph, storage, storage.timelines.entries(ana.id)[1:])  # caches them
+    move(ana, read[0])
+    unread(ana)  # copies the position
+    commands = cache_commands(ana, storage)
+    assert commands.count("LRANGE tl") == 2
+    assert commands.count("GET p") == TAIL_ENTRIES + 23, "no body is read twice"
+    assert unread(ana) == (3, False, str(own[0]))
 
 
 @pytest.mark.parametrize("built", [True, False])
