@@ -74,7 +74,7 @@ cache = redis.Redis.from_url(os.environ["CACHE_REDIS_URL"], socket_timeout=5)
 def feed(user_id: int) -> dict[str, Any]:
     """The newest posts of a timeline."""
     ids = [int(i) for i in cache.lrange(f"tl:{user_id:014x}", -PAGE, -1)][::-1]
-    bodies = cache.mget([f"p:{i}" for i in ids])
+    bodies = cache.mget([f"textbook:{i}" for i in ids])
     posts = [json.loads(body) for body in bodies if body]
     return {"posts": posts, "next": str(ids[-1])}
 

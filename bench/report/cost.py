@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.report.results import Cost
-from bench.rows.memory import LIST_ENTRY
+from bench.rows.memory import CACHED_BODY, LIST_ENTRY
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -20,9 +20,9 @@ ACTIVE = 0.4
 FOLLOWERS = 150
 """Mean over posts; authors with many followers post more."""
 CAP = 400
-HOT_POSTS = 20_000_000 * 7
-"""Posts with a body in the cache: those of a week."""
-BODY_BYTES, SESSION_BYTES = 700, 250
+HOT_POSTS = 20_000_000 * 30
+"""Posts with a body in the cache: those of a month, the TTL of a body."""
+SESSION_BYTES = 250
 """With key and the server's overhead."""
 ORIGINAL_BYTES = 5_000_000
 RENDITION_SHARE = 0.12
@@ -46,18 +46,23 @@ def cost_sheet(rows: Rows) -> list[Cost]:
 def _memory(rows: Rows) -> list[Cost]:
     lines = [
         Cost(
-            item="bodies of a week, cache RAM",
-            value=HOT_POSTS * BODY_BYTES / 1e9,
-            unit="GB",
-            source=f"assumed: {BODY_BYTES} B a body",
-        ),
-        Cost(
             item="sessions, cache RAM",
             value=USERS * ACTIVE * SESSION_BYTES / 1e9,
             unit="GB",
             source=f"assumed: {ACTIVE:.0%} active, {SESSION_BYTES} B a session",
         ),
     ]
+    body = _context(rows, "M2", CACHED_BODY)
+    if body:
+        lines.insert(
+            0,
+            Cost(
+                item="bodies of a month, cache RAM",
+                value=HOT_POSTS * body / 1e9,
+                unit="GB",
+                source=f"M2 ({body:.0f} B a body); assumed: {HOT_POSTS / 1e6:.0f} M posts",
+            ),
+        )
     entry = _context(rows, "M1", LIST_ENTRY)
     if entry:
         lines.insert(

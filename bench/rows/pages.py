@@ -131,7 +131,7 @@ def _hello(app: str) -> OpenCounterpart:
 
 def _textbook(row: PageRow) -> Callable[[], Measurement]:
     stage = row.client.stage
-    url = row.closing.enter_context(running_textbook(stage))
+    url = row.closing.enter_context(running_textbook(stage, viewers(stage)))
     requests = [Request(path=feed_path(stage, viewer)) for viewer in viewers(stage)]
     file = write_requests(stage.stack.folder / "textbook.tsv", requests)
     return lambda: row.rate_of(url, file)
