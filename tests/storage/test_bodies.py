@@ -6,6 +6,7 @@ import pytest
 
 from storage import Storage
 from storage.bodies import BODY_TTL_SECONDS, JITTER, body_key
+from storage.body_format import encode
 
 BODY = b'{"id":"1"}'
 
@@ -122,3 +123,48 @@ def test_bodies_of_many_posts_are_read_in_batches(storage: Storage, user: int) -
     storage.bodies.discard(posts)
     assert not any(storage.bodies.read_many(posts).values())
     assert storage.bodies.read_many([]) == {}
+
+
+def test_filled_bodies_are_compressed_in_the_cache(
+    storage: Storage, new_users: Callable[[int], list[int]]
+) -> None:
+    existing, new, author = new_users(3)
+    body = b'{"caption":"%s"}' % (b"as long as a usual body " * 30)
+    reservation = storage.bodies.reserve_new(new, author)
+    assert reservation
+    assert storage.bodies.fill_new(reservation, body)
+    tokens = storage.bodies.reserve_many([existing])
+    assert storage.bodies.fill_many({existing: body}, tokens) == {existing}
+
+    assert storage.cache.client.mget(map(body_key, [existing, new])) == [encode(body)] * 2
+    assert len(encode(body)) < len(body) / 4
+    assert storage.bodies.read_many([existing, new]) == {existing: body, new: body}
+    storage.bodies.discard([existing, new])
+    storage.bodies.delete_author_mark(author)
+
+
+def test_the_tombstone_of_an_absent_post_is_filled_as_it_is(storage: Storage, post_id: int) -> None:
+    tokens = storage.bodies.reserve_many([post_id])
+    assert storage.bodies.fill_many({post_id: b""}, tokens)
+
+    assert storage.cache.client.get(body_key(post_id)) == b""
+    assert storage.bodies.read_many([post_id]) == {post_id: b""}
+
+
+def test_a_plain_body_of_an_earlier_version_is_read(storage: Storage, post_id: int) -> None:
+    storage.cache.client.set(body_key(post_id), BODY, ex=60)
+
+    assert storage.bodies.read_many([post_id]) == {post_id: BODY}
+
+
+@pytest.mark.parametrize("value", [b"\x01damaged", b"\x1fnewer", encode(BODY)[:-1]])
+def test_a_value_that_cannot_be_decoded_is_missing_and_is_written_anew(
+    storage: Storage, post_id: int, value: bytes
+) -> None:
+    storage.cache.client.set(body_key(post_id), value, ex=60)
+
+    assert storage.bodies.read_many([post_id]) == {post_id: None}
+
+    tokens = storage.bodies.reserve_many([post_id])
+    assert storage.bodies.fill_many({post_id: BODY}, tokens) == {post_id}
+    assert storage.bodies.read_many([post_id]) == {post_id: BODY}
