@@ -9,6 +9,7 @@ from feed.bodies import bodies_of
 from feed.pages import Cursor
 from graph.errors import NotFoundError
 from storage.errors import StorageUnavailableError
+from storage.reservations import FILL
 from tests.support.stage import LIMIT, Stage, after_the_reading
 
 
@@ -52,7 +53,7 @@ def test_a_body_on_its_way_to_the_cache_is_refused_after_the_deletion(stage: Sta
     viewer, author, [post, *_] = reader_of(stage, 3)
     stage.evict(body_key(post))
     proxied = stage.behind_proxies()
-    hold = proxied.to.cache.hold(b'{"id":"%d"' % post)
+    hold = proxied.to.cache.hold(FILL.digest)
     reading = stage.begin(bodies_of, proxied.graph, proxied.storage, [post])
     hold.wait()
     delete_post(stage.graph, stage.storage, post, author_id=author)

@@ -12,7 +12,7 @@ from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from graph import Graph
 from storage import Storage
-from storage.bodies import Bodies
+from storage.bodies import FILL_NEW, Bodies
 from tests.support.stage import Stage
 
 
@@ -58,7 +58,7 @@ def test_the_body_of_a_publishing_is_refused_after_the_deletion(
 ) -> None:
     author = stage.town.user()
     proxied = stage.behind_proxies()
-    hold = proxied.to.cache.hold(b'{"id":"')
+    hold = proxied.to.cache.hold(FILL_NEW.digest)
     request = stage.begin(posting(stage, author), proxied.graph, proxied.storage)
     hold.wait()
     [post] = stage.town.expected_feed(author)
@@ -91,7 +91,7 @@ def test_a_body_with_an_old_name_is_refused_after_the_new_one(
 ) -> None:
     author = stage.town.user("Old")
     proxied = stage.behind_proxies()
-    hold = proxied.to.cache.hold(b'{"id":"')
+    hold = proxied.to.cache.hold(FILL_NEW.digest)
     request = stage.begin(posting(stage, author), proxied.graph, proxied.storage)
     hold.wait()
     with monkeypatch.context() as patch:
