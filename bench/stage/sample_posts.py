@@ -24,7 +24,7 @@ COMMON = 16
 """Words of each language that both halves use, as all writers do."""
 
 YEARS = 15
-"""The posts are of this many years, so that the dictionary contains no month and no year."""
+"""The posts are of this many years, so that the dictionary favours no month and no year."""
 FIRST_ID, LAST_ID = 1 << 44, YEARS * 365 * 86_400_000 << RANDOM_BITS
 PHOTO_COUNTS = (70, 13, 7, 4, 2, 1, 1, 1, 0.5, 0.5)
 """Weights of 1, 2, … 10 photos a post."""
@@ -43,7 +43,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MEDIA_HOSTS = ("", "media.", "cdn.", "img.", "photos.", "static.", "s3.")
 DOMAINS = ("com", "net", "org", "app", "io", "de", "fr", "com.br", "jp", "id", "co.uk", "social")
 MEDIA = "https://media.invalid"
-"""Replaced by another base URL in each body, so that the dictionary contains no host."""
+"""Replaced by another base URL in each body, so that the dictionary favours no host."""
 
 
 def bodies(seed: int, count: int, half: Half) -> list[bytes]:
