@@ -2,7 +2,7 @@
 
 The first byte of a value is its version: `{` for plain JSON, n for a Zstandard frame with the
 dictionary bodies-n.zdict. Processes of two releases use one cache, so a new dictionary is only read
-by the release that brings it, and written from the next release on. docs/decisions/0015 has the
+by the release that brings it, and written from the next release on. docs/decisions/0013 has the
 figures.
 """
 
