@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import zstandard
 
-from bench.stage import sample_posts
+from bench.samples.posts import sample_bodies
 from storage.body_format import FOLDER, LEVEL
 
 SEED = 1
@@ -33,7 +33,7 @@ def train(version: int) -> bytes:
     """The dictionary of a version. Its id is the version."""
     trained = zstandard.train_dictionary(
         DICTIONARY_BYTES,
-        [*sample_posts.bodies(SEED, SAMPLES, half=0)],
+        [*sample_bodies(SEED, SAMPLES, half=0)],
         level=LEVEL,
         dict_id=version,
     )

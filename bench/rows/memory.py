@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from bench.rows.pushes import push_posts
 from bench.rows.row import Check, Row, Sides
-from bench.stage import lists, sample_posts
+from bench.samples.posts import sample_bodies
+from bench.stage import lists
 from bench.stage.caches import CAP, SLACK, Cache, running_cache
 from bench.stage.lists import Lists
 from bench.stage.measurement import Measurement
@@ -179,8 +180,8 @@ def _bodies(run: RunContext) -> Iterator[Sides]:
     with running_cache() as cache:
         bodies = _Bodies(
             cache=cache,
-            known=sample_posts.bodies(seed, count // 2, half=0),
-            other=sample_posts.bodies(seed + 1, count // 2, half=1),
+            known=sample_bodies(seed, count // 2, half=0),
+            other=sample_bodies(seed + 1, count // 2, half=1),
         )
         yield Sides(
             ours=bodies.measure_cache,

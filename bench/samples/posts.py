@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator
 from typing import Literal
 
-from bench.stage.sample_words import HASHTAGS, LANGUAGES, NAMES, PLACES, SIGNS
+from bench.samples.words import HASHTAGS, LANGUAGES, NAMES, PLACES, SIGNS
 from feed.rendering import render
 from graph.ids import RANDOM_BITS, from_ms, ms_of
 from graph.posts import Location, PostedPhoto
@@ -37,6 +37,8 @@ of the captions with emoji."""
 SIDES = ((4032, 3024), (3024, 4032), (4000, 3000), (1920, 1080), (1080, 1350), (6000, 4000))
 CROPPED = 0.3
 """Share of the photos with other sides than a camera's."""
+UNMAPPED = 0.3
+"""Share of the places without coordinates."""
 BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -46,7 +48,7 @@ MEDIA = "https://media.invalid"
 """Replaced by another base URL in each body, so that the dictionary favours no host."""
 
 
-def bodies(seed: int, count: int, half: Half) -> list[bytes]:
+def sample_bodies(seed: int, count: int, half: Half) -> list[bytes]:
     """So many bodies of different posts, rendered by the product."""
     return list(_bodies(random.Random(seed), count, half))
 
@@ -134,7 +136,7 @@ class _Writer:
 
     def _location(self) -> Location:
         draw, name = self._draw, self._pick(PLACES).replace("_", " ")
-        if draw.random() < CROPPED:
+        if draw.random() < UNMAPPED:
             return Location(name=name)
         latitude, longitude = draw.uniform(-60, 70), draw.uniform(-180, 180)
         return Location(name=name, latitude=round(latitude, 5), longitude=round(longitude, 5))

@@ -1,0 +1,1 @@
+"""Sample posts, which train and measure the dictionary of bodies."""
