@@ -1,7 +1,8 @@
 """How many posts a viewer has not read: counted in the timeline, else in the graph.
 
-A count takes two round trips to the cache: position and ids, then the bodies of the ids that
-matter, which have the authors. The ids of all entries are read only if the newest do not decide.
+A count takes two round trips to the cache. The first reads the position and the newest ids, the
+second the bodies that have the authors. The whole list is read only if its newest ids do not prove
+the count.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,7 +85,7 @@ def _count_in_cache(
     position = tail.position
     if position is None:
         position = _position_in_graph(graph, storage, viewer_id)
-        tail = storage.read_positions.tail(viewer_id, most=TAIL_ENTRIES)  # not older than it
+        tail = storage.read_positions.tail(viewer_id, most=TAIL_ENTRIES)  # after the position
     authors = read_authors(storage, tail, position, {})
     unread = count_in_tail(authors, position, viewer_id, COUNT_CAP)
     if unread is None and not tail.whole:

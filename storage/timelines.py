@@ -12,13 +12,11 @@ from typing import Any
 import redis
 
 from storage import windows
-from storage.body_format import decode
 from storage.errors import StorageError, StorageUnavailableError
 from storage.pushing import Push
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script, source
 from storage.redis.server import Server
-from storage.reservations import copy_or_none
 from storage.timeline_layout import ABOVE_NOTHING, TIMELINE_TTL_SECONDS, lock_key, timeline_key
 from storage.windows import EXTRA_ENTRIES, Window
 
@@ -167,5 +165,4 @@ class Timelines:
         if not entries:
             return Window([], [])
         bodies = self._cache.execute([pack(b"GET", b"p:" + entry) for entry in entries])
-        values = map(copy_or_none, bodies)
-        return Window(list(map(int, entries)), [value and decode(value) for value in values])
+        return Window(list(map(int, entries)), windows.parse_bodies(bodies))

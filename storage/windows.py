@@ -87,8 +87,11 @@ def _newest_template(count: int) -> bytes:
     return packed.replace(_TEMPLATE_KEY, TIMELINE_KEY)
 
 
+def parse_bodies(values: Sequence[bytes | None]) -> list[bytes | None]:
+    """The bodies in the cache's values; None if missing, reserved or not readable."""
+    return [copy and decode(copy) for copy in map(copy_or_none, values)]
+
+
 def _window(flat: Sequence[Any], *, newest: bool = True) -> Window:
-    """The window of entry, body, entry, body …; a reservation reads as missing."""
-    values = map(copy_or_none, flat[1::2])
-    bodies = [value and decode(value) for value in values]
-    return Window(list(map(int, flat[::2])), bodies, newest)
+    """The window of a reply that has each entry and its body in turn."""
+    return Window(list(map(int, flat[::2])), parse_bodies(flat[1::2]), newest)
