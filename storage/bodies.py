@@ -124,7 +124,7 @@ class Bodies:
 
 
 def body_key(post_id: int) -> str:
-    """The key of a body. The id is in decimal because SORT … GET p:* inserts list entries."""
+    """The key of a body: the id in decimal, as the lists have it."""
     return f"p:{post_id}"
 
 
