@@ -7,6 +7,7 @@ it would also have to create it, and so could overwrite a reservation.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from storage.redis.partitions import key_of
 from storage.redis.scripts import Script
 from storage.redis.server import Server
 from storage.reservations import Reservations
@@ -69,4 +70,4 @@ def _tail(flat: Sequence[bytes]) -> Tail:
 
 
 def _key(user_id: int) -> str:
-    return f"rp:{user_id:014x}"
+    return key_of(b"rp", user_id).decode()

@@ -12,7 +12,7 @@ from storage import windows
 from storage.errors import StorageUnavailableError
 from storage.pushing import Push
 from storage.redis.protocol import pack
-from storage.redis.scripts import Script, source
+from storage.redis.scripts import Script
 from storage.redis.server import Server
 from storage.timeline_layout import ABOVE_NOTHING, TIMELINE_TTL_SECONDS, lock_key, timeline_key
 from storage.windows import Entries
@@ -43,7 +43,6 @@ class Timelines:
         self.cap = cap
         self._longest = cap + slack
         self._cache = cache
-        self._ordered = source("ordered").encode()
 
     def push(self, user_ids: Sequence[int], post_id: int, *, read_at: float) -> int:
         """Push a post to the users who have a list; returns the number of users that got a reply.
@@ -59,7 +58,6 @@ class Timelines:
                 push = Push(
                     connection=connection,
                     post_id=post_id,
-                    ordered_script=self._ordered,
                     cap=self.cap,
                     longest=self._longest,
                 )
@@ -70,11 +68,10 @@ class Timelines:
         return push.answered
 
     def drop(self, *user_ids: int) -> None:
-        """Delete lists and build locks in one command, so a running build no longer writes."""
+        """Delete lists and build locks: a user's in one command, so a build no longer writes."""
         if user_ids:
-            keys = [key for u in user_ids for key in (timeline_key(u), lock_key(u))]
-            with self._cache.guard():
-                self._cache.client.delete(*keys)
+            with self._cache.connection() as connection:
+                connection.execute([pack(b"DEL", timeline_key(u), lock_key(u)) for u in user_ids])
 
     def begin(self, user_id: int) -> str | None:
         """Begin a build; returns its token. To be called before the graph is read.

@@ -8,9 +8,10 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+from storage.redis.partitions import COUNT
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
-from storage.timeline_layout import TIMELINE_KEY, TIMELINE_TTL_SECONDS, timeline_key
+from storage.timeline_layout import TIMELINE_KEYS, TIMELINE_TTL_SECONDS, timeline_key
 
 EXTRA_ENTRIES = 4
 """Entries read beyond a page's limit: for tombstones, duplicates, and the proof of order."""
@@ -69,7 +70,7 @@ class Window(NamedTuple):
 
 def pack_newest(user_id: int, limit: int) -> bytes:
     """The packed command for the newest entries of a page of `limit`."""
-    return _newest_template(limit + EXTRA_ENTRIES) % user_id
+    return _newest_templates(limit + EXTRA_ENTRIES)[user_id % COUNT] % user_id
 
 
 def parse_newest(reply: Sequence[Any]) -> Entries:
@@ -96,7 +97,7 @@ def pack_ttl_renewal(user_id: int) -> bytes:
 
 
 @functools.lru_cache(maxsize=128)
-def _newest_template(count: int) -> bytes:
-    """The packed command for `count` entries, to be formatted with a user's id."""
+def _newest_templates(count: int) -> Sequence[bytes]:
+    """The packed command for `count` entries by partition, to be formatted with a user's id."""
     packed = pack(b"LRANGE", timeline_key(0), -count, -1)
-    return packed.replace(timeline_key(0), TIMELINE_KEY)
+    return [packed.replace(timeline_key(0), key) for key in TIMELINE_KEYS]

@@ -5,7 +5,7 @@ import random
 from feed.unread import count_in_tail
 from graph.ids import new_id
 from storage import Storage
-from storage.timeline_layout import DISORDER
+from storage.timeline_layout import DISORDER, timeline_key
 
 
 def test_a_count_that_the_tail_proves_equals_the_models_count(storage: Storage) -> None:
@@ -20,7 +20,7 @@ def test_a_count_that_the_tail_proves_equals_the_models_count(storage: Storage) 
         entries = [0, *ordered, *dice.sample(ordered[-3:], min(len(ordered), 1))]
         if dice.random() < 0.4:
             entries = entries[dice.randrange(len(entries)) :]
-        client.rpush(f"tl:{viewer:014x}", *entries)
+        client.rpush(timeline_key(viewer), *entries)
         for i, author in authors.items():
             body = f'{{"id":"{i}","author":{{"id":"{author}"}}}}' if author else ""
             client.set(f"p:{i}", body, ex=60)

@@ -20,6 +20,7 @@ from drill.support.proxy import Proxy, proxied
 from storage.errors import StorageUnavailableError
 from storage.redis.generation import KEY, Generation
 from storage.redis.server import Server
+from storage.sessions import copy_key
 from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
 from tests.support.private_server import PrivateServer, start
@@ -59,7 +60,7 @@ class Scene:
         keys = (
             timeline_key(self.reader),
             f"p:{self.deleted}",
-            f"s:{self.token.session_id:014x}",
+            copy_key(self.reader, self.token.session_id),
         )
         return all(server.client.exists(key) for key in keys)
 
