@@ -1,6 +1,7 @@
-"""The web process: settings, stores, the app, the front and load shedding. Served by granian.
+"""The whole API by the view alone: settings, stores, the app and load shedding.
 
-Each worker process of granian imports it after its start, so no connection is shared by a fork.
+Any WSGI server can serve it. Each worker process of granian imports it after its start, so no
+connection is shared by a fork.
 """
 
 import atexit
@@ -8,8 +9,6 @@ import atexit
 from environs import Env
 
 from api.app import ApiSettings, create_app
-from api.fast_feed.front import Front
-from api.http.context import context_of
 from api.http.load_shedding import LoadShedding
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
@@ -32,6 +31,4 @@ atexit.register(_storage.close)
 atexit.register(_rebuilder.close)
 
 app = create_app(_api_settings, _graph, _storage, _rebuilder)
-_front = Front(app.wsgi_app, context_of(app))
-atexit.register(_front.close)
-app.wsgi_app = LoadShedding(_front)  # type: ignore[method-assign]
+app.wsgi_app = LoadShedding(app.wsgi_app)  # type: ignore[method-assign]

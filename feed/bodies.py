@@ -112,7 +112,7 @@ def discard_bodies_of(graph: Graph, storage: Storage, author_id: int, limit: int
     For the request that changes a name, before its response; the event discards the rest. Raises
     StorageUnavailableError, GraphUnavailableError.
     """
-    storage.bodies.delete_author_mark(author_id)
+    storage.bodies.discard_expected(author_id)
     before, remaining = MAX_ID, limit
     while remaining > 0:
         size = min(remaining, DISCARD_PAGE)

@@ -20,7 +20,7 @@ from graph.ids import MAX_ID
 from observing.metrics import TIMELINE_READS
 from storage import Storage
 from storage.errors import StorageUnavailableError
-from storage.windows import Window
+from storage.windows import Entries, Window
 
 log = structlog.get_logger()
 
@@ -108,7 +108,12 @@ def _draft_from_timeline(
 
 
 def _read_window(storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int) -> Window:
-    """Entries that can prove the page, read in one round trip."""
+    """Entries that can prove the page, and then their bodies: two round trips."""
+    entries = _read_entries(storage, viewer_id, cursor, limit)
+    return Window.of_entries(entries, storage.bodies.read_many(entries.post_ids))
+
+
+def _read_entries(storage: Storage, viewer_id: int, cursor: Cursor | None, limit: int) -> Entries:
     if cursor and cursor.direction == "before":
         return storage.timelines.window_below(viewer_id, cursor.id, limit)
     return storage.timelines.window(viewer_id, limit)

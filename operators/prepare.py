@@ -6,6 +6,8 @@ from graph import Graph
 from graph.schema import apply
 from operators.commands.stores import CommandError
 from storage import Storage
+from storage.cache_layout import has_other_layout, replace_layout
+from storage.errors import LayoutInUseError
 
 MAX_CACHE_TIMEOUT_SECONDS = 10
 """The cache must close connections that are idle for longer."""
@@ -23,6 +25,23 @@ def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
     yield "The bucket is ready."
 
 
+def _replace_old_layout(storage: Storage) -> Iterator[str]:
+    """Empty a cache with the layout of another version. Raises CommandError if it is in use."""
+    if not has_other_layout(storage.cache):
+        return
+    try:
+        is_known = replace_layout(storage.cache)
+    except LayoutInUseError as error:
+        raise CommandError(
+            "The cache has the layout of another version, and processes of that version are "
+            f"connected to it: {', '.join(error.addresses)}. Stop them all, then repeat this."
+        ) from None
+    if not is_known:
+        yield "Not readable: the cache's clients; no process of another version may run."
+    storage.cache.ensure_connection()
+    yield "The cache had the layout of another version and was emptied."
+
+
 def _check_redis_settings(storage: Storage) -> Iterator[str]:
     """Yield a line for each setting that cannot be read. Raises CommandError for a wrong one."""
     timeout = storage.cache.setting("timeout")
@@ -34,7 +53,7 @@ def _check_redis_settings(storage: Storage) -> Iterator[str]:
             "a longer one, a process that was suspended could still push a post whose author its "
             "reader has unfollowed."
         )
-    storage.cache.ensure_connection()
+    yield from _replace_old_layout(storage)
     policy = storage.queue.setting("maxmemory-policy")
     if policy is None:
         yield "Not readable: the queue's maxmemory-policy; it must be noeviction."

@@ -6,7 +6,6 @@ from typing import Self
 from storage.admissions import Admissions
 from storage.bodies import Bodies
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
-from storage.feed_reads import FeedReads
 from storage.limits import Limits, Policy
 from storage.photos import Photos
 from storage.queues import Queues
@@ -65,10 +64,6 @@ class Storage:
     def admissions(self, policy: Policy) -> Admissions:
         """Admissions under a policy. The API calls this once per app."""
         return Admissions(self.cache, policy)
-
-    def feed_reads(self, admissions: Admissions) -> FeedReads:
-        """Feed reads that are admitted by these admissions."""
-        return FeedReads(self.cache, admissions)
 
     def ping_cache(self) -> None:
         """Return if the cache answers within 0.5 s. Raises StorageUnavailableError."""

@@ -4,11 +4,11 @@ import time
 from typing import NamedTuple
 
 from storage.limits import LimitUse, Policy, limit_key, limit_use
+from storage.redis.partitions import tag_of
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.redis.server import Server
-from storage.sessions import COPY_KEY, copy_prefix
-from storage.timeline_layout import TIMELINE_KEY, TIMELINE_TTL_SECONDS
+from storage.sessions import copy_key, copy_prefix
 
 ADMIT = Script("admit")
 
@@ -42,42 +42,29 @@ class Admissions:
         self._cache = cache
         self.policy = policy
         self._template = _template(policy)
-        self._reader_template = _template(policy, reader=True)
 
     def admit(self, session: UnverifiedSession) -> Admission:
         """Check the session and count a use, in one round trip."""
-        [reply] = self._cache.execute([self._fill(self._template, session)], ADMIT)
+        [reply] = self._cache.execute([self.pack(session)], ADMIT)
         return self.parse(reply)
 
-    def pack_for_reader(self, session: UnverifiedSession) -> bytes:
-        """The packed command for a request that reads the user's timeline; renews its TTL.
-
-        The server must have ADMIT.
-        """
-        return self._fill(self._reader_template, session, session.user_id)
+    def pack(self, session: UnverifiedSession) -> bytes:
+        """The packed call of ADMIT, which the server must have."""
+        user_id = session.user_id
+        limit = limit_key(self.policy, user_id).encode()
+        prefix = copy_prefix(user_id, session.secret_sha256)
+        arguments = (tag_of(user_id), session.session_id, limit, len(prefix), prefix)
+        return self._template % arguments
 
     def parse(self, reply: tuple[bytes | None, int, int]) -> Admission:
         """The admission in a reply of ADMIT."""
         expires_at, used, left_ms = reply
         return Admission(int(expires_at or 0), limit_use(self.policy, used, left_ms))
 
-    def _fill(self, template: bytes, session: UnverifiedSession, *reader_id: int) -> bytes:
-        limit = limit_key(self.policy, str(session.user_id)).encode()
-        prefix = copy_prefix(session.user_id, session.secret_sha256)
-        return template % (session.session_id, limit, *reader_id, len(prefix), prefix)
 
-
-def _template(policy: Policy, *, reader: bool = False) -> bytes:
-    """A packed call of ADMIT to be formatted with session id, limit key, reader's id, and prefix.
-
-    The reader's id only if `reader`; the length of the prefix comes before the prefix.
-    """
-    session, limit, timeline = (
-        (COPY_KEY % 0).encode(),
-        limit_key(policy, "").encode(),
-        TIMELINE_KEY % 0,
-    )
-    keys = [session, limit, *([timeline] if reader else [])]
-    packed = ADMIT.pack_call(keys, [policy.window_seconds, TIMELINE_TTL_SECONDS, b"?"])
-    packed = packed.replace(session, COPY_KEY.encode()).replace(limit, b"%b")
-    return packed.replace(timeline, TIMELINE_KEY).removesuffix(pack(b"?")[4:]) + b"$%d\r\n%b\r\n"
+def _template(policy: Policy) -> bytes:
+    """A packed call of ADMIT to be formatted with tag, session id, limit key, length, prefix."""
+    session, limit = copy_key(0, 0).encode(), limit_key(policy, 0).encode()
+    packed = ADMIT.pack_call([session, limit], [policy.window_seconds, b"?"])
+    packed = packed.replace(session, b"s:{%b}%014x").replace(limit, b"%b")
+    return packed.removesuffix(pack(b"?")[4:]) + b"$%d\r\n%b\r\n"

@@ -2,8 +2,8 @@
 
 The body of a new post is rendered from what the post was created with. That is older than the
 commit: the author's name may have changed meanwhile, and the discard after a change of name does
-not find the new post yet. So the body is written only while a mark of the author exists (`am:`),
-which a change of name deletes.
+not find the new post yet. So the post's id is in a set of the author (`am:`) until it is committed.
+A change of name takes the set away, and a body is written only if its id was still in the set.
 """
 
 import random
@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from storage.body_format import decode, encode
+from storage.redis.partitions import key_of
 from storage.redis.protocol import pack
-from storage.redis.scripts import Script
 from storage.redis.server import Server
-from storage.reservations import RESERVATION_MS, Reservations, copy_or_none, new_token
+from storage.reservations import RESERVE, Reservations, copy_or_none, new_token
 
 BODY_TTL_SECONDS = 30 * 86_400
 """At least the TTL of a timeline that nobody reads."""
@@ -24,10 +24,10 @@ TOMBSTONE = b""
 """The body of a deleted post."""
 BATCH = 500
 """Keys or commands per round trip."""
-AUTHOR_MARK_SECONDS = 60
-"""TTL of an author's mark. A publish that takes longer leaves the body to the first reader."""
-
-FILL_NEW = Script("fill_new")
+EXPECTED_SECONDS = 60
+"""TTL of an author's set. A publish that takes longer leaves the body to the first reader."""
+ALL = 1_000_000
+"""More posts than an author can have under way."""
 
 
 class NewBodyReservation(NamedTuple):
@@ -35,8 +35,7 @@ class NewBodyReservation(NamedTuple):
 
     post_id: int
     author_id: int
-    token: bytes
-    author_mark: bytes
+    token: str
 
 
 class Bodies:
@@ -86,32 +85,33 @@ class Bodies:
 
         None if the id is in use.
         """
-        token = new_token().encode()
+        token, expected = new_token(), expected_key(author_id)
         commands = [
-            pack(b"SET", body_key(post_id).encode(), token, b"NX", b"PX", RESERVATION_MS),
-            pack(b"SET", _author_key(author_id), token, b"NX", b"GET", b"EX", AUTHOR_MARK_SECONDS),
+            pack(b"SADD", expected, post_id),
+            pack(b"EXPIRE", expected, EXPECTED_SECONDS),
+            pack(b"SET", body_key(post_id).encode(), token.encode(), *RESERVE),
         ]
-        reserved, mark = self._cache.execute(commands)
-        return NewBodyReservation(post_id, author_id, token, mark or token) if reserved else None
+        reserved = self._cache.execute(commands)[-1]
+        return NewBodyReservation(post_id, author_id, token) if reserved else None
 
     def fill_new(self, reservation: NewBodyReservation, body: bytes) -> bool:
-        """Write a new post's body. False if its reservation or its author's mark is gone."""
-        keys = [body_key(reservation.post_id).encode(), _author_key(reservation.author_id)]
-        arguments: list[bytes | int] = [
-            reservation.token,
-            reservation.author_mark,
-            encode(body),
-            _ttl_seconds(),
-        ]
-        return bool(self._cache.execute([FILL_NEW.pack_call(keys, arguments)], FILL_NEW)[0])
+        """Write the body of a new post that is committed.
 
-    def delete_author_mark(self, author_id: int) -> None:
+        False if the post is no longer expected or its reservation is gone. A rename that comes
+        between the two steps discards the body: it finds the post in the graph.
+        """
+        post_id, author_id, token = reservation
+        [expected] = self._cache.execute([pack(b"SREM", expected_key(author_id), post_id)])
+        return bool(expected and self.fill_many({post_id: body}, {post_id: token}))
+
+    def discard_expected(self, author_id: int) -> None:
         """Prevent `fill_new` from writing bodies with an old name of the author.
 
         To be called after the commit of a new name and before the author's bodies are discarded.
         """
         with self._cache.connection() as connection:
-            connection.execute([pack(b"UNLINK", _author_key(author_id))])
+            [post_ids] = connection.execute([pack(b"SPOP", expected_key(author_id), ALL)])
+        self.discard(list(map(int, post_ids)))
 
     def tombstone(self, post_ids: Sequence[int]) -> None:
         """Mark posts as deleted: replace their bodies and reservations."""
@@ -130,7 +130,7 @@ class Bodies:
 
 
 def body_key(post_id: int) -> str:
-    """The key of a body. The id is in decimal because SORT … GET p:* inserts list entries."""
+    """The key of a body: the id in decimal, as the lists have it."""
     return f"p:{post_id}"
 
 
@@ -138,8 +138,9 @@ def _ttl_seconds() -> int:
     return round(BODY_TTL_SECONDS * (1 + JITTER * random.random()))  # noqa: S311 - no secret
 
 
-def _author_key(author_id: int) -> bytes:
-    return b"am:%014x" % author_id
+def expected_key(author_id: int) -> bytes:
+    """The key of the set of the author's posts that are not committed yet."""
+    return key_of(b"am", author_id)
 
 
 def _batches(post_ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -1,5 +1,7 @@
 """The exceptions of storage. Those of redis and botocore are translated where they occur."""
 
+from collections.abc import Sequence
+
 
 class StorageError(Exception):
     """Any error of storage."""
@@ -16,6 +18,14 @@ class StorageUnavailableError(StorageError):
         super().__init__(f"{part} is unavailable" + (f": {reason}" if reason else ""))
         self.part = part
         self.answered = answered
+
+
+class LayoutInUseError(StorageError):
+    """The cache has the keys of another layout, and processes at these addresses use them."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        super().__init__(f"in use by {', '.join(addresses)}")
+        self.addresses = addresses
 
 
 class StorageRefusedError(StorageUnavailableError):

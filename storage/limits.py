@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from storage.fail_open import fail_open
+from storage.redis.partitions import TAGS, partition_of
 from storage.redis.scripts import Script
 from storage.redis.server import Server
 
@@ -28,7 +29,7 @@ class LimitUse:
     reset_seconds: int
 
 
-def _unlimited(_limits: "Limits", policy: Policy, _subject: str) -> LimitUse:
+def _unlimited(_limits: "Limits", policy: Policy, _subject: int | str) -> LimitUse:
     return LimitUse(allowed=True, remaining=policy.quota, reset_seconds=policy.window_seconds)
 
 
@@ -39,8 +40,8 @@ class Limits:
         self._cache = cache
 
     @fail_open("limit", _unlimited)
-    def take(self, policy: Policy, subject: str) -> LimitUse:
-        """Count one use of `policy` by `subject`, such as an account or an address."""
+    def take(self, policy: Policy, subject: int | str) -> LimitUse:
+        """Count one use of `policy` by `subject`: a user's id, or a text such as an address."""
         key = limit_key(policy, subject).encode()
         call = TAKE.pack_call([key], [policy.window_seconds])
         [(used, left_ms)] = self._cache.execute([call], TAKE)
@@ -56,7 +57,8 @@ def limit_use(policy: Policy, used: int, left_ms: int) -> LimitUse:
     )
 
 
-def limit_key(policy: Policy, subject: str) -> str:
-    """The key of a subject's count: of fixed width, without names or addresses."""
-    digest = hashlib.blake2b(subject.encode(), digest_size=16).hexdigest()
-    return f"rl:{policy.name}:{digest}"
+def limit_key(policy: Policy, subject: int | str) -> str:
+    """The key of a subject's count: without names or addresses, in the partition of a user."""
+    digest = hashlib.blake2b(str(subject).encode(), digest_size=16).hexdigest()
+    tag = f"{{{TAGS[partition_of(subject)]}}}" if isinstance(subject, int) else ""
+    return f"rl:{policy.name}:{tag}{digest}"

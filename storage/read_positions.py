@@ -7,6 +7,7 @@ it would also have to create it, and so could overwrite a reservation.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from storage.redis.partitions import key_of
 from storage.redis.protocol import pack
 from storage.redis.server import Server
 from storage.reservations import Reservations, copy_or_none
@@ -69,4 +70,4 @@ class ReadPositions:
 
 
 def _key(user_id: int) -> str:
-    return f"rp:{user_id:014x}"
+    return key_of(b"rp", user_id).decode()

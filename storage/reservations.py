@@ -16,6 +16,8 @@ FILL = Script("fill")
 
 RESERVATION_MS = 5_000
 """How long a reservation lasts. Then another reader may reserve the key."""
+RESERVE: tuple[bytes | int, ...] = (b"NX", b"PX", RESERVATION_MS)
+"""The options of the SET that reserves a key."""
 RESERVATION_PREFIX = b"~"
 """The first byte of a reservation's token. No copy begins with it, so readers see a reservation as
 missing."""
@@ -39,8 +41,7 @@ class Reservations:
         """A token for each key that did not exist; all are reserved in one round trip."""
         tokens = {key: new_token() for key in keys}
         commands = [
-            pack(b"SET", key.encode(), token.encode(), b"NX", b"PX", RESERVATION_MS)
-            for key, token in tokens.items()
+            pack(b"SET", key.encode(), token.encode(), *RESERVE) for key, token in tokens.items()
         ]
         replies = self._cache.execute(commands)
         return {key: tokens[key] for key, reply in zip(tokens, replies, strict=True) if reply}

@@ -1,10 +1,14 @@
-"""Copies of sessions (`s:` and the id), which the token of each request is checked against."""
+"""Copies of sessions (`s:`), which the token of each request is checked against.
+
+A copy is in the partition of the session's user: the token names both.
+"""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from storage.redis.partitions import COUNT, TAG_BYTES, TAGS, partition_of
 from storage.redis.protocol import pack
 from storage.redis.server import Server
 from storage.reservations import Reservations, copy_or_none
@@ -44,43 +48,57 @@ class SessionCopies:
         self._cache = cache
         self._reservations = reservations
 
-    def read(self, session_id: int) -> SessionCopy | None:
+    def read(self, user_id: int, session_id: int) -> SessionCopy | None:
         """The copy, which may have expired. None if missing: then the graph must be read."""
-        [value] = self._cache.execute([pack(b"GET", copy_key(session_id).encode())])
-        copy = copy_or_none(value)
-        return None if copy is None else SessionCopy.from_bytes(copy)
+        [reply] = self._cache.execute([pack_read(user_id, session_id)])
+        return parse_read(reply)
 
-    def reserve(self, session_id: int) -> str | None:
+    def reserve(self, user_id: int, session_id: int) -> str | None:
         """A token for `fill`, to be taken before the graph is read. None if the key exists."""
-        return self._reservations.reserve(copy_key(session_id))
+        return self._reservations.reserve(copy_key(user_id, session_id))
 
     def fill(self, session_id: int, token: str, copy: SessionCopy) -> bool:
-        """Write the copy. False if it has expired or its reservation no longer exists."""
+        """Write the copy under its user. False if it has expired or its reservation is gone."""
         left = copy.expires_at - int(time.time())
         if left <= 0:
             return False
-        ttl_seconds = min(left, COPY_TTL_SECONDS)
-        return self._reservations.fill(copy_key(session_id), token, copy.to_bytes(), ttl_seconds)
+        key, ttl_seconds = copy_key(copy.user_id, session_id), min(left, COPY_TTL_SECONDS)
+        return self._reservations.fill(key, token, copy.to_bytes(), ttl_seconds)
 
-    def drop(self, session_ids: Sequence[int]) -> None:
-        """Delete copies and reservations in one command, before the 2xx of a sign-out.
+    def drop(self, user_id: int, session_ids: Sequence[int]) -> None:
+        """Delete the user's copies and reservations in one command, before the 2xx of a sign-out.
 
         Raises StorageUnavailableError: then the answer must not be 2xx.
         """
         if session_ids:
             with self._cache.guard():
-                self._cache.client.delete(*map(copy_key, session_ids))
+                self._cache.client.delete(*[copy_key(user_id, i) for i in session_ids])
 
 
-COPY_KEY = "s:%014x"
-"""Of fixed width, so that commands can be packed by formatting alone."""
+COPY_KEY = "s:{%s}%014x"
+"""The tag is that of the session's user. Of fixed width, so that commands can be packed by
+formatting alone."""
 
 
-def copy_key(session_id: int) -> str:
-    """The key of the copy."""
-    return COPY_KEY % session_id
+def copy_key(user_id: int, session_id: int) -> str:
+    """The key of the copy, in the partition of the session's user."""
+    return COPY_KEY % (TAGS[partition_of(user_id)], session_id)
+
+
+def pack_read(user_id: int, session_id: int) -> bytes:
+    """The packed command that reads the copy."""
+    return _READ % (TAG_BYTES[user_id % COUNT], session_id)
+
+
+def parse_read(reply: bytes | None) -> SessionCopy | None:
+    """The copy in a reply to `pack_read`: None if it is missing, only reserved, or no copy."""
+    copy = copy_or_none(reply)
+    return None if copy is None else SessionCopy.from_bytes(copy)
 
 
 def copy_prefix(user_id: int, secret_sha256: str) -> bytes:
     """The first bytes of a session's copy. Only the session's token has the secret they need."""
     return f"{user_id} {secret_sha256} ".encode()
+
+
+_READ = pack(b"GET", copy_key(0, 0).encode()).replace(copy_key(0, 0).encode(), b"s:{%b}%014x")

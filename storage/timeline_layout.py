@@ -6,6 +6,7 @@ beginning, ABOVE_NOTHING means unfinished.
 """
 
 from graph.ids import MAX_ID, RANDOM_BITS
+from storage.redis.partitions import COUNT, TAG_BYTES, key_of
 
 ABOVE_NOTHING = MAX_ID
 """The watermark of an unfinished list."""
@@ -15,15 +16,15 @@ DISORDER = DISORDER_SECONDS * 1_000 << RANDOM_BITS
 """T as a distance between ids."""
 TIMELINE_TTL_SECONDS = 30 * 86_400
 """How long a list exists after its last read. Without it the graph serves the feed."""
-TIMELINE_KEY = b"tl:%014x"
-"""Of fixed width, so that commands can be packed by formatting alone."""
+TIMELINE_KEYS = tuple(b"tl:{%b}%%014x" % tag for tag in TAG_BYTES)
+"""The timelines' keys of each partition, to be formatted with a user's id."""
 
 
 def timeline_key(user_id: int) -> bytes:
     """The key of the user's timeline."""
-    return TIMELINE_KEY % user_id
+    return TIMELINE_KEYS[user_id % COUNT] % user_id
 
 
 def lock_key(user_id: int) -> bytes:
     """The key of the build lock of the user's timeline."""
-    return b"tb:%014x" % user_id
+    return key_of(b"tb", user_id)

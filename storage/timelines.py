@@ -7,18 +7,15 @@ begin, read the graph once, finish. A push without a list does nothing.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import redis
 
 from storage import windows
-from storage.errors import StorageError, StorageUnavailableError
+from storage.errors import StorageUnavailableError
 from storage.pushing import Push
 from storage.redis.protocol import pack
-from storage.redis.scripts import Script, source
+from storage.redis.scripts import Script
 from storage.redis.server import Server
 from storage.timeline_layout import ABOVE_NOTHING, TIMELINE_TTL_SECONDS, lock_key, timeline_key
-from storage.windows import EXTRA_ENTRIES, Window
+from storage.windows import Entries
 
 BUILD_LOCK_SECONDS = 10
 """TTL of the lock of a build. After it another reader may begin a build."""
@@ -46,7 +43,6 @@ class Timelines:
         self.cap = cap
         self._longest = cap + slack
         self._cache = cache
-        self._ordered = source("ordered").encode()
 
     def push(self, user_ids: Sequence[int], post_id: int, *, read_at: float) -> int:
         """Push a post to the users who have a list; returns the number of users that got a reply.
@@ -62,7 +58,6 @@ class Timelines:
                 push = Push(
                     connection=connection,
                     post_id=post_id,
-                    ordered_script=self._ordered,
                     cap=self.cap,
                     longest=self._longest,
                 )
@@ -73,11 +68,10 @@ class Timelines:
         return push.answered
 
     def drop(self, *user_ids: int) -> None:
-        """Delete lists and build locks in one command, so a running build no longer writes."""
+        """Delete lists and build locks: a user's in one command, so a build no longer writes."""
         if user_ids:
-            keys = [key for u in user_ids for key in (timeline_key(u), lock_key(u))]
-            with self._cache.guard():
-                self._cache.client.delete(*keys)
+            with self._cache.connection() as connection:
+                connection.execute([pack(b"DEL", timeline_key(u), lock_key(u)) for u in user_ids])
 
     def begin(self, user_id: int) -> str | None:
         """Begin a build; returns its token. To be called before the graph is read.
@@ -101,26 +95,18 @@ class Timelines:
         """Delete lock and unfinished list, if this build still holds the lock."""
         self._run_script(ABORT, user_id, token.encode())
 
-    def window(self, user_id: int, limit: int) -> Window:
-        """The newest entries for a page of `limit`, with bodies, in one round trip.
-
-        Renews the list's TTL.
-        """
+    def window(self, user_id: int, limit: int) -> Entries:
+        """The newest entries for a page of `limit`, in one round trip. Renews the list's TTL."""
         commands = [windows.pack_ttl_renewal(user_id), windows.pack_newest(user_id, limit)]
-        replies = self._execute_or_none(commands)
-        if replies is None:
-            return self._window_by_two_reads(user_id, limit)
-        return windows.parse_newest(replies[1])
+        return windows.parse_newest(self._cache.execute(commands)[1])
 
-    def window_below(self, user_id: int, before: int, limit: int) -> Window:
-        """The entries around a cursor's entry, with bodies, in one round trip.
+    def window_below(self, user_id: int, before: int, limit: int) -> Entries:
+        """The entries around a cursor's entry, in one round trip. Renews the list's TTL.
 
-        Renews the list's TTL. Empty if the list does not have the id `before`. Also empty if the
-        server refuses SORT … GET: `entries` has the same information, in two round trips.
+        Empty if the list does not have the id `before`.
         """
         commands = [windows.pack_ttl_renewal(user_id), windows.pack_below(user_id, before, limit)]
-        replies = self._execute_or_none(commands, windows.BELOW)
-        return Window([], []) if replies is None else windows.parse_below(replies[1])
+        return windows.parse_below(self._cache.execute(commands, windows.BELOW)[1])
 
     def entries(self, user_id: int) -> list[int]:
         """All entries of the list, sentinel first; empty if there is no list."""
@@ -147,22 +133,3 @@ class Timelines:
         keys = [lock_key(user_id), timeline_key(user_id)]
         [reply] = self._cache.execute([script.pack_call(keys, arguments)], script)
         return int(reply)
-
-    def _execute_or_none(self, commands: Sequence[bytes], *scripts: Script) -> list[Any] | None:
-        """The replies, or None if the server refuses a command, as a cluster does SORT … GET."""
-        try:
-            return self._cache.execute(commands, *scripts)
-        except StorageError as error:
-            if not isinstance(error.__cause__, redis.ResponseError):
-                raise
-            return None
-
-    def _window_by_two_reads(self, user_id: int, limit: int) -> Window:
-        """The newest entries in two round trips, for a server that refuses SORT … GET."""
-        newest = pack(b"LRANGE", timeline_key(user_id), -limit - EXTRA_ENTRIES, -1)
-        [entries] = self._cache.execute([newest])
-        entries.reverse()
-        if not entries:
-            return Window([], [])
-        bodies = self._cache.execute([pack(b"GET", b"p:" + entry) for entry in entries])
-        return Window(list(map(int, entries)), windows.parse_bodies(bodies))

@@ -1,17 +1,17 @@
-"""Windows: consecutive entries of a timeline with their bodies, read in one round trip.
+"""Entries of a timeline, consecutive, and windows: entries with their bodies.
 
+The entries are read in one round trip; feed/reading.py reads the bodies of their posts in another.
 feed/proof.py decides what a window proves about a feed.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from storage.body_format import decode
+from storage.redis.partitions import COUNT
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
-from storage.reservations import copy_or_none
-from storage.timeline_layout import TIMELINE_KEY, TIMELINE_TTL_SECONDS, timeline_key
+from storage.timeline_layout import TIMELINE_KEYS, TIMELINE_TTL_SECONDS, timeline_key
 
 EXTRA_ENTRIES = 4
 """Entries read beyond a page's limit: for tombstones, duplicates, and the proof of order."""
@@ -21,26 +21,46 @@ BELOW = Script("below")
 PARTS_OF_FULL_REPLY = 2
 """Parts of BELOW's reply if it has entries. A shorter reply has the list's first entry at most."""
 
-_TEMPLATE_KEY = timeline_key(0)
+
+class Entries(NamedTuple):
+    """Consecutive entries of a list, tail first: ids of posts, and the sentinel if it is there.
+
+    `newest`: they begin with the list's tail. Empty if there is no list or it does not have the
+    cursor's id.
+    """
+
+    ids: Sequence[int]
+    newest: bool = True
+    head: Sequence[int] | None = None
+    """The list's first entry, or empty if there is no list; None if it was not read."""
+
+    @property
+    def post_ids(self) -> Sequence[int]:
+        """The entries without the sentinel."""
+        return [entry for entry in self.ids if entry > 0]
 
 
 class Window(NamedTuple):
     """Consecutive entries of a list, tail first, with bodies: b"" if deleted, None if missing.
 
-    `newest`: the entries begin with the list's tail. Empty if there is no list or it does not have
-    the cursor's id.
+    The other fields are those of Entries.
     """
 
     ids: Sequence[int]
     bodies: Sequence[bytes | None]
     newest: bool = True
     head: Sequence[int] | None = None
-    """The list's first entry, or empty if there is no list; None if it was not read."""
 
     @classmethod
     def of(cls, entries: Sequence[tuple[int, bytes | None]], *, newest: bool = True) -> Self:
         """The window of these entries, each an id (or the sentinel) and a body."""
         return cls([i for i, _ in entries], [body for _, body in entries], newest)
+
+    @classmethod
+    def of_entries(cls, entries: Entries, bodies_by_id: Mapping[int, bytes | None]) -> Self:
+        """The window of these entries. A post without a body there has none in the cache."""
+        bodies = list(map(bodies_by_id.get, entries.ids))
+        return cls(entries.ids, bodies, entries.newest, entries.head)
 
     @property
     def entries(self) -> list[tuple[int, bytes | None]]:
@@ -49,13 +69,13 @@ class Window(NamedTuple):
 
 
 def pack_newest(user_id: int, limit: int) -> bytes:
-    """The packed command for the newest entries with bodies."""
-    return _newest_template(limit + EXTRA_ENTRIES) % user_id
+    """The packed command for the newest entries of a page of `limit`."""
+    return _newest_templates(limit + EXTRA_ENTRIES)[user_id % COUNT] % user_id
 
 
-def parse_newest(reply: Sequence[Any]) -> Window:
-    """The window in a reply to `pack_newest`."""
-    return _window(reply)
+def parse_newest(reply: Sequence[Any]) -> Entries:
+    """The entries in a reply to `pack_newest`."""
+    return Entries(list(map(int, reply[::-1])))
 
 
 def pack_below(user_id: int, before: int, limit: int) -> bytes:
@@ -64,11 +84,11 @@ def pack_below(user_id: int, before: int, limit: int) -> bytes:
     return BELOW.pack_call([timeline_key(user_id)], [before, NEWER_ENTRIES, wanted])
 
 
-def parse_below(reply: Sequence[Any]) -> Window:
-    """The window in a reply to `pack_below`."""
+def parse_below(reply: Sequence[Any]) -> Entries:
+    """The entries in a reply to `pack_below`."""
     if len(reply) < PARTS_OF_FULL_REPLY:
-        return Window([], [], head=list(map(int, reply)))
-    return _window(reply[1], newest=bool(reply[0]))
+        return Entries([], head=list(map(int, reply)))
+    return Entries(list(map(int, reply[1][::-1])), newest=bool(reply[0]))
 
 
 def pack_ttl_renewal(user_id: int) -> bytes:
@@ -77,21 +97,7 @@ def pack_ttl_renewal(user_id: int) -> bytes:
 
 
 @functools.lru_cache(maxsize=128)
-def _newest_template(count: int) -> bytes:
-    """The packed command for `count` entries, to be formatted with a user's id.
-
-    The key is of fixed width. DESC with LIMIT starts at the tail of an unsorted list.
-    """
-    sort = (b"SORT_RO", _TEMPLATE_KEY, b"BY", b"nosort", b"LIMIT", 0, count, b"DESC")
-    packed = pack(*sort, b"GET", b"#", b"GET", b"p:*")
-    return packed.replace(_TEMPLATE_KEY, TIMELINE_KEY)
-
-
-def parse_bodies(values: Sequence[bytes | None]) -> list[bytes | None]:
-    """The bodies in the cache's values; None if missing, reserved or not readable."""
-    return [copy and decode(copy) for copy in map(copy_or_none, values)]
-
-
-def _window(flat: Sequence[Any], *, newest: bool = True) -> Window:
-    """The window of a reply that has each entry and its body in turn."""
-    return Window(list(map(int, flat[::2])), parse_bodies(flat[1::2]), newest)
+def _newest_templates(count: int) -> Sequence[bytes]:
+    """The packed command for `count` entries by partition, to be formatted with a user's id."""
+    packed = pack(b"LRANGE", timeline_key(0), -count, -1)
+    return [packed.replace(timeline_key(0), key) for key in TIMELINE_KEYS]

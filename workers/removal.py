@@ -35,7 +35,7 @@ def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:
     name. Can be repeated. Raises FencedError, UnfinishedError, StorageUnavailableError,
     GraphUnavailableError.
     """
-    storage.bodies.delete_author_mark(event.author_id)
+    storage.bodies.discard_expected(event.author_id)
     before = event.cursor or _render_recent(graph, storage, event.author_id)
     end = time.monotonic() + TURN_SECONDS
     while discarded := discard_page(graph, storage, event.author_id, before, DISCARD_PAGE):

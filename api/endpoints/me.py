@@ -41,7 +41,7 @@ def update_own_profile(
     **Retries**: can be repeated, with a new password too.
     """
     if password is not None and current_password is not None:
-        limits.consume(limits.PASSWORD_CHANGES, str(viewer_id()))
+        limits.consume(limits.PASSWORD_CHANGES, viewer_id())
         accounts.change_password(
             graph(),
             storage(),

@@ -49,7 +49,7 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
         if admitted:
             limits.record(context.admissions().policy, admitted.limit_use)
         else:
-            limits.consume(limits.GENERAL, str(g.viewer.user_id))
+            limits.consume(limits.GENERAL, g.viewer.user_id)
         return view(*args, **kwargs)
 
     authenticated_view.login_required = True  # type: ignore[attr-defined]

@@ -52,7 +52,7 @@ class TooManyRequestsError(Exception):
         self.retry_after = max(1, use.reset_seconds)
 
 
-def consume(policy: Policy, subject: str) -> None:
+def consume(policy: Policy, subject: int | str) -> None:
     """Count one use by the subject, a user's id or an address. Raises TooManyRequestsError."""
     scaled_policy = scale(policy, context.settings().limits_scale)
     record(scaled_policy, context.storage().limits.take(scaled_policy, subject))
@@ -84,7 +84,7 @@ def limit(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def limited_view(*args: P.args, **kwargs: P.kwargs) -> R:
-            consume(policy, str(context.viewer_id()))
+            consume(policy, context.viewer_id())
             return view(*args, **kwargs)
 
         return limited_view

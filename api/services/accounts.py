@@ -103,7 +103,7 @@ def change_password(
     else:
         raise TooBusyError if graph.sessions.by_id(viewer.session_id) else NotSignedInError
     if ended:
-        storage.sessions.drop(ended)
+        storage.sessions.drop(viewer.user_id, ended)
 
 
 def _replace_hash(

@@ -68,17 +68,20 @@ def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> Non
     """
     if not graph.sessions.delete(session_id, user_id=user_id):
         raise NotFoundError
-    storage.sessions.drop([session_id])
+    storage.sessions.drop(user_id, [session_id])
 
 
 def drop_copy(storage: Storage, token_text: str) -> None:
-    """Drop the cached copy of the token's session. The token need not be valid.
+    """Drop the cached copy of the token's session, which may have ended.
 
-    Raises StorageUnavailableError.
+    The copy of a session of which the token is not stays. Raises StorageUnavailableError.
     """
     token = read_token(token_text)
-    if token is not None:
-        storage.sessions.drop([token.session_id])
+    if token is None:
+        return
+    copy = storage.sessions.read(token.user_id, token.session_id)
+    if copy is None or _is_of(token, copy):  # None: a reservation must not be filled either
+        storage.sessions.drop(token.user_id, [token.session_id])
 
 
 def admit(admissions: Admissions, token_text: str) -> AdmittedViewer | None:
@@ -106,9 +109,7 @@ def authenticate(graph: Graph, storage: Storage, token_text: str) -> Viewer:
     token = read_token(token_text)
     if token is None:
         raise NotSignedInError
-    copy = _read_copy(storage, token.session_id) or _copy_from_graph(
-        graph, storage, token.session_id
-    )
+    copy = _read_copy(storage, token) or _copy_from_graph(graph, storage, token)
     if copy is None or not token_matches(token, copy):
         raise NotSignedInError
     return viewer_of(token)
@@ -125,12 +126,17 @@ def viewer_of(token: Token) -> Viewer:
 
 
 def token_matches(token: Token, copy: SessionCopy) -> bool:
-    """Whether the token is of this session, which has not expired.
+    """Whether the token is of this session, which has not expired."""
+    return _is_of(token, copy) and copy.expires_at > time.time()
+
+
+def _is_of(token: Token, copy: SessionCopy) -> bool:
+    """Whether the token is of this session, which may have expired.
 
     The secret is compared in constant time, and before any other value of the client's.
     """
     secret_matches = hmac.compare_digest(token.secret_sha256, copy.secret_sha256)
-    return secret_matches and token.user_id == copy.user_id and copy.expires_at > time.time()
+    return secret_matches and token.user_id == copy.user_id
 
 
 def _create(
@@ -146,11 +152,14 @@ def _create(
     return NewSession(token=token, expires_at=expires_at)
 
 
-def _copy_from_graph(graph: Graph, storage: Storage, session_id: int) -> SessionCopy | None:
-    """The session in the graph; it is cached unless it ends in the meantime."""
-    reservation = _reserve_copy(storage, session_id)  # before the graph is read
-    session = graph.sessions.by_id(session_id)
-    if session is None:
+def _copy_from_graph(graph: Graph, storage: Storage, token: Token) -> SessionCopy | None:
+    """The session in the graph; it is cached unless it ends in the meantime.
+
+    None also if it is not a session of the token's user: the token's key is not the session's.
+    """
+    reservation = _reserve_copy(storage, token)  # before the graph is read
+    session = graph.sessions.by_id(token.session_id)
+    if session is None or session.user_id != token.user_id:
         return None
     copy = SessionCopy(
         user_id=session.user_id,
@@ -158,20 +167,20 @@ def _copy_from_graph(graph: Graph, storage: Storage, session_id: int) -> Session
         expires_at=int(session.expires_at.timestamp()),
     )
     if reservation is not None:
-        _fill_copy(storage, session_id, reservation, copy)
+        _fill_copy(storage, token.session_id, reservation, copy)
     return copy
 
 
-def _read_copy(storage: Storage, session_id: int) -> SessionCopy | None:
+def _read_copy(storage: Storage, token: Token) -> SessionCopy | None:
     try:
-        return storage.sessions.read(session_id)
+        return storage.sessions.read(token.user_id, token.session_id)
     except StorageUnavailableError:
         return None
 
 
-def _reserve_copy(storage: Storage, session_id: int) -> str | None:
+def _reserve_copy(storage: Storage, token: Token) -> str | None:
     try:
-        return storage.sessions.reserve(session_id)
+        return storage.sessions.reserve(token.user_id, token.session_id)
     except StorageUnavailableError:
         return None
 

@@ -16,7 +16,7 @@ COUNT = 20 + EXTRA_ENTRIES
 TRIAL = 20_000
 """Commands of the first turn; its rate gives the number of commands of the next ones."""
 
-SORT = f"SORT_RO tl:__rand_int__ BY nosort LIMIT 0 {COUNT} DESC GET # GET p:*"
+COMMAND = f"LRANGE tl:__rand_int__ -{COUNT} -1"
 
 
 class PageCommand:
@@ -50,7 +50,7 @@ class PageCommand:
         options = ("-c", f"{CONNECTIONS}", "-n", f"{count}", "-r", f"{len(self._user_ids)}")
         return benchmark_rate(
             options,
-            SORT.split(),
+            COMMAND.split(),
             host=str(url.hostname),
             port=url.port or 0,
             password=str(url.password),

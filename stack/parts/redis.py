@@ -21,7 +21,7 @@ from stack.ports import HOST
 from stack.secrets import write_private
 
 OLDEST_REDIS = 7
-"""Feed pages are read with SORT_RO, which Redis 7 introduced."""
+"""The oldest version that was tried."""
 
 QUEUE_CONF = """\
 appendonly yes

@@ -22,10 +22,18 @@ a-z and 0-9 in its run. They never change: keys in the cache contain them."""
 TAG_BYTES = tuple(tag.encode() for tag in TAGS)
 """The same as bytes, for packed commands."""
 
+KEY = b"%b:{%b}%014x"
+"""The key of a fact of one user. Of fixed width, so that commands can be packed by formatting."""
+
 
 def partition_of(user_id: int) -> int:
     """The number of the user's partition. The low bits of an id are random."""
     return user_id % COUNT
+
+
+def key_of(prefix: bytes, user_id: int) -> bytes:
+    """The key of this kind of the user, for example `tl:{aa2}` and the user's id."""
+    return KEY % (prefix, TAG_BYTES[user_id % COUNT], user_id)
 
 
 def tag_of(user_id: int) -> bytes:

@@ -36,6 +36,7 @@ class Server:
         self, part: str, url: str, *, check: Callable[[Connection], None] | None = None
     ) -> None:
         self.client = redis.Redis(connection_pool=_redis_pool(url, TIMEOUT_SECONDS, check))
+        self.url = url
         self._part = part
         self._redis_pool = _redis_pool(url, TIMEOUT_SECONDS, check)
         self._ping_client = redis.Redis(connection_pool=_redis_pool(url, PING_TIMEOUT_SECONDS))
@@ -115,6 +116,19 @@ class Server:
                 return None
         values = [v.decode() if isinstance(v, bytes) else str(v) for v in answer.values()]
         return values[0] if values else None
+
+    def clients(self) -> list[dict[str, str]] | None:
+        """The fields of CLIENT LIST, or None if the server does not allow it. Without `check`."""
+        with self._circuit.guard():
+            try:
+                return self._ping_client.client_list()
+            except redis.ResponseError:
+                return None
+
+    @property
+    def database(self) -> int:
+        """The number of the database that the URL names."""
+        return int(self.client.connection_pool.connection_kwargs.get("db") or 0)
 
     def close(self) -> None:
         """Close every connection."""

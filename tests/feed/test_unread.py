@@ -19,7 +19,7 @@ from feed.unread import (
 from graph.ids import new_id
 from storage import Storage
 from storage.body_format import encode
-from storage.timeline_layout import DISORDER
+from storage.timeline_layout import DISORDER, timeline_key
 
 
 def test_a_count_that_the_tail_proves_equals_the_models_count(storage: Storage) -> None:
@@ -34,7 +34,7 @@ def test_a_count_that_the_tail_proves_equals_the_models_count(storage: Storage) 
         entries = [0, *ordered, *dice.sample(ordered[-3:], min(len(ordered), 1))]
         if dice.random() < 0.4:
             entries = entries[dice.randrange(len(entries)) :]
-        client.rpush(f"tl:{viewer:014x}", *entries)
+        client.rpush(timeline_key(viewer), *entries)
         for i, author in authors.items():
             body = b'{"id":"%d","author":{"id":"%d"}}' % (i, author) if author else b""
             client.set(f"p:{i}", dice.choice([encode(body), body]), ex=60)

@@ -140,7 +140,7 @@ def test_filled_bodies_are_compressed_in_the_cache(
     assert len(encode(body)) < len(body) / 4
     assert storage.bodies.read_many([existing, new]) == {existing: body, new: body}
     storage.bodies.discard([existing, new])
-    storage.bodies.delete_author_mark(author)
+    storage.bodies.discard_expected(author)
 
 
 def test_the_tombstone_of_an_absent_post_is_filled_as_it_is(storage: Storage, post_id: int) -> None:

@@ -15,6 +15,7 @@ from feed.proof import page_above, page_below, window_page
 from storage import Storage
 from storage.timeline_layout import ABOVE_NOTHING, lock_key, timeline_key
 from storage.timelines import Timelines
+from storage.windows import Window
 from tests.support.ids import id_ago
 
 CAP, SLACK, LIMIT = 8, 3, 4
@@ -87,7 +88,8 @@ class World:
 
     def read(self) -> None:
         entries = self.timelines.entries(self.user)
-        page = window_page(self.timelines.window(self.user, LIMIT), LIMIT)
+        window = Window.of_entries(self.timelines.window(self.user, LIMIT), {})
+        page = window_page(window, LIMIT)
         if page:
             self.check(list(page.ids), page.next_id, NEVER)
         before: int | None = NEVER

@@ -15,6 +15,7 @@ from storage.timeline_layout import (
     timeline_key,
 )
 from storage.timelines import Timelines
+from storage.windows import Entries, Window
 from tests.support.ids import SECOND, id_ago
 
 NewUsers = Callable[[int], list[int]]
@@ -32,6 +33,11 @@ def push(timelines: Timelines, user: int, post_id: int) -> None:
 
 def ttl(storage: Storage, user: int) -> int:
     return int(storage.cache.client.ttl(timeline_key(user)))
+
+
+def read_window(storage: Storage, user: int) -> Window:
+    entries = storage.timelines.window(user, 20)
+    return Window.of_entries(entries, storage.bodies.read_many(entries.post_ids))
 
 
 def hourly(count: int) -> list[int]:
@@ -54,7 +60,7 @@ def test_a_finished_list_has_the_pulled_ids_and_those_pushed_during_the_build(
     assert storage.timelines.entries(user) == [-ABOVE_NOTHING]
 
     push(storage.timelines, user, new)
-    assert not window_page(storage.timelines.window(user, 20), 20)  # an unfinished list proves none
+    assert not window_page(read_window(storage, user), 20)  # an unfinished list proves none
     assert storage.timelines.finish(user, token, old[::-1], watermark=old[0])
 
     assert storage.timelines.entries(user) == [-old[0], *old, new]
@@ -206,7 +212,7 @@ def test_a_user_without_followees_has_a_list_and_no_rebuild_at_each_read(
 ) -> None:
     build(storage.timelines, user, [])
 
-    page = window_page(storage.timelines.window(user, 20), 20)
+    page = window_page(read_window(storage, user), 20)
 
     assert page
     assert page.ids == []
@@ -226,7 +232,7 @@ def test_a_window_has_the_newest_entries_with_bodies_and_renews_the_ttl(
     storage.bodies.tombstone([deleted])
     assert storage.bodies.reserve_many([reserved]).get(reserved)
 
-    window = storage.timelines.window(user, 20)
+    window = read_window(storage, user)
 
     assert [entry for entry, _ in window.entries] == ids[::-1][:24]
     assert [body for _, body in window.entries[:4]] == [b'{"id":"1"}', b"", None, None]
@@ -235,7 +241,7 @@ def test_a_window_has_the_newest_entries_with_bodies_and_renews_the_ttl(
 
 
 def test_a_window_of_no_list_is_empty(storage: Storage, user: int) -> None:
-    assert storage.timelines.window(user, 20).entries == []
+    assert storage.timelines.window(user, 20).ids == []
 
 
 def test_late_pushes_and_trimming_keep_the_lists_expiry(
@@ -329,7 +335,7 @@ def test_pushes_out_of_order_within_the_bound_give_an_exact_first_page(
         push(storage.timelines, user, post_id)
     everything = sorted({*old, *spread}, reverse=True)
 
-    window = window_page(storage.timelines.window(user, 20), 20)
+    window = window_page(read_window(storage, user), 20)
     whole = page_below(storage.timelines.entries(user), 1 << 53, 20)
 
     assert window is None or window.ids == everything[:20]
@@ -350,3 +356,27 @@ def test_a_push_reaches_every_user_whatever_the_number_of_buffers(
 
     for user in listed:
         assert storage.timelines.entries(user) == [0, late, soon]
+
+
+def test_the_entries_around_a_cursor_begin_above_it_and_say_whether_they_begin_at_the_tail(
+    storage: Storage, user: int
+) -> None:
+    ids = hourly(40)
+    build(storage.timelines, user, ids)
+    newest_first = [*ids[::-1], 0]
+    storage.cache.client.expire(timeline_key(user), 100)
+    for at in (0, 3, 4, 5, 20, 30, 39):
+        below = storage.timelines.window_below(user, newest_first[at], 20)
+        first = max(0, at - 4)
+        assert below.ids == newest_first[first : first + 29]
+        assert below.newest == (first == 0)
+    assert ttl(storage, user) > TIMELINE_TTL_SECONDS - 60
+
+
+def test_without_the_cursors_entry_the_first_entry_alone_is_read(
+    storage: Storage, user: int
+) -> None:
+    assert storage.timelines.window_below(user, 5, 20) == Entries([], head=[])
+    ids = hourly(5)
+    build(storage.timelines, user, ids, complete_above=ids[0])
+    assert storage.timelines.window_below(user, ids[0] + 1, 20) == Entries([], head=[-ids[0]])

@@ -1,44 +1,14 @@
-"""The front before an app, and random states of a feed to compare the two."""
+"""Random states of a feed, and the differences of two answers to the same request."""
 
 import random
-from typing import Any, cast
+from typing import Any
 
-from flask import Flask
-from werkzeug.test import Client
-
-from api.fast_feed.front import Front
-from api.http.context import context_of
 from graph.ids import new_id
 from storage import Storage
 from storage.bodies import body_key
 from storage.body_format import encode
 from storage.timeline_layout import ABOVE_NOTHING, DISORDER, timeline_key
-from tests.support.people import Person
 from tests.support.transports import ApiResponse
-
-
-class FrontedApp:
-    """Sends requests to the front, which can forward them to the app, or to the app alone."""
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-        self.front = Front(self._forward, context_of(app))
-        self.forwarded = False
-
-    def get(self, person: Person, path: str, **headers: str) -> ApiResponse:
-        """The response through the front; then `forwarded` is whether the app has sent it."""
-        self.forwarded = False
-        login = {"Authorization": f"Bearer {person.token}", "X-Request-Id": "same"}
-        return cast("ApiResponse", Client(self.front).get(path, headers={**login, **headers}))
-
-    def view(self, person: Person, path: str, **headers: str) -> ApiResponse:
-        """The response of the app, not compared with the document, as a test can plant bodies."""
-        login = {"Authorization": f"Bearer {person.token}", "X-Request-Id": "same"}
-        return cast("ApiResponse", self._app.test_client().get(path, headers={**login, **headers}))
-
-    def _forward(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self.forwarded = True
-        return self._app.wsgi_app(environ, start_response)
 
 
 def differences(one: ApiResponse, other: ApiResponse) -> dict[str, Any]:

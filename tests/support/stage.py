@@ -24,6 +24,7 @@ from graph import Graph
 from graph.event_kinds import QUEUES
 from graph.events import Event
 from storage import Storage, StorageSettings
+from storage.timeline_layout import lock_key, timeline_key
 from storage.timelines import FINISH
 from tests.support.environment import graph_settings, storage_settings
 from tests.support.proxies import Proxies
@@ -187,16 +188,16 @@ class Stage:
     def entries(self, user_id: int) -> list[int]:
         return self.storage.timelines.entries(user_id)
 
-    def evict(self, *keys: str) -> None:
+    def evict(self, *keys: str | bytes) -> None:
         """Delete these keys, as the cache may evict any key at any time."""
         assert keys
         self.storage.cache.client.delete(*keys)
 
     def evict_list(self, user_id: int) -> None:
-        self.evict(f"tl:{user_id:014x}")
+        self.evict(timeline_key(user_id))
 
     def evict_lock(self, user_id: int) -> None:
-        self.evict(f"tb:{user_id:014x}")
+        self.evict(lock_key(user_id))
 
     def page(
         self,

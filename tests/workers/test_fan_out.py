@@ -13,6 +13,7 @@ from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.ids import new_id
 from storage.pushing import MAX_AGE_SECONDS
+from storage.timeline_layout import timeline_key
 from storage.timelines import Timelines
 from tests.support.stage import CAP, SLACK, Stage
 from workers import fan_out
@@ -73,7 +74,7 @@ def test_a_push_cut_in_mid_buffer_continues_over_a_new_connection(stage: Stage) 
     author, followers = stage.audience(4)
     proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
-    hold = proxied.to.cache.hold(b"tl:%014x" % followers[2])
+    hold = proxied.to.cache.hold(timeline_key(followers[2]))
     job = stage.begin(fan_out.fan_out, proxied.graph, proxied.storage, claim(stage, event.id))
     hold.wait()
     proxied.to.cache.cut()

@@ -9,6 +9,7 @@ from graph import Graph
 from graph.event_kinds import KINDS, QUEUES
 from graph.events import ATTEMPTS, Event
 from storage import Storage
+from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
 from tests.support.stage import Stage
 from workers import fan_out
@@ -91,7 +92,7 @@ def test_an_outage_of_the_cache_counts_as_no_attempt_and_the_event_is_due_again(
 def test_a_refusal_counts_as_an_attempt_and_ends_in_quarantine(stage: Stage) -> None:
     author = stage.town.user()
     _post, event = stage.town.post(author)
-    stage.storage.cache.client.set(f"tl:{author:014x}", "no list")
+    stage.storage.cache.client.set(timeline_key(author), "no list")
     for attempt in range(ATTEMPTS):
         again = stage.town.find_event(event.id)
         assert again

@@ -44,7 +44,7 @@ def walk(person: Person, path: str, link: str) -> list[list[int]]:
 def has_timeline(person: Person, storage: Storage) -> bool:
     """Whether the timeline exists. The read before schedules another rebuild if one has failed."""
     person.get("/v1/me/feed?limit=1")
-    return bool(storage.timelines.window(person.id, 24).entries)
+    return bool(storage.timelines.window(person.id, 24).ids)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 10, 30, 31, 100])

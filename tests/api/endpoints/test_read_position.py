@@ -8,6 +8,7 @@ from feed.unread import TAIL_ENTRIES
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
+from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
 from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
@@ -167,7 +168,7 @@ def test_counting_renews_the_lists_ttl(builders: Builders, storage: Storage) -> 
     ana = builders.new_user()
     ana.feed()
     eventually(lambda: storage.timelines.entries(ana.id) == [0])
-    key = f"tl:{ana.id:014x}"
+    key = timeline_key(ana.id)
     storage.cache.client.expire(key, 100)
     unread(ana)
     assert storage.cache.client.ttl(key) > 100

@@ -171,8 +171,8 @@ def test_a_late_write_of_a_copy_does_not_revive_a_revoked_session(
 ) -> None:
     person = builders.new_user()
     session_id = int(person.get("/v1/me/sessions").json["sessions"][0]["id"])
-    storage.sessions.drop([session_id])  # evicted
-    token = storage.sessions.reserve(session_id)  # a slow request reserves, reads …
+    storage.sessions.drop(person.id, [session_id])  # evicted
+    token = storage.sessions.reserve(person.id, session_id)  # a slow request reserves, reads …
     copy = _copy_of(graph, session_id)
     assert person.delete("/v1/me/sessions/current").status_code == 204
     assert token

@@ -159,4 +159,4 @@ def _use_up(app: Flask, person: Person, policy: Policy) -> None:
     """Consumes the whole quota without sending requests."""
     with app.test_request_context():
         for _ in range(policy.quota):
-            limits.consume(policy, str(person.id))
+            limits.consume(policy, person.id)

@@ -182,7 +182,7 @@ def test_without_the_graph_it_is_503_with_retry_after(
     app_without_graph: Flask, builders: Builders, storage: Storage, method: str, path: str
 ) -> None:
     person = builders.new_user()
-    storage.sessions.drop([_session_id(person)])
+    storage.sessions.drop(person.id, [_session_id(person)])
     body = {"username": person.username, "password": "a long password"}
     person = person.on(app_without_graph)
     response = person.call(method, path, **({"json": body} if method == "POST" else {}))

@@ -13,6 +13,7 @@ from api.services.posts import push_to_author
 from graph.errors import NotFoundError
 from graph.events import Event
 from graph.ids import new_id
+from storage.timeline_layout import timeline_key
 from tests.support.stage import CAP, LIMIT, Stage
 
 STEPS = int(os.environ.get("ANY_ORDER_STEPS", "120"))
@@ -103,7 +104,7 @@ class Life:
         viewer = self.random.choice(self.people)
         posts = self.stage.town.expected_feed(viewer)[:30]
         keys = [f"p:{post_id}" for post_id in self.random.sample(posts, min(3, len(posts)))]
-        self.stage.evict(*keys, f"tl:{viewer:014x}")
+        self.stage.evict(*keys, timeline_key(viewer))
 
     def hold_ends(self) -> None:
         """Let half a minute pass for all leavings, and run their events' jobs."""

@@ -1,5 +1,7 @@
 """A late write of a reader revives nothing that was deleted or revoked (cases 24 and 25)."""
 
+from dataclasses import replace
+
 import pytest
 
 from api.services import sessions
@@ -9,7 +11,10 @@ from feed.bodies import bodies_of
 from feed.pages import Cursor
 from graph.errors import NotFoundError
 from storage.errors import StorageUnavailableError
+from storage.redis.partitions import COUNT
 from storage.reservations import FILL
+from storage.sessions import copy_key
+from storage.timeline_layout import timeline_key
 from tests.support.stage import LIMIT, Stage, after_the_reading
 
 
@@ -76,7 +81,7 @@ def test_a_session_read_before_its_end_is_not_copied_after_it(stage: Stage) -> N
     sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
     hold.release()
     assert checking.exception(10) or checking.result(), "that request began before the end"
-    assert stage.storage.sessions.read(token.session_id) is None
+    assert stage.storage.sessions.read(user, token.session_id) is None
     with pytest.raises(NotSignedInError):
         sessions.authenticate(stage.graph, stage.storage, str(token))
 
@@ -134,7 +139,7 @@ def test_any_one_key_may_be_evicted_at_any_moment(stage: Stage) -> None:
     for key in (
         body_key(truth[0]),
         body_key(deleted),  # the tombstone; the list still has the id
-        f"tl:{viewer:014x}",
+        timeline_key(viewer),
         body_key(deleted),
     ):
         stage.evict(key)
@@ -165,12 +170,31 @@ def test_a_revoked_session_stays_revoked_when_its_keys_are_evicted(stage: Stage)
     user = stage.town.user()
     token = sessions.create(stage.graph, user, days=1).token
     assert sessions.authenticate(stage.graph, stage.storage, str(token)).user_id == user
-    assert stage.storage.sessions.read(token.session_id), "the copy is there"
+    assert stage.storage.sessions.read(user, token.session_id), "the copy is there"
     sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
     for _ in range(2):
         with pytest.raises(NotSignedInError):
             sessions.authenticate(stage.graph, stage.storage, str(token))
-        stage.evict(f"s:{token.session_id:014x}")
+        stage.evict(copy_key(user, token.session_id))
+
+
+@pytest.mark.parametrize("distance", [1, COUNT], ids=["another partition", "the same partition"])
+def test_a_token_that_lies_about_its_user_copies_and_drops_nothing(
+    stage: Stage, distance: int
+) -> None:
+    user = stage.town.user()
+    token = sessions.create(stage.graph, user, days=1).token
+    lie = replace(token, user_id=user + distance)
+    with pytest.raises(NotSignedInError):
+        sessions.authenticate(stage.graph, stage.storage, str(lie))
+    assert stage.storage.sessions.read(lie.user_id, token.session_id) is None
+    stage.evict(copy_key(lie.user_id, token.session_id))  # the reservation
+    assert sessions.authenticate(stage.graph, stage.storage, str(token)).user_id == user
+    for false_token in (lie, replace(token, secret=b"x" * 32)):
+        sessions.drop_copy(stage.storage, str(false_token))
+        assert stage.storage.sessions.read(user, token.session_id)
+    sessions.drop_copy(stage.storage, str(token))
+    assert stage.storage.sessions.read(user, token.session_id) is None
 
 
 # Case 35

@@ -7,6 +7,7 @@ import pytest
 
 from api.services.follows import follow
 from storage.errors import StorageUnavailableError
+from storage.timeline_layout import lock_key, timeline_key
 from tests.support.eventually import eventually
 from tests.support.leaving import (
     WAYS,
@@ -34,7 +35,7 @@ def test_a_page_of_followers_read_before_the_leaving_shows_nothing(
     leave(stage, viewer, author)
     stage.check_feed(viewer, rebuilds=True)
     if flushed:
-        stage.evict(f"tl:{viewer:014x}", f"tb:{viewer:014x}")
+        stage.evict(timeline_key(viewer), lock_key(viewer))
     stage.check_feed(viewer, rebuilds=True)
     hold.release()
     assert job.result(10) == "done"
@@ -65,7 +66,7 @@ def test_a_push_held_in_the_network_for_long_does_not_arrive(stage: Stage) -> No
     viewer, author, _friend = following(stage)
     proxied = stage.behind_proxies()
     _post, event = stage.town.post(author)
-    hold = proxied.to.cache.hold(b"tl:%014x" % viewer)
+    hold = proxied.to.cache.hold(timeline_key(viewer))
     job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
     assert job.result(10) == "done", "the worker pushed over a new connection"

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from graph.ids import new_id
+from storage.timeline_layout import timeline_key
 from tests.support.stage import CAP, LIMIT, SLACK, Stage
 from workers.outbox import run
 
@@ -69,7 +70,7 @@ def test_late_posts_take_their_place_and_the_list_keeps_its_expiry(stage: Stage)
     publish_late(stage, author, [late[3], late[0], late[5], late[1], late[1], late[4], late[2]])
     entries = stage.entries(viewer)
     assert entries == sorted(entries)
-    assert stage.storage.cache.client.ttl(f"tl:{viewer:014x}") > 86_400
+    assert stage.storage.cache.client.ttl(timeline_key(viewer)) > 86_400
     stage.check_feed(viewer)
 
 
@@ -78,7 +79,7 @@ def test_late_posts_beyond_the_cap_are_trimmed_without_a_gap(stage: Stage) -> No
     viewer, author = viewer_with_list(stage)
     publish_late(stage, author, past_ids(2 * DAY, CAP + SLACK + 7, every_ms=SECOND))
     assert len(stage.entries(viewer)) <= CAP + SLACK
-    assert stage.storage.cache.client.ttl(f"tl:{viewer:014x}") > 86_400
+    assert stage.storage.cache.client.ttl(timeline_key(viewer)) > 86_400
     stage.check_feed(viewer)
 
 
@@ -119,7 +120,7 @@ def test_a_push_that_arrives_late_shows_at_its_place(stage: Stage) -> None:
     [slow] = past_ids(28 * SECOND, 1)
     stage.town.old_posts(author, [slow])
     event = stage.town.event("post-published", slow, author)
-    hold = proxied.to.cache.hold(b"RPUSHX\r\n$17\r\ntl:%014x" % viewer)
+    hold = proxied.to.cache.hold(b"RPUSHX\r\n$22\r\n" + timeline_key(viewer))
     job = stage.begin(run, proxied.graph, proxied.storage, event.id, event.epoch)
     hold.wait()
     between = past_ids(100, 2 * LIMIT + 4, every_ms=2 * SECOND)

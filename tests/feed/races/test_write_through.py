@@ -12,7 +12,8 @@ from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from graph import Graph
 from storage import Storage
-from storage.bodies import FILL_NEW, Bodies
+from storage.bodies import Bodies
+from storage.reservations import FILL
 from tests.support.stage import Stage
 
 
@@ -58,7 +59,7 @@ def test_the_body_of_a_publishing_is_refused_after_the_deletion(
 ) -> None:
     author = stage.town.user()
     proxied = stage.behind_proxies()
-    hold = proxied.to.cache.hold(FILL_NEW.digest)
+    hold = proxied.to.cache.hold(FILL.digest)
     request = stage.begin(posting(stage, author), proxied.graph, proxied.storage)
     hold.wait()
     [post] = stage.town.expected_feed(author)
@@ -82,6 +83,22 @@ def by_the_event(stage: Stage, author: int) -> None:
 
 # P3
 @pytest.mark.parametrize("rename", [by_the_request, by_the_event])
+def test_a_body_on_its_way_to_the_cache_is_refused_after_a_new_name(
+    stage: Stage, rename: Callable[[Stage, int], None]
+) -> None:
+    author = stage.town.user("Old")
+    proxied = stage.behind_proxies()
+    hold = proxied.to.cache.hold(FILL.digest)
+    request = stage.begin(posting(stage, author), proxied.graph, proxied.storage)
+    hold.wait()
+    rename(stage, author)  # it finds the post in the graph
+    hold.release()
+    body = cached_body(stage, request.result(10).post_id)
+    assert body is None or json.loads(body)["author"]["name"] == "New"
+
+
+# P3
+@pytest.mark.parametrize("rename", [by_the_request, by_the_event])
 @pytest.mark.parametrize("again", [False, True], ids=["", "another publishes at once"])
 def test_a_body_with_an_old_name_is_refused_after_the_new_one(
     stage: Stage,
@@ -91,7 +108,7 @@ def test_a_body_with_an_old_name_is_refused_after_the_new_one(
 ) -> None:
     author = stage.town.user("Old")
     proxied = stage.behind_proxies()
-    hold = proxied.to.cache.hold(FILL_NEW.digest)
+    hold = proxied.to.cache.hold(b"SREM")
     request = stage.begin(posting(stage, author), proxied.graph, proxied.storage)
     hold.wait()
     with monkeypatch.context() as patch:

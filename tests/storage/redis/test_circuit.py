@@ -9,6 +9,7 @@ import redis
 
 from storage import Storage, StorageRefusedError, StorageUnavailableError
 from storage.redis.circuit import FAILURES_TO_OPEN, OPEN_SECONDS, Circuit
+from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
 
 
@@ -90,7 +91,7 @@ def test_only_a_permanent_error_is_a_refusal(storage: Storage, user: int) -> Non
         with pytest.raises(StorageUnavailableError) as outage:
             fail(Circuit("cache"), error)
         assert not isinstance(outage.value, StorageRefusedError)
-    storage.cache.client.set(f"tl:{user:014x}", "no list")
+    storage.cache.client.set(timeline_key(user), "no list")
     with pytest.raises(StorageRefusedError):
         storage.timelines.entries(user)
     with pytest.raises(StorageRefusedError), storage.cache.guard():

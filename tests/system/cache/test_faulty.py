@@ -124,7 +124,7 @@ def test_after_resets_within_replies_no_page_shows_anothers_feed(
             return all(reader.done() for reader in reading)
 
         while not all_done():
-            hold = proxy.hold(b"SORT_RO", side=rng.choice(["request", "answer"]))
+            hold = proxy.hold(b"LRANGE", side=rng.choice(["request", "answer"]))
             eventually(lambda hold=hold: hold.taken or all_done())  # type: ignore[misc]
             proxy.cut()
             hold.release()

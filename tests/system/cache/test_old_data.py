@@ -18,8 +18,9 @@ from api.services.posts import delete as delete_post
 from api.services.tokens import Token
 from drill.support.proxy import Proxy, proxied
 from storage.errors import StorageUnavailableError
-from storage.redis.generation import KEY, Generation
+from storage.redis.generation import KEY, LAYOUT, Generation
 from storage.redis.server import Server
+from storage.sessions import copy_key
 from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
 from tests.support.private_server import PrivateServer, start
@@ -59,7 +60,7 @@ class Scene:
         keys = (
             timeline_key(self.reader),
             f"p:{self.deleted}",
-            f"s:{self.token.session_id:014x}",
+            copy_key(self.reader, self.token.session_id),
         )
         return all(server.client.exists(key) for key in keys)
 
@@ -184,7 +185,8 @@ def test_a_cache_that_another_had_replaced_is_emptied_when_it_comes_back(
         scene = create_scene(open_stage(url))
         generation = int(scene.stage.storage.cache.client.get(KEY).split()[1])  # type: ignore[union-attr]
         an_hour_older = generation - 3_600_000
-        first.client.set(KEY, f"{first.client.info('server')['run_id']} {an_hour_older}")
+        run_id = first.client.info("server")["run_id"]
+        first.client.set(KEY, f"{run_id} {an_hour_older} {LAYOUT}")
         lead_to(proxy, second)
         scene.change()
         scene.check()

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from drill.support.proxy import Hold, Side
-from storage.bodies import FILL_NEW
+from storage.reservations import FILL
 from tests.support.eventually import eventually
 from tests.support.people import send_post, sign_up
 from tests.support.proxies import Proxies
@@ -206,7 +206,7 @@ def after_the_commit(to: Proxies) -> Hold:
 
 
 def before_the_body_is_written(to: Proxies) -> Hold:
-    return to.cache.hold(FILL_NEW.digest)
+    return to.cache.hold(FILL.digest)
 
 
 # Case 5

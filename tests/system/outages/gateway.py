@@ -48,6 +48,5 @@ class Gateway:
 
 def is_cached(storage: Storage, reader: Person) -> bool:
     """Whether the cache has the reader's timeline and the bodies of its posts."""
-    entries = storage.timelines.window(reader.id, 24).entries
-    bodies = [body for entry, body in entries if entry > 0]  # without the sentinel
-    return bool(bodies) and all(bodies)
+    post_ids = storage.timelines.window(reader.id, 24).post_ids
+    return bool(post_ids) and all(storage.bodies.read_many(post_ids).values())

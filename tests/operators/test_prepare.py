@@ -1,0 +1,38 @@
+"""`python -m api init` on a cache with the layout of another version."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from graph import Graph
+from operators.commands.stores import CommandError
+from operators.prepare import prepare
+from storage import Storage
+from storage.redis.generation import KEY, Generation
+from storage.redis.server import Server
+from tests.support.eventually import eventually
+from tests.support.private_server import start
+
+
+def test_init_replaces_a_cache_of_another_layout_when_its_processes_have_stopped(
+    graph: Graph, storage: Storage, tmp_path: Path
+) -> None:
+    with start(tmp_path, "timeout 10") as server:
+        cache = Server("cache", server.url, check=Generation().check)
+        other = replace(storage, cache=cache)
+        server.client.set(KEY, f"{server.client.info('server')['run_id']} 77")
+        server.client.ping()
+        old = redis.Redis.from_url(server.url)
+        old.get("tl:1")
+        with pytest.raises(CommandError, match=r"Stop them all.*") as refused:
+            list(prepare(graph, other))
+        assert "127.0.0.1:" in refused.value.message
+        old.close()
+        eventually(lambda: all(c["cmd"] != "get" for c in server.client.client_list()))
+        assert "The cache had the layout of another version and was emptied." in list(
+            prepare(graph, other)
+        )
+        assert not any("layout" in line for line in prepare(graph, other))
+        cache.close()
