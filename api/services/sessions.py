@@ -14,7 +14,7 @@ from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import with_new_id
-from storage import Storage
+from storage import Storage, changes
 from storage.admissions import Admissions, UnverifiedSession
 from storage.errors import StorageUnavailableError
 from storage.limits import LimitUse
@@ -62,23 +62,25 @@ def create(
 def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> None:
     """End a session of the user: no request that begins after the return is authenticated by it.
 
-    Repeating it is safe: the cached copy is dropped also if the graph has ended the session, as the
+    Repeating it is safe: the copies are dropped also if the graph has ended the session, as the
     first try may have failed in between. Raises NotFoundError, GraphUnavailableError,
     StorageUnavailableError.
     """
     if not graph.sessions.delete(session_id, user_id=user_id):
         raise NotFoundError
-    storage.sessions.drop([session_id])
+    _drop_copies(storage, session_id)
 
 
-def drop_copy(storage: Storage, token_text: str) -> None:
-    """Drop the cached copy of the token's session. The token need not be valid.
+def drop_copies_of(graph: Graph, storage: Storage, token_text: str) -> None:
+    """Drop the copies of a refused token's session, if the token proves a session.
 
-    Raises StorageUnavailableError.
+    The session may have ended within a day. A forged token drops and announces nothing. Raises
+    GraphUnavailableError, StorageUnavailableError.
     """
     token = read_token(token_text)
-    if token is not None:
-        storage.sessions.drop([token.session_id])
+    session = token and graph.sessions.by_id_or_ended(token.session_id)
+    if token and session and _proves(token, session.secret_sha256, session.user_id):
+        _drop_copies(storage, session.id)
 
 
 def admit(admissions: Admissions, token_text: str) -> AdmittedViewer | None:
@@ -129,8 +131,17 @@ def token_matches(token: Token, copy: SessionCopy) -> bool:
 
     The secret is compared in constant time, and before any other value of the client's.
     """
-    secret_matches = hmac.compare_digest(token.secret_sha256, copy.secret_sha256)
-    return secret_matches and token.user_id == copy.user_id and copy.expires_at > time.time()
+    return _proves(token, copy.secret_sha256, copy.user_id) and copy.expires_at > time.time()
+
+
+def _proves(token: Token, secret_sha256: str, user_id: int) -> bool:
+    return hmac.compare_digest(token.secret_sha256, secret_sha256) and token.user_id == user_id
+
+
+def _drop_copies(storage: Storage, session_id: int) -> None:
+    """Drop the copy in the cache, then those of all processes."""
+    storage.sessions.drop([session_id])
+    storage.changes.announce([changes.session(session_id)])
 
 
 def _create(
