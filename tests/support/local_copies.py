@@ -49,8 +49,8 @@ class CopyingProcess:
         """The session's copy; None if the graph must be read."""
 
         async def read() -> SessionCopy | None:
-            began = self.copies.begin()
             await self._be_current(viewer_id)
+            began = self.copies.begin()
             copy = self.reader.session(session_id, time.time())
             if copy is None:
                 [value] = self._server.execute([pack(b"GET", copy_key(session_id).encode())])
