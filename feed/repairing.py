@@ -5,7 +5,7 @@ from typing import Literal
 from feed.rebuilding import rebuild
 from feed.verifying import Verifier
 from graph import Graph
-from storage import Storage
+from storage import Storage, changes
 
 RepairOutcome = Literal["none", "dropped", "built", "left"]
 """How a repair ended. `none`: there was no timeline. `dropped`: it was dropped and not built.
@@ -26,8 +26,9 @@ class Repairer:
         entries = self._storage.timelines.entries(user_id)
         if not entries:
             return "none"
-        wrong = self._verifier.wrong_bodies(entry for entry in entries if entry > 0)
-        self._storage.bodies.discard(list(wrong))
+        wrong = list(self._verifier.wrong_bodies(entry for entry in entries if entry > 0))
+        self._storage.bodies.discard(wrong)
+        self._storage.changes.announce([changes.post(post_id) for post_id in wrong])
         self._storage.timelines.drop(user_id)
         if not self._build:
             return "dropped"

@@ -11,6 +11,7 @@ from graph.queries import load
 
 CREATE = load("sessions/create")
 BY_ID = load("sessions/by_id")
+BY_ID_OR_ENDED = load("sessions/by_id_or_ended")
 OF_USER = load("sessions/of_user")
 END = load("sessions/end")
 DELETE_EXPIRED = load("sessions/delete_expired")
@@ -77,6 +78,11 @@ class Sessions:
     def by_id(self, session_id: int) -> Session | None:
         """A session that has not ended, else None."""
         rows = self._connection.read(BY_ID, session_id=session_id)
+        return _session_of(rows[0]) if rows else None
+
+    def by_id_or_ended(self, session_id: int) -> Session | None:
+        """A session that has not ended or that ended within a day, else None."""
+        rows = self._connection.read(BY_ID_OR_ENDED, session_id=session_id)
         return _session_of(rows[0]) if rows else None
 
     def of_user(self, user_id: int) -> list[Session]:

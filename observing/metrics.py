@@ -6,7 +6,7 @@ If PROMETHEUS_MULTIPROC_DIR is set before the start, the admin app adds up all p
 import os
 from pathlib import Path
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 if _folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     Path(_folder).mkdir(parents=True, exist_ok=True)  # each metric opens its file here
@@ -67,6 +67,18 @@ FRONT_PASSED_ON = Counter(
 AUTHOR_PUSHES_MISSED = Counter(
     "photofeed_author_pushes_missed_total",
     "Posts that were not pushed into their author's timeline at publishing.",
+)
+COPY_READS = Counter(
+    "photofeed_copy_reads_total", "Bodies looked up in a process's copies, by result.", ["result"]
+)
+COPY_DROPS = Counter(
+    "photofeed_copy_drops_total", "Changes that a process applied to its copies.", ["subject"]
+)
+COPY_FLUSHES = Counter(
+    "photofeed_copy_flushes_total", "Times that a process dropped all its copies."
+)
+COPY_BYTES = Gauge(
+    "photofeed_copy_bytes", "Bytes of the copies of all processes.", multiprocess_mode="livesum"
 )
 SWEEPER_RINGS = Counter(
     "photofeed_sweeper_rings_total", "Events for which the sweeper enqueued a job.", ["kind"]

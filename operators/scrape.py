@@ -108,12 +108,23 @@ class StoresCollector(Collector):
             )
 
 
+class LiveProcessCollector(MultiProcessCollector):
+    """The metrics of all processes, with the gauges of those alone that still run."""
+
+    def collect(self) -> Any:
+        """Forget the gauges of processes that have ended, then add up."""
+        for path in Path(self._path).glob("gauge_live*_*.db"):
+            if not Path(f"/proc/{path.stem.rpartition('_')[2]}").exists():
+                path.unlink(missing_ok=True)
+        return super().collect()  # type: ignore[no-untyped-call]
+
+
 def registry(scrape: Scrape, metrics_dir: Path | None) -> CollectorRegistry:
     """The metrics of /metrics: the stores' gauges and the counters of our processes."""
     metrics = CollectorRegistry()
     if metrics_dir is not None:
         metrics_dir.mkdir(parents=True, exist_ok=True)  # this can be the first process
-        MultiProcessCollector(metrics, str(metrics_dir))  # type: ignore[no-untyped-call]
+        LiveProcessCollector(metrics, str(metrics_dir))  # type: ignore[no-untyped-call]
     metrics.register(StoresCollector(scrape))
     return metrics
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from storage.admissions import Admissions
 from storage.bodies import Bodies
+from storage.changes import Changes
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
 from storage.limits import Limits, Policy
 from storage.photos import Photos
@@ -35,6 +36,7 @@ class Storage:
 
     timelines: Timelines
     bodies: Bodies
+    changes: Changes
     sessions: SessionCopies
     read_positions: ReadPositions
     queues: Queues
@@ -52,6 +54,7 @@ class Storage:
         return cls(
             timelines=Timelines(cache, cap=settings.timeline_cap, slack=settings.timeline_slack),
             bodies=Bodies(cache, reservations),
+            changes=Changes(cache),
             sessions=SessionCopies(cache, reservations),
             read_positions=ReadPositions(cache, reservations),
             queues=Queues(queue),

@@ -6,7 +6,7 @@ from feed.bodies import DISCARD_PAGE, bodies_of, discard_page
 from graph import Graph
 from graph.events import Event
 from graph.ids import MAX_ID
-from storage import Storage
+from storage import Storage, changes
 from workers.errors import FencedError, UnfinishedError
 from workers.fan_out import TURN_SECONDS
 
@@ -15,12 +15,13 @@ RECENT = 100
 
 
 def remove_post(graph: Graph, storage: Storage, event: Event) -> None:
-    """Write the tombstone, remove the photos' objects, then delete the photos.
+    """Write the tombstone, announce it, remove the photos' objects, then delete the photos.
 
     In this order the path of every object that may exist stays known. Can be repeated. Raises
     StorageUnavailableError, GraphUnavailableError.
     """
     storage.bodies.tombstone([event.subject_id])
+    storage.changes.announce([changes.post(event.subject_id)])
     photos = graph.posts.deleted_photos(event.subject_id)
     for _photo_id, path in photos:
         storage.photos.remove(path)
@@ -32,8 +33,8 @@ def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:
     """Discard the bodies of all the author's posts; render the newest with the new name at once.
 
     Goes from the event's cursor (0: not begun) to older posts. Posts created meanwhile have the new
-    name. Can be repeated. Raises FencedError, UnfinishedError, StorageUnavailableError,
-    GraphUnavailableError.
+    name. The change is announced after the last discard. Can be repeated. Raises FencedError,
+    UnfinishedError, StorageUnavailableError, GraphUnavailableError.
     """
     storage.bodies.discard_expected(event.author_id)
     before = event.cursor or _render_recent(graph, storage, event.author_id)
@@ -44,6 +45,7 @@ def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:
             raise FencedError(event.id)
         if time.monotonic() > end:
             raise UnfinishedError(event.id)
+    storage.changes.announce([changes.author(event.author_id)])
 
 
 def _render_recent(graph: Graph, storage: Storage, author_id: int) -> int:

@@ -57,10 +57,10 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a sign-out, around `login_required`: drops the session's copy before a 401.
+    """Decorates a sign-out, around `login_required`: drops the session's copies before a 401.
 
     An earlier try may have ended the session in the graph and failed at the cache. Other processes
-    then still accept the copy, so a 401 would be wrong. Raises StorageUnavailableError if the copy
+    then still accept a copy, so a 401 would be wrong. Raises StorageUnavailableError if the copies
     cannot be dropped.
     """
 
@@ -69,7 +69,7 @@ def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
         try:
             return view(*args, **kwargs)
         except NotSignedInError:
-            sessions.drop_copy(context.storage(), _bearer_token())
+            sessions.drop_copies_of(context.graph(), context.storage(), _bearer_token())
             raise
 
     return dropping_view

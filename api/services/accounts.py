@@ -16,7 +16,7 @@ from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import new_id, with_new_id
 from graph.users import FirstSession, User
-from storage import Storage
+from storage import Storage, changes
 
 _MAX_ATTEMPTS = 2
 """A password change is tried again if another request changes the password at the same time."""
@@ -87,7 +87,7 @@ def change_password(
     """Change the password and end all other sessions before returning.
 
     Repeating the request is safe: if `password` is set already, it counts as the current one, and
-    the cached copies of the ended sessions are dropped again. The password is checked again if
+    the copies of the ended sessions are dropped again. The password is checked again if
     another request changes it in between. Raises WrongPasswordError, NotSignedInError,
     TooBusyError, StorageUnavailableError.
     """
@@ -104,6 +104,7 @@ def change_password(
         raise TooBusyError if graph.sessions.by_id(viewer.session_id) else NotSignedInError
     if ended:
         storage.sessions.drop(viewer.user_id, ended)
+        storage.changes.announce([changes.user(viewer.user_id)])
 
 
 def _replace_hash(

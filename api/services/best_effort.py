@@ -6,7 +6,7 @@ the next reader, repeats the update.
 
 from feed.bodies import discard_bodies_of
 from graph import Graph
-from storage import Storage
+from storage import Storage, changes
 from storage.bodies import NewBodyReservation
 from storage.fail_open import fail_open, return_none
 
@@ -19,8 +19,12 @@ def drop_timeline(storage: Storage, user_id: int) -> None:
 
 @fail_open("discard bodies", return_none)
 def discard_bodies(graph: Graph, storage: Storage, author_id: int) -> None:
-    """Discard the cached bodies of the author's posts: they hold the author's old profile."""
+    """Discard the copies of the author's posts, in the cache and then in all processes.
+
+    They hold the author's old profile.
+    """
     discard_bodies_of(graph, storage, author_id)
+    storage.changes.announce([changes.author(author_id)])
 
 
 @fail_open("expect body", return_none)

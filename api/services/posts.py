@@ -33,7 +33,7 @@ from graph.errors import (
 from graph.ids import with_new_id
 from graph.posts import CreatedPost, Location
 from observing import metrics
-from storage import Storage
+from storage import Storage, changes
 from storage.bodies import NewBodyReservation
 from storage.errors import StorageUnavailableError
 
@@ -106,10 +106,11 @@ def delete(graph: Graph, storage: Storage, post_id: int, *, author_id: int) -> N
 
     Requests that begin after the return show the post on no page; the event deletes its photos.
     Raises NotFoundError, and StorageUnavailableError if the cached body could not be replaced by a
-    tombstone: the same request again completes the deletion.
+    tombstone, or the deletion not be announced: the same request again completes the deletion.
     """
     event = graph.posts.delete(post_id, author_id=author_id)
     storage.bodies.tombstone([post_id])  # on a repeat too: the first try may have failed here
+    storage.changes.announce([changes.post(post_id)])
     storage.queues.wake(event)
 
 

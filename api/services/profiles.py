@@ -27,10 +27,15 @@ def posts_of(
 def update(
     graph: Graph, storage: Storage, user_id: int, *, changes: Mapping[str, str | None]
 ) -> Profile:
-    """The user's profile after the changes; an empty mapping changes nothing."""
+    """The user's profile after the changes; an empty mapping changes nothing.
+
+    A name that the user has already discards the copies too: the first try of this request may have
+    failed after its commit.
+    """
     if changes:
         _, event = graph.users.update(user_id, changes=changes)
-        if event is not None:
+        if "name" in changes:
             discard_bodies(graph, storage, user_id)  # fails open: the event repeats it
+        if event is not None:
             storage.queues.wake(event)
     return graph.users.profile(user_id, viewer_id=user_id)

@@ -14,7 +14,7 @@ from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import with_new_id
-from storage import Storage
+from storage import Storage, changes
 from storage.admissions import Admissions, UnverifiedSession
 from storage.errors import StorageUnavailableError
 from storage.limits import LimitUse
@@ -62,26 +62,25 @@ def create(
 def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> None:
     """End a session of the user: no request that begins after the return is authenticated by it.
 
-    Repeating it is safe: the cached copy is dropped also if the graph has ended the session, as the
+    Repeating it is safe: the copies are dropped also if the graph has ended the session, as the
     first try may have failed in between. Raises NotFoundError, GraphUnavailableError,
     StorageUnavailableError.
     """
     if not graph.sessions.delete(session_id, user_id=user_id):
         raise NotFoundError
-    storage.sessions.drop(user_id, [session_id])
+    _drop_copies(storage, user_id, session_id)
 
 
-def drop_copy(storage: Storage, token_text: str) -> None:
-    """Drop the cached copy of the token's session, which may have ended.
+def drop_copies_of(graph: Graph, storage: Storage, token_text: str) -> None:
+    """Drop the copies of a refused token's session, if the token proves a session.
 
-    The copy of a session of which the token is not stays. Raises StorageUnavailableError.
+    The session may have ended within a day. A forged token drops and announces nothing. Raises
+    GraphUnavailableError, StorageUnavailableError.
     """
     token = read_token(token_text)
-    if token is None:
-        return
-    copy = storage.sessions.read(token.user_id, token.session_id)
-    if copy is None or _is_of(token, copy):  # None: a reservation must not be filled either
-        storage.sessions.drop(token.user_id, [token.session_id])
+    session = token and graph.sessions.by_id_or_ended(token.session_id)
+    if token and session and _proves(token, session.secret_sha256, session.user_id):
+        _drop_copies(storage, session.user_id, session.id)
 
 
 def admit(admissions: Admissions, token_text: str) -> AdmittedViewer | None:
@@ -135,8 +134,17 @@ def _is_of(token: Token, copy: SessionCopy) -> bool:
 
     The secret is compared in constant time, and before any other value of the client's.
     """
-    secret_matches = hmac.compare_digest(token.secret_sha256, copy.secret_sha256)
-    return secret_matches and token.user_id == copy.user_id
+    return _proves(token, copy.secret_sha256, copy.user_id)
+
+
+def _proves(token: Token, secret_sha256: str, user_id: int) -> bool:
+    return hmac.compare_digest(token.secret_sha256, secret_sha256) and token.user_id == user_id
+
+
+def _drop_copies(storage: Storage, user_id: int, session_id: int) -> None:
+    """Drop the copy in the cache, then those of all processes."""
+    storage.sessions.drop(user_id, [session_id])
+    storage.changes.announce([changes.session(session_id)])
 
 
 def _create(

@@ -1,7 +1,7 @@
 """The feed of a textbook: LRANGE and MGET, parsed, then dumped by marshmallow; no authentication.
 
-`GET /feed/<user id>` returns the newest posts of the product's own timelines and bodies, in the
-shape of the product's answer. CACHE_REDIS_URL is their Redis. gunicorn serves it in an environment
+`GET /feed/<user id>` returns the newest posts of copies of the product's timelines and bodies, in
+the shape of the product's answer. CACHE_REDIS_URL is their Redis. gunicorn serves it in an environment
 of its own.
 """
 
@@ -73,7 +73,7 @@ cache = redis.Redis.from_url(os.environ["CACHE_REDIS_URL"], socket_timeout=5)
 @blueprint.response(200, Page)
 def feed(user_id: int) -> dict[str, Any]:
     """The newest posts of a timeline."""
-    ids = [int(i) for i in cache.lrange(f"tl:{user_id:014x}", -PAGE, -1)][::-1]
+    ids = [int(i) for i in cache.lrange(f"textbook:feed:{user_id}", -PAGE, -1)][::-1]
     bodies = cache.mget([f"textbook:{i}" for i in ids])
     posts = [json.loads(body) for body in bodies if body]
     return {"posts": posts, "next": str(ids[-1])}

@@ -17,6 +17,7 @@ from graph.errors import GraphError
 from operators.commands.stores import open_stores
 from operators.commands.user_selection import Throttle, UserBatches, UserSelection, select_users
 from stack.progress import Progress
+from storage.changes import EVERYTHING
 from storage.errors import StorageError
 
 MAX_SHOWN = 20
@@ -104,7 +105,7 @@ def rebuild_timelines(
     """Build timelines again from the graph, and discard wrong bodies.
 
     Users without a timeline are skipped: their next page builds one. Readers get their pages from
-    the graph meanwhile.
+    the graph meanwhile. At the end every process drops its copies of bodies and sessions.
     """
     selection = parse_selection(users, sample, all_users, after, state)
     outcomes: Counter[str] = Counter()
@@ -116,6 +117,7 @@ def rebuild_timelines(
 
         with print_at_end(lambda: summary_lines(outcomes)):
             complete = run("rebuild", selection, select_users(graph, selection), repair, rate)
+        storage.changes.announce([EVERYTHING])
     if not complete:
         sys.exit(INTERRUPTED)
 

@@ -15,6 +15,7 @@ from feed.repairing import Repairer
 from feed.verifying import Report, Verifier
 from graph.ids import new_id
 from storage.timeline_layout import DISORDER, timeline_key
+from tests.support.local_copies import CopyingProcess
 from tests.support.private_server import PrivateServer
 from tests.support.stage import CAP, SLACK, Stage
 
@@ -118,6 +119,19 @@ def test_every_kind_of_difference_is_found_and_repaired(
     assert Repairer(stage.graph, stage.storage).repair(reader.id) == "built"
     assert not differences(reader, other)
     stage.check_feed(reader.id)
+
+
+@pytest.mark.parametrize("break_timeline", [stale, revived, hidden])
+def test_a_repair_drops_wrong_bodies_of_other_processes(
+    stage: Stage, break_timeline: Callable[[Reader], int]
+) -> None:
+    reader = reader_of(stage, 2)
+    other = CopyingProcess(stage.storage.cache)
+    post_id = break_timeline(reader)
+    wrong = other.body(post_id, viewer_id=reader.id)
+    assert other.has_body(post_id)
+    Repairer(stage.graph, stage.storage).repair(reader.id)
+    assert other.body(post_id, viewer_id=reader.id) != wrong
 
 
 def test_unfinished_work_of_a_running_system_is_no_difference(stage: Stage) -> None:

@@ -44,6 +44,14 @@ def test_only_its_user_can_end_a_session_and_a_repeat_succeeds(graph: Graph, tow
     assert graph.sessions.delete(session.id, user_id=user)
 
 
+def test_an_ended_session_can_be_read_for_a_day(graph: Graph, town: Town) -> None:
+    user = town.user()
+    lasting, over = session_of(graph, user), session_of(graph, user, hours=-1)
+    assert graph.sessions.by_id_or_ended(lasting.id) == lasting
+    assert graph.sessions.by_id_or_ended(over.id) == over
+    assert graph.sessions.by_id_or_ended(new_id()) is None
+
+
 def test_a_session_of_a_user_who_does_not_exist_is_refused(graph: Graph) -> None:
     with pytest.raises(NotFoundError):
         session_of(graph, new_id())

@@ -5,9 +5,11 @@ import pytest
 from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from graph.ids import new_id
+from tests.support.local_copies import CopyingProcess
 from tests.support.stage import Stage
 from tests.support.uploads import object_names
 from workers import removal
+from workers.outbox import run
 
 
 def test_a_deleted_posts_photos_are_removed_and_then_forgotten(stage: Stage) -> None:
@@ -83,3 +85,38 @@ def test_a_refresh_that_died_continues_below_its_cursor(stage: Stage) -> None:
     assert stage.do(stage.town.find_event(event.id)) == "done"
     cached = stage.storage.bodies.read_many(posts)
     assert [cached[post] is None for post in posts] == [True, True, False, False]
+
+
+def test_a_removal_drops_the_copies_of_other_processes(stage: Stage) -> None:
+    author = stage.town.user()
+    post, _event = stage.town.post(author)
+    bodies_of(stage.graph, stage.storage, [post])
+    other = CopyingProcess(stage.storage.cache)
+    assert other.body(post, viewer_id=author)
+    event = stage.graph.posts.delete(post, author_id=author)  # the request died after its commit
+    assert other.has_body(post)
+    assert stage.do(event) == "done"
+    assert other.body(post, viewer_id=author) == b""
+
+
+def test_a_refresh_drops_the_copies_of_other_processes_after_its_last_discard(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "DISCARD_PAGE", 1)
+    monkeypatch.setattr(removal, "RECENT", 1)
+    author = stage.town.user("Old Name")
+    posts = stage.town.old_posts(author, sorted(new_id() for _ in range(3)))
+    bodies_of(stage.graph, stage.storage, posts)
+    other = CopyingProcess(stage.storage.cache)
+    _user, event = stage.graph.users.update(author, changes={"name": "Ana"})
+    assert event
+    stores = stage.behind_proxies()
+    last_discard = stores.to.cache.hold(b"p:%d" % posts[0])
+    job = stage.begin(run, stores.graph, stores.storage, event.id, event.epoch)
+    last_discard.wait()
+    for post in posts:  # the oldest body is not discarded yet: this process keeps it
+        other.body(post, viewer_id=author)
+    last_discard.release()
+    assert job.result(10) == "done"
+    shown = [other.body(post, viewer_id=author) for post in posts]
+    assert not any(b"Old Name" in (body or b"") for body in shown)

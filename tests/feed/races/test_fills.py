@@ -191,9 +191,9 @@ def test_a_token_that_lies_about_its_user_copies_and_drops_nothing(
     stage.evict(copy_key(lie.user_id, token.session_id))  # the reservation
     assert sessions.authenticate(stage.graph, stage.storage, str(token)).user_id == user
     for false_token in (lie, replace(token, secret=b"x" * 32)):
-        sessions.drop_copy(stage.storage, str(false_token))
+        sessions.drop_copies_of(stage.graph, stage.storage, str(false_token))
         assert stage.storage.sessions.read(user, token.session_id)
-    sessions.drop_copy(stage.storage, str(token))
+    sessions.drop_copies_of(stage.graph, stage.storage, str(token))
     assert stage.storage.sessions.read(user, token.session_id) is None
 
 

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
+from subprocess import PIPE
 
 import redis
 from environs import Env
@@ -24,6 +25,14 @@ COUNT = """
 from observing.metrics import JOBS, PUBLISH_TO_VISIBLE
 JOBS.labels("photo-uploaded", "done").inc(2)
 PUBLISH_TO_VISIBLE.labels(audience="small").observe(0.3)
+"""
+SET_BYTES = """
+from observing.metrics import COPY_BYTES
+COPY_BYTES.set(5)
+"""
+WAIT = """
+print("set", flush=True)
+input()
 """
 
 
@@ -75,6 +84,23 @@ def test_the_counters_of_all_processes_are_added_up(
     assert sample(metrics, "photofeed_jobs_total", **labels) == 4
     assert sample(metrics, "photofeed_publish_to_visible_seconds_count", audience="small") == 2
     assert sample(metrics, "photofeed_store_up", store="neo4j") == 1
+
+
+def test_a_gauge_of_a_process_that_has_ended_is_not_added(
+    graph: Graph, storage: Storage, stack_env: dict[str, str], tmp_path: Path
+) -> None:
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", SET_BYTES], env=environ, check=True, timeout=30)
+    app = create_admin_app(settings(tmp_path), graph, storage, stack_env["QUEUE_REDIS_URL"])
+    with subprocess.Popen(
+        [sys.executable, "-c", SET_BYTES + WAIT], env=environ, stdin=PIPE, stdout=PIPE
+    ) as running:
+        assert running.stdin
+        assert running.stdout
+        assert running.stdout.readline() == b"set\n"
+        metrics = app.test_client().get("/metrics", auth=("admin", settings().password)).text
+        running.stdin.write(b"\n")
+    assert sample(metrics, "photofeed_copy_bytes") == 5
 
 
 def test_stores_that_are_down_are_reported_within_the_deadline(stack_env: dict[str, str]) -> None:

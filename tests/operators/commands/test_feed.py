@@ -13,6 +13,7 @@ from graph.errors import GraphUnavailableError
 from operators.commands import create_app, user_selection
 from storage import Storage
 from storage.timeline_layout import DISORDER, timeline_key
+from tests.support.local_copies import CopyingProcess
 from tests.support.private_server import PrivateServer
 from tests.support.stage import Stage
 from tests.support.town import Town
@@ -167,3 +168,17 @@ def test_a_selection_of_users_is_required(flask: Flask, arguments: tuple[object,
 def test_progress_is_printed_without_a_terminal(flask: Flask, readers: list[int]) -> None:
     result = flask("feed", "rebuild", "--user", readers[0], "--user", readers[1])
     assert "feed rebuild: 2 of 2 users" in result.stderr
+
+
+def test_a_rebuild_drops_the_copies_of_every_process(
+    flask: Flask, readers: list[int], storage: Storage
+) -> None:
+    [*_, post] = storage.timelines.entries(readers[0])
+    storage.cache.client.set(f"p:{post}", b'{"id":"%d","author":{"id":"1"}}' % post)
+    process = CopyingProcess(storage.cache)
+    assert process.body(post, viewer_id=1)
+    storage.bodies.discard([post])  # by an earlier rebuild that was killed before it announced
+    assert process.body(post, viewer_id=1)
+    assert flask("feed", "rebuild", "--user", readers[0]).exit_code == 0
+    process.body(post, viewer_id=1)
+    assert not process.has_body(post)
