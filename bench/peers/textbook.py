@@ -1,8 +1,8 @@
 """The feed of a textbook: LRANGE and MGET, parsed, then dumped by marshmallow; no authentication.
 
 `GET /feed/<user id>` returns the newest posts of copies of the product's timelines and bodies, in
-the shape of the product's answer. CACHE_REDIS_URL is their Redis. gunicorn serves it in an environment
-of its own.
+the shape of the product's answer. CACHE_REDIS_URL is their Redis. gunicorn serves it in an
+environment of its own.
 """
 
 import json

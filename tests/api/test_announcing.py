@@ -49,18 +49,18 @@ class Scene:
         """What the other process would show."""
         return self.other.body(post_id, viewer_id=self.viewer)
 
-    def session_of(self, person: Person) -> int:
+    def session_of(self, person: Person) -> Token:
         """The person's session, which the other process keeps."""
         token = token_of(person)
         person.get("/v1/me")  # caches the session, for all processes
         for _ in range(2):
-            assert self.accepts(token.session_id)
+            assert self.accepts(token)
         assert self.other.has_session(token.session_id)
-        return token.session_id
+        return token
 
-    def accepts(self, session_id: int) -> bool:
+    def accepts(self, token: Token) -> bool:
         """Whether the other process accepts the session without the graph."""
-        return self.other.session(session_id, viewer_id=self.viewer) is not None
+        return self.other.session(token, viewer_id=self.viewer) is not None
 
     @contextmanager
     def refused_announcements(self) -> Iterator[None]:
@@ -107,28 +107,28 @@ def deletion(scene: Scene) -> Writer:
 
 def sign_out(scene: Scene) -> Writer:
     ana = scene.builders.new_user()
-    session_id = scene.session_of(ana)
+    token = scene.session_of(ana)
     return Writer(
         lambda: ana.delete("/v1/me/sessions/current"),
         204,
-        lambda: scene.accepts(session_id),
+        lambda: scene.accepts(token),
         repeated_status=401,
     )
 
 
 def revocation(scene: Scene) -> Writer:
     ana = scene.builders.new_user()
-    session_id = scene.session_of(ana.sign_in())
+    token = scene.session_of(ana.sign_in())
     return Writer(
-        lambda: ana.delete(f"/v1/me/sessions/{session_id}"), 204, lambda: scene.accepts(session_id)
+        lambda: ana.delete(f"/v1/me/sessions/{token.session_id}"), 204, lambda: scene.accepts(token)
     )
 
 
 def new_password(scene: Scene) -> Writer:
     ana = scene.builders.new_user()
-    session_id = scene.session_of(ana.sign_in())
+    token = scene.session_of(ana.sign_in())
     body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
-    return Writer(lambda: ana.patch("/v1/me", json=body), 200, lambda: scene.accepts(session_id))
+    return Writer(lambda: ana.patch("/v1/me", json=body), 200, lambda: scene.accepts(token))
 
 
 def new_name(scene: Scene) -> Writer:
@@ -195,28 +195,30 @@ def test_a_forged_token_announces_nothing_and_drops_nothing(
     scene: Scene, path: str, *, ended: bool
 ) -> None:
     ana, ben = scene.builders.new_user(), scene.builders.new_user()
-    session_id = scene.session_of(ana)
+    token = scene.session_of(ana)
     if ended:
-        scene.builders.graph.sessions.delete(session_id, user_id=ana.id)
+        scene.builders.graph.sessions.delete(token.session_id, user_id=ana.id)
     announced = scene.cache.calls_of("rpush")
     for forged in (
-        new_token(user_id=ana.id, session_id=session_id),
-        replace(token_of(ana), user_id=ben.id),
+        new_token(user_id=ana.id, session_id=token.session_id),
+        replace(token, user_id=ben.id),
         new_token(user_id=ana.id, session_id=1),
     ):
         forger = replace(ana, token=str(forged))
-        response = forger.delete(path.format(id=session_id))
+        response = forger.delete(path.format(id=token.session_id))
         assert_problem(response, 401, "not-signed-in")
     assert scene.cache.calls_of("rpush") == announced
-    assert scene.storage.sessions.read(ana.id, session_id)
-    assert scene.accepts(session_id)
+    assert scene.storage.sessions.read(ana.id, token.session_id)
+    assert scene.accepts(token)
 
 
 def test_a_refused_sign_out_of_an_ended_session_drops_its_copies(scene: Scene) -> None:
     ana = scene.builders.new_user()
-    session_id = scene.session_of(ana)
-    scene.builders.graph.sessions.delete(session_id, user_id=ana.id)  # an earlier try died here
-    scene.storage.sessions.drop(ana.id, [session_id])
-    assert scene.accepts(session_id), "the other process has not heard of it"
+    token = scene.session_of(ana)
+    scene.builders.graph.sessions.delete(
+        token.session_id, user_id=ana.id
+    )  # an earlier try died here
+    scene.storage.sessions.drop(ana.id, [token.session_id])
+    assert scene.accepts(token), "the other process has not heard of it"
     assert_problem(ana.delete("/v1/me/sessions/current"), 401, "not-signed-in")
-    assert not scene.accepts(session_id)
+    assert not scene.accepts(token)

@@ -5,14 +5,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from api.services.tokens import Token
 from feed.copies import Copies
 from feed.copy_reading import CopyReader
 from storage.changes import pack_latest
 from storage.redis.partitions import partition_of
-from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.redis.server import Server
-from storage.sessions import SessionCopy, copy_key
+from storage.sessions import SessionCopy, pack_read
 
 LIMIT_BYTES = 10_000_000
 
@@ -45,18 +45,16 @@ class CopyingProcess:
 
         return asyncio.run(read())
 
-    def session(self, session_id: int, *, viewer_id: int) -> SessionCopy | None:
-        """The session's copy; None if the graph must be read."""
+    def session(self, token: Token, *, viewer_id: int) -> SessionCopy | None:
+        """The copy of the token's session; None if the graph must be read."""
 
         async def read() -> SessionCopy | None:
             await self._be_current(viewer_id)
             began = self.copies.begin()
-            copy = self.reader.session(session_id, time.time())
+            copy = self.reader.session(token.session_id, time.time())
             if copy is None:
-                [value] = self._server.execute(
-                    [pack(b"GET", copy_key(viewer_id, session_id).encode())]
-                )
-                copy = self.reader.keep_session(session_id, value, began, time.time())
+                [value] = self._server.execute([pack_read(token.user_id, token.session_id)])
+                copy = self.reader.keep_session(token.session_id, value, began, time.time())
             self.copies.end(began)
             return copy
 
