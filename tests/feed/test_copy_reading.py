@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from api.services.tokens import new_token
 from feed.copies import TOMBSTONE
 from storage import changes
 from storage.changes import KEYS, Changes
 from storage.errors import StorageUnavailableError
 from storage.redis.partitions import COUNT
 from storage.redis.server import Server
-from storage.sessions import SessionCopy
+from storage.sessions import SessionCopy, copy_key
 from tests.support.local_copies import CopyingProcess
 from tests.support.private_server import PrivateServer
 
@@ -160,11 +161,12 @@ def test_a_reply_of_the_connection_before_is_not_applied(
 def test_a_session_is_read_from_redis_once_a_minute(
     process: CopyingProcess, cache: PrivateServer
 ) -> None:
+    token = new_token(user_id=VIEWER, session_id=3)
     copy = SessionCopy(user_id=VIEWER, secret_sha256="00", expires_at=int(time.time()) + 600)
-    cache.client.set(f"s:{3:014x}", copy.to_bytes())
-    assert process.session(3, viewer_id=VIEWER) == copy
-    cache.client.delete(f"s:{3:014x}")
-    assert process.session(3, viewer_id=VIEWER) == copy
+    cache.client.set(copy_key(VIEWER, 3), copy.to_bytes())
+    assert process.session(token, viewer_id=VIEWER) == copy
+    cache.client.delete(copy_key(VIEWER, 3))
+    assert process.session(token, viewer_id=VIEWER) == copy
     assert process.reader.session(3, time.time() + 61) is None
 
 
