@@ -8,16 +8,15 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Generic, NamedTuple, TypeVar
 
+from feed.rendering import digest_of
 from observing import metrics
 from storage.changes import Change, Subject, SubjectKind, author, post, session, user
 from storage.sessions import SessionCopy
 
 V = TypeVar("V")
 
-DIGEST_BYTES = 16
 SESSION_SECONDS = 60.0
 """A session copy is read anew after this time."""
 SESSIONS_SHARE = 8
@@ -49,7 +48,7 @@ class Body(NamedTuple):
     """None if the JSON names no author."""
 
 
-TOMBSTONE = Body(b"", blake2b(b"", digest_size=DIGEST_BYTES).digest(), None)
+TOMBSTONE = Body(b"", digest_of(b""), None)
 """The body of a deleted post."""
 
 
@@ -58,8 +57,7 @@ def body_of(json: bytes) -> Body:
     if not json:
         return TOMBSTONE
     head = _AUTHOR.match(json)
-    digest = blake2b(json, digest_size=DIGEST_BYTES).digest()
-    return Body(json, digest, int(head[1]) if head else None)
+    return Body(json, digest_of(json), int(head[1]) if head else None)
 
 
 class _KeptSession(NamedTuple):
@@ -182,7 +180,7 @@ class Copies:
             size_of=lambda _: SESSION_BYTES,
             owner_of=lambda kept: kept.copy.user_id,
         )
-        self._clock = 0
+        self.clock = 0
         """Drops so far."""
         self._drop_times = _DropTimes()
         self._applied: OrderedDict[bytes, None] = OrderedDict()
@@ -222,8 +220,8 @@ class Copies:
 
     def begin(self) -> int:
         """The time of a read's begin, to be taken before the read is sent, and given to `end`."""
-        self._drop_times.begin(self._clock)
-        return self._clock
+        self._drop_times.begin(self.clock)
+        return self.clock
 
     def end(self, began: int) -> None:
         """End the read that began then, also one that failed. What it read is kept before."""
@@ -251,9 +249,9 @@ class Copies:
 
     def drop_everything(self) -> None:
         """Drop all copies, also those that reads in flight will bring."""
-        self._clock += 1
-        self.tick = self._clock
-        self._drop_times.record_all(self._clock)
+        self.clock += 1
+        self.tick = self.clock
+        self._drop_times.record_all(self.clock)
         self._bodies.clear()
         self._sessions.clear()
         self._counts.flushes += 1
@@ -275,7 +273,7 @@ class Copies:
                 entries.move_to_end(post_id)
 
     def _dropped_since(self, began: int, subjects: Sequence[Subject]) -> bool:
-        return began != self._clock and self._drop_times.any_since(began, *subjects)
+        return began != self.clock and self._drop_times.any_since(began, *subjects)
 
     def _remember(self, change_id: bytes) -> None:
         self._applied[change_id] = None
@@ -288,14 +286,14 @@ class Copies:
         if kind is SubjectKind.EVERYTHING:
             self.drop_everything()
             return
-        self._clock += 1
-        self._drop_times.record(subject, self._clock)
+        self.clock += 1
+        self._drop_times.record(subject, self.clock)
         if kind is SubjectKind.SESSION:
             self._sessions.pop(subject_id)
         elif kind is SubjectKind.USER:
             self._sessions.pop_owner(subject_id)
         else:
-            self.tick = self._clock
+            self.tick = self.clock
             self._drop_bodies(kind, subject_id)
 
     def _drop_bodies(self, kind: SubjectKind, subject_id: int) -> None:

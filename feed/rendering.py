@@ -2,10 +2,14 @@
 
 import json
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 from graph.posts import Location, Post, PostedPhoto
 from storage import Storage
+
+DIGEST_BYTES = 16
+"""Enough that two different bodies never have the same digest."""
 
 
 def render(post: Post, storage: Storage) -> bytes:
@@ -26,6 +30,11 @@ def render(post: Post, storage: Storage) -> bytes:
         "created_at": rfc3339(post.created_at),
     }
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def digest_of(body: bytes) -> bytes:
+    """The BLAKE2b of a body: pages get their ETag from the digests of their bodies."""
+    return blake2b(body, digest_size=DIGEST_BYTES).digest()
 
 
 def rfc3339(time: datetime) -> str:

@@ -12,6 +12,7 @@ from storage.photos import Photos
 from storage.queues import Queues
 from storage.read_positions import ReadPositions
 from storage.redis.generation import Generation
+from storage.redis.pipeline import Pipeline
 from storage.redis.server import Server
 from storage.reservations import Reservations
 from storage.sessions import SessionCopies
@@ -44,11 +45,14 @@ class Storage:
     photos: Photos
     cache: Server
     queue: Server
+    loop_cache: Pipeline
+    """The cache for callers on an event loop: one connection, opened at the first use."""
 
     @classmethod
     def open(cls, settings: StorageSettings) -> Self:
         """The stores that the settings name. Connects to none of them yet."""
-        cache = Server("cache", settings.cache_url, check=Generation().check)
+        generation = Generation()
+        cache = Server("cache", settings.cache_url, check=generation.check)
         queue = Server("queue", settings.queue_url)
         reservations = Reservations(cache)
         return cls(
@@ -62,6 +66,7 @@ class Storage:
             photos=Photos(settings),
             cache=cache,
             queue=queue,
+            loop_cache=Pipeline("cache", settings.cache_url, generation),
         )
 
     def admissions(self, policy: Policy) -> Admissions:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage.fail_open import fail_open
 from storage.redis.partitions import TAGS, partition_of
@@ -20,8 +21,7 @@ class Policy:
     window_seconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitUse:
+class LimitUse(NamedTuple):
     """One counted use: whether it is allowed, uses left, and time to the window's end."""
 
     allowed: bool

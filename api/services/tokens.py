@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import secrets
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graph.ids import MAX_ID
 
@@ -20,8 +20,7 @@ _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _LAYOUT = struct.Struct(f">QQ{SECRET_BYTES}s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(NamedTuple):
     """The ids of a user and of a session, and the secret that proves them."""
 
     user_id: int

@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import redis
 
@@ -27,23 +25,27 @@ class Circuit:
         self._failed_at = 0.0
         self._open_until = 0.0
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
+    def guard(self) -> "Circuit":
         """Run a call to the server. Raises StorageUnavailableError for any failure of it.
 
         Raises StorageRefusedError if the server replied and would reply the same again.
         """
+        return self
+
+    def __enter__(self) -> None:
         self._refuse_if_open()
-        try:
-            yield
-        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object
+    ) -> None:
+        if error is None:
+            self._record_success()
+        elif isinstance(error, (redis.ConnectionError, redis.TimeoutError, OSError)):
             self._record_failure()
             raise StorageUnavailableError(self._part, type(error).__name__) from error
-        except redis.RedisError as error:  # an error reply: the server is up
+        elif isinstance(error, redis.RedisError):  # an error reply: the server is up
             kind = StorageUnavailableError if _is_transient(error) else StorageRefusedError
             raise kind(self._part, str(error)) from error
-        else:
-            self._record_success()
 
     def _refuse_if_open(self) -> None:
         if self._failures < FAILURES_TO_OPEN:

@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 import structlog
+from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.connection import Connection
 
 from observing.metrics import CACHE_EMPTIED
@@ -79,6 +80,11 @@ class Generation:
         connection.send_packed_command([self.pack_check()], check_health=False)  # type: ignore[no-untyped-call]
         self.take_replies([_read_reply(connection) for _ in range(CHECK_COMMANDS)])
 
+    async def check_async(self, connection: AsyncConnection) -> None:
+        """The same for a connection of an event loop, which has signed in already."""
+        await connection.send_packed_command([self.pack_check()], check_health=False)
+        self.take_replies([await _read_async_reply(connection) for _ in range(CHECK_COMMANDS)])
+
     def pack_check(self) -> bytes:
         """The packed commands of the check, CHECK_COMMANDS: the connection's name, the script."""
         numbers = self._newest, EMPTY_AGAIN_MS, LAYOUT, int(self._replaces_layout)
@@ -130,5 +136,12 @@ def addresses_of_other_layouts(
 def _read_reply(connection: Connection) -> Any:
     try:
         return connection.read_response()
+    except redis.ResponseError as error:
+        return error
+
+
+async def _read_async_reply(connection: AsyncConnection) -> Any:
+    try:
+        return await connection.read_response()
     except redis.ResponseError as error:
         return error

@@ -201,7 +201,7 @@ def test_a_forged_token_announces_nothing_and_drops_nothing(
     announced = scene.cache.calls_of("rpush")
     for forged in (
         new_token(user_id=ana.id, session_id=token.session_id),
-        replace(token, user_id=ben.id),
+        token._replace(user_id=ben.id),
         new_token(user_id=ana.id, session_id=1),
     ):
         forger = replace(ana, token=str(forged))

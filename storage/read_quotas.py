@@ -1,0 +1,101 @@
+"""Quotas of reads, counted in the process and settled with the cache once a second.
+
+A count in the cache for each page would cost more than the page. Processes learn of each other's
+reads when they settle. So all of them together let through at most the quota and what arrives
+between two settlements. Writes are counted exactly, by admissions.py, under the same keys.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from math import ceil
+from typing import Any
+
+from storage.limits import LimitUse, Policy, limit_key
+from storage.redis.scripts import Script
+
+SETTLE = Script("settle")
+
+SETTLE_SECONDS = 1.0
+"""Between two settlements."""
+USERS_PER_BUFFER = 500
+"""Users that are settled by one buffer: about a millisecond of the server."""
+
+
+class _Count:
+    """The reads of one user in the current window."""
+
+    __slots__ = ("ends_at", "pending", "settled")
+
+    def __init__(self, ends_at: float) -> None:
+        self.settled = 0
+        """Uses by all processes, at the last settlement."""
+        self.pending = 0
+        """Uses in this process since then."""
+        self.ends_at = ends_at
+
+
+class ReadQuotas:
+    """Counts the reads of users under one policy. For one thread; does no input or output."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._counts: dict[int, _Count] = {}
+        self._begun: deque[tuple[int, _Count]] = deque()
+        self._active: dict[int, None] = {}
+
+    def take(self, user_id: int, now: float) -> LimitUse:
+        """Count one read. `now` in seconds of any steady clock."""
+        count = self._counts.get(user_id)
+        if count is None or count.ends_at <= now:
+            count = self._begin(user_id, now)
+        count.pending += 1
+        self._active[user_id] = None
+        used = count.settled + count.pending
+        quota = self.policy.quota
+        return LimitUse(
+            allowed=used <= quota,
+            remaining=quota - used if used < quota else 0,
+            reset_seconds=ceil(count.ends_at - now),
+        )
+
+    def settlements(self, now: float) -> Iterator[tuple[Sequence[int], list[bytes]]]:
+        """Buffers of packed commands for the users with reads since the last call, with their ids.
+
+        Each user's pending reads count as settled from now on, whether the buffer arrives or not:
+        sent twice they would count twice. Forgets the windows that have ended.
+        """
+        users = list(self._active)
+        self._active.clear()
+        self._forget(now)
+        for start in range(0, len(users), USERS_PER_BUFFER):
+            part = users[start : start + USERS_PER_BUFFER]
+            yield part, [self._pack(user_id) for user_id in part]
+
+    def apply(self, user_ids: Sequence[int], replies: Sequence[Any], now: float) -> None:
+        """Take over the totals of all processes from the replies to a settlement."""
+        for user_id, (used, left_ms) in zip(user_ids, replies, strict=True):
+            count = self._counts.get(user_id)
+            if count is not None:
+                count.settled = used
+                count.ends_at = now + left_ms / 1000
+
+    def _begin(self, user_id: int, now: float) -> _Count:
+        count = self._counts[user_id] = _Count(now + self.policy.window_seconds)
+        self._begun.append((user_id, count))
+        return count
+
+    def _pack(self, user_id: int) -> bytes:
+        count = self._counts.get(user_id)
+        pending = count.pending if count else 0
+        if count:
+            count.settled += pending
+            count.pending = 0
+        key = limit_key(self.policy, user_id).encode()
+        return SETTLE.pack_call([key], [self.policy.window_seconds, pending])
+
+    def _forget(self, now: float) -> None:
+        """Remove the counts whose windows have ended, oldest first."""
+        while self._begun and self._begun[0][1].ends_at <= now:
+            user_id, count = self._begun.popleft()
+            if self._counts.get(user_id) is count:
+                del self._counts[user_id]
