@@ -18,6 +18,10 @@ class ApiSettings:
     """Multiplies every quota: tests and the demo send the requests of many users."""
     trusted_proxies: int = 0
     """The number of our proxies before the API, whose X-Forwarded-For entries are trusted."""
+    feed_copy_bytes: int = 64_000_000
+    """The most bytes of bodies and sessions that one process keeps in memory; 0: none."""
+    feed_page_bytes: int = 32_000_000
+    """The most bytes of finished pages that one process keeps; 0: none."""
 
     @classmethod
     def from_env(cls, env: Env) -> "ApiSettings":
@@ -29,4 +33,6 @@ class ApiSettings:
             ),
             limits_scale=env.float("LIMITS_SCALE", 1.0, validate=validate.Range(min=0.001)),
             trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
+            feed_copy_bytes=env.int("FEED_COPY_BYTES", 64_000_000, validate=validate.Range(min=0)),
+            feed_page_bytes=env.int("FEED_PAGE_BYTES", 32_000_000, validate=validate.Range(min=0)),
         )

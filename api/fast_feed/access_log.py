@@ -1,8 +1,9 @@
-"""The access log of the front, with its counters.
+"""The access log of what the loop answers, with its counters.
 
-Log lines are buffered and written in batches of 32, at the latest after 0.5 s. One structlog line
-and the counters for each response would double the front's time per request. A killed process
-loses the lines in its buffer; no response depends on them.
+The loop only appends to a buffer. A thread writes the lines in batches and counts them, several
+times a second: one structlog line and the counters for each response would double the time of a
+page, and writing can block. A killed process loses the lines in its buffer; no response depends on
+them.
 """
 
 import functools
@@ -12,21 +13,33 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
 
-from observing.metrics import REQUEST_SECONDS, REQUESTS, TIMELINE_READS
+from api.http.observing import method_label
+from observing.metrics import (
+    FAIL_OPEN_TOTAL,
+    FRONT_PASSED_ON,
+    REQUEST_SECONDS,
+    REQUESTS,
+    TIMELINE_READS,
+)
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
-BATCH_SIZE = 32
-"""Lines written together. The response that fills the batch takes 0.2 ms longer."""
-
-FLUSH_SECONDS = 0.5
+FLUSH_SECONDS = 0.1
 """The longest that a line stays in the buffer."""
+
+MAX_BUFFERED = 100_000
+"""Responses in the buffer: some seconds at full speed, while nobody reads our log. Further ones are
+neither logged nor counted."""
+
+BATCH_SIZE = 64
+"""Lines written together: the thread gives the interpreter to the loop between two batches."""
 
 
 class _Entry(NamedTuple):
@@ -36,8 +49,7 @@ class _Entry(NamedTuple):
     """When it was sent, in Unix seconds."""
     seconds: float
     """How long it took."""
-    status: str
-    """Three digits."""
+    status: int
     request_id: str
     viewer_id: int
     client: str
@@ -47,48 +59,69 @@ class _Entry(NamedTuple):
 
 
 class AccessLog:
-    """Logs and counts the responses of one route."""
+    """Logs and counts the responses of one route. `add`, `count`, `pass_on` belong to the loop."""
 
-    def __init__(self, route: str, *, trusted_proxies: int = 0) -> None:
+    def __init__(self, route: str) -> None:
         self._route = route
-        self._trusted_proxies = trusted_proxies
         self._buffer: deque[_Entry] = deque()
+        self._counts: deque[tuple[str, int]] = deque(maxlen=MAX_BUFFERED)
+        self._passed_on: deque[None] = deque(maxlen=MAX_BUFFERED)
+        self._lost: deque[None] = deque(maxlen=MAX_BUFFERED)
         self._seconds = REQUEST_SECONDS.labels("GET", route)
+        self._closing = threading.Event()
+        self._flushing = threading.Lock()
         threading.Thread(target=self._flush_periodically, name="access-log", daemon=True).start()
 
     def add(
         self,
-        environ: Mapping[str, Any],
         start_time: float,
-        status: str,
+        status: int,
         request_id: str,
         viewer_id: int,
+        client: str,
         *,
         from_window: bool,
     ) -> None:
         """Buffer the response to a request that began at `start_time` (perf_counter)."""
         seconds = time.perf_counter() - start_time
-        client = client_of(environ, self._trusted_proxies)
+        if len(self._buffer) >= MAX_BUFFERED:
+            self._lost.append(None)
+            return
         self._buffer.append(
             _Entry(time.time(), seconds, status, request_id, viewer_id, client, from_window)
         )
-        if len(self._buffer) >= BATCH_SIZE:
-            self.flush()
+
+    def count(self, method: str, status: int) -> None:
+        """Count a response that no route has made."""
+        self._counts.append((method, status))
+
+    def pass_on(self) -> None:
+        """Count a request that Flask answers."""
+        self._passed_on.append(None)
 
     def flush(self) -> None:
-        """Log and count the buffered responses."""
-        entries: list[_Entry] = []
-        while True:
-            try:
-                entries.append(self._buffer.popleft())
-            except IndexError:
-                break
-        if entries:
-            self._write(entries)
+        """Log and count what is buffered."""
+        with self._flushing:
+            while entries := _take(self._buffer, BATCH_SIZE):
+                self._write(entries)
+            for (method, status), number in Counter(_take(self._counts)).items():
+                REQUESTS.labels(method_label(method), "(overload)", status).inc(number)
+            FRONT_PASSED_ON.inc(len(_take(self._passed_on)))
+            self._report_lost(len(_take(self._lost)))
+
+    def close(self) -> None:
+        """Flush, and end the thread."""
+        self._closing.set()
+        self.flush()
+
+    def _report_lost(self, lines: int) -> None:
+        if lines:
+            FAIL_OPEN_TOTAL.labels(what="access log").inc(lines)
+            log.warning("failed open", what="access log", lines=lines)
 
     def _write(self, entries: list[_Entry]) -> None:
         for status, count in Counter(entry.status for entry in entries).items():
-            REQUESTS.labels("GET", self._route, int(status)).inc(count)
+            REQUESTS.labels("GET", self._route, status).inc(count)
         TIMELINE_READS.labels(source="window").inc(sum([entry.from_window for entry in entries]))
         for entry in entries:
             self._seconds.observe(entry.seconds)
@@ -109,21 +142,22 @@ class AccessLog:
         )
 
     def _flush_periodically(self) -> None:
-        while True:
-            time.sleep(FLUSH_SECONDS)
+        while not self._closing.wait(FLUSH_SECONDS):
             try:
                 self.flush()
             except Exception:  # a full disk, for example: a later flush may succeed
-                log.exception("tally not written")
+                log.exception("access log not written")
 
 
-def client_of(environ: Mapping[str, Any], trusted_proxies: int) -> str:
-    """The client's address behind this number of proxies, the same that ProxyFix chooses."""
-    if trusted_proxies:
-        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        if len(forwarded) >= trusted_proxies and (client := forwarded[-trusted_proxies].strip()):
-            return str(client)
-    return str(environ.get("REMOTE_ADDR", ""))
+def _take(buffer: deque[T], most: int = sys.maxsize) -> list[T]:
+    """What the buffer holds, at most so many items, removed from it."""
+    items: list[T] = []
+    while len(items) < most:
+        try:
+            items.append(buffer.popleft())
+        except IndexError:
+            break
+    return items
 
 
 @functools.lru_cache(maxsize=8)

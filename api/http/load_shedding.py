@@ -6,13 +6,11 @@ therefore has more threads than requests that it works on. The other threads wai
 before its response.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from api.http.observing import choose_request_id, method_label
-from api.http.problems import CONTENT_TYPE
-from api.http.responses import NO_CACHE
+from api.http.observing import method_label
+from api.http.plain_problems import overloaded
 from bounds.turns import Turns
 from observing.metrics import REQUESTS
 
@@ -31,8 +29,6 @@ BUSY_QUEUE = 4
 
 PROBES = frozenset({"/livez", "/readyz"})
 """Paths without a bound: a supervisor ends a process that does not answer them."""
-
-DETAIL = "Too many requests at once. It is safe to repeat the request."
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -68,21 +64,6 @@ def _respond_overloaded(
 ) -> Iterable[bytes]:
     """The 503 problem. It does not use Flask, as it must cost little."""
     REQUESTS.labels(method_label(environ.get("REQUEST_METHOD", "")), "(overload)", 503).inc()
-    request_id = choose_request_id("")
-    body = {
-        "type": "urn:photofeed:problem:overloaded",
-        "title": "Overloaded",
-        "status": 503,
-        "detail": DETAIL,
-        "code": "overloaded",
-        "request_id": request_id,
-    }
-    headers = [
-        ("Content-Type", CONTENT_TYPE),
-        ("Retry-After", "1"),
-        ("X-Request-Id", request_id),
-        ("Cache-Control", NO_CACHE),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
-    start_response("503 Service Unavailable", headers)
-    return [json.dumps(body).encode()]
+    problem = overloaded()
+    start_response("503 Service Unavailable", list(problem.headers.items()))
+    return [problem.body]

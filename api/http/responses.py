@@ -10,6 +10,7 @@ from api.http import context
 from api.http.cursors import Cursors
 from api.http.paging import link_header, link_header_for, sign_cursors
 from feed.pages import Cursor, FeedPage
+from feed.rendering import digest_of
 
 JSON = "application/json"
 
@@ -54,7 +55,7 @@ IF_NONE_MATCH = {
 """A parameter in the API document."""
 
 ETAG_BYTES = 12
-"""Bytes of the SHA-256 in an ETag. It need not resist attacks: a page has one viewer."""
+"""Bytes of the hash in an ETag. It need not resist attacks: a page has one viewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,21 +69,33 @@ class RenderedPage:
 
 
 def render_feed_page(
-    page: FeedPage, cursors: Cursors, *, path: str, viewer_id: int, limit: int
+    page: FeedPage,
+    cursors: Cursors,
+    *,
+    path: str,
+    viewer_id: int,
+    limit: int,
+    digests: Sequence[bytes] | None = None,
 ) -> RenderedPage:
-    """The page for the view and for the front."""
+    """The page for the view and for the front. `digests`: of the bodies, if they are known."""
     signed_cursors = {
         name: cursors.sign(path, viewer_id, cursor)
         for name, cursor in (("next", page.next), ("prev", page.prev))
         if cursor is not None
     }
     body = page_body(page.bodies, signed_cursors)
-    etag = f'"{hashlib.sha256(body).hexdigest()[: 2 * ETAG_BYTES]}"'
+    etag = _etag(digests or [digest_of(json) for json in page.bodies], signed_cursors)
     link = link_header_for(path, signed_cursors, limit)
     headers = {"Cache-Control": NO_CACHE, **link, "ETag": etag}
     if page.degraded:
         headers[DEGRADED] = ", ".join(page.degraded)
     return RenderedPage(body=body, headers=headers, etag=etag)
+
+
+def _etag(digests: Sequence[bytes], signed_cursors: dict[str, str]) -> str:
+    """The version of a page: bodies and cursors are all that its JSON is made of."""
+    version = b"".join(digests) + "".join(signed_cursors.values()).encode()
+    return f'"{hashlib.blake2b(version, digest_size=ETAG_BYTES).hexdigest()}"'
 
 
 def feed_response(page: FeedPage, limit: int) -> Response:

@@ -36,6 +36,9 @@ A worker needs 1 to 2 s until it answers, and many times that on a busy machine;
 delay connections would be refused. A worker that has died is replaced without a delay.
 """
 
+CONNECTIONS = 16_384
+"""Connections that one web process holds at once. Further ones wait in the system's backlog."""
+
 STEADY_SECONDS = 0.5
 """A worker listens on no port, so it counts as ready after this time."""
 
@@ -54,19 +57,18 @@ class Api(Program):
         self.url = f"http://{HOST}:{port}"
 
     def command(self) -> Sequence[str]:
-        """Granian with `workers` processes of 32 threads each.
+        """Granian with `workers` processes, an event loop each (asgi.py).
 
-        An idle thread is stopped after 10 minutes, as each has connections of its own. Of 32
-        requests at once 8 are worked on; the others wait or are refused by
-        api/http/load_shedding.py.
+        Connections are cheap, so each process takes many; what they may ask for at once is bounded
+        by asgi.py.
         """
         return [
-            *(sys.executable, "-m", "granian", "--interface", "wsgi"),
+            *(sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop"),
             *("--host", HOST, "--port", str(self._port), "--http", "1", "--no-ws"),
-            *("--workers", str(self._workers), "--blocking-threads", "32"),
-            *("--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "30"),
+            *("--workers", str(self._workers), "--backpressure", str(CONNECTIONS)),
+            *("--workers-kill-timeout", "30"),
             *("--respawn-failed-workers", "--respawn-interval", str(RESPAWN_SECONDS)),
-            *("--log-config", "observing/granian_log.json", "wsgi:app"),
+            *("--log-config", "observing/granian_log.json", "asgi:app"),
         ]
 
     def environment(self) -> Mapping[str, str]:

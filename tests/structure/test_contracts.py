@@ -12,7 +12,7 @@ SETTINGS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())[
     "importlinter"
 ]
 CONTRACTS: list[dict[str, Any]] = SETTINGS["contracts"]
-ENTRIES = {"wsgi.py"}
+ENTRIES = {"asgi.py", "wsgi.py"}
 """Modules outside the packages. No package imports them."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
-from api.http import load_shedding
+from api.http import plain_problems
 from api.http.auth import TokenInQueryError
 from api.http.cursors import InvalidCursorError
 from api.http.errors import ERROR_RESPONSES
@@ -110,7 +110,7 @@ UNAVAILABLE = (
     DocumentedProblem(
         status=503,
         code="overloaded",
-        detail=load_shedding.DETAIL,
+        detail=plain_problems.OVERLOADED,
         retry_after=True,
     ),
     problem_of(GraphUnavailableError),

@@ -1,0 +1,62 @@
+"""The upkeep of the fast feed: what one process does once a second beside its requests."""
+
+import asyncio
+import time
+
+import structlog
+
+from feed.copies import Copies
+from feed.copy_reading import CopyReader
+from observing.metrics import FAIL_OPEN_TOTAL
+from storage.errors import StorageUnavailableError
+from storage.read_quotas import SETTLE, ReadQuotas
+from storage.redis.pipeline import Pipeline
+
+log = structlog.get_logger()
+
+PERIOD_SECONDS = 1.0
+
+
+class Upkeep:
+    """Settles quotas, asks for changes of idle partitions, and reports metrics."""
+
+    def __init__(
+        self, *, cache: Pipeline, reader: CopyReader, copies: Copies, quotas: ReadQuotas
+    ) -> None:
+        self._cache = cache
+        self._reader = reader
+        self._copies = copies
+        self._quotas = quotas
+        self._failed_open = False
+
+    async def run(self) -> None:
+        """Work once a second until cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            try:
+                await self.step()
+            except Exception:  # a bug here must not end the upkeep
+                log.exception("upkeep failed")
+
+    async def step(self) -> None:
+        """The work of one second. Without the cache, reads are allowed and copies are not used."""
+        try:
+            await self._settle()
+            await self._reader.ask_idle()
+        except StorageUnavailableError as error:
+            self._log_failure(error)
+        else:
+            self._failed_open = False
+        await asyncio.get_running_loop().run_in_executor(None, self._copies.report)
+
+    async def _settle(self) -> None:
+        for user_ids, commands in self._quotas.settlements(time.monotonic()):
+            replies = await self._cache.execute(commands, SETTLE)
+            self._quotas.apply(user_ids, replies, time.monotonic())
+
+    def _log_failure(self, error: StorageUnavailableError) -> None:
+        """Log the first failure in a row."""
+        if not self._failed_open:
+            FAIL_OPEN_TOTAL.labels(what="read quotas").inc()
+            log.warning("failed open", what="read quotas", part=error.part, reason=str(error))
+        self._failed_open = True

@@ -1,0 +1,51 @@
+"""Problems without Flask: for what is answered before a request reaches it."""
+
+import json
+from typing import NamedTuple
+
+from api.http.observing import choose_request_id
+from api.http.problems import CONTENT_TYPE, problem_body
+from api.http.responses import NO_CACHE, SAFE_HEADERS
+
+OVERLOADED = "Too many requests at once. It is safe to repeat the request."
+"""The detail of 503 `overloaded`."""
+
+
+class PlainProblem(NamedTuple):
+    """A response with a problem as its body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def plain_problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    request_id: str = "",
+    headers: dict[str, str] | None = None,
+) -> PlainProblem:
+    """The same response as `problems.problem` makes. It gets a new request id if none is given."""
+    request_id = request_id or choose_request_id("")
+    body = problem_body(status, code, detail, request_id=request_id)
+    all_headers = {
+        "Content-Type": CONTENT_TYPE,
+        "X-Request-Id": request_id,
+        "Cache-Control": NO_CACHE,
+        **SAFE_HEADERS,
+        **(headers or {}),
+    }
+    text = json.dumps(body, ensure_ascii=False)
+    return PlainProblem(status, all_headers, text.encode())
+
+
+def overloaded() -> PlainProblem:
+    """503 with Retry-After: the process has too many requests."""
+    return plain_problem(
+        503,
+        "overloaded",
+        OVERLOADED,
+        headers={"Retry-After": "1"},
+    )

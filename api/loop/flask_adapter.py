@@ -1,0 +1,139 @@
+"""Flask behind the event loop: whole requests go to 8 threads, whole responses come back.
+
+One hop there and one back. An adapter that streams costs four times as much, and its slowest
+requests wait ten times as long (docs/decisions/0009).
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import structlog
+
+from api.http.load_shedding import (
+    BUSY_QUEUE,
+    BUSY_SECONDS,
+    CONCURRENCY,
+    PROBES,
+    WAIT_SECONDS,
+)
+from api.http.parsing import MAX_BODY_BYTES
+from api.http.plain_problems import PlainProblem, overloaded, plain_problem
+from api.loop.messages import (
+    Answer,
+    ClientGoneError,
+    Receive,
+    Scope,
+    Send,
+    SlowBodyError,
+    WsgiApp,
+    call_wsgi,
+    environ_of,
+    read_body,
+    send_answer,
+)
+from bounds.loop_turns import LoopTurns
+
+R = TypeVar("R")
+
+log = structlog.get_logger()
+
+BODY_SECONDS = 20.0
+"""How long a body may take to arrive. It needs no thread meanwhile."""
+
+PROBE_THREADS = 2
+"""Threads of the probes, which must be answered while all other threads are busy."""
+
+
+class OverloadedError(Exception):
+    """Every thread is busy, and the wait for one was in vain."""
+
+
+class FlaskAdapter:
+    """An ASGI application that runs a WSGI application in threads. Sheds load."""
+
+    def __init__(
+        self,
+        app: WsgiApp,
+        *,
+        threads: int = CONCURRENCY,
+        count: Callable[[str, int], None] = lambda _method, _status: None,
+    ) -> None:
+        """`count` gets the method and status of what is answered without the application."""
+        self._app = app
+        self._count = count
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="flask")
+        self._probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probes")
+        self._turns = LoopTurns(
+            threads, wait_seconds=WAIT_SECONDS, busy_seconds=BUSY_SECONDS, busy_line=BUSY_QUEUE
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request by the WSGI application."""
+        try:
+            body = await _body_of(scope, receive)
+        except ClientGoneError:
+            return
+        except SlowBodyError:
+            self._count(scope["method"], 408)
+            await send_answer(send, answer_of(_slow_body()))
+            return
+        await send_answer(send, await self.answer(environ_of(scope, body)))
+
+    async def answer(self, environ: dict[str, Any]) -> Answer:
+        """The application's response, or 503 if every thread is busy."""
+        if environ["PATH_INFO"] in PROBES:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._probes, self.call, environ)
+        try:
+            return await self.run(lambda: self.call(environ))
+        except OverloadedError:
+            self._count(environ["REQUEST_METHOD"], 503)
+            return answer_of(overloaded())
+
+    async def run(self, work: Callable[[], R]) -> R:
+        """The result of a function that blocks, run in a thread. Raises OverloadedError."""
+        if not await self._turns.take():
+            raise OverloadedError
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self._turns.give_back()
+
+    def call(self, environ: dict[str, Any]) -> Answer:
+        """The application's response; blocks."""
+        return call_wsgi(self._app, environ)
+
+    def close(self) -> None:
+        """Wait for the threads."""
+        self._executor.shutdown()
+        self._probes.shutdown(wait=False)
+
+
+async def _body_of(scope: Scope, receive: Receive) -> bytes:
+    """The body; b"" if there is none, or if its declared length is above the limit.
+
+    A body that is not read is refused by the application; the server then closes the connection.
+    """
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+    if length is not None and (not length.isdigit() or int(length) > MAX_BODY_BYTES):
+        return b""
+    if length is None and not any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+        return b""
+    return await read_body(receive, most_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS)
+
+
+def answer_of(problem: PlainProblem) -> Answer:
+    """The problem as a response of the loop."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+    return Answer(problem.status, headers, problem.body)
+
+
+def _slow_body() -> PlainProblem:
+    return plain_problem(
+        408,
+        "request-timeout",
+        f"The body did not arrive within {BODY_SECONDS:.0f} s.",
+        headers={"Connection": "close"},
+    )
