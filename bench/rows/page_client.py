@@ -1,7 +1,7 @@
 """Feed pages over HTTP: measured, and compared with those of the Flask view and of the model."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,8 @@ PAGE = 20
 """Posts a page."""
 REQUEST_SECONDS = 30.0
 
-DEEP_VIEWERS, OTHER_VIEWERS = 80, 320
-"""Viewers with full lists, and with lists of 38 posts: as many at all sizes of town."""
+DEEP_VIEWERS, OTHER_VIEWERS = 80, 1_920
+"""Viewers whose deep pages are read too, and others: as many at all sizes of town."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +123,15 @@ def deep_viewers(stage: Stage) -> list[int]:
 
 
 @contextmanager
-def page_client(run: RunContext, *, pinned: bool = True) -> Iterator[PageClient]:
-    """A client of the run's stage. `pinned`: the API has a core, client and Redis the other one."""
+def page_client(
+    run: RunContext, *, pinned: bool = True, variables: Mapping[str, str] | None = None
+) -> Iterator[PageClient]:
+    """A client of the run's stage. `pinned`: the API has a core, client and Redis the other one.
+
+    `variables` are settings of the API.
+    """
     stage = stage_of(run)
-    processes = stage.processes("api")
+    processes = stage.processes("api", variables=variables)
     rebuilder = BackgroundRebuilder(stage.graph, stage.storage)
     app = create_app(api_settings(processes.env), stage.graph, stage.storage, rebuilder)
     servers = processes.pids("api")

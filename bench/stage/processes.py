@@ -20,10 +20,18 @@ class Processes:
     """API and workers. They use the running stores of `env` and start none."""
 
     def __init__(
-        self, names: Sequence[str], *, env: Mapping[str, str], folder: Path, api_workers: int
+        self,
+        names: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        api_workers: int,
+        variables: Mapping[str, str],
     ) -> None:
+        """`variables`: settings of the product beside those of the stores."""
         self.names = tuple(names)
         self.api_workers = api_workers
+        self.variables = dict(variables)
         self._stack = LocalStack(
             _settings(env, folder, api_workers),
             report=lambda _text: None,
@@ -36,6 +44,7 @@ class Processes:
         self._stack.lock()
         try:
             self._stack.start_stores()
+            self._stack.env.update(self.variables)
             self._stack.start_processes(self.names)
         except BaseException:
             self._stack.stop()

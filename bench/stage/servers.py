@@ -1,9 +1,10 @@
-"""Other apps on the product's server: its command line with one worker, on the same core."""
+"""Other apps on the product's server, with one worker, on the same core."""
 
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import requests
 
@@ -48,12 +49,15 @@ class ServerProgram(Program):
         return None
 
 
+WSGI_THREADS = 4
+"""Threads of a WSGI app: more of them are slower, as they share one interpreter."""
+
+
 @contextmanager
-def running_app(app: str) -> Iterator[str]:
+def running_app(app: str, interface: Literal["asgi", "wsgi"]) -> Iterator[str]:
     """An app on the product's server; its URL."""
     port = free_port()
-    command = list(Api(port=port, workers=1, env={}).command())
-    command = [sys.executable, *command[1:-1], app]
+    command = _asgi_command(app, port) if interface == "asgi" else _wsgi_command(app, port)
     with running_server(app.replace(":", "-"), command, port=port, env={}) as url:
         yield url
 
@@ -75,6 +79,22 @@ def running_server(
             yield url
         finally:
             process.stop()
+
+
+def _asgi_command(app: str, port: int) -> Sequence[str]:
+    """The product's own command line, with one worker."""
+    command = list(Api(port=port, workers=1, env={}).command())
+    return [sys.executable, *command[1:-1], app]
+
+
+def _wsgi_command(app: str, port: int) -> Sequence[str]:
+    """The same server on its other interface."""
+    return [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi"),
+        *("--host", HOST, "--port", f"{port}", "--http", "1", "--no-ws", "--workers", "1"),
+        *("--blocking-threads", f"{WSGI_THREADS}", "--blocking-threads-idle-timeout", "600"),
+        *("--log-config", "observing/granian_log.json", app),
+    ]
 
 
 def wait_until_ready(process: Process, program: Program) -> None:

@@ -6,7 +6,7 @@ refused. The graph is a copy, so no run starts with the writes of another.
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -93,19 +93,26 @@ class Stage:
         sessions.authenticate(self.graph, self.storage, token)  # leaves a copy in the cache
         return token
 
-    def processes(self, *names: str, api_workers: int = 1) -> Processes:
+    def processes(
+        self, *names: str, api_workers: int = 1, variables: Mapping[str, str] | None = None
+    ) -> Processes:
         """Our processes of these names, running on the stores; no others run.
 
-        Reuses the running ones if they are the same. They stop with the stage.
+        `variables` are settings of the product. Reuses the running ones if they are the same. They
+        stop with the stage.
         """
-        wanted = (names, api_workers)
+        wanted = (names, api_workers, variables or {})
         running = self._processes
-        if running and (running.names, running.api_workers) != wanted:
+        if running and (running.names, running.api_workers, running.variables) != wanted:
             self.stop_processes()
         if self._processes is None:
             self.report(f"starting {', '.join(names)}")
             self._processes = Processes(
-                names, env=self.env, folder=self.stack.folder / "ours", api_workers=api_workers
+                names,
+                env=self.env,
+                folder=self.stack.folder / "ours",
+                api_workers=api_workers,
+                variables=variables or {},
             )
             self._processes.start()
         return self._processes
@@ -119,6 +126,21 @@ class Stage:
     def cache_pid(self) -> int:
         """The cache server's pid."""
         return self.stack.process("cache").pid or 0
+
+    def cache_commands_a_read(self) -> Callable[[], float]:
+        """Begin to count; the result gives the commands since then for each read of a socket."""
+        begun = self._cache_counts()
+
+        def commands_a_read() -> float:
+            commands, reads = self._cache_counts()
+            return (commands - begun[0]) / max(1, reads - begun[1])
+
+        return commands_a_read
+
+    def _cache_counts(self) -> tuple[int, int]:
+        """Commands and reads of sockets since the cache server's start."""
+        stats = self.storage.cache.client.info("stats")
+        return int(stats["total_commands_processed"]), int(stats["total_reads_processed"])
 
     def cache_seconds(self) -> float:
         """The cache server's CPU time since its start."""
