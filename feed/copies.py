@@ -6,7 +6,7 @@ Redis. The copies belong to one thread, so they need no lock. Time is an argumen
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
@@ -86,10 +86,14 @@ class _Lru(Generic[V]):
         self._ids_by_owner: dict[int, set[int]] = {}
 
     def put(self, key: int, value: V) -> None:
-        """Keep the value as the most recently used one."""
-        self.pop(key)
+        """Keep the value as the most recently used one, unless it alone is too large."""
+        if key in self.entries:
+            self.pop(key)
+        size = self._size_of(value)
+        if size > self._limit_bytes:
+            return
         self.entries[key] = value
-        self.bytes += self._size_of(value)
+        self.bytes += size
         owner = self._owner_of(value)
         if owner is not None:
             self._ids_by_owner.setdefault(owner, set()).add(key)
@@ -227,17 +231,22 @@ class Copies:
         """End the read that began then, also one that failed. What it read is kept before."""
         self._drop_times.end(began)
 
-    def keep_body(self, post_id: int, body: Body, began: int) -> None:
-        """Keep a body that was read from Redis, unless a drop concerned it since the read began."""
-        if body is not TOMBSTONE and body.author_id is None:
-            return
-        subjects = [post(post_id), author(body.author_id or 0)]
-        if not self._dropped_since(began, subjects):
-            self._bodies.put(post_id, body)
+    def keep_bodies(self, bodies: Mapping[int, Body | None], began: int) -> None:
+        """Keep bodies that were read from Redis, unless a drop concerned them since then.
+
+        `began`: the time when the read began.
+        """
+        for post_id, body in bodies.items():
+            if body is None or (body.author_id is None and body is not TOMBSTONE):
+                continue
+            if began == self.clock or not self._dropped_since(
+                began, post(post_id), author(body.author_id or 0)
+            ):
+                self._bodies.put(post_id, body)
 
     def keep_session(self, session_id: int, copy: SessionCopy, began: int, now: float) -> None:
         """Keep a session copy that was read from Redis, likewise. `now`: Unix seconds."""
-        if not self._dropped_since(began, [session(session_id), user(copy.user_id)]):
+        if not self._dropped_since(began, session(session_id), user(copy.user_id)):
             self._sessions.put(session_id, _KeptSession(copy, now))
 
     def apply(self, changes: Iterable[Change]) -> None:
@@ -272,8 +281,8 @@ class Copies:
             if post_id in entries:
                 entries.move_to_end(post_id)
 
-    def _dropped_since(self, began: int, subjects: Sequence[Subject]) -> bool:
-        return began != self.clock and self._drop_times.any_since(began, *subjects)
+    def _dropped_since(self, began: int, *subjects: Subject) -> bool:
+        return self._drop_times.any_since(began, *subjects)
 
     def _remember(self, change_id: bytes) -> None:
         self._applied[change_id] = None

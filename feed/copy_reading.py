@@ -10,11 +10,10 @@ from typing import Any, Protocol
 
 from feed.copies import Body, Copies, body_of
 from storage import changes
-from storage.bodies import body_key
+from storage.bodies import pack_read
 from storage.body_format import decode
 from storage.changes import CHANGES_SINCE, NO_CHANGE, Change, Since
 from storage.redis.partitions import partition_of
-from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.reservations import copy_or_none
 from storage.sessions import SessionCopy
@@ -122,13 +121,9 @@ class CopyReader:
         """Bodies from Redis; each is kept unless a drop concerned it meanwhile."""
         began = self.copies.begin()
         try:
-            values = await self._cache.execute(
-                [pack(b"GET", body_key(post_id).encode()) for post_id in post_ids]
-            )
+            values = await self._cache.execute(list(map(pack_read, post_ids)))
             bodies = dict(zip(post_ids, map(_body_or_none, values), strict=True))
-            for post_id, body in bodies.items():
-                if body is not None:
-                    self.copies.keep_body(post_id, body, began)
+            self.copies.keep_bodies(bodies, began)
         finally:
             self.copies.end(began)
         return bodies
@@ -176,5 +171,5 @@ def latest_change(latest: bytes | None) -> Change | None:
 def _body_or_none(value: bytes | None) -> Body | None:
     """The body in a value of Redis; None if it is missing, reserved or cannot be decoded."""
     copy = copy_or_none(value)
-    json = copy and decode(copy)
+    json = None if copy is None else decode(copy)
     return None if json is None else body_of(json)

@@ -32,7 +32,7 @@ def body(post_id: int, author_id: int = AUTHOR, size: int = 600) -> Body:
 
 
 def keep(copies: Copies, post_id: int, author_id: int = AUTHOR) -> None:
-    copies.keep_body(post_id, body(post_id, author_id), copies.begin())
+    copies.keep_bodies({post_id: body(post_id, author_id)}, copies.begin())
 
 
 def keep_session(
@@ -57,7 +57,7 @@ def copies() -> Copies:
 
 
 def test_a_body_is_kept_with_its_digest_and_author(copies: Copies) -> None:
-    copies.keep_body(7, body(7), copies.begin())
+    copies.keep_bodies({7: body(7)}, copies.begin())
     assert copies.bodies_of([6, 7]) == [None, body(7)]
     assert body(7).author_id == AUTHOR
     assert len(body(7).digest) == 16
@@ -65,14 +65,14 @@ def test_a_body_is_kept_with_its_digest_and_author(copies: Copies) -> None:
 
 
 def test_a_tombstone_is_kept(copies: Copies) -> None:
-    copies.keep_body(7, body_of(b""), copies.begin())
+    copies.keep_bodies({7: body_of(b"")}, copies.begin())
     assert copies.bodies_of([7]) == [TOMBSTONE]
     drop(copies, changes.post(7))
     assert copies.bodies_of([7]) == [None]
 
 
 def test_a_body_that_names_no_author_is_not_kept(copies: Copies) -> None:
-    copies.keep_body(7, body_of(b'{"id":"7"}'), copies.begin())
+    copies.keep_bodies({7: body_of(b'{"id":"7"}')}, copies.begin())
     assert kept(copies, 7) == []
 
 
@@ -120,16 +120,16 @@ def test_a_body_read_before_a_drop_of_its_subject_is_not_kept(
 ) -> None:
     began = copies.begin()
     drop(copies, subject)
-    copies.keep_body(7, body(7), began)
+    copies.keep_bodies({7: body(7)}, began)
     assert kept(copies, 7) == []
-    copies.keep_body(7, body(7), copies.begin())
+    copies.keep_bodies({7: body(7)}, copies.begin())
     assert kept(copies, 7) == [7]
 
 
 def test_a_body_read_before_a_drop_of_others_is_kept(copies: Copies) -> None:
     began = copies.begin()
     drop(copies, changes.post(6), changes.author(OTHER_AUTHOR), changes.session(7), changes.user(7))
-    copies.keep_body(7, body(7), began)
+    copies.keep_bodies({7: body(7)}, began)
     assert kept(copies, 7) == [7]
 
 
@@ -179,7 +179,7 @@ def test_the_copies_stay_within_their_bytes() -> None:
     rnd, copies = random.Random(seed), Copies(100_000)
     for number in range(2_000):
         size = rnd.choice((100, 600, 3_000))
-        copies.keep_body(number, body(number, rnd.randrange(9), size), copies.begin())
+        copies.keep_bodies({number: body(number, rnd.randrange(9), size)}, copies.begin())
         keep_session(copies, number, rnd.randrange(9))
         if rnd.random() < 0.05:
             drop(copies, changes.author(rnd.randrange(9)), changes.user(rnd.randrange(9)))
@@ -213,7 +213,7 @@ def test_no_bytes_keep_nothing() -> None:
 
 def test_a_body_larger_than_the_bound_is_not_kept_and_harms_nothing() -> None:
     copies = Copies(8 * SESSION_BYTES)
-    copies.keep_body(1, body(1, size=9_000), copies.begin())
+    copies.keep_bodies({1: body(1, size=9_000)}, copies.begin())
     assert kept(copies, 1) == []
     keep(copies, 2)
     assert kept(copies, 2) == [2]
@@ -229,8 +229,8 @@ def test_drop_times_are_forgotten_when_no_read_in_flight_needs_them(copies: Copi
     drop(copies, changes.post(3))
     copies.end(first)
     assert list(times) == [changes.post(3)]
-    copies.keep_body(3, body(3), second)
-    copies.keep_body(2, body(2), second)
+    copies.keep_bodies({3: body(3)}, second)
+    copies.keep_bodies({2: body(2)}, second)
     assert kept(copies, 2, 3) == [2]
     copies.end(second)
     assert not times
@@ -242,8 +242,8 @@ def test_drop_times_are_bounded(copies: Copies, monkeypatch: pytest.MonkeyPatch)
     began = copies.begin()
     drop(copies, *map(changes.post, range(1, 5)))
     assert len(copies._drop_times._times) <= 3
-    copies.keep_body(1, body(1), began)
-    copies.keep_body(99, body(99), began)
+    copies.keep_bodies({1: body(1)}, began)
+    copies.keep_bodies({99: body(99)}, began)
     assert kept(copies, 1, 99) == [], "too many drops count as a drop of everything"
 
 

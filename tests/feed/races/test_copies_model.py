@@ -131,7 +131,7 @@ class RealWorld:
 
 
 class CopiesWithoutTicks(Copies):
-    def _dropped_since(self, _began: int, _subjects: Sequence[Subject]) -> bool:
+    def _dropped_since(self, _began: int, *_subjects: Subject) -> bool:
         return False
 
 
