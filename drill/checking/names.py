@@ -23,12 +23,9 @@ def _successor(renames: Sequence[Operation], shown: str, page: Read) -> Operatio
 
     A name that nobody has given is that of the sign-up, so each rename replaces it.
     """
-    given = [op.latest_effect for op in renames if op.facts["name"] == shown]
-    done = [op for op in renames if op.phase == "ok" and op.end <= page.start]
-    successors = [
-        op for op in done if op.facts["name"] != shown and op.start > max(given, default=0.0)
-    ]
-    return successors[-1] if successors else None
+    given = max((op.latest_effect for op in renames if op.facts["name"] == shown), default=0.0)
+    done = (op for op in reversed(renames) if op.phase == "ok" and op.end <= page.start)
+    return next((op for op in done if op.start > given), None)
 
 
 def _add(evidence: Evidence, page: Read, author: int, name: str, rename: Operation) -> None:

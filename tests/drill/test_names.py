@@ -59,6 +59,12 @@ def test_a_rename_with_an_unknown_end_takes_no_effect_after_two_minutes(script: 
     assert kinds(script) == ["old-name-shown"]
 
 
+def test_a_rename_with_an_unknown_end_may_have_had_no_effect(script: Script) -> None:
+    script.rename(ANA, "A2", phase="info")
+    read(script, "A1")
+    assert kinds(script) == []
+
+
 def test_a_rename_that_failed_replaces_nothing(script: Script) -> None:
     script.rename(ANA, "A2", phase="fail")
     read(script, "A1")
