@@ -16,10 +16,15 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+def count_in_a_process(folder: Path) -> None:
+    """Count pages in a process that is then killed."""
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    subprocess.run([sys.executable, "-c", COUNT], env=env, check=False)
+
+
 def test_pages_of_killed_processes_are_added_up_by_any_source(tmp_path: Path) -> None:
     for _ in range(2):
-        env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-        subprocess.run([sys.executable, "-c", COUNT], env=env, check=False)
+        count_in_a_process(tmp_path)
     (tmp_path / "counter_1.db").touch()  # of a process that is just starting
     assert read_pages_by_source(str(tmp_path)) == {"window": 6, "a source of a later version": 4}
     assert read_counters(str(tmp_path)) == {
