@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from drill.report_text import render
-from drill.run import DrillOptions, run_drill
+from drill.run import CONTROLS, DrillOptions, run_drill
 from stack import StackError
 from stack.progress import Progress
 from stack.settings import ROOT
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m drill", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, help="drawn and printed if it is not given")
-    parser.add_argument("--control", choices=["", "sweeper", "drop", "sweeper,drop"], default="")
+    parser.add_argument("--control", choices=CONTROLS, default="")
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     return parser

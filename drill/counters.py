@@ -1,14 +1,19 @@
 """The product's own counters that a drill reports: how much work was done, and how much twice."""
 
-from prometheus_client import CollectorRegistry
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 from prometheus_client.multiprocess import MultiProcessCollector
 
+PAGES = "photofeed_timeline_reads_total"
+"""The counter of feed pages by `source`."""
 LABELS = {
     "photofeed_timeline_pushes_total": "pushes",
     "photofeed_jobs_total": "jobs",
     "photofeed_sweeper_rings_total": "wakes by the sweeper",
     "photofeed_timeline_rebuilds_total": "rebuilds",
-    "photofeed_timeline_reads_total": "pages",
+    PAGES: "pages",
     "photofeed_author_pushes_missed_total": "author's pushes missed",
 }
 """By metric, its name in the report."""
@@ -19,12 +24,25 @@ def read_counters(folder: str) -> dict[str, float]:
 
     Keys are the name in the report and the values of the labels.
     """
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
     counters: dict[str, float] = {}
-    for metric in registry.collect():
-        for sample in metric.samples:
-            if sample.name in LABELS and sample.value:
-                values = [sample.labels[name] for name in sorted(sample.labels) if name != "pid"]
-                counters[" ".join([LABELS[sample.name], *values])] = sample.value
+    for sample in _samples(folder):
+        if sample.name in LABELS and sample.value:
+            values = [sample.labels[name] for name in sorted(sample.labels)]
+            counters[" ".join([LABELS[sample.name], *values])] = sample.value
     return dict(sorted(counters.items()))
+
+
+def read_pages_by_source(folder: str) -> dict[str, float]:
+    """The feed pages of all processes by their source, of ended processes too.
+
+    A killed process may have had some pages in a buffer: these are missing.
+    """
+    samples = [sample for sample in _samples(folder) if sample.name == PAGES]
+    return {sample.labels["source"]: sample.value for sample in samples if sample.value}
+
+
+def _samples(folder: str) -> Iterator[Any]:
+    """The samples of all counters, added up. A process that is just starting has an empty file."""
+    files = [str(file) for file in Path(folder).glob("counter_*.db") if file.stat().st_size]
+    for metric in MultiProcessCollector.merge(files):  # type: ignore[no-untyped-call]
+        yield from metric.samples

@@ -11,11 +11,12 @@ from typing import Any
 from drill.checking.deadlines import B_SECONDS
 from drill.checking.findings import Findings, Violation
 from drill.checking.operations import InjectedFault, Operation, injected_faults, operations
+from drill.checking.page_shares import PageShares
 from drill.history import FAULT, Line
 
 NEIGHBOUR_SECONDS = 2.0
 """Faults within this time of a violation's operations are shown with it."""
-NOT_COUNTED = ("walk", "watch", "log", "list", "healed", "struck")
+NOT_COUNTED = ("walk", "watch", "log", "list", "healed", "struck", "sources")
 """Operations that are no single request."""
 QUANTILES = {"p50": 0.5, "p99": 0.99}
 
@@ -47,11 +48,14 @@ class Report:
     exceptions: dict[str, int]
     exceptions_longest: dict[str, float]
     violations: list[dict[str, Any]]
+    pages: PageShares
+    shortfalls: list[str]
+    """Why the drill has tested too little of what people use, a sentence each."""
 
     @property
     def sound(self) -> bool:
-        """Whether no promise was broken and every fault could be injected."""
-        return not self.violations and not self.faults_failed
+        """Whether no promise was broken, every fault could be injected, and enough was tested."""
+        return not (self.violations or self.faults_failed or self.shortfalls)
 
     def save(self, path: Path) -> None:
         """Write the report as JSON."""
@@ -61,15 +65,16 @@ class Report:
 def build_report(
     lines: Sequence[Line],
     findings: Findings,
+    shares: PageShares,
     *,
     seed: int,
     seconds: float,
     control: str,
     counters: Mapping[str, float],
 ) -> Report:
-    """The report of a history and of what its check has found."""
+    """The report of a history, of what its check has found and of where its pages came from."""
     all_ops = operations(lines)
-    ops = [op for op in all_ops if op.op not in NOT_COUNTED]
+    ops = [op for op in all_ops if op.op not in NOT_COUNTED and not op.facts.get("old")]
     faults = injected_faults(lines)
     lags = sorted(op.facts["lag"] for op in all_ops if op.op == "watch" and op.phase == "ok")
     drains = [op.facts["seconds"] for op in ops if op.op == "drained"]
@@ -91,6 +96,8 @@ def build_report(
         exceptions=dict(findings.exceptions),
         exceptions_longest={name: round(value, 1) for name, value in findings.longest.items()},
         violations=[_with_lines(violation, lines) for violation in findings.violations],
+        pages=shares,
+        shortfalls=shares.shortfalls(seconds),
     )
 
 

@@ -21,6 +21,7 @@ def render(report: Report, folder: Path) -> str:
             *_operation_rows(report),
             *_fault_rows(report),
             *_counter_rows(report),
+            *_page_rows(report),
             *_check_rows(report),
             *_violation_rows(report.violations),
             "",
@@ -58,6 +59,20 @@ def _counter_rows(report: Report) -> Iterator[str]:
     yield "work"
     for name, value in report.work.items():
         yield f"  {name:<34} {value:g}"
+
+
+def _page_rows(report: Report) -> Iterator[str]:
+    pages = report.pages
+    sources = "  ".join(f"{source} {count}" for source, count in pages.by_source.items())
+    yield f"pages by source          {sources or 'none'}"
+    yield f"  windows, lists, copies {pages.copies_share:.1%}"
+    yield f"pages received           {pages.received}"
+    yield f"  just changed           {pages.changed}"
+    yield (
+        f"  and not from the graph {pages.changed_copies} at least, "
+        f"{pages.changed_share:.1%} of the pages"
+    )
+    yield from (f"  too little: {sentence}" for sentence in report.shortfalls)
 
 
 def _check_rows(report: Report) -> Iterator[str]:

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from drill.calm_minutes import calm_minutes
 from drill.checking.check import check
+from drill.checking.evidence import Evidence
+from drill.checking.page_shares import measure_shares
 from drill.counters import read_counters
 from drill.faults.injector import Injector
 from drill.faults.schedule import PlannedFault, plan
 from drill.final_state import record_feeds, record_logs
 from drill.history import History
 from drill.load.client import Client, rehearse
+from drill.load.page_counter import PageCounter
 from drill.load.population import populate
 from drill.load.shared_state import SharedState
 from drill.load.watcher import Watcher
@@ -30,7 +34,10 @@ PHOTOS_A_SECOND, SPARE_PHOTOS = 0.7, 20
 CONTROL_DRAIN_SECONDS = 20.0
 """For a control run. Without the sweeper, lost work is never done, so a longer wait is useless."""
 LONGEST_REQUEST_SECONDS = 30.0
-NO_TIMELINE_DROP = Path(__file__).parent / "stage" / "no_timeline_drop"
+PLANTED_ERRORS = {"drop": Path(__file__).parent / "stage" / "no_timeline_drop"}
+"""By control, the folder that plants an error in each of our processes: it is their PYTHONPATH,
+from which Python imports one `sitecustomize`. So a run can have one of them."""
+CONTROLS = ("", "sweeper", *PLANTED_ERRORS, *(f"sweeper,{name}" for name in PLANTED_ERRORS))
 SECRETS = ("NEO4J_PASSWORD", "CURSOR_SECRET", "ADMIN_PASSWORD", "AWS_SECRET_ACCESS_KEY")
 URLS_WITH_PASSWORDS = ("QUEUE_REDIS_URL", "CACHE_REDIS_URL")
 
@@ -46,8 +53,8 @@ class DrillOptions:
     seconds: float
     """How long the clients run."""
     control: str = ""
-    """`sweeper`: without the sweeper. `drop`: timelines are not dropped after an unfollow. Both are
-    separated by a comma. A control run must show violations, or the check proves nothing."""
+    """One of CONTROLS. `sweeper`: without the sweeper. `drop`: timelines are not dropped after an
+    unfollow. A control run must show violations, or the check proves nothing."""
     clients: int = 12
 
 
@@ -80,6 +87,7 @@ def run_drill(
     report = build_report(
         lines,
         check(lines),
+        measure_shares(Evidence(lines)),
         seed=options.seed,
         seconds=options.seconds,
         control=options.control,
@@ -96,8 +104,9 @@ def _extra_env(control: str) -> dict[str, str]:
         "TIMELINE_SLACK": str(TIMELINE_SLACK),
         "LARGE_AUDIENCE": str(LARGE_AUDIENCE),
     }
-    if "drop" in control:
-        env["PYTHONPATH"] = str(NO_TIMELINE_DROP)
+    for name in control.split(","):
+        if folder := PLANTED_ERRORS.get(name):
+            env["PYTHONPATH"] = str(folder)
     return env
 
 
@@ -115,12 +124,17 @@ def _run_on_stage(
     populate(state, stage.graph, options.clients, photos=photos)
     on_progress("rehearsal", 0.0)
     rehearse(state)
+    pages = PageCounter(history, stage.env["PROMETHEUS_MULTIPROC_DIR"], state.stop)
+    pages.sample()
+    pages.start()
     _run_clients_and_faults(stage, state, faults, options.seconds, on_progress)
+    pages.join()
     on_progress("quiet", 0.0)
     heal(stage, history)
     state.stop = threading.Event()
     warm_up_graph(stage)
     drain(stage, history, seconds=CONTROL_DRAIN_SECONDS if options.control else DRAIN_SECONDS)
+    pages.sample()
     on_progress("reading everything", 0.0)
     record_feeds(stage, state, cap=TIMELINE_CAP, slack=TIMELINE_SLACK)
     record_logs(stage, history, _secrets(stage.env))
@@ -135,6 +149,8 @@ def _run_clients_and_faults(
     on_progress: OnProgress,
 ) -> None:
     """Run clients, watchers and faults together; returns when no request is in flight."""
+    start = state.history.now()
+    state.calm_minutes = [(start + begin, start + end) for begin, end in calm_minutes(seconds)]
     injector = Injector(stage, faults, state.history)
     clients = [Client(state, user) for user in state.users]
     watchers = [Watcher(state, number) for number in range(WATCHERS)]

@@ -6,6 +6,7 @@ from drill.checking.evidence import Evidence
 from drill.checking.final_feeds import FinalFeeds
 from drill.checking.findings import Findings
 from drill.checking.missing_posts import MissingPosts
+from drill.checking.names import check_names
 from drill.checking.responses import check_responses, check_sessions
 from drill.checking.settling import check_settling
 from drill.checking.shown_posts import check_keys, check_order, check_shown_posts
@@ -18,6 +19,7 @@ def check(lines: Iterable[Line]) -> Findings:
     check_keys(evidence)
     check_shown_posts(evidence)
     check_order(evidence)
+    check_names(evidence)
     MissingPosts(evidence).check()
     check_responses(evidence)
     check_sessions(evidence)

@@ -91,7 +91,7 @@ class Post:
 
 
 class Model:
-    """All follows, blocks and posts of a history."""
+    """All follows, blocks, posts and names of a history."""
 
     def __init__(self, ops: Sequence[Operation]) -> None:
         self.follows: dict[tuple[int, int], Relation] = defaultdict(Relation)
@@ -100,6 +100,8 @@ class Model:
         """By (blocker, blocked)."""
         self.posts: dict[str, Post] = {}
         """By tag."""
+        self.renames: dict[int, list[Operation]] = defaultdict(list)
+        """By user, without failed ones. Each has a name of its own."""
         for op in ops:
             self._add(op)
         self.posts_by_id = {post.post_id: post for post in self.posts.values() if post.post_id}
@@ -120,6 +122,8 @@ class Model:
                 self.posts[facts["tag"]].deletions.append(op)
             case _ if op.phase == "fail":
                 pass
+            case "rename":
+                self.renames[facts["author"]].append(op)
             case "follow":
                 self.follows[facts["viewer"], facts["author"]].starts.append(op)
             case "unfollow":

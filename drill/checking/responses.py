@@ -8,7 +8,10 @@ from drill.checking.evidence import Evidence
 from drill.checking.operations import Operation
 from drill.http_status import is_server_error, is_success
 
-SIGNED_IN_OPS = {"read", "page", "post", "delete", "follow", "unfollow", "block", "unblock"}
+SIGNED_IN_OPS = {
+    *("read", "page", "post", "delete", "rename"),
+    *("follow", "unfollow", "block", "unblock"),
+}
 """Operations that need a session."""
 UNCHECKED = {0, HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 """No response; a refused session, which `check_sessions` checks; a key in flight; a limit."""

@@ -13,6 +13,8 @@ from drill.stage.programs import APIS
 PROCESS_CASES = {"timelines": (7,), "removal": (7,), "photos": (38,)}
 STORE_CASES = {"neo4j": (3, 32), "queue": (17,), "cache": (19,), "s3": (38,)}
 """The cases of a killed worker, and of a store with network faults."""
+EMPTY_CACHE = {"flush-cache", "evict-cache-keys"}
+"""Those of the instant damages to Redis that empty the cache, or a part of it."""
 
 
 def _kills() -> Iterator[Fault]:
@@ -39,7 +41,13 @@ def _kills() -> Iterator[Fault]:
         )
     yield Fault(name="kill-sweeper", cases=(7,), seconds=2, apply=signal_one(kill, ("sweeper",)))
     yield Fault(name="kill-queue", cases=(16,), seconds=3, apply=signal_one(kill, ("queue",)))
-    yield Fault(name="kill-cache", cases=(18,), seconds=3, apply=signal_one(kill, ("cache",)))
+    yield Fault(
+        name="kill-cache",
+        cases=(18,),
+        seconds=3,
+        empties_cache=True,
+        apply=signal_one(kill, ("cache",)),
+    )
     yield Fault(name="kill-s3", cases=(38,), seconds=4, apply=signal_one(kill, ("s3",)))
     yield Fault(
         name="kill-neo4j", cases=(32,), seconds=16, heavy=True, apply=signal_one(kill, ("neo4j",))
@@ -72,12 +80,19 @@ def _redis_damage() -> Iterator[Fault]:
         ("triple-jobs", (10,), redis_damage.triple_jobs),
         ("ring-stale-epochs", (10,), redis_damage.enqueue_stale_epochs),
     ):
-        yield Fault(name=name, cases=cases, seconds=2, apply=redis_damage.instant(act))
+        yield Fault(
+            name=name,
+            cases=cases,
+            seconds=2,
+            empties_cache=name in EMPTY_CACHE,
+            apply=redis_damage.instant(act),
+        )
     yield Fault(name="queue-full", cases=(17,), seconds=5, apply=redis_damage.fill_queue)
     yield Fault(
         name="cache-from-old-snapshot",
         cases=(30,),
         seconds=4,
+        empties_cache=True,
         apply=redis_damage.restore_old_snapshot,
     )
 

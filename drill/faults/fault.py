@@ -27,6 +27,8 @@ class Fault:
     apply: Apply
     heavy: bool = False
     """Stops every write, so it is planned seldom."""
+    empties_cache: bool = False
+    """Timelines and bodies are gone afterwards. It is not planned in a calm minute."""
 
 
 class NoEffectError(Exception):

@@ -1,8 +1,10 @@
 """Plans which fault is injected when, by a seed. Two lanes run side by side."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from drill.calm_minutes import Span, calm_minutes, is_calm
 from drill.faults.catalogue import CATALOGUE
 from drill.faults.fault import Fault
 
@@ -34,11 +36,13 @@ class PlannedFault:
     lane: int
 
 
-def plan(seed: int, seconds: float) -> list[PlannedFault]:
+def plan(seed: int, seconds: float, calm: Sequence[Span] | None = None) -> list[PlannedFault]:
     """The faults of a drill in order; all end before `seconds`. Equal for equal arguments.
 
     They are dealt from a shuffled deck, so that none comes a third time before each came once.
+    None empties the cache in a `calm` span; without `calm` these are the drill's calm minutes.
     """
+    calm = calm_minutes(seconds) if calm is None else calm
     rng = random.Random(seed)
     free_at = list(FIRST_SECONDS)
     next_heavy_at = 0.0
@@ -49,7 +53,7 @@ def plan(seed: int, seconds: float) -> list[PlannedFault]:
         at = free_at[lane]
         if len(deck) < len(CATALOGUE) // 2:
             deck += rng.sample(CATALOGUE, len(CATALOGUE))
-        in_time = [fault for fault in deck if at + fault.seconds <= seconds]
+        in_time = [fault for fault in deck if _may_last(fault, at, seconds, calm)]
         fault = next((one for one in in_time if not one.heavy or at >= next_heavy_at), None)
         if fault is None:
             return sorted(faults, key=lambda planned: planned.at)
@@ -63,3 +67,9 @@ def plan(seed: int, seconds: float) -> list[PlannedFault]:
         free_at[lane] = at + duration + rng.uniform(*PAUSE_SECONDS)
         if fault.heavy:
             next_heavy_at = at + HEAVY_SECONDS
+
+
+def _may_last(fault: Fault, at: float, seconds: float, calm: Sequence[Span]) -> bool:
+    """Whether the fault may begin at this time and last as long as it can."""
+    end = at + fault.seconds
+    return end <= seconds and not (fault.empties_cache and is_calm(calm, at, end))

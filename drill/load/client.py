@@ -13,29 +13,10 @@ from typing import Any
 from drill.history import Phase
 from drill.http_status import is_client_error
 from drill.load.connection import ApiConnection, Response
+from drill.load.habits import BUSY, CALM, Choice
 from drill.load.population import PASSWORD
 from drill.load.reader import Reader
 from drill.load.shared_state import AcknowledgedPost, DrillUser, SharedState, WatchTask
-
-WEIGHTS = {
-    "read": 50,
-    "walk": 3,
-    "post": 18,
-    "delete": 4,
-    "follow": 6,
-    "unfollow": 5,
-    "block": 0.7,
-    "unblock": 0.9,
-    "post-again": 2,
-    "sign-out": 0.3,
-}
-"""How often a client does each operation, relative to the others."""
-
-ENDING_FOLLOWS = {"unfollow", "block"}
-"""Not done by steady users: after these, no timeline of the user is built for half a minute."""
-
-MEAN_PAUSE_SECONDS = 0.25
-"""Between two operations of one client."""
 
 ATTEMPTS = 4
 RETRY_SECONDS = 0.4
@@ -46,7 +27,12 @@ WATCHED_SHARE = 0.25
 
 READ_OWN_POST_SHARE = 0.5
 READ_AFTER_WRITE_SHARE = 0.7
-"""How often a post, and another write, is followed by a read at once."""
+"""How often a busy user's post, and another write, is followed by a read at once."""
+
+CALM_DELETES_AMONG = 4
+"""A calm user deletes one of so many newest posts: followers have it on their first pages."""
+SCROLL_LIMIT, SCROLL_PAGES = 20, (2, 3)
+"""The page size and the number of pages of a client that scrolls down a little."""
 
 REHEARSAL_SECONDS = 60.0
 
@@ -55,7 +41,7 @@ Attempt = Callable[[ApiConnection], tuple[Phase, Response, dict[str, Any]]]
 
 
 class Client(threading.Thread):
-    """One user's operations, drawn by WEIGHTS, until the drill stops."""
+    """One user's operations, drawn by the user's habit, until the drill stops."""
 
     def __init__(self, state: SharedState, user: DrillUser) -> None:
         super().__init__(name=f"client-{user.name}", daemon=True)
@@ -68,8 +54,10 @@ class Client(threading.Thread):
         self._operations: dict[str, Callable[[], object]] = {
             "read": self._read,
             "walk": lambda: self._reader.walk(self._user.id, self._user.token, self._session),
+            "scroll": self._scroll,
             "post": self._post,
             "delete": self._delete,
+            "rename": self._rename,
             "follow": self._follow,
             "unfollow": self._unfollow,
             "block": self._block,
@@ -80,11 +68,10 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         """Do one operation after the other."""
-        ops = [op for op in WEIGHTS if not (self._user.steady and op in ENDING_FOLLOWS)]
-        weights = [WEIGHTS[op] for op in ops]
-        while not self._state.stop.wait(self._rng.expovariate(1 / MEAN_PAUSE_SECONDS)):
-            [op] = self._rng.choices(ops, weights)
-            self.perform(op)
+        state, now = self._state, self._state.history.now
+        choice = Choice(CALM if self._user.calm else BUSY, self._rng, now())
+        while not state.stop.wait(choice.pause()):
+            self.perform(choice.next_op(now(), calm=state.in_calm_minute()))
         self.close()
 
     def perform(self, op: str) -> None:
@@ -112,7 +99,27 @@ class Client(threading.Thread):
     def _read(self) -> Response:
         return self._reader.first_page(self._user.id, self._user.token, self._session)
 
-    # Posts.
+    def _scroll(self) -> None:
+        self._reader.walk(
+            self._user.id,
+            self._user.token,
+            self._session,
+            limit=SCROLL_LIMIT,
+            pages=self._rng.choice(SCROLL_PAGES),
+        )
+
+    def _read_after_write(self, share: float) -> None:
+        """Read at once: a calm user at every process, a busy one at one, in this share of cases."""
+        if not self._user.calm:
+            if self._rng.random() < share:
+                self._read()
+            return
+        for connection in self._connections:
+            self._reader.first_page(
+                self._user.id, self._user.token, self._session, connection=connection
+            )
+
+    # Posts and profiles.
 
     def _post(self) -> None:
         if not self._user.photos:
@@ -126,8 +133,7 @@ class Client(threading.Thread):
         with self._state.lock:
             self._state.posts[self._user.id].append(post)
         self._have_watched(post)
-        if self._rng.random() < READ_OWN_POST_SHARE:
-            self._read()
+        self._read_after_write(READ_OWN_POST_SHARE)
 
     def _create_post(
         self, tag: str, key: str, photo_id: int, *, attempts: int
@@ -170,12 +176,20 @@ class Client(threading.Thread):
     def _delete(self) -> None:
         with self._state.lock:
             posts = self._state.posts[self._user.id]
-            post = posts.pop(self._rng.randrange(len(posts))) if posts else None
+            first = max(0, len(posts) - CALM_DELETES_AMONG) if self._user.calm else 0
+            post = posts.pop(self._rng.randrange(first, len(posts))) if posts else None
         if post:
             path = f"/v1/posts/{post.post_id}"
             facts = {"author": self._user.id, "id": post.post_id, "tag": post.tag}
             self._write("delete", "DELETE", path, **facts)
-            self._maybe_read()
+            self._read_after_write(READ_AFTER_WRITE_SHARE)
+
+    def _rename(self) -> None:
+        self._user.renames += 1
+        name = f"{self._label} name {self._user.renames}"
+        body = {"name": name}
+        self._write("rename", "PATCH", "/v1/me", body=body, author=self._user.id, name=name)
+        self._read_after_write(READ_AFTER_WRITE_SHARE)
 
     def _have_watched(self, post: AcknowledgedPost) -> None:
         """Give some of the posts to a watcher, while the queue has room."""
@@ -204,7 +218,7 @@ class Client(threading.Thread):
         if phase == "ok":
             with self._state.lock:
                 self._state.follows[self._user.id].add(followee_id)
-        self._maybe_read()
+        self._read_after_write(READ_AFTER_WRITE_SHARE)
 
     def _unfollow(self) -> None:
         with self._state.lock:
@@ -221,10 +235,10 @@ class Client(threading.Thread):
             viewer=self._user.id,
             author=followee_id,
         )
-        self._maybe_read()
+        self._read_after_write(READ_AFTER_WRITE_SHARE)
 
     def _block(self) -> None:
-        others = [user for user in self._state.others(self._user) if not user.steady]
+        others = [user for user in self._state.others(self._user) if not user.calm]
         if not others:
             return
         other = self._rng.choice(others)
@@ -234,7 +248,7 @@ class Client(threading.Thread):
         self._blocked.add(other.id)
         path = f"/v1/me/blocks/{other.id}"
         self._write("block", "PUT", path, blocker=self._user.id, blocked=other.id)
-        self._maybe_read()
+        self._read_after_write(READ_AFTER_WRITE_SHARE)
 
     def _unblock(self) -> None:
         if not self._blocked:
@@ -287,13 +301,9 @@ class Client(threading.Thread):
     def _draw_connection(self) -> ApiConnection:
         return self._rng.choice(self._connections)
 
-    def _maybe_read(self) -> None:
-        if self._rng.random() < READ_AFTER_WRITE_SHARE:
-            self._read()
-
-    def _write(self, op: str, method: str, path: str, **facts: Any) -> Phase:
+    def _write(self, op: str, method: str, path: str, *, body: Any = None, **facts: Any) -> Phase:
         def attempt(connection: ApiConnection) -> tuple[Phase, Response, dict[str, Any]]:
-            response = connection.request(method, path, token=self._user.token)
+            response = connection.request(method, path, token=self._user.token, body=body)
             return response.phase, response, {}
 
         return self._attempt(op, attempt, ATTEMPTS, **facts)
@@ -323,9 +333,9 @@ def rehearse(state: SharedState) -> None:
 
     With many clients at once each would only delay the others.
     """
-    user = next(user for user in state.users if not user.steady)
+    user = next(user for user in state.users if not user.calm)
     client = Client(state, user)
-    for op in ("post", *WEIGHTS):
+    for op in ("post", *BUSY.weights):
         client.perform(op)
     end = time.monotonic() + REHEARSAL_SECONDS
     while not client.can_read() and time.monotonic() < end:

@@ -1,6 +1,7 @@
 """Creates the users of a drill, their photos and their first follows, before any fault."""
 
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -8,10 +9,10 @@ from typing import Any, TypeVar
 
 from drill.load.connection import ApiConnection
 from drill.load.errors import NotAcknowledgedError
-from drill.load.shared_state import DrillUser, SharedState
+from drill.load.shared_state import AcknowledgedPost, DrillUser, SharedState
 from drill.support.retrying import retry
 from graph import Graph
-from graph.ids import new_id
+from graph.ids import new_id, random_id
 from graph.queries import Query
 
 T = TypeVar("T")
@@ -20,6 +21,11 @@ PASSWORD = "a password of the drill"  # noqa: S105 - of accounts that are delete
 LONGEST_SECONDS = 60.0
 """How long one request is tried again: the first ones of a new stack are slow."""
 RETRY_SECONDS = 0.5
+
+OLD_POSTS = 12
+"""Of each calm user. A calm feed of a few authors is a little longer than its timeline."""
+OLD_POSTS_SECONDS = 240.0
+"""From one old post to the next. Those of a few authors are far enough apart for a window."""
 
 CREATE_PHOTOS = Query(
     name="drill/create_photos",
@@ -36,11 +42,32 @@ CREATE_PHOTOS = Query(
     expands="",
 )
 
+CREATE_OLD_POSTS = Query(
+    name="drill/create_old_posts",
+    summary="creates posts of one author with a photo each, without a key and without an event.",
+    text=(
+        "MATCH (author:User) WHERE author.id = $author_id UNWIND $posts AS one"
+        " CREATE (author)-[:POSTED]->(post:Post {id: one.id, author_id: $author_id,"
+        " caption: one.tag, created_at: one.created_at})"
+        " CREATE (post)-[:SHOWS {position: 0, photo_id: one.photo_id}]->"
+        "(:Photo {id: one.photo_id, owner_id: $author_id,"
+        " path: 'drill-' + one.photo_id, state: 'ready', content_type: 'image/jpeg',"
+        " size_bytes: 1, width: 64, height: 64, blurhash: 'x', alt_text: null,"
+        " expires_at: timestamp()})"
+    ),
+    parameters={"author_id": "integer", "posts": "list of maps"},
+    returns=(),
+    index=(),
+    sorts="",
+    expands="",
+)
+
 
 def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> None:
-    """Create `count` users with `photos` photos each; each user follows about half of the others.
+    """Create `count` users, each second one calm, with `photos` photos each.
 
-    Photos are written to the graph directly, all else goes through the API.
+    A busy user follows about half of the others, a calm one all other calm ones. Photos and the
+    calm users' old posts are written to the graph directly, all else goes through the API.
     """
     rng = state.rng("town")
     connections = [ApiConnection(url) for url in state.api_urls]
@@ -48,8 +75,12 @@ def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> No
         user = _create_user(connections[number % len(connections)], number, state.seed)
         user.photos.extend(_create_photos(graph, user.id, photos))
         state.users.append(user)
+        if user.calm:
+            _create_old_posts(state, graph, user)
     for user in state.users:
-        for followee in rng.sample(state.others(user), k=(count - 1) // 2):
+        others = state.others(user)
+        calm = [other for other in others if other.calm]
+        for followee in calm if user.calm else rng.sample(others, k=(count - 1) // 2):
             _follow(state, connections, user, followee)
     for connection in connections:
         connection.close()
@@ -75,7 +106,7 @@ def _create_user(connection: ApiConnection, number: int, seed: int) -> DrillUser
         id=int(created["user"]["id"]),
         token=created["auth_token"],
         watching_token=str(watching["auth_token"]),
-        steady=number % 2 == 0,
+        calm=number % 2 == 0,
         photos=deque(),
     )
 
@@ -91,6 +122,30 @@ def _create_photos(graph: Graph, owner_id: int, count: int) -> list[int]:
     photo_ids = [new_id() for _ in range(count)]
     graph.connection.write(CREATE_PHOTOS, ids=photo_ids, owner_id=owner_id)
     return photo_ids
+
+
+def _create_old_posts(state: SharedState, graph: Graph, user: DrillUser) -> None:
+    """Create posts that are minutes old, and record each as an acknowledged post."""
+    rng, history = state.rng(f"old-{len(state.users)}"), state.history
+    ages = [(number + rng.random()) * OLD_POSTS_SECONDS for number in range(OLD_POSTS)]
+    posts = []
+    for age in sorted(ages, reverse=True):
+        at = round((time.time() - age) * 1_000)
+        tag, post_id, photo_id = f"{user.name.split('_')[0]}-old-{at}", random_id(at), new_id()
+        number = history.invoke("town", "post", author=user.id, tag=tag, key=tag, old=True)
+        posts.append({"id": post_id, "tag": tag, "photo_id": photo_id, "created_at": at})
+        history.end(number, "ok", id=post_id, replayed=False)
+        state.posts[user.id].append(
+            AcknowledgedPost(
+                post_id=post_id,
+                author_id=user.id,
+                tag=tag,
+                key=tag,
+                photo_id=photo_id,
+                acknowledged=history.now(),
+            )
+        )
+    graph.connection.write(CREATE_OLD_POSTS, author_id=user.id, posts=posts)
 
 
 def _follow(

@@ -40,12 +40,20 @@ class Reader:
         self._rng = rng
         self._stop = stop
 
-    def first_page(self, viewer: int, token: str, session: str, limit: int = 0) -> Response:
+    def first_page(
+        self,
+        viewer: int,
+        token: str,
+        session: str,
+        limit: int = 0,
+        *,
+        connection: ApiConnection | None = None,
+    ) -> Response:
         """Read the first page. Without a `limit` the size is drawn, mostly 20."""
         limit = limit or self._rng.choice(FIRST_PAGE_LIMITS)
         number = self._history.invoke(session, "read", viewer=viewer, token=session, limit=limit)
-        connection = self._rng.choice(self._connections)
-        response = connection.request("GET", f"/v1/me/feed?limit={limit}", token=token)
+        used = connection or self._rng.choice(self._connections)
+        response = used.request("GET", f"/v1/me/feed?limit={limit}", token=token)
         self._end(number, response)
         return response
 
@@ -57,11 +65,13 @@ class Reader:
         *,
         limit: int = 0,
         connection: ApiConnection | None = None,
+        pages: int = 0,
         **facts: Any,
     ) -> bool:
         """Read all pages from the newest to the last; returns whether the last one was read.
 
-        Without a `connection` one is drawn for each page. `facts` are recorded with each line.
+        With `pages` at most that many. Without a `connection` one is drawn for each page. `facts`
+        are recorded with each line.
         """
         size = limit or self._rng.choice(WALK_LIMITS)
         all_facts = facts | {"viewer": viewer, "token": session}
@@ -75,7 +85,7 @@ class Reader:
                 self._history.end(walk, "fail", pages=at)
                 return False
             cursor, at = response.body.get("next", ""), at + 1
-            if not cursor:
+            if not cursor or at == pages:
                 self._history.end(walk, "ok", pages=at)
                 return True
             if at >= MAX_SMALL_PAGES:
@@ -110,7 +120,7 @@ class Reader:
 def page_facts(response: Response) -> dict[str, Any]:
     """What the history records of a page: [id, author, tag] of each post, and if there is a next.
 
-    Empty for a response that is no page.
+    `names` has each [author, name] that its posts show. Empty for a response that is no page.
     """
     if response.status != HTTPStatus.OK:
         return {}
@@ -118,4 +128,5 @@ def page_facts(response: Response) -> dict[str, Any]:
         [int(post["id"]), int(post["author"]["id"]), post["caption"]]
         for post in response.body["posts"]
     ]
-    return {"posts": posts, "next": "next" in response.body}
+    names = {(int(post["author"]["id"]), post["author"]["name"]) for post in response.body["posts"]}
+    return {"posts": posts, "next": "next" in response.body, "names": sorted(map(list, names))}

@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from drill.calm_minutes import Span, is_calm
 from drill.history import History
 
 MAX_WATCH_TASKS = 60
@@ -24,14 +25,17 @@ class DrillUser:
     id: int
     token: str
     watching_token: str
-    steady: bool
-    """Never unfollows or blocks and is never blocked, so its timeline is seldom dropped."""
+    calm: bool
+    """Its follows never change, it follows calm users alone, and nobody blocks it: its timeline
+    lasts, and its authors post seldom. It reads much."""
     photos: deque[int]
     """Ids of photos that are ready and not posted yet."""
     sign_ins: int = 0
     """Part of the token's name in the history."""
     post_attempts: int = 0
     """How many posts were tried, each with a tag of its own."""
+    renames: int = 0
+    """How many names were tried, each different from all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,9 @@ class SharedState:
     follows: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Ids of followees by follower id, as of the last acknowledged change."""
     posts: dict[int, list[AcknowledgedPost]] = field(default_factory=lambda: defaultdict(list))
-    """Posts by author id, without those that a client tries to delete."""
+    """Posts by author id, oldest first, without those that a client tries to delete."""
+    calm_minutes: list[Span] = field(default_factory=list)
+    """In seconds since the start of the history."""
 
     def rng(self, name: str) -> random.Random:
         """A generator for one thread, seeded by the drill's seed and the name."""
@@ -85,6 +91,11 @@ class SharedState:
         """Who follows the author."""
         with self.lock:
             return [user for user in self.users if author_id in self.follows[user.id]]
+
+    def in_calm_minute(self) -> bool:
+        """Whether no client may change a follow now."""
+        now = self.history.now()
+        return is_calm(self.calm_minutes, now, now)
 
     def still_due(self, task: WatchTask) -> bool:
         """Whether the viewer still follows the author and nobody has tried to delete the post."""

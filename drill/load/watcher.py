@@ -4,9 +4,12 @@ import queue
 import threading
 
 from drill.load.connection import ApiConnection
-from drill.load.reader import LARGEST_LIMIT, Reader, page_facts
+from drill.load.reader import Reader, page_facts
 from drill.load.shared_state import SharedState, WatchTask
 
+WATCH_LIMIT = 50
+"""Less than the cap of a timeline, so that a timeline can prove the page. The graph shows a post
+before it is delivered."""
 LONGEST_WATCH_SECONDS = 200.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
@@ -51,7 +54,7 @@ class Watcher(threading.Thread):
     def _shows(self, task: WatchTask) -> bool:
         viewer = task.viewer
         response = self._reader.first_page(
-            viewer.id, viewer.watching_token, self._session, LARGEST_LIMIT
+            viewer.id, viewer.watching_token, self._session, WATCH_LIMIT
         )
         posts = page_facts(response).get("posts", [])
         return any(post_id == task.post.post_id for post_id, _, _ in posts)

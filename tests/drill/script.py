@@ -8,7 +8,10 @@ from drill.history import FAULT, Line, Phase
 ANA, BEN, EVE = 1, 2, 3
 """Ben follows Ana; Eve follows nobody."""
 
-END_FACTS = ("status", "id", "posts", "next", "replayed", "code", "retry_after", "ids")
+END_FACTS = (
+    *("status", "id", "posts", "next", "names", "pages"),
+    *("replayed", "code", "retry_after", "ids"),
+)
 """Facts that the end of an operation holds; the others belong to its start."""
 
 
@@ -61,6 +64,13 @@ class Script:
 
     def delete(self, author: int, post_id: int, phase: Phase = "ok") -> int:
         return self.do("delete", author=author, id=post_id, tag=f"p{post_id}", phase=phase)
+
+    def rename(self, author: int, name: str, phase: Phase = "ok") -> int:
+        return self.do("rename", author=author, name=name, phase=phase)
+
+    def sources(self, **pages: int) -> int:
+        """The product's count of pages by source since its start."""
+        return self.do("sources", session="pages", pages=pages)
 
     def read(self, viewer: int, *posts: tuple[int, int], more: bool = False, **facts: Any) -> int:
         """A first page with posts of (id, author)."""

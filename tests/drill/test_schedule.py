@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from drill.calm_minutes import calm_minutes, is_calm
 from drill.faults.catalogue import CATALOGUE
 from drill.faults.schedule import HEAVY_SECONDS, LANES, plan
 
@@ -40,3 +41,18 @@ def test_heavy_faults_are_at_least_90_seconds_apart(seed: int) -> None:
     heavy = [planned.at for planned in plan(seed, 600) if planned.fault.heavy]
     assert len(heavy) >= 5
     assert all(later - at >= HEAVY_SECONDS for at, later in pairwise(heavy))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_fault_empties_the_cache_in_a_calm_minute(seed: int) -> None:
+    calm = calm_minutes(600)
+    emptying = [planned for planned in plan(seed, 600) if planned.fault.empties_cache]
+    assert {planned.fault.name for planned in emptying} == {
+        *("flush-cache", "kill-cache", "evict-cache-keys", "cache-from-old-snapshot"),
+    }
+    assert not any(is_calm(calm, one.at, one.at + one.seconds) for one in emptying)
+
+
+def test_a_plan_without_calm_spans_may_empty_the_cache_at_any_time() -> None:
+    emptying = [one for one in plan(7, 600, calm=[]) if one.fault.empties_cache]
+    assert any(is_calm(calm_minutes(600), one.at, one.at + one.seconds) for one in emptying)
