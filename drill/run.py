@@ -34,7 +34,10 @@ PHOTOS_A_SECOND, SPARE_PHOTOS = 0.7, 20
 CONTROL_DRAIN_SECONDS = 20.0
 """For a control run. Without the sweeper, lost work is never done, so a longer wait is useless."""
 LONGEST_REQUEST_SECONDS = 30.0
-PLANTED_ERRORS = {"drop": Path(__file__).parent / "stage" / "no_timeline_drop"}
+PLANTED_ERRORS = {
+    "drop": Path(__file__).parent / "stage" / "no_timeline_drop",
+    "announce": Path(__file__).parent / "stage" / "no_announcement",
+}
 """By control, the folder that plants an error in each of our processes: it is their PYTHONPATH,
 from which Python imports one `sitecustomize`. So a run can have one of them."""
 CONTROLS = ("", "sweeper", *PLANTED_ERRORS, *(f"sweeper,{name}" for name in PLANTED_ERRORS))
@@ -54,7 +57,8 @@ class DrillOptions:
     """How long the clients run."""
     control: str = ""
     """One of CONTROLS. `sweeper`: without the sweeper. `drop`: timelines are not dropped after an
-    unfollow. A control run must show violations, or the check proves nothing."""
+    unfollow. `announce`: no change is announced to other processes. A control run must show
+    violations, or the check proves nothing."""
     clients: int = 12
 
 

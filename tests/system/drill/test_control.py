@@ -1,4 +1,4 @@
-"""A control run of the drill, in which violations must be found."""
+"""Control runs of the drill, in which violations must be found."""
 
 import pytest
 
@@ -29,3 +29,12 @@ def test_without_the_sweeper_and_the_drop_on_unfollow_promises_are_seen_broken()
     report = run_drill(folder, options, faults=faults)
     kinds = {violation["kind"] for violation in report.violations}
     assert {"lost", "left-shown"} <= kinds, render(report, folder)
+
+
+@pytest.mark.timeout(600)
+def test_without_announcements_old_copies_are_seen() -> None:
+    folder = free_folder("drill")
+    options = DrillOptions(seed=SEED, seconds=SECONDS, control="announce", clients=8)
+    report = run_drill(folder, options, faults=[])
+    kinds = {violation["kind"] for violation in report.violations}
+    assert {"deleted-shown", "old-name-shown"} <= kinds, render(report, folder)
