@@ -37,7 +37,11 @@ def listed_variables() -> set[str]:
 
 
 def read_variables() -> set[str]:
-    paths = [ROOT / "wsgi.py", *(path for name in FOLDERS for path in (ROOT / name).rglob("*.py"))]
+    paths = [
+        ROOT / "asgi.py",
+        ROOT / "wsgi.py",
+        *(path for name in FOLDERS for path in (ROOT / name).rglob("*.py")),
+    ]
     found = {name for path in paths if path.exists() for name in names_read(path)}
     return found | set(PORT_VARIABLES.values())
 
