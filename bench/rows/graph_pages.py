@@ -13,6 +13,7 @@ from bench.stage.run_context import RunContext
 from bench.stage.stage import Stage, stage_of
 from feed.rebuilding import rebuild
 from graph.ids import MAX_ID
+from graph.posts import few_of
 
 IN_FLIGHT = 3
 """Pages that a process reads from the graph at once (feed/reading.py), so as many on both sides."""
@@ -49,6 +50,7 @@ def _below_the_watermark(run: RunContext) -> Iterator[Sides]:
                 viewer_id=viewer_ids[number % len(readers)],
                 before=befores[number % len(readers)],
                 limit=PAGE + 1,
+                few=few_of(PAGE + 1),
             )
 
         def against() -> Measurement:
@@ -93,6 +95,7 @@ def _rebuild(run: RunContext) -> Iterator[Sides]:
                     viewer_id=stage.town.user_id(viewer),
                     before=MAX_ID,
                     limit=cap,
+                    few=few_of(cap),
                 )
             return Measurement(value=1000 * (time.perf_counter() - began) / len(readers))
 
