@@ -1,8 +1,8 @@
 """A town's timelines and bodies, written into the cache in the product's own form.
 
 They are computed from the town and not read from the graph: the product's pages are then compared
-with this model. Lists are alike at all sizes of town: most hold all 38 posts of their feed, those
-of users who follow many hold the cap and a watermark.
+with this model. In most towns nearly all lists hold the cap and a watermark; in a large one, with
+two posts a user, only those of users who follow many do.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
