@@ -2,7 +2,8 @@
 
 Everything about a user follows from their index. So a town of a million users is written to files,
 filled into the cache and compared with the product's answers without being in memory. Followees
-and numbers of posts are drawn by power laws. Some authors have an audience of a given size, for rows about audiences.
+and numbers of posts are drawn by power laws. Some authors have an audience of a given size, for
+rows about audiences.
 """
 
 import hashlib
