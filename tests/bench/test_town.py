@@ -76,6 +76,8 @@ def test_a_users_posts_are_spread_over_the_month_newest_first() -> None:
         posts = SMALL.post_ids(index)
         assert len(posts) == SMALL.post_count(index)
         assert posts == sorted(posts, reverse=True)
+    single = [p for p in map(SMALL.post_ids, range(SMALL.users)) if len(p) == 1]
+    assert max(single)[0] - min(single)[0] >> 12 > 0.9 * MONTH_MS
     busiest = max(range(SMALL.users), key=SMALL.post_count)
     posts = SMALL.post_ids(busiest)
     assert (posts[0] - posts[-1]) >> 12 > 0.99 * MONTH_MS
