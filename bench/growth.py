@@ -1,4 +1,8 @@
-"""How costs grow from ten thousand users to a million: `make bench GROWTH=1`."""
+"""How costs grow with users, followees and posts: `make bench GROWTH=1`.
+
+The towns have ten thousand to a million users. In the smallest one, crowds of given numbers of
+followees and of posts read pages from the graph.
+"""
 
 import argparse
 import json
@@ -12,7 +16,15 @@ from bench.report import picture, plans
 from bench.report.fitting import fit
 from bench.report.results import Growth, growth_result
 from bench.rounds import measure
-from bench.rows.growth import GrowthRow, growth_rows
+from bench.rows.growth import (
+    FOLLOWEES_AXIS,
+    FOLLOWEES_TARGET,
+    GRAPH_TARGET,
+    POSTS_AXIS,
+    GrowthRow,
+    crowd_rows,
+    growth_rows,
+)
 from bench.rows.row import Row
 from bench.rows.table import ROWS
 from bench.stage.resources import Resources
@@ -50,8 +62,28 @@ def measure_growth(
                 points[growth_row.row.id] += [
                     (count, cost) for cost in _costs(growth_row.row, town_run)
                 ]
+            if count == min(users):
+                by_crowd = measure_crowds(rows, town_run)
     growths = [_growth(growth_row, points[growth_row.row.id]) for growth_row in measured_rows]
-    return [*growths, _plan_growth(users, operators)]
+    return [*growths, *by_crowd, _plan_growth(users, operators)]
+
+
+def measure_crowds(rows: Sequence[Row], run: RunContext) -> list[Growth]:
+    """The growth of a graph page's cost by followees, and by posts of each, in one town."""
+    axes = (
+        ("R7 by followees", FOLLOWEES_TARGET, FOLLOWEES_AXIS, "followees"),
+        ("R7 by posts of each", GRAPH_TARGET, POSTS_AXIS, "posts"),
+    )
+    growths = []
+    for name, target, crowds, field in axes:
+        points = [
+            (float(getattr(crowd, field)), cost)
+            for crowd, row in zip(crowds, crowd_rows(rows, crowds), strict=True)
+            for cost in _costs(row, run)
+        ]
+        growth_row = GrowthRow(row=replace(rows[0], id=name), target=target)
+        growths.append(_growth(growth_row, points))
+    return growths
 
 
 def _costs(row: Row, run: RunContext) -> list[float]:

@@ -52,6 +52,14 @@ class UsernameTakenError(GraphError):
         self.username = username
 
 
+class FollowLimitReachedError(GraphError):
+    """A user follows as many users as are allowed."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"Nobody follows more than {most:,} users. Unfollow one first.")
+        self.most = most
+
+
 class KeyTakenError(GraphError):
     """The user has sent this idempotency key before, with this fingerprint and this result."""
 

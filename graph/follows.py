@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from graph.connection import Connection
-from graph.errors import NotFoundError
+from graph.errors import FollowLimitReachedError, NotFoundError
 from graph.events import UNFOLLOW_DELAY_MS, Event, event_of
 from graph.queries import Query, load
 from graph.users import User, Users
@@ -26,15 +26,20 @@ class Follows:
     def create(self, *, follower_id: int, followee_id: int) -> Event | None:
         """The event of a new follow; None if the follow exists.
 
-        Raises NotFoundError if the followee does not exist or a block exists in either direction.
+        Raises NotFoundError if the followee does not exist or a block exists in either direction,
+        FollowLimitReachedError if the follower has the most follows that are allowed.
         """
+        most = self._connection.settings.follow_limit
         rows = self._connection.write_with_event(
             CREATE,
             follower_id=follower_id,
             followee_id=followee_id,
+            most=most,
         )
         if not rows:
             raise NotFoundError
+        if rows[0]["limit_reached"]:
+            raise FollowLimitReachedError(most)
         return event_of(rows[0])
 
     def delete(self, *, follower_id: int, followee_id: int) -> Event | None:

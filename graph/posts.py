@@ -38,6 +38,8 @@ REFUSAL = load("posts/refusal")
 
 DELETED_LIFE_MS = 86_400_000
 """Time for which a DeletedPost is stored, in milliseconds: a repeated DELETE succeeds for a day."""
+AUTHORS_OF_A_PAGE = 16
+"""Authors that a page usually has at least. The first read takes this part of the page of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,12 +293,16 @@ class Posts:
 
     def feed_page(self, viewer_id: int, *, before: int, limit: int) -> FeedIds:
         """The newest post ids below `before` in the viewer's feed."""
-        rows = self._connection.read(FEED_PAGE, viewer_id=viewer_id, before=before, limit=limit)
+        rows = self._connection.read(
+            FEED_PAGE, viewer_id=viewer_id, before=before, limit=limit, few=few_of(limit)
+        )
         return FeedIds(**rows[0]) if rows else FeedIds(post_ids=[], unfollow_pending=False)
 
     def feed_page_up(self, viewer_id: int, *, after: int, limit: int) -> list[int]:
         """The oldest post ids above `after` in the viewer's feed, ascending."""
-        rows = self._connection.read(FEED_PAGE_UP, viewer_id=viewer_id, after=after, limit=limit)
+        rows = self._connection.read(
+            FEED_PAGE_UP, viewer_id=viewer_id, after=after, limit=limit, few=few_of(limit)
+        )
         return list(rows[0]["post_ids"])
 
     def undelivered_ids(self, post_ids: Sequence[int]) -> set[int]:
@@ -308,6 +314,14 @@ class Posts:
         """Delete up to `limit` DeletedPosts of over a day ago without photos; returns how many."""
         rows = self._connection.write(CLEAR_DELETED, limit=limit, life_ms=DELETED_LIFE_MS)
         return int(rows[0]["cleared"])
+
+
+def few_of(limit: int) -> int:
+    """How many posts of every author the first read of a feed page takes. Pure.
+
+    It changes the time of the page, never its ids (docs/decisions/0016).
+    """
+    return min(limit, max(2, -(-limit // AUTHORS_OF_A_PAGE)))
 
 
 def creation_error(row: dict[str, Any], photo_ids: list[int], *, drawn_at: int) -> Exception:

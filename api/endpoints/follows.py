@@ -10,7 +10,7 @@ from api.http.parsing import Blueprint
 from api.schemas.users import UserPage
 from api.services import follows
 from api.services.errors import CannotFollowYourselfError
-from graph.errors import NotFoundError
+from graph.errors import FollowLimitReachedError, NotFoundError
 
 blueprint = Blueprint(
     "follows", __name__, description="Follows: the users that you follow, and your followers."
@@ -20,11 +20,11 @@ blueprint = Blueprint(
 @blueprint.put("/v1/me/following/<id:user_id>")
 @login_required
 @blueprint.response(204)
-@raises(NotFoundError, CannotFollowYourselfError)
+@raises(NotFoundError, CannotFollowYourselfError, FollowLimitReachedError)
 def follow_user(user_id: int) -> Any:
     """Follows a user.
 
-    The user's posts, older ones too, are in your feed from now on.
+    The user's posts, older ones too, are in your feed from now on. You can follow 7,500 users.
 
     **Retries**: can be repeated; also 204 if you follow the user already.
     """

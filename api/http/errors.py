@@ -86,6 +86,7 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     service_errors.CannotFollowYourselfError: ErrorResponse(
         status=422, detail="You cannot follow yourself."
     ),
+    graph_errors.FollowLimitReachedError: ErrorResponse(status=422),
     service_errors.CannotBlockYourselfError: ErrorResponse(
         status=422, detail="You cannot block yourself."
     ),

@@ -11,7 +11,7 @@ def follow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int
 
     The follower's timeline is dropped: the next page, read from the graph, has the followee's
     posts. The drop fails open, as the event repeats it. Raises CannotFollowYourselfError,
-    NotFoundError.
+    NotFoundError, FollowLimitReachedError.
     """
     if follower_id == followee_id:
         raise CannotFollowYourselfError

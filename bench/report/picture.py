@@ -1,4 +1,4 @@
-"""Growth as an SVG: cost by number of users on logarithmic axes, points and fitted line a row."""
+"""Growth as an SVG: costs by users, followees or posts, on logarithmic axes, with fitted lines."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,7 +16,7 @@ HEAD = (
     f'height="{HEIGHT}" font-family="system-ui, sans-serif" font-size="13">'
     f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>'
     f'<text x="{LEFT}" y="28" font-size="16" fill="#222">'
-    "Cost by number of users, each divided by its counterpart's</text>"
+    "Cost by number of users, followees or posts, each divided by its counterpart's</text>"
 )
 
 
@@ -59,7 +59,9 @@ class _Axes:
             y = self.y(10.0**power)
             lines.append(f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#ddd"/>')
             lines.append(_label(LEFT - 8, y + 4, f"{10.0**power:g}", "end"))
-        lines.append(_label((LEFT + right) / 2, HEIGHT - 16, "users", "middle"))
+        lines.append(
+            _label((LEFT + right) / 2, HEIGHT - 16, "users, or what the row names", "middle")
+        )
         return "\n".join(lines)
 
 

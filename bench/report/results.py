@@ -19,11 +19,11 @@ Result = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """How a row's cost grows with the number of users."""
+    """How a row's cost grows with the number of users, or with the number that `row` names."""
 
     row: str
     points: Sequence[tuple[float, float]]
-    """(users, cost) of every round. The cost is a ratio to the counterpart's cost."""
+    """(users or another number, cost) of every round. The cost is a ratio to the counterpart's."""
     exponent: float
     interval: tuple[float, float]
     """The exponent's, of 95 %."""

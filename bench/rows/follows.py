@@ -13,6 +13,7 @@ from bench.rows.writes import API_WORKERS, IN_FLIGHT, Writes, open_writes, write
 from bench.stage.measurement import Measurement
 from bench.stage.run_context import RunContext
 from graph.ids import CLOCK_TOLERANCE_MS, ms_of, new_id
+from graph.settings import FOLLOW_LIMIT
 
 EVENTS = "MATCH (event:Event) WHERE event.subject_id IN $ids RETURN count(event) AS count"
 FOLLOWS = """
@@ -57,6 +58,7 @@ def _follow(follower_id: int, followee_id: int, run_statement: RunStatement) -> 
         follower_id=follower_id,
         followee_id=followee_id,
         event_id=new_id(),
+        most=FOLLOW_LIMIT,
     )
     if not rows:
         raise RuntimeError("no follow was created")

@@ -14,8 +14,10 @@ import redis
 
 from bench.peers.bare_driver import BareDriver, RunStatement
 from bench.peers.redis_benchmark import RedisBenchmark
+from bench.rows.crowds import Crowd
 from bench.rows.fan_out import fan_out_row, publish_and_push
 from bench.rows.graph_pages import IN_FLIGHT as PAGES_IN_FLIGHT
+from bench.rows.graph_pages import page_of_crowd
 from bench.rows.row import Check, Row, Sides
 from bench.rows.writes import IN_FLIGHT as WRITES_IN_FLIGHT
 from bench.stage.caches import Cache
@@ -27,6 +29,12 @@ from bench.stage.stage import Stage, stage_of
 
 CACHE_TARGET, GRAPH_TARGET = 0.1, 0.15
 """Exponents: of rows on the cache (pushes, first and deep pages), and of rows on the graph."""
+FOLLOWEES_TARGET = 1
+"""The exponent by followees: a page looks at each of them once."""
+
+FOLLOWEES_AXIS = [Crowd(followees=n, posts=50, viewers=20) for n in (50, 500, 5_000)]
+POSTS_AXIS = [Crowd(followees=150, posts=n, viewers=20) for n in (10, 100, 1_000)]
+"""The crowds whose graph pages show the growth by followees, and by posts of each."""
 
 TASKS = 200_000
 """More than a turn can run."""
@@ -71,6 +79,15 @@ def growth_rows(rows: Sequence[Row]) -> list[GrowthRow]:
         GrowthRow(row=push, target=CACHE_TARGET),
         GrowthRow(row=fan_out, target=CACHE_TARGET),
         GrowthRow(row=post, target=GRAPH_TARGET),
+    ]
+
+
+def crowd_rows(rows: Sequence[Row], crowds: Sequence[Crowd]) -> list[Row]:
+    """The row of a graph page for each of these crowds, against a round trip."""
+    [row] = [row for row in rows if row.id == "R7"]
+    return [
+        _against_statement(replace(row, open=page_of_crowd(crowd)), ROUND_TRIP, PAGES_IN_FLIGHT)
+        for crowd in crowds
     ]
 
 

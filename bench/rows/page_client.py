@@ -24,7 +24,7 @@ PAGE = 20
 REQUEST_SECONDS = 30.0
 
 DEEP_VIEWERS, OTHER_VIEWERS = 80, 1_920
-"""Viewers whose deep pages are read too, and others: as many at all sizes of town."""
+"""Viewers who follow many, and others: as many at all sizes of town."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """A town's timelines and bodies, written into the cache in the product's own form.
 
 They are computed from the town and not read from the graph: the product's pages are then compared
-with this model. Lists are alike at all sizes of town: most hold all 38 posts of their feed, those
-of users who follow many hold the cap and a watermark.
+with this model. In most towns nearly all lists hold the cap and a watermark; in a large one, with
+two posts a user, only those of users who follow many do.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,16 +43,25 @@ def list_commands(user_id: int, newest_first: Sequence[int], cap: int) -> list[b
     ]
 
 
-def fill_bodies(storage: Storage, town: Town, indices: Sequence[int], report: Report) -> None:
-    """Write the JSON of every post of these users, made by the product's own render."""
+def fill_bodies(
+    storage: Storage,
+    town: Town,
+    indices: Sequence[int],
+    report: Report,
+    *,
+    post_ids: Callable[[int], Sequence[int]],
+) -> None:
+    """Write the JSON of these users' posts, made by the product's own render."""
     _send(
         storage,
-        (_body_commands(storage, town, index) for index in indices),
+        (_body_commands(storage, town, index, post_ids(index)) for index in indices),
         lambda count: report(f"filling bodies: those of {count:,} of {len(indices):,} users"),
     )
 
 
-def _body_commands(storage: Storage, town: Town, index: int) -> list[bytes]:
+def _body_commands(
+    storage: Storage, town: Town, index: int, post_ids: Sequence[int]
+) -> list[bytes]:
     return [
         pack(
             b"SET",
@@ -61,7 +70,7 @@ def _body_commands(storage: Storage, town: Town, index: int) -> list[bytes]:
             b"EX",
             BODY_TTL_SECONDS,
         )
-        for post_id in town.post_ids(index)
+        for post_id in post_ids
     ]
 
 

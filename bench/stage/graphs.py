@@ -10,7 +10,7 @@ from threading import Event
 
 from bench.stage import town_files
 from bench.stage.folders import FOLDER
-from bench.stage.town import Town, validate_size
+from bench.stage.town import LARGE_TOWN, Town, validate_size
 from graph import Graph, GraphSettings, schema
 from stack import LocalStack, StackError, StackSettings, secrets
 from stack.parts.neo4j import SERVER_OPTIONS, LocalNeo4j, admin_command, java_environment
@@ -18,7 +18,7 @@ from stack.parts.stores import SHARED_LIBRARY
 from stack.terminal import Report
 
 GRAPHS = FOLDER / "graphs"
-VERSION = 1
+VERSION = 2
 """To be raised when towns come out differently, so that stored graphs are imported again."""
 
 IMPORT_HEAP = "1g"
@@ -26,8 +26,6 @@ IMPORT_SECONDS = 3_600
 MARKER = "made.json"
 """Written last. A folder without it is the rest of a killed import."""
 
-LARGE_TOWN = 200_000
-"""Users above which a graph needs a larger page cache."""
 MAX_FOLLOWERS = 25_000
 """Followers that the proof of a graph compares."""
 
@@ -48,7 +46,7 @@ def stack_settings(folder: Path, users: int, **more: str | int) -> StackSettings
     return StackSettings(
         folder=folder,
         neo4j_heap="1g",
-        neo4j_pagecache="4g" if users > LARGE_TOWN else "1g",
+        neo4j_pagecache="4g" if users > LARGE_TOWN // 4 else "1g",
         **more,  # type: ignore[arg-type]
     )
 

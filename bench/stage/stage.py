@@ -53,6 +53,10 @@ class Stage:
     report: Report = print
     published: dict[int, list[int]] = field(default_factory=dict)
     """Posts published on the stage, by the author's index."""
+    feeds: dict[int, list[int]] = field(default_factory=dict)
+    """Feeds of the viewers of crowds (bench/rows/crowds.py), whom the town does not have."""
+    crowds: int = 0
+    """The number of crowds created."""
     _tokens: dict[int, str] = field(default_factory=dict)
     _processes: Processes | None = None
 
@@ -63,6 +67,8 @@ class Stage:
 
     def feed(self, index: int) -> list[int]:
         """The model: the ids that a user's feed should have now, newest first."""
+        if index in self.feeds:
+            return self.feeds[index]
         ids = self.town.feed(index)
         if self.published:
             for author in (index, *self.town.followees(index)):
@@ -220,4 +226,4 @@ def _fill(stage: Stage) -> None:
     schema.warm(stage.graph.connection)
     users = range(stage.town.users)
     fill_lists(stage.storage, stage.town, users, stage.report)
-    fill_bodies(stage.storage, stage.town, users, stage.report)
+    fill_bodies(stage.storage, stage.town, users, stage.report, post_ids=stage.town.post_ids)

@@ -2,7 +2,8 @@
 
 Everything about a user follows from their index. So a town of a million users is written to files,
 filled into the cache and compared with the product's answers without being in memory. Followees
-are drawn by a power law. Some authors have an audience of a given size, for rows about audiences.
+and numbers of posts are drawn by power laws. Some authors have an audience of a given size, for
+rows about audiences.
 """
 
 import hashlib
@@ -41,9 +42,14 @@ QUIET = 1_000
 USERS_MS = 31_536_000_000
 """Sign-up of the first user, in ms after the first possible id: a year. Then one user a ms."""
 POSTS_MS = 63_072_000_000
-"""Time of the first post of all, ms after the first possible id. Each user posts twice."""
+"""Time of the first post of all, ms after the first possible id."""
 MONTH_MS = 30 * 86_400_000
 """All posts are published within this time."""
+MEAN_POSTS = 40
+"""Mean of a user's posts. Half of the users have four or fewer, the first has its square, 1,600."""
+LARGE_TOWN = 200_000
+"""Users above which everybody has FEW_POSTS: their photos and bodies fit no small machine."""
+FEW_POSTS = 2
 STEP = 7_368_787
 """A prime: n steps through n places visit each place once, unless it divides n."""
 PHOTO_MS = 5_000
@@ -159,14 +165,34 @@ class Town:
             authors.add(small)
         return authors
 
-    def post_ids(self, index: int) -> tuple[int, int]:
-        """A user's two posts, newest first."""
-        return self._post_id(index, 1), self._post_id(index, 0)
+    @property
+    def rounds(self) -> int:
+        """The most posts of a user. The month has as many rounds, each with a post or none."""
+        return FEW_POSTS if self.users > LARGE_TOWN else MEAN_POSTS**2
 
-    def _post_id(self, index: int, number: int) -> int:
-        place = number * self.users + (index * STEP + self.seed) % self.users
-        moment = POSTS_MS + place * MONTH_MS // (2 * self.users)
-        return moment << RANDOM_BITS | place & _LOW
+    def post_count(self, index: int) -> int:
+        """The number of a user's posts: 1 to `rounds`, by a power law of exponent 1.5."""
+        if self.users > LARGE_TOWN:
+            return FEW_POSTS
+        share = (self._scatter(index) * STEP % self.users + 0.5) / self.users
+        return round((1 - (1 - 1 / MEAN_POSTS) * share) ** -2)
+
+    def post_ids(self, index: int) -> list[int]:
+        """A user's posts, newest first."""
+        count, rounds, scattered = self.post_count(index), self.rounds, self._scatter(index)
+        first = scattered % rounds
+        places = [
+            (number * rounds + first) // count * self.users + scattered
+            for number in reversed(range(count))
+        ]
+        return [
+            POSTS_MS + place * MONTH_MS // (rounds * self.users) << RANDOM_BITS | place & _LOW
+            for place in places
+        ]
+
+    def _scatter(self, index: int) -> int:
+        """The user's place in each round: another for each user, far from the neighbours'."""
+        return (index * STEP + self.seed) % self.users
 
     def feed(self, index: int) -> list[int]:
         """The ids of all posts of a user's feed, newest first."""

@@ -86,12 +86,12 @@ def _follows(town: Town, index: int) -> list[str]:
 
 def _posts(town: Town, index: int) -> Iterator[tuple[str, Iterable[str]]]:
     owner_id = town.user_id(index)
-    for number, post_id in enumerate(town.post_ids(index)):
-        node = 2 * index + number
-        yield "posts", [f"{node},{post_id},{owner_id},{_text(post_id)},{posted_ms(post_id)}\n"]
-        yield "photos", [_photo(node, post_id, owner_id)]
-        yield "posted", [f"{index},{node}\n"]
-        yield "shows", [f"{node},{node},0,{photo(post_id).id}\n"]
+    for post_id in town.post_ids(index):
+        text, posted = _text(post_id), posted_ms(post_id)
+        yield "posts", [f"{post_id},{post_id},{owner_id},{text},{posted}\n"]
+        yield "photos", [_photo(post_id, owner_id)]
+        yield "posted", [f"{index},{post_id}\n"]
+        yield "shows", [f"{post_id},{post_id},0,{photo(post_id).id}\n"]
 
 
 def _text(post_id: int) -> str:
@@ -103,9 +103,9 @@ def _text(post_id: int) -> str:
     return f'"{caption(post_id)}",{place.name},{point}'
 
 
-def _photo(node: int, post_id: int, owner_id: int) -> str:
+def _photo(post_id: int, owner_id: int) -> str:
     shown = photo(post_id)
     return (
-        f"{node},{shown.id},{owner_id},{shown.path},ready,image/jpeg,3000000,"
+        f"{post_id},{shown.id},{owner_id},{shown.path},ready,image/jpeg,3000000,"
         f'{shown.width},{shown.height},"{shown.blurhash}",{ms_of(shown.id) + PHOTO_LIFE_MS}\n'
     )

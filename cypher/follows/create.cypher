@@ -1,11 +1,13 @@
 // cypher/follows/create.cypher: creates a follow and its event.
 // The follower is locked before anything is read, because a block and an unfollow lock that user
-// too. The event is null if the follow exists. No row is returned if the followee does not exist or
-// is not active, or if a block exists in either direction.
+// too. So the degree, which the graph stores with the node, is exact under concurrent follows. The
+// event is null if the follow exists, or if the limit is reached. No row is returned if the followee
+// does not exist or is not active, or if a block exists in either direction.
 // $follower_id: integer
 // $followee_id: integer
 // $event_id:    integer, new
-// returns:      event
+// $most:        integer, follows of one user
+// returns:      event, limit_reached
 // index:        User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
 //               Event(id)
 MATCH (follower:User)
@@ -28,7 +30,9 @@ WITH follower, followee, EXISTS {
   MATCH ()-[follows:FOLLOWS]->()
   WHERE follows.followee_id = $followee_id AND follows.follower_id = $follower_id
 } AS follow_exists
-FOREACH (_ IN CASE WHEN follow_exists THEN [] ELSE [0] END |
+WITH follower, followee, follow_exists,
+  NOT follow_exists AND COUNT { (follower)-[:FOLLOWS]->() } >= $most AS limit_reached
+FOREACH (_ IN CASE WHEN follow_exists OR limit_reached THEN [] ELSE [0] END |
   CREATE (follower)-[:FOLLOWS {
     follower_id: $follower_id, followee_id: $followee_id, created_at: timestamp()
   }]->(followee)
@@ -38,7 +42,8 @@ FOREACH (_ IN CASE WHEN follow_exists THEN [] ELSE [0] END |
     due_at: timestamp(), rung_at: timestamp()
   })
 )
-WITH 1 AS one
+WITH limit_reached
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event,
+  limit_reached

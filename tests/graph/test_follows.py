@@ -1,15 +1,24 @@
 import random
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from graph import Graph
-from graph.errors import NotFoundError
+from graph.errors import FollowLimitReachedError, NotFoundError
 from graph.events import Event
 from graph.ids import new_id
 from tests.support.concurrency import errors, run_together
 from tests.support.ids import NEWEST
 from tests.support.town import Town
+
+
+@pytest.fixture
+def limit_of_three(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A user may follow three users during this test."""
+    settings = replace(graph.connection.settings, follow_limit=3)
+    monkeypatch.setattr(graph.connection, "settings", settings)
+    return 3
 
 
 def count_relationships(town: Town, follower_id: int, followee_id: int) -> tuple[int, int]:
@@ -57,6 +66,55 @@ def test_a_user_who_does_not_exist_or_with_a_block_cannot_be_followed(town: Town
     for follower_id, followee_id in ((ana, ben), (ben, ana), (ana, new_id())):
         with pytest.raises(NotFoundError):
             town.follow(follower_id, followee_id)
+
+
+def test_a_user_at_the_limit_of_follows_can_follow_again_after_an_unfollow(
+    town: Town, limit_of_three: int
+) -> None:
+    ana, *people = town.users(limit_of_three + 2)
+    for person in people[:limit_of_three]:
+        town.follow(ana, person)
+    with pytest.raises(FollowLimitReachedError, match="3"):
+        town.follow(ana, people[-1])
+    assert count_relationships(town, ana, people[-1]) == (0, 0)
+    assert town.events_of(people[-1]) == []
+    assert town.follow(ana, people[0]) is None
+    assert town.follow(people[-1], ana)
+    town.unfollow(ana, people[0])
+    assert town.follow(ana, people[-1])
+
+
+def test_a_follow_of_an_absent_user_at_the_limit_is_not_found(
+    town: Town, limit_of_three: int
+) -> None:
+    ana, *people = town.users(limit_of_three + 1)
+    town.add_followees(ana, *people)
+    with pytest.raises(NotFoundError):
+        town.follow(ana, new_id())
+
+
+def test_concurrent_follows_of_one_user_never_exceed_the_limit(
+    town: Town, limit_of_three: int
+) -> None:
+    for _ in range(5):
+        ana, *people = town.users(17)
+        outcomes = run_together(*[partial(town.follow, ana, person) for person in people])
+        refused = [one for one in errors(outcomes) if isinstance(one, FollowLimitReachedError)]
+        assert (len(refused), len(errors(outcomes))) == (16 - limit_of_three,) * 2
+        assert sum(count_relationships(town, ana, one)[0] for one in people) == limit_of_three
+        assert len(town.events_of(ana)) == limit_of_three
+
+
+def test_a_follow_that_reached_the_limit_is_no_error_when_repeated_after_a_lost_answer(
+    town: Town, limit_of_three: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, *people = town.users(limit_of_three + 1)
+    town.add_followees(ana, *people[1:])
+    event_id = new_id()
+    monkeypatch.setattr("graph.connection.new_id", lambda: event_id)
+    first, second = (town.follow(ana, people[0]) for _ in range(2))
+    assert first == second
+    assert first
 
 
 def test_an_event_gets_another_id_if_its_first_one_exists(

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -22,6 +23,22 @@ def test_following_again_changes_nothing(builders: Builders) -> None:
     for _ in range(2):
         ana.follow(ben)
     assert ana.get(f"/v1/users/{ben.id}").json["follower_count"] == 1
+
+
+def test_following_more_users_than_the_limit_is_422_and_keeps_the_timeline(
+    builders: Builders, graph: Graph, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(graph.connection.settings, follow_limit=1)
+    monkeypatch.setattr(graph.connection, "settings", settings)
+    ana, ben, cleo = (builders.new_user() for _ in range(3))
+    ana.follow(ben)
+    ana.feed()
+    eventually(lambda: storage.timelines.entries(ana.id) == [0])
+    response = ana.put(f"/v1/me/following/{cleo.id}")
+    assert_problem(response, 422, "follow-limit-reached")
+    assert response.json["detail"] == "Nobody follows more than 1 users. Unfollow one first."
+    assert storage.timelines.entries(ana.id) == [0]
+    ana.follow(ben)
 
 
 def test_nobody_follows_or_blocks_themselves(builders: Builders) -> None:
