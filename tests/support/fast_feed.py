@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, cast
@@ -12,7 +13,11 @@ from flask import Flask
 from api.fast_feed.application import create_asgi_app
 from api.fast_feed.front import FastFeed
 from api.fast_feed.requests import PATH
+from api.http.context import context_of
 from api.loop.messages import Scope
+from storage.limits import limit_key
+from storage.read_quotas import SETTLE
+from storage.redis.protocol import pack
 from tests.support.people import Person
 from tests.support.transports import ApiResponse
 
@@ -32,7 +37,8 @@ class FastFeedProcess:
     front: FastFeed
 
     def __init__(self, app: Flask) -> None:
-        self._app = app
+        self.app = app
+        self.storage = context_of(app).storage
         self._forwarded = 0
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -54,7 +60,7 @@ class FastFeedProcess:
     def view(self, person: Person, path: str, headers: Headers = ()) -> ApiResponse:
         """Flask's response, not compared with the API document, as a test can plant bodies."""
         pairs = [*_login(person), *_pairs(headers)]
-        return cast("ApiResponse", self._app.test_client().get(path, headers=pairs))
+        return cast("ApiResponse", self.app.test_client().get(path, headers=pairs))
 
     def send(
         self, method: str, path: str, headers: Sequence[tuple[str, str]], *, client: str = "1.2.3.4"
@@ -73,8 +79,21 @@ class FastFeedProcess:
 
     def begin(self, person: Person, path: str = PATH) -> Future[ApiResponse]:
         """A future of the response to a request that begins now."""
-        scope = _scope("GET", path, _login(person), "1.2.3.4")
-        return asyncio.run_coroutine_threadsafe(_call(self._application, scope), self._loop)
+        call = _call(self._application, self.scope(person, path))
+        return asyncio.run_coroutine_threadsafe(call, self._loop)
+
+    def scope(self, person: Person, path: str = PATH) -> Scope:
+        """The ASGI scope of a GET request of the person."""
+        return _scope("GET", path, _login(person), "1.2.3.4")
+
+    def used_quota(self, person: Person) -> int:
+        """Reads of the person that all processes have counted, this one's included."""
+        used: int = self.run(self._settle(person.id))
+        return used
+
+    def keeps_page(self, person: Person, limit: int = 20) -> bool:
+        """Whether a finished first page of the person is kept, outdated or not."""
+        return self.front._pages.get((person.id, limit, None)) is not None
 
     def forget_pages(self) -> None:
         """Forget the finished pages, not the copies."""
@@ -88,6 +107,14 @@ class FastFeedProcess:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(TIMEOUT_SECONDS)
         self._loop.close()
+
+    async def _settle(self, user_id: int) -> int:
+        quotas, cache = self.front._quotas, self.storage.loop_cache
+        for user_ids, commands in quotas.settlements(time.monotonic()):
+            quotas.apply(user_ids, await cache.execute(commands, SETTLE), time.monotonic())
+        key = limit_key(quotas.policy, user_id).encode()
+        [value] = await cache.execute([pack(b"GET", key)])  # after earlier settlements in flight
+        return int(value or 0)
 
     async def _live(self) -> None:
         events = iter(["lifespan.startup"])
@@ -120,10 +147,12 @@ async def _call(application: Any, scope: Scope) -> ApiResponse:
 
     await application(scope, receive, send)
     start, *bodies = messages
-    headers = [
-        (name.decode("latin-1").title(), v.decode("latin-1")) for name, v in start["headers"]
-    ]
-    return ApiResponse(b"".join(m["body"] for m in bodies), start["status"], headers)
+    response = ApiResponse(b"".join(message["body"] for message in bodies), start["status"])
+    response.headers.clear()  # those that werkzeug adds
+    response.headers.extend(
+        [(n.decode("latin-1").title(), v.decode("latin-1")) for n, v in start["headers"]]
+    )
+    return response
 
 
 def _scope(method: str, path: str, headers: Sequence[tuple[str, str]], client: str) -> Scope:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 from environs import Env
-from flask import Flask
 
 from api.app import ApiSettings, create_app
 from feed.background import BackgroundRebuilder
-from graph import Graph
+from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
 from tests.api.conftest import SETTINGS
 from tests.support.fast_feed import FastFeedProcess
@@ -47,18 +46,12 @@ def process(open_process: Open) -> FastFeedProcess:
     return open_process()
 
 
-@pytest.fixture(scope="module")
-def serve(request: pytest.FixtureRequest) -> Iterator[Callable[[Flask], FastFeedProcess]]:
-    """A function that starts the application around a Flask app that no other process uses."""
-    assert request
-    with ExitStack() as closing:
-
-        def start(app: Flask) -> FastFeedProcess:
-            process = FastFeedProcess(app)
-            closing.callback(process.close)
-            return process
-
-        yield start
+@pytest.fixture(scope="session")
+def dead_graph(closed_port: int) -> Iterator[Graph]:
+    """A graph that refuses connections."""
+    settings = replace(GraphSettings.from_env(Env()), uri=f"bolt://127.0.0.1:{closed_port}")
+    with Graph.open(settings) as graph:
+        yield graph
 
 
 def _rebuilder(graph: Graph, storage: Storage, *, rebuilds: bool) -> BackgroundRebuilder:
