@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from flask import Flask
 
 from api.fast_feed.access_log import AccessLog
+from api.fast_feed.cache_reading import CacheReader
 from api.fast_feed.front import FastFeed
 from api.fast_feed.pages import KeptPages
 from api.fast_feed.requests import PATH
@@ -33,9 +34,8 @@ def create_asgi_app(flask_app: Flask) -> AsgiApp:
     front = FastFeed(
         context,
         flask,
-        cache=cache,
+        cache=CacheReader(cache, copies, reader),
         copies=copies,
-        reader=reader,
         quotas=quotas,
         pages=KeptPages(settings.feed_page_bytes),
         access_log=access_log,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from api.http.auth import SCHEME
 from api.http.cursors import Cursors, InvalidCursorError
 from api.http.observing import choose_request_id
-from api.http.parsing import MAX_HEADER_BYTES
+from api.http.parsing import MAX_HEADER_BYTES, forwarded_client
 from api.loop.messages import Scope
 from api.services.tokens import Token, read_token
 from feed.pages import Cursor
@@ -70,9 +70,8 @@ def parse_request(scope: Scope, cursors: Cursors) -> FeedRequest | None:
 def client_of(scope: Scope, trusted_proxies: int) -> str:
     """The client's address behind this number of proxies, the same that ProxyFix chooses."""
     if trusted_proxies:
-        texts = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        forwarded = b",".join(texts).decode("latin-1").split(",")
-        if len(forwarded) >= trusted_proxies and (client := forwarded[-trusted_proxies].strip()):
+        values = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        if client := forwarded_client(b",".join(values).decode("latin-1"), trusted_proxies):
             return client
     address = scope.get("client")
     return str(address[0]) if address else ""

@@ -15,8 +15,8 @@ class Handover(NamedTuple):
     """What the cache returned for a request with a valid token."""
 
     admitted: AdmittedViewer
-    window: Window
-    """The window for the cursor and limit of the request."""
+    window: Window | None
+    """The window for the cursor and limit of the request; None if the view must read it."""
 
 
 def hand_over(environ: dict[str, Any], handover: Handover) -> None:

@@ -1,5 +1,6 @@
 """Checks of every request before its view runs, and strict parsing of JSON."""
 
+import functools
 import json
 from typing import Any, NoReturn
 
@@ -13,6 +14,7 @@ from werkzeug.exceptions import (
     RequestHeaderFieldsTooLarge,
     UnsupportedMediaType,
 )
+from werkzeug.http import parse_list_header
 
 MAX_BODY_BYTES = 64 * 1024
 """No operation needs more: photos are uploaded to S3."""
@@ -61,6 +63,13 @@ def refuse_unfit_body() -> None:
     has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
     if has_body and not _is_json(request):
         raise UnsupportedMediaTypeError
+
+
+@functools.lru_cache(maxsize=4096)
+def forwarded_client(x_forwarded_for: str, trusted_proxies: int) -> str:
+    """The client's address in X-Forwarded-For, as ProxyFix chooses it; empty if it has none."""
+    addresses = parse_list_header(x_forwarded_for)
+    return addresses[-trusted_proxies] if len(addresses) >= trusted_proxies else ""
 
 
 def _is_json(req: Request) -> bool:

@@ -30,15 +30,16 @@ def plain_problem(
     """The same response as `problems.problem` makes. It gets a new request id if none is given."""
     request_id = request_id or choose_request_id("")
     body = problem_body(status, code, detail, request_id=request_id)
+    text = json.dumps(body, ensure_ascii=False).encode()
     all_headers = {
         "Content-Type": CONTENT_TYPE,
+        "Content-Length": str(len(text)),
         "X-Request-Id": request_id,
         "Cache-Control": NO_CACHE,
         **SAFE_HEADERS,
         **(headers or {}),
     }
-    text = json.dumps(body, ensure_ascii=False)
-    return PlainProblem(status, all_headers, text.encode())
+    return PlainProblem(status, all_headers, text)
 
 
 def overloaded() -> PlainProblem:
