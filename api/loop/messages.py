@@ -13,6 +13,10 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
+_PROTOCOLS = {"1": "HTTP/1.0", "1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
+"""The protocol by ASGI's `http_version`. granian calls HTTP/1.0 "1"."""
+
+
 class Answer(NamedTuple):
     """A whole response."""
 
@@ -70,7 +74,7 @@ def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": host or "",
         "SERVER_PORT": str(port or ""),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_PROTOCOL": _PROTOCOLS.get(scope["http_version"], "HTTP/1.1"),
         "REMOTE_ADDR": (scope.get("client") or ("",))[0],
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],
