@@ -62,6 +62,17 @@ class RawConnection:
         headers = {name.lower(): value for name, value in response.getheaders()}
         return RawResponse(response.status, headers, response.read())
 
+    def read_until(self, end: bytes) -> bytes:
+        """The bytes up to and with `end`; fewer if the server closes the connection before."""
+        data = b""
+        while not data.endswith(end) and (byte := self._file.read(1)):
+            data += byte
+        return data
+
+    def read_until_closed(self) -> bytes:
+        """All bytes until the server closes the connection."""
+        return self._file.read()
+
     def is_closed(self) -> bool:
         """Whether the server closes the connection without sending anything more. Waits for it."""
         try:
