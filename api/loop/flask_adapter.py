@@ -23,7 +23,7 @@ from api.http.plain_problems import PlainProblem, overloaded, plain_problem
 from api.http.problems import INTERNAL_ERROR
 from api.loop.messages import (
     Answer,
-    ClientGoneError,
+    BrokenBodyError,
     Receive,
     Scope,
     Send,
@@ -74,11 +74,10 @@ class FlaskAdapter:
         """Answer the request by the WSGI application."""
         try:
             body = await _body_of(scope, receive)
-        except ClientGoneError:
-            return
-        except SlowBodyError:
-            self._count(scope["method"], 408)
-            await send_answer(send, answer_of(_slow_body()))
+        except (BrokenBodyError, SlowBodyError) as error:
+            problem = _slow_body() if isinstance(error, SlowBodyError) else _broken_body()
+            self._count(scope["method"], problem.status)
+            await send_answer(send, answer_of(problem))
             return
         await send_answer(send, await self.answer(environ_of(scope, body)))
 
@@ -135,6 +134,19 @@ def answer_of(problem: PlainProblem) -> Answer:
     """The problem as a response of the loop."""
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
     return Answer(problem.status, headers, problem.body)
+
+
+def _broken_body() -> PlainProblem:
+    """The response to a body with an end too early or with wrong chunks. Often nobody reads it.
+
+    granian answers 500 for an application that does not answer.
+    """
+    return plain_problem(
+        400,
+        "bad-request",
+        "The body is incomplete, or its chunks are malformed.",
+        headers={"Connection": "close"},
+    )
 
 
 def _slow_body() -> PlainProblem:

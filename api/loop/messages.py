@@ -25,8 +25,8 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
+class BrokenBodyError(Exception):
+    """The body ended before it was complete, or it is not well-formed."""
 
 
 class SlowBodyError(Exception):
@@ -36,7 +36,8 @@ class SlowBodyError(Exception):
 async def read_body(receive: Receive, *, most_bytes: int, seconds: float) -> bytes:
     """The request's body, cut off after more than `most_bytes`.
 
-    Raises SlowBodyError, ClientGoneError.
+    Raises SlowBodyError, and BrokenBodyError where the server says that the client is gone: granian
+    says so of malformed chunks too.
     """
     chunks: list[bytes] = []
     size = 0
@@ -45,7 +46,7 @@ async def read_body(receive: Receive, *, most_bytes: int, seconds: float) -> byt
             while size <= most_bytes:
                 message = await receive()
                 if message["type"] != "http.request":
-                    raise ClientGoneError
+                    raise BrokenBodyError
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if not message.get("more_body", False):

@@ -194,13 +194,14 @@ def test_a_body_that_does_not_arrive_is_408_and_closes_the_connection(
     assert recorder.environs == []
 
 
-def test_a_client_that_goes_away_in_its_body_gets_nothing_and_occupies_nothing(
+def test_a_body_with_an_early_end_is_400_without_the_application(
     adapter_of: Callable[..., FlaskAdapter], recorder: Recorder, counts: Counter[tuple[str, int]]
 ) -> None:
     first_part = {"type": "http.request", "body": b"ab", "more_body": True}
-    exchange = Exchange([first_part, GONE])
-    asyncio.run(adapter_of(recorder)(post(length(3)), exchange.receive, exchange.send))
-    assert (exchange.sent, recorder.environs, counts) == ([], [], {})
+    answer = asyncio.run(call(adapter_of(recorder), post(length(3)), first_part, GONE))
+    assert problem_of(answer) == (400, "bad-request")
+    assert dict(answer.headers)[b"connection"] == b"close"
+    assert (recorder.environs, counts) == ([], {("POST", 400): 1})
 
 
 # Responses
