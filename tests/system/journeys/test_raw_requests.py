@@ -166,8 +166,8 @@ def requests_of(reader: Person) -> dict[str, bytes]:
 NAMES = tuple(requests_of(Person(transport=None, id=1, username="", token="")))  # type: ignore[arg-type]
 
 DIFFERENT = {"Upgrade": (200, 405)}
-"""The status on the loop, and that of wsgi.py, where they differ. Flask routes websockets apart; the
-loop ignores that a client would like to change the protocol, as HTTP allows."""
+"""The status on the loop, and that of wsgi.py, where they differ. Flask routes websockets apart;
+the loop ignores that a client would like to change the protocol, as HTTP allows."""
 
 SERVER_ERRORS = {"TRACE page": 501}
 
