@@ -60,6 +60,8 @@ test: tools  ## run the tests of every package on real servers of their own (TES
 test-system: tools  ## kill, isolate and restart processes and whole stacks; drill for a minute
 	@$(RUN) -m stack fetch
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(call RECORD,test-system) tests/system $(PYTEST)
+	@PHOTOFEED_TEST_ASGI=1 $(RUN) -m pytest $(SIDE_BY_SIDE) $(call RECORD,test-asgi) \
+		tests/api/endpoints tests/api/http tests/api/test_announcing.py $(PYTEST)
 
 drill: tools  ## inject faults under load and check that nothing is lost (SECONDS=600 SEED=7)
 	@$(RUN) -m stack fetch

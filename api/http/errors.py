@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.http import limits
 from api.http.cursors import InvalidCursorError
-from api.http.problems import code_of, code_of_status, flatten_messages, problem
+from api.http.problems import INTERNAL_ERROR, code_of, code_of_status, flatten_messages, problem
 from api.services import errors as service_errors
 from feed.errors import FeedBusyError
 from graph import errors as graph_errors
@@ -186,7 +186,7 @@ def _limit_problem(error: limits.TooManyRequestsError) -> Response:
 def _internal_problem(error: Exception) -> Response:
     """The problem of a bug: the details are in the log alone."""
     log.error("uncaught exception", exc_info=error, method=request.method, path=request.path)
-    return problem(500, "internal-error", "Internal error. It is in the server's log.")
+    return problem(500, "internal-error", INTERNAL_ERROR)
 
 
 def _forwarded_headers(error: HTTPException) -> dict[str, str]:

@@ -9,6 +9,9 @@ from flask import Response, g, json
 
 CONTENT_TYPE = "application/problem+json"
 
+INTERNAL_ERROR = "Internal error. It is in the server's log."
+"""The detail of 500."""
+
 
 def code_of(error: type[BaseException]) -> str:
     """The stable code of an error's class: `photos-not-ready` of PhotosNotReadyError."""

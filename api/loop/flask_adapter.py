@@ -20,9 +20,10 @@ from api.http.load_shedding import (
 )
 from api.http.parsing import MAX_BODY_BYTES
 from api.http.plain_problems import PlainProblem, overloaded, plain_problem
+from api.http.problems import INTERNAL_ERROR
 from api.loop.messages import (
     Answer,
-    ClientGoneError,
+    BrokenBodyError,
     Receive,
     Scope,
     Send,
@@ -73,33 +74,38 @@ class FlaskAdapter:
         """Answer the request by the WSGI application."""
         try:
             body = await _body_of(scope, receive)
-        except ClientGoneError:
-            return
-        except SlowBodyError:
-            self._count(scope["method"], 408)
-            await send_answer(send, answer_of(_slow_body()))
+        except (BrokenBodyError, SlowBodyError) as error:
+            problem = _slow_body() if isinstance(error, SlowBodyError) else _broken_body()
+            self._count(scope["method"], problem.status)
+            await send_answer(send, answer_of(problem))
             return
         await send_answer(send, await self.answer(environ_of(scope, body)))
 
     async def answer(self, environ: dict[str, Any]) -> Answer:
         """The application's response, or 503 if every thread is busy."""
-        if environ["PATH_INFO"] in PROBES:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._probes, self.call, environ)
         try:
+            if environ["PATH_INFO"] in PROBES:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._probes, self.call, environ)
             return await self.run(lambda: self.call(environ))
         except OverloadedError:
             self._count(environ["REQUEST_METHOD"], 503)
             return answer_of(overloaded())
+        except Exception:  # the application answers its own bugs: this is one of its surroundings
+            log.exception("application failed")
+            self._count(environ["REQUEST_METHOD"], 500)
+            return answer_of(plain_problem(500, "internal-error", INTERNAL_ERROR))
 
     async def run(self, work: Callable[[], R]) -> R:
-        """The result of a function that blocks, run in a thread. Raises OverloadedError."""
+        """The result of a function that blocks, run in a thread. Raises OverloadedError.
+
+        The turn ends with the function, also if nobody waits for it any more.
+        """
         if not await self._turns.take():
             raise OverloadedError
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        finally:
-            self._turns.give_back()
+        result = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        result.add_done_callback(lambda _: self._turns.give_back())
+        return await asyncio.shield(result)  # a caller that is cancelled leaves the thread busy
 
     def call(self, environ: dict[str, Any]) -> Answer:
         """The application's response; blocks."""
@@ -128,6 +134,19 @@ def answer_of(problem: PlainProblem) -> Answer:
     """The problem as a response of the loop."""
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
     return Answer(problem.status, headers, problem.body)
+
+
+def _broken_body() -> PlainProblem:
+    """The response to a body with an end too early or with wrong chunks. Often nobody reads it.
+
+    granian answers 500 for an application that does not answer.
+    """
+    return plain_problem(
+        400,
+        "bad-request",
+        "The body is incomplete, or its chunks are malformed.",
+        headers={"Connection": "close"},
+    )
 
 
 def _slow_body() -> PlainProblem:

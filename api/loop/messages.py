@@ -13,6 +13,10 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
+_PROTOCOLS = {"1": "HTTP/1.0", "1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
+"""The protocol by ASGI's `http_version`. granian calls HTTP/1.0 "1"."""
+
+
 class Answer(NamedTuple):
     """A whole response."""
 
@@ -21,8 +25,8 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
+class BrokenBodyError(Exception):
+    """The body ended before it was complete, or it is not well-formed."""
 
 
 class SlowBodyError(Exception):
@@ -32,7 +36,8 @@ class SlowBodyError(Exception):
 async def read_body(receive: Receive, *, most_bytes: int, seconds: float) -> bytes:
     """The request's body, cut off after more than `most_bytes`.
 
-    Raises SlowBodyError, ClientGoneError.
+    Raises SlowBodyError, and BrokenBodyError where the server says that the client is gone: granian
+    says so of malformed chunks too.
     """
     chunks: list[bytes] = []
     size = 0
@@ -41,7 +46,7 @@ async def read_body(receive: Receive, *, most_bytes: int, seconds: float) -> byt
             while size <= most_bytes:
                 message = await receive()
                 if message["type"] != "http.request":
-                    raise ClientGoneError
+                    raise BrokenBodyError
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if not message.get("more_body", False):
@@ -70,7 +75,7 @@ def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": host or "",
         "SERVER_PORT": str(port or ""),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_PROTOCOL": _PROTOCOLS.get(scope["http_version"], "HTTP/1.1"),
         "REMOTE_ADDR": (scope.get("client") or ("",))[0],
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],

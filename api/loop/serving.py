@@ -1,11 +1,12 @@
 """The ASGI application: a few routes on the loop, everything else by another application."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import structlog
 
 from api.loop.messages import Receive, Scope, Send
+from api.loop.stopping import Stopping
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -24,6 +25,8 @@ class AsgiApp:
         self._routes = routes
         self._default = default
         self._running = running
+        self.stopping = Stopping()
+        """What has to end before the server waits for open responses, such as streams."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the application from start to stop."""
@@ -34,8 +37,19 @@ class AsgiApp:
         await handler(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
+        """Run from start to stop. A start that fails is reported: granian then ends the process.
+
+        Without the report granian would serve an application that has not been started.
+        """
         await receive()  # lifespan.startup
-        async with self._running():
+        async with AsyncExitStack() as running:
+            try:
+                await running.enter_async_context(self._running())
+            except Exception as error:
+                log.exception("start failed")
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            self.stopping.watch()
             await send({"type": "lifespan.startup.complete"})
             await receive()  # lifespan.shutdown
         await send({"type": "lifespan.shutdown.complete"})

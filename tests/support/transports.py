@@ -1,13 +1,20 @@
-"""Two transports for requests to the API: Flask's test client, and HTTP to a running server."""
+"""Two transports for requests to the API: in this process, and HTTP to a running server."""
 
+import os
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import requests
 from flask import Flask
 from werkzeug.wrappers import Response
 
+from tests.support.asgi_client import client_of
 from tests.support.document import assert_documented
+
+if TYPE_CHECKING:
+    from werkzeug.test import Client
+
+THROUGH_ASGI = os.environ.get("PHOTOFEED_TEST_ASGI") == "1"
 
 TIMEOUT_SECONDS = (3.05, 30)
 """For a connection, and for each read of a response."""
@@ -36,13 +43,14 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AppTransport:
-    """Flask's test client."""
+    """Flask's test client; with PHOTOFEED_TEST_ASGI=1, the ASGI application around the app."""
 
     app: Flask
 
     def send(self, method: str, path: str, **request: Any) -> ApiResponse:
         """The response. Asserts that the API document lists it."""
-        response = self.app.test_client().open(path, method=method, **request)
+        client: Client = client_of(self.app) if THROUGH_ASGI else self.app.test_client()
+        response = client.open(path, method=method, **request)
         assert_documented(self.app, response)
         return cast("ApiResponse", response)
 

@@ -42,7 +42,7 @@ with every other request: `Authorization: Bearer pf_…`. A token in a query str
 **Errors** have the media type `application/problem+json` (RFC 9457) and a stable `code`. Each
 operation describes the codes of its own. These codes are shared:
 
-- 400 `token-in-query`, `malformed-json`, `bad-request`; 413 `body-too-large`
+- 400 `token-in-query`, `malformed-json`, `bad-request`; 408 `request-timeout`; 413 `body-too-large`
 - 405 `method-not-allowed`; 415 `unsupported-media-type`; 431 `request-header-fields-too-large`
 - 401 `not-signed-in`: no token, or one that is wrong, expired or ended
 - 404 `not-found`: absent, or hidden from the user
