@@ -6,7 +6,7 @@ loop's thread; nothing here blocks it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import hiredis
@@ -20,6 +20,7 @@ from redis.exceptions import NoScriptError
 from storage.errors import StorageUnavailableError
 from storage.redis.circuit import Circuit
 from storage.redis.generation import Generation
+from storage.redis.protocol import raise_first_error
 from storage.redis.scripts import Script
 
 TIMEOUT_SECONDS = 0.5
@@ -28,6 +29,11 @@ CHECK_SECONDS = 0.1
 """How often the oldest request is checked for its time-out: one timer serves all requests."""
 MAX_WAITING = 4_096
 """Requests that wait for replies. A request beyond them is refused: the server is too slow."""
+MAX_UNSENT_BYTES = 4_000_000
+"""Bytes that the kernel does not take because the server has stopped reading. While there are more,
+requests are refused."""
+POOL_SETTINGS = ("max_connections", "timeout")
+"""Options of a URL that are for a pool of connections."""
 
 
 class _Waiter:
@@ -45,22 +51,33 @@ class _Waiter:
 class _Link(asyncio.Protocol):
     """One open connection. A failure fails the requests that wait on it, and no others."""
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    def __init__(self, part: str, connection: AbstractConnection) -> None:
+        """Takes over the transport of the connection, which must not be used afterwards."""
         self.closed = False
+        self._part = part
         self._reader = hiredis.Reader(
             protocolError=redis.InvalidResponse, replyError=BaseParser.parse_error
         )
         self._waiting: deque[_Waiter] = deque()
         self._buffers: list[bytes] = []
         self._loop = asyncio.get_running_loop()
-        self._connection = connection  # it closes its transport when it is collected
-        writer: Any = connection._writer  # noqa: SLF001
-        self._transport: asyncio.Transport = writer.transport
+        self._is_blocked = False
+        self._writer = _take_writer(connection)  # it closes its transport when it is collected
+        self._transport: asyncio.Transport = self._writer.transport
+        self._transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
         self._transport.set_protocol(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop when the connection is closed."""
-        self.fail(exc or redis.ConnectionError("closed by the server"))
+        self._lose(exc or "closed by the server")
+
+    def pause_writing(self) -> None:
+        """Called by the loop when MAX_UNSENT_BYTES are exceeded."""
+        self._is_blocked = True
+
+    def resume_writing(self) -> None:
+        """Called by the loop when the server reads again."""
+        self._is_blocked = False
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop: give the replies to the requests, in their order."""
@@ -68,7 +85,7 @@ class _Link(asyncio.Protocol):
         try:
             self._distribute()
         except redis.RedisError as error:
-            self.fail(error)
+            self._lose(error)
 
     def ask(self, buffer: bytes, count: int) -> "asyncio.Future[list[Any]]":
         """The future replies to a buffer of so many commands."""
@@ -89,16 +106,27 @@ class _Link(asyncio.Protocol):
 
     def is_full(self) -> bool:
         """Whether no further request may wait."""
-        return len(self._waiting) >= MAX_WAITING
+        return self._is_blocked or len(self._waiting) >= MAX_WAITING
 
-    def fail(self, error: Exception) -> None:
-        """Close the connection; every request that waits on it gets the error."""
+    def fail(self, error: Exception, *, further: Exception | None = None) -> None:
+        """Close the connection. The oldest request gets the error, the others `further` if given.
+
+        A request whose caller is gone gets none.
+        """
         self.closed = True
         waiting, self._waiting = self._waiting, deque()
         for waiter in waiting:
             if not waiter.future.done():
                 waiter.future.set_exception(error)
+                error = further or error
         self._transport.abort()
+
+    def _lose(self, why: Exception | str) -> None:
+        """Fail because of one event, which the circuit counts once for all requests."""
+        self.fail(
+            redis.ConnectionError(str(why)),
+            further=StorageUnavailableError(self._part, "connection lost"),
+        )
 
     def _send(self) -> None:
         buffers, self._buffers = self._buffers, []
@@ -122,13 +150,15 @@ class Pipeline:
     """The connection of one process to a cache, opened when it is first needed.
 
     `on_connect` is called for each new connection, before anything is read by it: what was read by
-    an earlier one may come from another server.
+    an earlier one may come from another server. A lost connection counts as one failure of the
+    circuit; a time-out counts for each request that waited, as in server.py.
     """
 
     def __init__(self, part: str, url: str, generation: Generation) -> None:
+        """Connects to nothing yet. Raises ValueError for a URL that is not one of a Redis."""
         self.on_connect: Callable[[], None] = lambda: None
         self._part = part
-        self._url = url
+        self._settings: dict[str, Any] = {**parse_url(url)}
         self._generation = generation
         self._circuit = Circuit(part)  # of its own, so its lock is never contended
         self._link: _Link | None = None
@@ -150,13 +180,18 @@ class Pipeline:
         return await self._execute(commands)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, also one that is being opened. The next request opens another."""
+        if self._opening:
+            self._opening.cancel()
         if self._watcher:
             self._watcher.cancel()
         if self._link:
-            self._link.fail(redis.ConnectionError("closed"))
+            self._link.fail(StorageUnavailableError(self._part, "closed by this process"))
+        self._opening = self._watcher = self._link = None
 
     async def _execute(self, commands: Sequence[bytes]) -> list[Any]:
+        if not commands:  # no reply would ever come for them
+            return []
         with self._circuit.guard():
             link = self._link
             if link is None or link.closed:
@@ -164,26 +199,29 @@ class Pipeline:
             if link.is_full():
                 raise StorageUnavailableError(self._part, "too many requests wait for replies")
             replies = await link.ask(b"".join(commands), len(commands))
-            for reply in replies:
-                if isinstance(reply, redis.RedisError):
-                    raise reply
-            return replies
+            return raise_first_error(replies)
 
     async def _connect(self) -> _Link:
         """The connection that is being opened, for all callers."""
-        if self._opening is None:
-            self._opening = asyncio.get_running_loop().create_task(self._open())
-            self._opening.add_done_callback(self._opened)
-        return await asyncio.shield(self._opening)
+        opening = self._opening
+        if opening is None:
+            opening = self._opening = asyncio.get_running_loop().create_task(self._open())
+            opening.add_done_callback(self._opened)
+        await asyncio.wait([opening])  # a caller that is cancelled here does not cancel it
+        if opening.cancelled():
+            raise StorageUnavailableError(self._part, "closed by this process")
+        return opening.result()
 
     def _opened(self, task: "asyncio.Task[_Link]") -> None:
-        self._opening = None
+        if self._opening is task:
+            self._opening = None
         if not task.cancelled():
             task.exception()  # it was raised to the callers
 
     async def _open(self) -> _Link:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            link = await _open_link(self._url, self._generation)
+            connection = await _open_connection(self._settings, self._generation)
+        link = _Link(self._part, connection)
         self.on_connect()
         self._link = link
         if self._watcher is None:
@@ -197,24 +235,33 @@ class Pipeline:
         self._watcher = asyncio.get_running_loop().call_later(CHECK_SECONDS, self._watch)
 
 
-async def _open_link(url: str, generation: Generation) -> _Link:
+async def _open_connection(
+    url_settings: Mapping[str, Any], generation: Generation
+) -> AbstractConnection:
     """A new connection that has signed in and is checked.
 
     redis-py opens it and signs in, as the URL says: TLS, users, sockets of files. Then its
     transport gets our protocol, which costs a tenth of redis-py's for each reply.
     """
-    settings: dict[str, Any] = {**parse_url(url)}
-    connection: AbstractConnection = settings.pop("connection_class", Connection)(
-        **settings,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        protocol=2,
-        driver_info=None,
-        retry=Retry(NoBackoff(), 0),
-    )
+    settings = {name: url_settings[name] for name in url_settings if name not in POOL_SETTINGS}
+    settings |= {
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "protocol": 2,
+        "driver_info": None,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    connection: AbstractConnection = settings.pop("connection_class", Connection)(**settings)
     try:
         await connection.connect()  # type: ignore[no-untyped-call]
         await generation.check_async(connection)
     except BaseException:
         await connection.disconnect(nowait=True)
         raise
-    return _Link(connection)
+    return connection
+
+
+def _take_writer(connection: AbstractConnection) -> Any:
+    """The stream of the connection, which then counts as closed and closes nothing itself."""
+    writer: Any = connection._writer  # noqa: SLF001
+    connection._writer = connection._reader = None  # noqa: SLF001
+    return writer
