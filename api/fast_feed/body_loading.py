@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from feed.copies import Body, body_of
-from feed.copy_reading import CopyReader
 
+Read = Callable[[Sequence[int]], Awaitable[Mapping[int, Body | None]]]
+"""Reads bodies from the copies and the cache."""
 Load = Callable[[Sequence[int]], Awaitable[Mapping[int, bytes]]]
 """Reads bodies from the graph and writes them to the cache; runs in a thread."""
 
@@ -22,8 +23,8 @@ WAIT_SECONDS = 1.0
 class BodyLoading:
     """For one thread, that of the loop."""
 
-    def __init__(self, reader: CopyReader, load: Load) -> None:
-        self._reader = reader
+    def __init__(self, read: Read, load: Load) -> None:
+        self._read = read
         self._load = load
         self._loads: dict[int, asyncio.Future[None]] = {}
         """The loads under way, by the post's id."""
@@ -34,7 +35,7 @@ class BodyLoading:
         found: dict[int, Body] = {}
         if loads := {self._loads[i] for i in missing if i in self._loads}:
             await asyncio.wait(loads, timeout=WAIT_SECONDS)
-            read = await self._reader.bodies(missing)
+            read = await self._read(missing)
             found = {post_id: body for post_id, body in read.items() if body is not None}
             missing = [post_id for post_id in missing if post_id not in found]
         if missing:

@@ -6,6 +6,7 @@ requests.
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from api.fast_feed.access_log import AccessLog
 from api.fast_feed.answers import Answers
+from api.fast_feed.body_loading import BodyLoading
 from api.fast_feed.cache_reading import CacheReader, parse_entries
 from api.fast_feed.pages import FinishedPage, KeptPage, KeptPages
 from api.fast_feed.requests import FeedRequest, client_of, parse_request
@@ -22,9 +24,10 @@ from api.http.plain_problems import overloaded
 from api.loop.flask_adapter import FlaskAdapter, OverloadedError, answer_of
 from api.loop.messages import Answer, Receive, Scope, Send, environ_of, send_answer
 from api.services.sessions import AdmittedViewer, viewer_of
+from feed.bodies import bodies_of
 from feed.copies import Body, Copies
 from feed.errors import FeedBusyError
-from feed.pages import FeedPage, draft_from_window
+from feed.pages import FeedPage, PageDraft, draft_from_window
 from feed.reading import read_page
 from graph.errors import GraphError
 from storage.errors import StorageError
@@ -60,6 +63,7 @@ class FastFeed:
         self._pages = pages
         self._answers = Answers(context.cursors, quotas.policy)
         self._log = access_log
+        self._loading = BodyLoading(cache.bodies, self._read_bodies)
         self._at_once = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,30 +131,44 @@ class FastFeed:
         degraded, tick = self._context.graph.circuit_open, self._copies.tick
         entries = parse_entries(request, reply)
         bodies = await self._cache.bodies(entries.post_ids)
-        jsons = {post_id: body and body.json for post_id, body in bodies.items()}
-        window = Window.of_entries(entries, jsons)
-        page = self._finish(request, window, bodies, degraded=degraded)
-        if page is not None:
-            self._pages.keep(
-                (request.token.user_id, request.limit, request.cursor),
-                KeptPage(page, entries=reply, bodies_by_id=bodies, tick=tick, degraded=degraded),
-            )
+        window = Window.of_entries(entries, {i: body and body.json for i, body in bodies.items()})
+        draft = draft_from_window(window, request.cursor, request.limit)
+        if draft is None or not await self._complete(bodies, draft):
+            return None, window
+        page = self._finish(request, draft, bodies, degraded=degraded)
+        self._pages.keep(
+            (request.token.user_id, request.limit, request.cursor),
+            KeptPage(page, entries=reply, bodies_by_id=bodies, tick=tick, degraded=degraded),
+        )
         return page, window
+
+    async def _complete(self, bodies: dict[int, Body | None], draft: PageDraft) -> bool:
+        """Add the page's bodies that no cache had. False if the graph cannot be read now."""
+        if None not in draft.bodies:
+            return True
+        missing = [post_id for post_id in draft.ids if bodies[post_id] is None]
+        try:
+            bodies |= await self._loading.bodies(missing)
+        except (GraphError, StorageError, FeedBusyError, OverloadedError):
+            return False
+        return True
+
+    async def _read_bodies(self, post_ids: Sequence[int]) -> Mapping[int, bytes]:
+        """What no cache has, from the graph in a thread, which also writes it to the cache."""
+        context = self._context
+        return await self._flask.run(lambda: bodies_of(context.graph, context.storage, post_ids))
 
     def _finish(
         self,
         request: FeedRequest,
-        window: Window,
+        draft: PageDraft,
         bodies: dict[int, Body | None],
         *,
         degraded: bool,
-    ) -> FinishedPage | None:
-        """The page if the window proves it and every body is there."""
-        draft = draft_from_window(window, request.cursor, request.limit)
-        if draft is None or None in draft.bodies:
-            return None
-        page = draft.finish(draft.bodies, degraded=("graph",) if degraded else ())
+    ) -> FinishedPage:
+        """The page of these posts; those that are deleted are left out."""
         shown = [body for post_id in draft.ids if (body := bodies[post_id]) and body.json]
+        page = draft.finish([body.json for body in shown], degraded=("graph",) if degraded else ())
         return self._answers.finish(page, request, [body.digest for body in shown])
 
     async def _answer_by_thread(

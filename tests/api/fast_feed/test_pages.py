@@ -21,7 +21,7 @@ class Scene:
 
     def keep(self, post_id: int, body: Body) -> None:
         began = self.copies.begin()
-        self.copies.keep_body(post_id, body, began)
+        self.copies.keep_bodies({post_id: body}, began)
         self.copies.end(began)
 
     def change(self, subject: Subject) -> None:
