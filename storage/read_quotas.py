@@ -40,8 +40,10 @@ class ReadQuotas:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._counts: dict[int, _Count] = {}
-        self._begun: deque[tuple[int, _Count]] = deque()
+        self._begun: deque[tuple[float, int, _Count]] = deque()
+        """Each count with the time at which it is looked at: when its window should have ended."""
         self._active: dict[int, None] = {}
+        """Users with reads since they were last packed."""
 
     def take(self, user_id: int, now: float) -> LimitUse:
         """Count one read. `now` in seconds of any steady clock."""
@@ -62,11 +64,11 @@ class ReadQuotas:
         """Buffers of packed commands for the users with reads since the last call, with their ids.
 
         Each user's pending reads count as settled from now on, whether the buffer arrives or not:
-        sent twice they would count twice. Forgets the windows that have ended.
+        sent twice they would count twice. A caller that stops early settles the others next time.
+        Forgets the windows that have ended.
         """
+        self._drop_ended(now)
         users = list(self._active)
-        self._active.clear()
-        self._forget(now)
         for start in range(0, len(users), USERS_PER_BUFFER):
             part = users[start : start + USERS_PER_BUFFER]
             yield part, [self._pack(user_id) for user_id in part]
@@ -81,21 +83,26 @@ class ReadQuotas:
 
     def _begin(self, user_id: int, now: float) -> _Count:
         count = self._counts[user_id] = _Count(now + self.policy.window_seconds)
-        self._begun.append((user_id, count))
+        self._begun.append((count.ends_at, user_id, count))
         return count
 
     def _pack(self, user_id: int) -> bytes:
-        count = self._counts.get(user_id)
-        pending = count.pending if count else 0
-        if count:
-            count.settled += pending
-            count.pending = 0
+        del self._active[user_id]
+        count = self._counts[user_id]
+        pending, count.pending = count.pending, 0
+        count.settled += pending
         key = limit_key(self.policy, user_id).encode()
         return SETTLE.pack_call([key], [self.policy.window_seconds, pending])
 
-    def _forget(self, now: float) -> None:
-        """Remove the counts whose windows have ended, oldest first."""
-        while self._begun and self._begun[0][1].ends_at <= now:
-            user_id, count = self._begun.popleft()
-            if self._counts.get(user_id) is count:
+    def _drop_ended(self, now: float) -> None:
+        """Forget the windows that have ended. Their last reads must not count in the next ones."""
+        for user_id in [u for u in self._active if self._counts[u].ends_at <= now]:
+            del self._active[user_id]
+        while self._begun and self._begun[0][0] <= now:
+            _, user_id, count = self._begun.popleft()
+            if self._counts.get(user_id) is not count:
+                continue
+            if count.ends_at > now:  # the cache's window ends later
+                self._begun.append((count.ends_at, user_id, count))
+            else:
                 del self._counts[user_id]

@@ -13,6 +13,9 @@ import uvloop
 
 P = ParamSpec("P")
 
+LONGEST_SECONDS = 60.0
+"""A scenario fails after this time. The time-out of pytest does not interrupt uvloop."""
+
 LEAK = re.compile(
     r"unclosed (Connection|resource|transport|<StreamWriter|.*Transport)|loop is closed"
 )
@@ -38,7 +41,7 @@ def run_on(
         warnings.simplefilter("always")
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.get_loop().set_exception_handler(lambda _, context: problems.append(context))
-            runner.run(scenario)
+            runner.run(asyncio.wait_for(scenario, LONGEST_SECONDS))
             gc.collect()
         gc.collect()
     problems += [text for w in caught if LEAK.search(text := str(w.message))]
