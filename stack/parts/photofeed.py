@@ -1,6 +1,7 @@
 """Photofeed's own processes. They are command lines here: stack imports no code of theirs."""
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -39,6 +40,15 @@ delay connections would be refused. A worker that has died is replaced without a
 CONNECTIONS = 16_384
 """Connections that one web process holds at once. Further ones wait in the system's backlog."""
 
+OTHER_FILES = 512
+"""File descriptors of a web process that are not clients: stores, logs, libraries."""
+
+HEADER_BYTES = 64 * 1024
+"""What the server keeps of a request's headers, for each connection. The API refuses 16 kB."""
+
+HEADER_SECONDS = 30
+"""How long a request's headers may take, and how long a connection may be idle."""
+
 STEADY_SECONDS = 0.5
 """A worker listens on no port, so it counts as ready after this time."""
 
@@ -60,12 +70,14 @@ class Api(Program):
         """Granian with `workers` processes, an event loop each (asgi.py).
 
         Connections are cheap, so each process takes many; what they may ask for at once is bounded
-        by asgi.py.
+        by asgi.py. Slow and idle clients are bounded by time.
         """
         return [
             *(sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop"),
             *("--host", HOST, "--port", str(self._port), "--http", "1", "--no-ws"),
-            *("--workers", str(self._workers), "--backpressure", str(CONNECTIONS)),
+            *("--workers", str(self._workers), "--backpressure", str(_connections())),
+            *("--http1-header-read-timeout", str(HEADER_SECONDS * 1000)),
+            *("--http1-buffer-size", str(HEADER_BYTES)),
             *("--workers-kill-timeout", "30"),
             *("--respawn-failed-workers", "--respawn-interval", str(RESPAWN_SECONDS)),
             *("--log-config", "observing/granian_log.json", "asgi:app"),
@@ -168,6 +180,17 @@ def _run_init(
     if stopping.is_set():
         raise InterruptedStartError
     return process.returncode == 0
+
+
+def _connections() -> int:
+    """CONNECTIONS, or what the hard limit of file descriptors allows. granian raises the soft one.
+
+    At that limit a server tries to accept all the time, and can open no file and no store.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if limit == resource.RLIM_INFINITY:
+        return CONNECTIONS
+    return max(1, min(CONNECTIONS, limit - OTHER_FILES))
 
 
 def _status_problem(url: str, good: set[int]) -> str | None:
