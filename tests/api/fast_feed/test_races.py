@@ -218,6 +218,29 @@ def test_a_connection_lost_between_the_reads_costs_no_page_and_leaves_no_copy(
     assert not held.process.forwarded
 
 
+def test_a_page_of_a_body_that_another_request_drops_meanwhile_is_not_kept_as_current(
+    held: Held, builders: Builders
+) -> None:
+    reader, other = held.new_reader(builders), held.new_reader(builders)
+    for person in (reader, other):
+        held.process.get(person, PATH)
+    newest, *_, oldest = post_ids(held.process.get(reader, PATH).json)
+    held.process.forget_pages()
+    held.process.front._copies._bodies.pop(oldest)  # so that one body has to be read
+    hold = held.proxy.hold(timeline_key(reader.id), side="answer")
+    response = held.process.begin(reader)
+    hold.wait()
+    assert reader.delete(f"/v1/posts/{newest}").status_code == 204
+    others = held.process.begin(other)  # its reply tells of the deletion, before the body comes
+    link = held.process.storage.loop_cache._link
+    assert link
+    eventually(lambda: len(link._waiting) > 1)
+    hold.release()
+    assert newest in post_ids(response.result(SECONDS).json), "it began before the deletion"
+    assert others.result(SECONDS).status_code == 200
+    assert newest not in post_ids(held.assert_as_the_view(reader).json)
+
+
 def test_changes_under_many_requests_at_once_are_shown_to_the_next_one(
     held: Held, builders: Builders
 ) -> None:
