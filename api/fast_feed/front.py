@@ -113,7 +113,7 @@ class FastFeed:
             answer = self._answers.page(page, request, use)
             return self._log_answer(scope, request, answer, start_time, from_window=True)
         except Exception:  # a bug, as above
-            log.exception("front failed")
+            log.exception("front failed", request_id=request.request_id)
             return await self._answer_by_view(scope, request, use)
 
     def _kept_page(self, request: FeedRequest, reply: Any) -> FinishedPage | None:

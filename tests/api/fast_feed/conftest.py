@@ -7,11 +7,15 @@ import pytest
 from environs import Env
 
 from api.app import ApiSettings, create_app
+from api.fast_feed.requests import PATH
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
+from observing.metrics import REQUESTS
 from storage import Storage, StorageSettings
 from tests.api.conftest import SETTINGS
+from tests.support.eventually import eventually
 from tests.support.fast_feed import FastFeedProcess
+from tests.support.people import Builders, Person
 from tests.support.stage import ImmediateRebuilder, NoRebuilder
 
 Open = Callable[..., FastFeedProcess]
@@ -46,12 +50,36 @@ def process(open_process: Open) -> FastFeedProcess:
     return open_process()
 
 
+@pytest.fixture(scope="module")
+def reader(builders: Builders, storage: Storage) -> Person:
+    """A user whose timeline exists, with a cached session."""
+    return create_reader(builders, storage)
+
+
 @pytest.fixture(scope="session")
 def dead_graph(closed_port: int) -> Iterator[Graph]:
     """A graph that refuses connections."""
     settings = replace(GraphSettings.from_env(Env()), uri=f"bolt://127.0.0.1:{closed_port}")
     with Graph.open(settings) as graph:
         yield graph
+
+
+def create_reader(builders: Builders, storage: Storage) -> Person:
+    person = builders.new_user()
+    for _ in range(3):
+        builders.publish(person)
+    eventually(lambda: bool(person.feed()) and storage.timelines.entries(person.id)[:1] == [0])
+    return person
+
+
+def counted_pages(process: FastFeedProcess) -> float:
+    """Responses of this route that were logged and counted."""
+    process.front._log.flush()
+    return counted_requests(PATH, 200)
+
+
+def counted_requests(route: str, status: int) -> float:
+    return float(REQUESTS.labels("GET", route, status)._value.get())
 
 
 def _rebuilder(graph: Graph, storage: Storage, *, rebuilds: bool) -> BackgroundRebuilder:

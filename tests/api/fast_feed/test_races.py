@@ -218,6 +218,19 @@ def test_a_connection_lost_between_the_reads_costs_no_page_and_leaves_no_copy(
     assert not held.process.forwarded
 
 
+def test_a_new_connection_keeps_neither_copies_nor_pages(held: Held, builders: Builders) -> None:
+    reader = held.new_reader(builders)
+    post_id = held.newest(reader)
+    before = held.process.get(reader, PATH)
+    body = b'{"id":"%d","author":{"id":"%d"},"of":"another server"}' % (post_id, reader.id)
+    held.writer.storage.cache.client.set(body_key(post_id), body)  # the same change, another body
+    assert differences(held.process.get(reader, PATH), before) == {}
+    held.proxy.cut()
+    eventually(lambda: "Photofeed-Degraded" not in held.process.view(reader, PATH).headers)
+    eventually(lambda: held.process.get(reader, PATH) and not held.process.forwarded)
+    assert "another server" in held.assert_as_the_view(reader).text
+
+
 def test_a_page_of_a_body_that_another_request_drops_meanwhile_is_not_kept_as_current(
     held: Held, builders: Builders
 ) -> None:
