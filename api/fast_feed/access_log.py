@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
@@ -35,11 +36,16 @@ FLUSH_SECONDS = 0.1
 """The longest that a line stays in the buffer."""
 
 MAX_BUFFERED = 100_000
-"""Responses in the buffer: some seconds at full speed, while nobody reads our log. Further ones are
-neither logged nor counted."""
+"""Responses in the buffer: some seconds at full speed, while nobody reads our log. Of further ones
+only their number is known."""
 
 BATCH_SIZE = 64
 """Lines written together: the thread gives the interpreter to the loop between two batches."""
+
+_What = tuple[str, int]
+"""Method and status of a response that no route has made; or one of the two below."""
+_LOST: _What = ("lost", 0)
+_PASSED_ON: _What = ("passed on", 0)
 
 
 class _Entry(NamedTuple):
@@ -59,14 +65,17 @@ class _Entry(NamedTuple):
 
 
 class AccessLog:
-    """Logs and counts the responses of one route. `add`, `count`, `pass_on` belong to the loop."""
+    """Logs and counts the responses of one route. `add`, `count`, `pass_on` belong to the loop.
+
+    The loop alone writes its totals. The thread compares them with what it has reported: so neither
+    needs a lock.
+    """
 
     def __init__(self, route: str) -> None:
         self._route = route
         self._buffer: deque[_Entry] = deque()
-        self._counts: deque[tuple[str, int]] = deque(maxlen=MAX_BUFFERED)
-        self._passed_on: deque[None] = deque(maxlen=MAX_BUFFERED)
-        self._lost: deque[None] = deque(maxlen=MAX_BUFFERED)
+        self._totals: dict[_What, int] = {}
+        self._reported: dict[_What, int] = {}
         self._seconds = REQUEST_SECONDS.labels("GET", route)
         self._closing = threading.Event()
         self._flushing = threading.Lock()
@@ -85,7 +94,7 @@ class AccessLog:
         """Buffer the response to a request that began at `start_time` (perf_counter)."""
         seconds = time.perf_counter() - start_time
         if len(self._buffer) >= MAX_BUFFERED:
-            self._lost.append(None)
+            self._increment(_LOST)
             return
         self._buffer.append(
             _Entry(time.time(), seconds, status, request_id, viewer_id, client, from_window)
@@ -93,31 +102,38 @@ class AccessLog:
 
     def count(self, method: str, status: int) -> None:
         """Count a response that no route has made."""
-        self._counts.append((method, status))
+        self._increment((method_label(method), status))
 
     def pass_on(self) -> None:
         """Count a request that Flask answers."""
-        self._passed_on.append(None)
+        self._increment(_PASSED_ON)
 
     def flush(self) -> None:
-        """Log and count what is buffered."""
+        """Log and count what is buffered now."""
         with self._flushing:
-            while entries := _take(self._buffer, BATCH_SIZE):
-                self._write(entries)
-            for (method, status), number in Counter(_take(self._counts)).items():
-                REQUESTS.labels(method_label(method), "(overload)", status).inc(number)
-            FRONT_PASSED_ON.inc(len(_take(self._passed_on)))
-            self._report_lost(len(_take(self._lost)))
+            self._report_totals()
+            for _ in range(0, len(self._buffer), BATCH_SIZE):  # others may be added meanwhile
+                self._write(_take(self._buffer, BATCH_SIZE))
 
     def close(self) -> None:
         """Flush, and end the thread."""
         self._closing.set()
         self.flush()
 
-    def _report_lost(self, lines: int) -> None:
-        if lines:
-            FAIL_OPEN_TOTAL.labels(what="access log").inc(lines)
-            log.warning("failed open", what="access log", lines=lines)
+    def _increment(self, what: _What) -> None:
+        self._totals[what] = self._totals.get(what, 0) + 1
+
+    def _report_totals(self) -> None:
+        """Count what has happened since the last report."""
+        for what, total in self._totals.copy().items():
+            number = total - self._reported.get(what, 0)
+            self._reported[what] = total
+            if what == _LOST:
+                _report_lost(number)
+            elif what == _PASSED_ON:
+                FRONT_PASSED_ON.inc(number)
+            else:
+                REQUESTS.labels(what[0], "(overload)", what[1]).inc(number)
 
     def _write(self, entries: list[_Entry]) -> None:
         for status, count in Counter(entry.status for entry in entries).items():
@@ -126,8 +142,15 @@ class AccessLog:
         for entry in entries:
             self._seconds.observe(entry.seconds)
         if log.is_enabled_for(logging.INFO):
+            self._write_lines(entries)
+
+    def _write_lines(self, entries: list[_Entry]) -> None:
+        try:
             sys.stdout.write("".join([self._line(entry) for entry in entries]))
             sys.stdout.flush()
+        except Exception:
+            FAIL_OPEN_TOTAL.labels(what="access log").inc(len(entries))
+            raise
 
     def _line(self, entry: _Entry) -> str:
         """The same line as api/http/observing.py logs, formatted without structlog."""
@@ -146,7 +169,14 @@ class AccessLog:
             try:
                 self.flush()
             except Exception:  # a full disk, for example: a later flush may succeed
-                log.exception("access log not written")
+                with suppress(Exception):  # the same may happen to this line
+                    log.exception("access log not written")
+
+
+def _report_lost(lines: int) -> None:
+    if lines:
+        FAIL_OPEN_TOTAL.labels(what="access log").inc(lines)
+        log.warning("failed open", what="access log", lines=lines)
 
 
 def _take(buffer: deque[T], most: int = sys.maxsize) -> list[T]:
@@ -167,4 +197,4 @@ def _format_second(unix_second: int) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _quote(client: str) -> str:
-    return json.dumps(client)
+    return json.dumps(client, ensure_ascii=False)

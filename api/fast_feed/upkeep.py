@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -40,23 +41,26 @@ class Upkeep:
 
     async def step(self) -> None:
         """The work of one second. Without the cache, reads are allowed and copies are not used."""
-        try:
-            await self._settle()
-            await self._reader.ask_idle()
-        except StorageUnavailableError as error:
-            self._log_failure(error)
-        else:
-            self._failed_open = False
+        failures = [await self._attempt(self._settle), await self._attempt(self._reader.ask_idle)]
+        self._log_first(next((error for error in failures if error), None))
         await asyncio.get_running_loop().run_in_executor(None, self._copies.report)
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> StorageUnavailableError | None:
+        """The cache's failure in one part of the work, which must not keep back the others."""
+        try:
+            await work()
+        except StorageUnavailableError as error:
+            return error
+        return None
 
     async def _settle(self) -> None:
         for user_ids, commands in self._quotas.settlements(time.monotonic()):
             replies = await self._cache.execute(commands, SETTLE)
             self._quotas.apply(user_ids, replies, time.monotonic())
 
-    def _log_failure(self, error: StorageUnavailableError) -> None:
-        """Log the first failure in a row."""
-        if not self._failed_open:
+    def _log_first(self, error: StorageUnavailableError | None) -> None:
+        """Log and count the first failure in a row."""
+        if error and not self._failed_open:
             FAIL_OPEN_TOTAL.labels(what="read quotas").inc()
             log.warning("failed open", what="read quotas", part=error.part, reason=str(error))
-        self._failed_open = True
+        self._failed_open = error is not None

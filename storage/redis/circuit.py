@@ -43,7 +43,8 @@ class Circuit:
         elif isinstance(error, (redis.ConnectionError, redis.TimeoutError, OSError)):
             self._record_failure()
             raise StorageUnavailableError(self._part, type(error).__name__) from error
-        elif isinstance(error, redis.RedisError):  # an error reply: the server is up
+        elif isinstance(error, redis.RedisError):
+            self._record_success()  # an error reply: the server is up
             kind = StorageUnavailableError if _is_transient(error) else StorageRefusedError
             raise kind(self._part, str(error)) from error
 

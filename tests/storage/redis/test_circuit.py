@@ -107,6 +107,19 @@ def test_error_replies_do_not_open_the_circuit() -> None:
     assert succeeds(circuit)
 
 
+def test_an_error_reply_to_the_probe_closes_the_circuit() -> None:
+    """The probe may be a script that a restarted server does not have, and always the same one."""
+    circuit = open_circuit()
+
+    def probe() -> bool:
+        with pytest.raises(StorageUnavailableError) as raised:
+            fail(circuit, redis.exceptions.NoScriptError("No matching script."))
+        return isinstance(raised.value.__cause__, redis.exceptions.NoScriptError)
+
+    eventually(probe, seconds=OPEN_SECONDS + 1)
+    assert succeeds(circuit)
+
+
 def test_other_exceptions_are_not_translated() -> None:
     with pytest.raises(KeyError):
         fail(Circuit("cache"), KeyError())

@@ -126,6 +126,28 @@ async def test_a_script_that_the_server_has_lost_is_loaded(private_server: Priva
 
 
 @on_loop
+async def test_the_circuit_closes_although_every_call_is_of_a_script_that_the_server_has_lost(
+    private_server: PrivateServer, proxy_and_url: tuple[Proxy, str]
+) -> None:
+    proxy, url = proxy_and_url
+    call = SETTLE.pack_call([b"k"], [60, 0])
+
+    async def settles() -> bool:
+        try:
+            return bool(await pipeline.execute([call], SETTLE))
+        except StorageUnavailableError:
+            return False
+
+    with pipeline_to(url) as pipeline:
+        assert await settles()
+        with proxy.outage():
+            for _ in range(FAILURES_TO_OPEN + 1):
+                assert not await settles()
+        private_server.client.script_flush()
+        await eventually_on_loop(settles)
+
+
+@on_loop
 async def test_an_error_reply_fails_only_its_request(private_server: PrivateServer) -> None:
     wrong = [pack(b"GET", b"text"), pack(b"LLEN", b"text"), pack(b"GET", b"text")]
     with pipeline_to(private_server.url) as pipeline:
@@ -440,7 +462,8 @@ async def test_closing_ends_an_opening(private_server: PrivateServer) -> None:
         requests = echo_soon(pipeline, 3)
         await asyncio.sleep(0.05)
         pipeline.close()
-        assert await outcomes(requests) == ["failed"] * 3
+        async with asyncio.timeout(TIMEOUT_SECONDS / 2):
+            assert await outcomes(requests) == ["failed"] * 3
         private_server.resume()
         await eventually_on_loop(lambda: not private_server.other_connections())
 
