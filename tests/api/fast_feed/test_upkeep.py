@@ -45,9 +45,8 @@ class Process:
         return self.quotas.take(VIEWER, time.monotonic())
 
     def keep_body(self, post_id: int) -> None:
-        self.copies.keep_body(
-            post_id, body_of(b'{"id":"1","author":{"id":"5"}}'), self.copies.clock
-        )
+        body = body_of(b'{"id":"1","author":{"id":"5"}}')
+        self.copies.keep_bodies({post_id: body}, self.copies.clock)
 
     def has_body(self, post_id: int) -> bool:
         return self.copies.bodies_of([post_id]) != [None]
