@@ -5,7 +5,10 @@ from contextlib import suppress
 
 import pytest
 
+from drill.support.proxy import proxied
 from storage import Storage, StorageUnavailableError
+from storage.limits import TAKE
+from storage.redis.circuit import FAILURES_TO_OPEN
 from storage.redis.protocol import pack
 from storage.redis.server import Server
 from tests.support.eventually import eventually
@@ -44,3 +47,24 @@ def test_a_connection_with_unread_replies_is_closed(
         assert connection.execute([pack(b"ECHO", b"mine")]) == [b"mine"]
     assert len(private_server.other_connections()) == 1  # all replies are read: it stays open
     cache.close()
+
+
+def test_the_circuit_closes_although_every_call_is_of_a_script_that_the_server_has_lost(
+    private_server: PrivateServer,
+) -> None:
+    proxy, url = proxied(private_server.url)
+    cache = Server("cache", url)
+
+    def takes() -> bool:
+        try:
+            return bool(cache.execute([TAKE.pack_call([b"k"], [60])], TAKE))
+        except StorageUnavailableError:
+            return False
+
+    assert takes()
+    with proxy.outage():
+        assert not any(takes() for _ in range(FAILURES_TO_OPEN + 1))
+    private_server.client.script_flush()
+    eventually(takes, seconds=10)
+    cache.close()
+    proxy.close()
