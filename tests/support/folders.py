@@ -3,6 +3,7 @@
 So a run finds what an earlier run that was killed has left running, and stops it.
 """
 
+import os
 import shutil
 from pathlib import Path
 
@@ -18,9 +19,14 @@ WIPED_OF_NEO4J = ("data", "logs", "run", "conf")
 
 
 def free_folder(kind: str) -> Path:
-    """A folder that no other run uses, without the data of an earlier run."""
+    """A folder that no other run uses, without the data of an earlier run.
+
+    The processes of one run have names of their own: a folder is not locked between this call and
+    the start of its stack.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     for number in range(1, MAX_RUNS + 1):
-        folder = TESTS / f"{kind}-{number}"
+        folder = TESTS / "-".join(filter(None, (kind, worker, str(number))))
         try:
             lock = lock_folder(folder)
         except StackError:
