@@ -20,7 +20,6 @@ from redis.exceptions import NoScriptError
 from storage.errors import StorageUnavailableError
 from storage.redis.circuit import Circuit
 from storage.redis.generation import Generation
-from storage.redis.protocol import raise_first_error
 from storage.redis.scripts import Script
 
 TIMEOUT_SECONDS = 0.5
@@ -199,7 +198,10 @@ class Pipeline:
             if link.is_full():
                 raise StorageUnavailableError(self._part, "too many requests wait for replies")
             replies = await link.ask(b"".join(commands), len(commands))
-            return raise_first_error(replies)
+            for reply in replies:  # few: cheaper than raise_first_error
+                if isinstance(reply, redis.RedisError):
+                    raise reply
+            return replies
 
     async def _connect(self) -> _Link:
         """The connection that is being opened, for all callers."""
