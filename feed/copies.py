@@ -272,7 +272,7 @@ class Copies:
         metrics.COPY_READS.labels(result="miss").inc(counts.misses)
         metrics.COPY_FLUSHES.inc(counts.flushes)
         metrics.COPY_BYTES.set(self.size_bytes)
-        for kind, drops in counts.drops.items():
+        for kind, drops in list(counts.drops.items()):
             metrics.COPY_DROPS.labels(subject=kind.name.lower()).inc(drops)
 
     def _touch(self, post_ids: Sequence[int]) -> None:
