@@ -189,7 +189,7 @@ class Copies:
         self._drop_times = _DropTimes()
         self._applied: OrderedDict[bytes, None] = OrderedDict()
         """Ids of applied changes, oldest first."""
-        self._counts = _Counts()
+        self._counts = Counts()
         self.tick = 0
         """Rises with each drop of a body, of bodies or of everything: what was made of bodies is
         exact while the tick is the same."""
@@ -265,15 +265,11 @@ class Copies:
         self._sessions.clear()
         self._counts.flushes += 1
 
-    def report(self) -> None:
-        """Add what has happened since the last call to the metrics. To be called once a second."""
-        counts, self._counts = self._counts, _Counts(reads=self._counts.reads)
-        metrics.COPY_READS.labels(result="hit").inc(counts.hits)
-        metrics.COPY_READS.labels(result="miss").inc(counts.misses)
-        metrics.COPY_FLUSHES.inc(counts.flushes)
-        metrics.COPY_BYTES.set(self.size_bytes)
-        for kind, drops in list(counts.drops.items()):
-            metrics.COPY_DROPS.labels(subject=kind.name.lower()).inc(drops)
+    def take_counts(self) -> "Counts":
+        """What has happened since the last call. Its `report` may run in another thread."""
+        counts, self._counts = self._counts, Counts(reads=self._counts.reads)
+        counts.size_bytes = self.size_bytes
+        return counts
 
     def _touch(self, post_ids: Sequence[int]) -> None:
         entries = self._bodies.entries
@@ -313,7 +309,7 @@ class Copies:
 
 
 @dataclass(slots=True)
-class _Counts:
+class Counts:
     """What has happened since the last report."""
 
     hits: int = 0
@@ -322,3 +318,14 @@ class _Counts:
     reads: int = 0
     """Calls of `bodies_of`, since the start."""
     drops: dict[SubjectKind, int] = field(default_factory=dict)
+    size_bytes: int = 0
+    """Of all copies, when these counts were taken."""
+
+    def report(self) -> None:
+        """Add them to the metrics."""
+        metrics.COPY_READS.labels(result="hit").inc(self.hits)
+        metrics.COPY_READS.labels(result="miss").inc(self.misses)
+        metrics.COPY_FLUSHES.inc(self.flushes)
+        metrics.COPY_BYTES.set(self.size_bytes)
+        for kind, drops in self.drops.items():
+            metrics.COPY_DROPS.labels(subject=kind.name.lower()).inc(drops)

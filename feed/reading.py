@@ -64,16 +64,6 @@ def read_page(
     return draft.finish([bodies[post_id] for post_id in draft.ids], degraded=degraded)
 
 
-def page_from_window(
-    graph: Graph, window: Window, cursor: Cursor | None, limit: int
-) -> FeedPage | None:
-    """The same page if the window proves it and has every body; else None. Reads no store."""
-    draft = draft_from_window(window, cursor, limit)
-    if draft is None or None in draft.bodies:
-        return None
-    return draft.finish(draft.bodies, degraded=_unavailable_graph(graph))
-
-
 def _unavailable_graph(graph: Graph) -> tuple[str, ...]:
     return ("graph",) if graph.circuit_open else ()
 

@@ -36,7 +36,8 @@ def update_own_profile(
     """Changes your profile or your password.
 
     Fields that are absent stay as they are; null clears `bio` and `location`. A new password ends
-    all other sessions before the response is sent. Quota for new passwords: `password-changes`.
+    all other sessions before the response is sent. Quota for new passwords: `password-changes`, for
+    names: `name-changes`.
 
     **Retries**: can be repeated, with a new password too.
     """
@@ -50,4 +51,6 @@ def update_own_profile(
             current_password=current_password,
             password=password,
         )
+    if "name" in changes:
+        limits.consume(limits.NAME_CHANGES, viewer_id())
     return profiles.update(graph(), storage(), viewer_id(), changes=changes)

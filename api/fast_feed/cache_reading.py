@@ -3,8 +3,10 @@
 Sessions and bodies come from the copies of this process (feed/copies.py).
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from api.fast_feed.requests import FeedRequest
@@ -27,6 +29,8 @@ class CacheReader:
         self._cache = cache
         self._copies = copies
         self._reader = reader
+        self._catching_up: dict[int, asyncio.Task[None]] = {}
+        """By partition, the calls that begin at the next turn of the loop."""
         self._prolonged = _OncePerDay()
 
     async def entries(self, request: FeedRequest) -> Any:
@@ -50,10 +54,11 @@ class CacheReader:
         local = self._copies.bodies_of(ids)
         if None not in local:
             return dict(zip(ids, local, strict=True))
-        try:
-            return await self._reader.bodies(ids)
-        except StorageError:
-            return dict(zip(ids, local, strict=True))
+        bodies = dict(zip(ids, local, strict=True))
+        missing = [post_id for post_id, body in bodies.items() if body is None]
+        with suppress(StorageError):
+            bodies |= await self._reader.read_bodies(missing)
+        return bodies
 
     async def _session_and_entries(self, request: FeedRequest) -> tuple[SessionCopy | None, Any]:
         """One buffer: the newest change, the entries, and the session if there is no copy of it."""
@@ -66,7 +71,7 @@ class CacheReader:
                 *(() if request.before is None else (BELOW,)),
             )
             if not self._reader.is_current(token.user_id, replies[0]):
-                await self._reader.catch_up(partition_of(token.user_id))
+                await self._catch_up(partition_of(token.user_id))
             if session is None:
                 session = self._keep_session(token, replies[2], began)
             elif began != copies.clock and not copies.session(token.session_id, time.time()):
@@ -74,6 +79,22 @@ class CacheReader:
         finally:
             copies.end(began)
         return session, replies[1]
+
+    async def _catch_up(self, partition: int) -> None:
+        """Apply the changes of a partition, once for all requests of this turn of the loop.
+
+        It is read after all their replies. Without this, each request that is in flight when the
+        cache loses its data would drop all copies again.
+        """
+        task = self._catching_up.get(partition)
+        if task is None:
+            task = asyncio.create_task(self._begin_to_catch_up(partition))
+            self._catching_up[partition] = task
+        await asyncio.shield(task)
+
+    async def _begin_to_catch_up(self, partition: int) -> None:
+        del self._catching_up[partition]  # who comes from now on must read later than this
+        await self._reader.catch_up(partition)
 
     async def _read_session(self, token: Token, began: int) -> SessionCopy | None:
         """The session in the cache, for one whose copy a change has dropped just now."""
@@ -107,7 +128,7 @@ def _pack(request: FeedRequest, *, with_session: bool) -> list[bytes]:
 class _OncePerDay:
     """Users whose timeline this process has prolonged today. Forgets everybody each day."""
 
-    MOST = 1_000_000
+    MOST = 100_000
     """Users that are remembered: beyond them it forgets everybody, and prolongs once more."""
 
     def __init__(self) -> None:

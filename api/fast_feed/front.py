@@ -112,6 +112,8 @@ class FastFeed:
                     return await self._answer_by_thread(scope, request, use, window, start_time)
             answer = self._answers.page(page, request, use)
             return self._log_answer(scope, request, answer, start_time, from_window=True)
+        except OverloadedError:
+            return self._overloaded()
         except Exception:  # a bug, as above
             log.exception("front failed", request_id=request.request_id)
             return await self._answer_by_view(scope, request, use)
@@ -143,13 +145,16 @@ class FastFeed:
         return page, window
 
     async def _complete(self, bodies: dict[int, Body | None], draft: PageDraft) -> bool:
-        """Add the page's bodies that no cache had. False if the graph cannot be read now."""
+        """Add the page's bodies that no cache had. False if the graph cannot be read now.
+
+        Raises OverloadedError.
+        """
         if None not in draft.bodies:
             return True
         missing = [post_id for post_id in draft.ids if bodies[post_id] is None]
         try:
             bodies |= await self._loading.bodies(missing)
-        except (GraphError, StorageError, FeedBusyError, OverloadedError):
+        except (GraphError, StorageError, FeedBusyError):
             return False
         return True
 
@@ -179,11 +184,11 @@ class FastFeed:
         window: Window,
         start_time: float,
     ) -> Answer:
-        """The page that the window does not prove, by a thread; else the response of Flask."""
-        try:
-            result = await self._flask.run(lambda: self._read_page(scope, request, use, window))
-        except OverloadedError:
-            return self._overloaded()
+        """The page that the window does not prove, by a thread; else the response of Flask.
+
+        Raises OverloadedError.
+        """
+        result = await self._flask.run(lambda: self._read_page(scope, request, use, window))
         if isinstance(result, Answer):
             self._log.pass_on()
             return result

@@ -43,7 +43,7 @@ class Upkeep:
         """The work of one second. Without the cache, reads are allowed and copies are not used."""
         failures = [await self._attempt(self._settle), await self._attempt(self._reader.ask_idle)]
         self._log_first(next((error for error in failures if error), None))
-        await asyncio.get_running_loop().run_in_executor(None, self._copies.report)
+        await asyncio.get_running_loop().run_in_executor(None, self._copies.take_counts().report)
 
     async def _attempt(self, work: Callable[[], Awaitable[None]]) -> StorageUnavailableError | None:
         """The cache's failure in one part of the work, which must not keep back the others."""

@@ -69,7 +69,10 @@ def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
         try:
             return view(*args, **kwargs)
         except NotSignedInError:
-            sessions.drop_copies_of(context.graph(), context.storage(), _bearer_token())
+            token = sessions.proven_token(context.graph(), _bearer_token())
+            if token:
+                limits.consume(limits.GENERAL, token.user_id)
+                sessions.drop_copies(context.storage(), token.user_id, token.session_id)
             raise
 
     return dropping_view

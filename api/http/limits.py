@@ -37,6 +37,9 @@ SIGN_INS_OF_ADDRESS = Policy(name="sign-ins-of-address", quota=100, window_secon
 PASSWORD_CHANGES = Policy(name="password-changes", quota=10, window_seconds=5 * MINUTE)
 """Password changes of a user: each checks a guess of the current password."""
 
+NAME_CHANGES = Policy(name="name-changes", quota=60, window_seconds=HOUR)
+"""Requests of a user that set a name: each discards the copies of the user's posts everywhere."""
+
 PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
 """Posts of a user."""
 

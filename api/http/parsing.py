@@ -19,6 +19,9 @@ from werkzeug.http import parse_list_header
 MAX_BODY_BYTES = 64 * 1024
 """No operation needs more: photos are uploaded to S3."""
 
+USUAL_FORWARDED = 256
+"""The longest X-Forwarded-For whose address is remembered. A client can send any other."""
+
 MAX_HEADER_BYTES = 16 * 1024
 """Names and values of all headers together."""
 
@@ -65,9 +68,15 @@ def refuse_unfit_body() -> None:
         raise UnsupportedMediaTypeError
 
 
-@functools.lru_cache(maxsize=4096)
 def forwarded_client(x_forwarded_for: str, trusted_proxies: int) -> str:
     """The client's address in X-Forwarded-For, as ProxyFix chooses it; empty if it has none."""
+    if len(x_forwarded_for) > USUAL_FORWARDED:
+        return _parse_forwarded.__wrapped__(x_forwarded_for, trusted_proxies)
+    return _parse_forwarded(x_forwarded_for, trusted_proxies)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_forwarded(x_forwarded_for: str, trusted_proxies: int) -> str:
     addresses = parse_list_header(x_forwarded_for)
     return addresses[-trusted_proxies] if len(addresses) >= trusted_proxies else ""
 

@@ -1,7 +1,7 @@
 """Flask behind the event loop: whole requests go to 8 threads, whole responses come back.
 
-One hop there and one back. An adapter that streams costs four times as much, and its slowest
-requests wait ten times as long (docs/decisions/0009).
+One hop there and one back. An adapter that streams answers half to a third of the requests a second
+(docs/decisions/0015).
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from api.http.load_shedding import (
     PROBES,
     WAIT_SECONDS,
 )
+from api.http.observing import choose_request_id
 from api.http.parsing import MAX_BODY_BYTES
 from api.http.plain_problems import PlainProblem, overloaded, plain_problem
 from api.http.problems import INTERNAL_ERROR
@@ -44,7 +45,11 @@ BODY_SECONDS = 20.0
 """How long a body may take to arrive. It needs no thread meanwhile."""
 
 PROBE_THREADS = 2
-"""Threads of the probes, which must be answered while all other threads are busy."""
+"""Threads of each probe. Probes must be answered while all other threads are busy, and `/livez`
+while `/readyz` waits for stores."""
+
+MAX_PROBES = 8
+"""Requests of one probe at a time. A further one is refused."""
 
 
 class OverloadedError(Exception):
@@ -65,7 +70,7 @@ class FlaskAdapter:
         self._app = app
         self._count = count
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        self._probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probes")
+        self._probes = {path: _Probe(path) for path in PROBES}
         self._turns = LoopTurns(
             threads, wait_seconds=WAIT_SECONDS, busy_seconds=BUSY_SECONDS, busy_line=BUSY_QUEUE
         )
@@ -84,17 +89,18 @@ class FlaskAdapter:
     async def answer(self, environ: dict[str, Any]) -> Answer:
         """The application's response, or 503 if every thread is busy."""
         try:
-            if environ["PATH_INFO"] in PROBES:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._probes, self.call, environ)
+            if probe := self._probes.get(environ["PATH_INFO"]):
+                return await probe.run(lambda: self.call(environ))
             return await self.run(lambda: self.call(environ))
         except OverloadedError:
             self._count(environ["REQUEST_METHOD"], 503)
             return answer_of(overloaded())
         except Exception:  # the application answers its own bugs: this is one of its surroundings
-            log.exception("application failed")
+            request_id = choose_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+            log.exception("application failed", request_id=request_id)
             self._count(environ["REQUEST_METHOD"], 500)
-            return answer_of(plain_problem(500, "internal-error", INTERNAL_ERROR))
+            problem = plain_problem(500, "internal-error", INTERNAL_ERROR, request_id=request_id)
+            return answer_of(problem)
 
     async def run(self, work: Callable[[], R]) -> R:
         """The result of a function that blocks, run in a thread. Raises OverloadedError.
@@ -114,7 +120,28 @@ class FlaskAdapter:
     def close(self) -> None:
         """Wait for the threads."""
         self._executor.shutdown()
-        self._probes.shutdown(wait=False)
+        for probe in self._probes.values():
+            probe.executor.shutdown(wait=False)
+
+
+class _Probe:
+    """The threads of one probe, and the requests that wait for them."""
+
+    def __init__(self, path: str) -> None:
+        self.executor = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix=path)
+        self._requests = 0
+
+    async def run(self, work: Callable[[], R]) -> R:
+        """The result of the probe. Raises OverloadedError."""
+        if self._requests >= MAX_PROBES:
+            raise OverloadedError
+        self._requests += 1
+        result = asyncio.get_running_loop().run_in_executor(self.executor, work)
+        result.add_done_callback(self._end)
+        return await asyncio.shield(result)
+
+    def _end(self, _: object) -> None:
+        self._requests -= 1
 
 
 async def _body_of(scope: Scope, receive: Receive) -> bytes:

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -60,7 +61,8 @@ def _call_before(number: signal.Signals, callback: Callable[[], Any]) -> None:
     previous = signal.getsignal(number)
 
     def handle(received: int, frame: FrameType | None) -> None:
-        callback()
+        with suppress(RuntimeError):  # the loop is closed already
+            callback()
         if callable(previous):
             previous(received, frame)
 

@@ -68,19 +68,19 @@ def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> Non
     """
     if not graph.sessions.delete(session_id, user_id=user_id):
         raise NotFoundError
-    _drop_copies(storage, user_id, session_id)
+    drop_copies(storage, user_id, session_id)
 
 
-def drop_copies_of(graph: Graph, storage: Storage, token_text: str) -> None:
-    """Drop the copies of a refused token's session, if the token proves a session.
+def proven_token(graph: Graph, token_text: str) -> Token | None:
+    """The token, if it proves a session that may have ended within a day.
 
-    The session may have ended within a day. A forged token drops and announces nothing. Raises
-    GraphUnavailableError, StorageUnavailableError.
+    Raises GraphUnavailableError.
     """
     token = read_token(token_text)
     session = token and graph.sessions.by_id_or_ended(token.session_id)
     if token and session and _proves(token, session.secret_sha256, session.user_id):
-        _drop_copies(storage, session.user_id, session.id)
+        return token
+    return None
 
 
 def admit(admissions: Admissions, token_text: str) -> AdmittedViewer | None:
@@ -141,8 +141,8 @@ def _proves(token: Token, secret_sha256: str, user_id: int) -> bool:
     return hmac.compare_digest(token.secret_sha256, secret_sha256) and token.user_id == user_id
 
 
-def _drop_copies(storage: Storage, user_id: int, session_id: int) -> None:
-    """Drop the copy in the cache, then those of all processes."""
+def drop_copies(storage: Storage, user_id: int, session_id: int) -> None:
+    """Drop the copy in the cache, then those of all processes. Raises StorageUnavailableError."""
     storage.sessions.drop(user_id, [session_id])
     storage.changes.announce([changes.session(session_id)])
 

@@ -272,10 +272,10 @@ def test_a_report_adds_up_what_has_happened(copies: Copies) -> None:
     before = figures()
     keep(copies, 1)
     copies.bodies_of([1, 2, 3])
-    copies.report()
+    copies.take_counts().report()
     assert metric("photofeed_copy_bytes") == copies.size_bytes > 0
     drop(copies, changes.post(1), EVERYTHING)
-    copies.report()
-    copies.report()
+    copies.take_counts().report()
+    copies.take_counts().report()
     assert [new - old for new, old in zip(figures(), before, strict=True)] == [1, 2, 1, 1, 1]
     assert metric("photofeed_copy_bytes") == 0

@@ -16,7 +16,7 @@ from storage.sessions import SessionCopy, copy_key
 from tests.support.eventually import eventually
 
 POLICY = Policy(name="tests", quota=40, window_seconds=60)
-BRIEF = Policy(name="tests-brief", quota=2, window_seconds=1)
+BRIEF = Policy(name="tests-brief", quota=2, window_seconds=3)
 LET_THROUGH_SECONDS = 1.5
 """Two processes let through at most the quota and what arrives in any such time."""
 
@@ -86,7 +86,7 @@ def test_a_window_of_the_cache_ends_for_the_process_too(storage: Storage, viewer
     assert allowed([quotas.take(viewer, time.monotonic()) for _ in range(3)])[-1] is False
     settle(storage.cache, quotas, time.monotonic())
     assert not quotas.take(viewer, time.monotonic()).allowed
-    eventually(lambda: quotas.take(viewer, time.monotonic()).remaining == 1, seconds=5)
+    eventually(lambda: quotas.take(viewer, time.monotonic()).remaining == 1, seconds=20)
     eventually(lambda: not storage.cache.client.exists(limit_key(BRIEF, viewer)))
 
 

@@ -22,6 +22,7 @@ QUOTAS = {
     limits.SIGN_INS_OF_ACCOUNT: "sign-ins to an account",
     limits.SIGN_INS_OF_ADDRESS: "sign-ins from an address",
     limits.PASSWORD_CHANGES: "password changes of a user",
+    limits.NAME_CHANGES: "names set by a user",
     limits.PUBLISHES: "posts of a user",
     limits.UPLOADS: "new photos of a user",
 }

@@ -87,6 +87,7 @@ def test_sign_ups_from_one_address_are_limited(
         ("POST", "/v1/me/feed", limits.PUBLISHES),
         ("POST", "/v1/me/photos", limits.UPLOADS),
         ("PATCH", "/v1/me", limits.PASSWORD_CHANGES),
+        ("PATCH", "/v1/me", limits.NAME_CHANGES),
         ("GET", "/v1/me/feed", limits.GENERAL),
     ],
 )
@@ -100,7 +101,9 @@ def test_requests_of_a_user_are_limited(
     person = builders.new_user().on(strict_app)
     body: dict[str, Any] = {}
     if method == "PATCH":
-        body = {"json": {"password": "password of mine", "current_password": "wrong one"}}
+        names = {"name": "A Name"}
+        passwords = {"password": "password of mine", "current_password": "wrong one"}
+        body = {"json": names if policy == limits.NAME_CHANGES else passwords}
     elif method == "POST":
         body = {"json": {}}
     _use_up(strict_app, person, policy)

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -304,8 +304,10 @@ def test_a_request_that_waited_in_vain_is_503_with_retry_after(
 
 
 def test_in_a_busy_period_few_requests_wait_and_the_others_are_refused_at_once(
-    adapter_of: Callable[..., FlaskAdapter], slow_app: SlowApp
+    adapter_of: Callable[..., FlaskAdapter], slow_app: SlowApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(flask_adapter, "WAIT_SECONDS", 3.0)
+    monkeypatch.setattr(flask_adapter, "BUSY_SECONDS", 60.0)
     adapter = adapter_of(slow_app)
 
     async def seconds_until_503() -> float:
@@ -324,7 +326,7 @@ def test_in_a_busy_period_few_requests_wait_and_the_others_are_refused_at_once(
 
     seconds = asyncio.run(send_many())
     at_once = seconds[: -load_shedding.BUSY_QUEUE]
-    assert max(at_once) < load_shedding.WAIT_SECONDS / 2
+    assert max(at_once) < 1.5
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
@@ -350,6 +352,36 @@ def test_probes_are_answered_while_every_thread_is_busy(
         return probe
 
     assert asyncio.run(send_many()).body == b"alive"
+
+
+def test_a_probe_that_hangs_holds_up_no_other_and_does_not_queue_for_ever(
+    adapter_of: Callable[..., FlaskAdapter], counts: Counter[tuple[str, int]]
+) -> None:
+    hanging = SlowApp()
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/readyz":
+            return hanging(environ, start_response)
+        start_response("200 OK", [])
+        return [b"alive"]
+
+    adapter = adapter_of(app)
+
+    async def send_many() -> tuple[Answer, Answer, Sequence[Answer]]:
+        requests = [
+            asyncio.create_task(call(adapter, scope_of(target="/readyz")))
+            for _ in range(flask_adapter.MAX_PROBES)
+        ]
+        await asyncio.to_thread(eventually, lambda: hanging.working)
+        refused = await call(adapter, scope_of(target="/readyz"))
+        alive = await call(adapter, scope_of(target="/livez"))
+        hanging.released.set()
+        return alive, refused, await asyncio.gather(*requests)
+
+    alive, refused, others = asyncio.run(send_many())
+    assert (alive.status, refused.status) == (200, 503)
+    assert {answer.status for answer in others} == {200}
+    assert counts == {("GET", 503): 1}
 
 
 def test_a_caller_that_is_cancelled_keeps_its_turn_until_its_thread_is_free(

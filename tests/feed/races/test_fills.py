@@ -189,9 +189,10 @@ def test_a_token_that_lies_about_its_user_copies_and_drops_nothing(
     stage.evict(copy_key(lie.user_id, token.session_id))  # the reservation
     assert sessions.authenticate(stage.graph, stage.storage, str(token)).user_id == user
     for false_token in (lie, token._replace(secret=b"x" * 32)):
-        sessions.drop_copies_of(stage.graph, stage.storage, str(false_token))
+        assert sessions.proven_token(stage.graph, str(false_token)) is None
         assert stage.storage.sessions.read(user, token.session_id)
-    sessions.drop_copies_of(stage.graph, stage.storage, str(token))
+    assert sessions.proven_token(stage.graph, str(token)) == token
+    sessions.drop_copies(stage.storage, user, token.session_id)
     assert stage.storage.sessions.read(user, token.session_id) is None
 
 
