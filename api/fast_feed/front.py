@@ -135,8 +135,12 @@ class FastFeed:
         bodies = await self._cache.bodies(entries.post_ids)
         window = Window.of_entries(entries, {i: body and body.json for i, body in bodies.items()})
         draft = draft_from_window(window, request.cursor, request.limit)
-        if draft is None or not await self._complete(bodies, draft):
+        if draft is None:
             return None, window
+        if None in draft.bodies:
+            return await self._page_with_loaded_bodies(
+                request, draft, bodies, degraded=degraded
+            ), window
         page = self._finish(request, draft, bodies, degraded=degraded)
         self._pages.keep(
             (request.token.user_id, request.limit, request.cursor),
@@ -144,19 +148,24 @@ class FastFeed:
         )
         return page, window
 
-    async def _complete(self, bodies: dict[int, Body | None], draft: PageDraft) -> bool:
-        """Add the page's bodies that no cache had. False if the graph cannot be read now.
+    async def _page_with_loaded_bodies(
+        self,
+        request: FeedRequest,
+        draft: PageDraft,
+        bodies: dict[int, Body | None],
+        *,
+        degraded: bool,
+    ) -> FinishedPage | None:
+        """The page, some of whose bodies no cache had; None if the graph cannot be read now.
 
-        Raises OverloadedError.
+        It is not kept: the next page has these bodies from the cache. Raises OverloadedError.
         """
-        if None not in draft.bodies:
-            return True
         missing = [post_id for post_id in draft.ids if bodies[post_id] is None]
         try:
             bodies |= await self._loading.bodies(missing)
         except (GraphError, StorageError, FeedBusyError):
-            return False
-        return True
+            return None
+        return self._finish(request, draft, bodies, degraded=degraded)
 
     async def _read_bodies(self, post_ids: Sequence[int]) -> Mapping[int, bytes]:
         """What no cache has, from the graph in a thread, which also writes it to the cache."""

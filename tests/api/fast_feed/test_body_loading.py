@@ -113,7 +113,7 @@ async def test_the_wait_for_another_load_is_bounded() -> None:
     assert set(await second) == set(await hanging) == {7}
 
 
-def test_a_page_with_an_evicted_body_is_made_on_the_loop_and_kept(
+def test_a_page_with_an_evicted_body_is_made_on_the_loop(
     open_process: Open, builders: Builders
 ) -> None:
     process, author = open_process(rebuilds=True), builders.new_user()
@@ -122,6 +122,8 @@ def test_a_page_with_an_evicted_body_is_made_on_the_loop_and_kept(
     process.storage.bodies.discard([post_id])
     response = process.get(author, PATH)
     assert response.data == process.view(author, PATH).data
-    assert process.keeps_page(author)
     assert not process.forwarded
+    assert not process.keeps_page(author)
     assert process.storage.bodies.read_many([post_id])[post_id], "it is in the cache again"
+    process.get(author, PATH)
+    assert process.keeps_page(author)
