@@ -10,7 +10,8 @@ from drill.checking.reads import Read
 def check_names(evidence: Evidence) -> None:
     """Add a violation for each page that shows a name whose successor was acknowledged before.
 
-    P3's exception: a rename during a fault of the cache shows within B.
+    P3's exceptions: a rename during a fault of the cache shows within B, and a post whose deletion
+    got no 2xx keeps the old name until the deletion's event is done.
     """
     for page in evidence.reads.pages:
         for author, name in page.op.facts.get("names", ()):
@@ -31,7 +32,9 @@ def _successor(renames: Sequence[Operation], shown: str, page: Read) -> Operatio
 def _add(evidence: Evidence, page: Read, author: int, name: str, rename: Operation) -> None:
     findings, seconds = evidence.findings, page.start - rename.end
     deadline = evidence.deadlines.delivery(rename.end)
-    if page.start <= deadline and evidence.deadlines.has_cache_fault(rename):
+    if _may_be_half_deleted(evidence, page, author) or (
+        page.start <= deadline and evidence.deadlines.has_cache_fault(rename)
+    ):
         findings.add_exception("P3 old-name", viewer=page.viewer, tag=name, seconds=seconds)
         return
     text = (
@@ -39,3 +42,12 @@ def _add(evidence: Evidence, page: Read, author: int, name: str, rename: Operati
         f"became {rename.facts['name']!r}"
     )
     findings.add_violation("P3", "old-name-shown", text, rename, page.op)
+
+
+def _may_be_half_deleted(evidence: Evidence, page: Read, author: int) -> bool:
+    """Whether the page has a post of the author whose deletion may have begun: see P3.
+
+    A rename does not find such a post in the graph.
+    """
+    posts = [evidence.model.posts[shown.tag] for shown in page.posts if shown.author == author]
+    return any(post.may_be_deleted(page.end) for post in posts)

@@ -3,6 +3,7 @@
 import pytest
 
 from drill.checking.check import check
+from drill.history import Phase
 from tests.drill.script import ANA, BEN, Script, kinds
 
 
@@ -88,3 +89,13 @@ def test_a_rename_during_a_fault_of_the_cache_has_b_seconds(script: Script) -> N
     script.wait(150)
     read(script, "A1")
     assert kinds(script) == ["old-name-shown"]
+
+
+@pytest.mark.parametrize("phase", ["info", "fail"])
+def test_a_post_whose_deletion_may_have_begun_may_keep_the_old_name(
+    script: Script, phase: Phase
+) -> None:
+    script.delete(ANA, 20, phase=phase)
+    script.rename(ANA, "A2")
+    read(script, "A1")
+    assert kinds(script) == ([] if phase == "info" else ["old-name-shown"])
