@@ -12,30 +12,9 @@ from api.http import load_shedding
 from api.http.load_shedding import LoadShedding
 from tests.support.concurrency import run_together
 from tests.support.eventually import eventually
+from tests.support.slow_app import SlowApp
 
 WsgiResult = tuple[str, dict[str, str], bytes]
-
-
-class SlowApp:
-    """An app that responds after `released` is set."""
-
-    def __init__(self) -> None:
-        self.released = threading.Event()
-        self.working = 0
-        self.most_working = 0
-        self._lock = threading.Lock()
-
-    def __call__(
-        self, _environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        with self._lock:
-            self.working += 1
-            self.most_working = max(self.most_working, self.working)
-        self.released.wait(30)
-        with self._lock:
-            self.working -= 1
-        start_response("200 OK", [])
-        return [b"done"]
 
 
 def send(shedding: LoadShedding, path: str = "/v1/me/feed") -> WsgiResult:

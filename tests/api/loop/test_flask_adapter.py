@@ -17,6 +17,7 @@ from api.loop.flask_adapter import FlaskAdapter, OverloadedError
 from api.loop.messages import Answer, Scope, WsgiApp
 from tests.support.asgi import GONE, Exchange, body_messages, call, scope_of
 from tests.support.eventually import eventually
+from tests.support.slow_app import SlowApp
 
 Seen = list[dict[str, Any]]
 CHUNKED = (b"transfer-encoding", b"chunked")
@@ -40,28 +41,6 @@ class Recorder:
         self.bodies.append(environ["wsgi.input"].read())
         start_response("201 CREATED", [("X-Name", "é"), ("Set-Cookie", "a"), ("Set-Cookie", "b")])
         return [b"do", b"ne"]
-
-
-class SlowApp:
-    """An application that answers after `released` is set, and counts who is in it."""
-
-    def __init__(self) -> None:
-        self.released = threading.Event()
-        self.working = 0
-        self.most_working = 0
-        self._lock = threading.Lock()
-
-    def __call__(
-        self, _environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        with self._lock:
-            self.working += 1
-            self.most_working = max(self.most_working, self.working)
-        self.released.wait(30)
-        with self._lock:
-            self.working -= 1
-        start_response("200 OK", [])
-        return [b"done"]
 
 
 class Closing:
