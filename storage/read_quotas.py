@@ -17,8 +17,9 @@ SETTLE = Script("settle")
 
 SETTLE_SECONDS = 1.0
 """Between two settlements."""
-USERS_PER_BUFFER = 500
-"""Users that are settled by one buffer: about a millisecond of the server."""
+USERS_PER_BUFFER = 32
+"""Users that are settled by one buffer: half a millisecond of the loop, which reads pages between
+two buffers."""
 
 
 class _Count:
