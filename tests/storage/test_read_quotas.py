@@ -278,7 +278,7 @@ def test_the_counts_of_many_idle_users_are_bounded_although_a_window_was_prolong
     """A window that the cache prolongs, at the head of the line, holds up no others."""
     quotas = ReadQuotas(POLICY)
     quotas.take(viewer, 0)
-    for user in range(1, 50):
+    for user in range(1, USERS_PER_BUFFER):
         quotas.take(user, 1)
     settle_in_vain(quotas, 2)
     quotas.take(viewer, 40)
