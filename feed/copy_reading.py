@@ -97,12 +97,8 @@ class CopyReader:
         wanted = list(dict.fromkeys(post_ids))
         bodies = dict(zip(wanted, self.copies.bodies_of(wanted), strict=True))
         if missing := [post_id for post_id, body in bodies.items() if body is None]:
-            bodies.update(await self.read_bodies(missing))
+            bodies.update(await self._read_bodies(missing))
         return bodies
-
-    def session(self, session_id: int, now: float) -> SessionCopy | None:
-        """The copy of a session. `now`: Unix seconds."""
-        return self.copies.session(session_id, now)
 
     def keep_session(
         self, session_id: int, value: bytes | None, began: int, now: float
@@ -117,7 +113,7 @@ class CopyReader:
             self.copies.keep_session(session_id, copy, began, now)
         return copy
 
-    async def read_bodies(self, post_ids: Sequence[int]) -> dict[int, Body | None]:
+    async def _read_bodies(self, post_ids: Sequence[int]) -> dict[int, Body | None]:
         """Bodies from Redis; each is kept unless a drop concerned it meanwhile."""
         began = self.copies.begin()
         try:

@@ -26,14 +26,8 @@ alternative text, has some 53 kB. A damaged value cannot use more memory than th
 LEVEL = 9
 USUAL_BYTES = 1024
 """The size of JSON for which the compressor chooses its tables."""
-PLAIN = ord("{")
+PLAIN = b"{"
 """The first byte of plain JSON."""
-SHORTEST_BYTES = 4
-"""A version and the shortest frame that is not empty have more."""
-SIZE_FLAG, SINGLE_SEGMENT = 0b1100_0000, 0b0010_0000
-"""Bits of a frame's first byte: the length of its content size, and that it has no window."""
-ONE_BYTE, TWO_BYTES = 0b0000_0000, 0b0100_0000
-"""Values of SIZE_FLAG, in a frame of a single segment: sizes to 255, and from 256 to 65,791."""
 FOLDER = Path(__file__).parent / "dictionaries"
 
 
@@ -95,17 +89,12 @@ class BodyFormat:
 
     def read(self, value: bytes) -> bytes | Unreadable:
         """The body of a value: JSON, or empty if the value is a tombstone."""
-        if not value or value[0] == PLAIN:
+        if not value or value.startswith(PLAIN):
             return value
         decompressor = self._codecs().decompressors.get(value[0])
         if decompressor is None:
             return Unreadable("version")
-        if not 0 < _content_size(value) <= LONGEST_BYTES:
-            return Unreadable("damage")
-        try:
-            return decompressor.decompress(value[1:], allow_extra_data=False)
-        except zstandard.ZstdError:
-            return Unreadable("damage")
+        return _decompressed(decompressor, value[1:]) or Unreadable("damage")
 
     def _codecs(self) -> "_Codecs":
         """The compressor and the decompressors of this thread."""
@@ -151,17 +140,15 @@ def _parameters(dictionary_bytes: int) -> zstandard.ZstdCompressionParameters:
     )
 
 
-def _content_size(value: bytes) -> int:
-    """The size that the frame after the version says it has; too large if it says none.
-
-    RFC 8878, section 3.1.1.1. zstandard's own function costs a third of the decompression.
-    """
-    if len(value) < SHORTEST_BYTES or not value[1] & SINGLE_SEGMENT:
-        return LONGEST_BYTES + 1
-    flag = value[1] & SIZE_FLAG
-    if flag == TWO_BYTES:
-        return 256 + value[2] + (value[3] << 8)
-    return value[2] if flag == ONE_BYTE else LONGEST_BYTES + 1
+def _decompressed(decompressor: zstandard.ZstdDecompressor, frame: bytes) -> bytes:
+    """The content of a frame; empty, which no frame is, if it is damaged or too large."""
+    try:
+        header = zstandard.get_frame_parameters(frame, zstandard.FORMAT_ZSTD1_MAGICLESS)
+        if header.content_size > LONGEST_BYTES:  # also where the header has no size
+            return b""
+        return decompressor.decompress(frame, allow_extra_data=False)
+    except zstandard.ZstdError:
+        return b""
 
 
 _format = BodyFormat(WRITTEN, DICTIONARIES)

@@ -24,7 +24,8 @@ blueprint = Blueprint(
 def follow_user(user_id: int) -> Any:
     """Follows a user.
 
-    The user's posts, older ones too, are in your feed from now on. You can follow 7,500 users.
+    The user's posts, older ones too, are in your feed from now on. You can follow a
+    bounded number of users, 7,500 by default.
 
     **Retries**: can be repeated; also 204 if you follow the user already.
     """

@@ -179,7 +179,7 @@ def _report_lost(lines: int) -> None:
         log.warning("failed open", what="access log", lines=lines)
 
 
-def _take(buffer: deque[T], most: int = sys.maxsize) -> list[T]:
+def _take(buffer: deque[T], most: int) -> list[T]:
     """What the buffer holds, at most so many items, removed from it."""
     items: list[T] = []
     while len(items) < most:

@@ -6,7 +6,6 @@ Sessions and bodies come from the copies of this process (feed/copies.py).
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from api.fast_feed.requests import FeedRequest
@@ -51,14 +50,10 @@ class CacheReader:
 
         If the cache fails, only the copies.
         """
-        local = self._copies.bodies_of(ids)
-        if None not in local:
-            return dict(zip(ids, local, strict=True))
-        bodies = dict(zip(ids, local, strict=True))
-        missing = [post_id for post_id, body in bodies.items() if body is None]
-        with suppress(StorageError):
-            bodies |= await self._reader.read_bodies(missing)
-        return bodies
+        try:
+            return await self._reader.bodies(ids)
+        except StorageError:
+            return dict(zip(ids, self._copies.bodies_of(ids), strict=True))
 
     async def _session_and_entries(self, request: FeedRequest) -> tuple[SessionCopy | None, Any]:
         """One buffer: the newest change, the entries, and the session if there is no copy of it."""

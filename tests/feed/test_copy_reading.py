@@ -167,7 +167,7 @@ def test_a_session_is_read_from_redis_once_a_minute(
     assert process.session(token, viewer_id=VIEWER) == copy
     cache.client.delete(copy_key(VIEWER, 3))
     assert process.session(token, viewer_id=VIEWER) == copy
-    assert process.reader.session(3, time.time() + 61) is None
+    assert process.copies.session(3, time.time() + 61) is None
 
 
 @pytest.mark.parametrize("value", [None, b"~reserved", b"not a copy"])

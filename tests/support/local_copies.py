@@ -51,7 +51,7 @@ class CopyingProcess:
         async def read() -> SessionCopy | None:
             await self._be_current(viewer_id)
             began = self.copies.begin()
-            copy = self.reader.session(token.session_id, time.time())
+            copy = self.copies.session(token.session_id, time.time())
             if copy is None:
                 [value] = self._server.execute([pack_read(token.user_id, token.session_id)])
                 copy = self.reader.keep_session(token.session_id, value, began, time.time())
