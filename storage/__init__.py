@@ -8,6 +8,7 @@ from storage.bodies import Bodies
 from storage.changes import Changes
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
 from storage.limits import Limits, Policy
+from storage.newest_notifications import NewestNotifications
 from storage.photos import Photos
 from storage.queues import Queues
 from storage.read_positions import ReadPositions
@@ -40,6 +41,7 @@ class Storage:
     changes: Changes
     sessions: SessionCopies
     read_positions: ReadPositions
+    newest_notifications: NewestNotifications
     queues: Queues
     limits: Limits
     photos: Photos
@@ -61,6 +63,7 @@ class Storage:
             changes=Changes(cache),
             sessions=SessionCopies(cache, reservations),
             read_positions=ReadPositions(cache, reservations),
+            newest_notifications=NewestNotifications(cache),
             queues=Queues(queue),
             limits=Limits(cache),
             photos=Photos(settings),
