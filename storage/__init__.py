@@ -9,6 +9,8 @@ from storage.changes import Changes
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
 from storage.limits import Limits, Policy
 from storage.newest_notifications import NewestNotifications
+from storage.notice_records import NoticeRecords
+from storage.partition_leases import PartitionLeases
 from storage.photos import Photos
 from storage.queues import Queues
 from storage.read_positions import ReadPositions
@@ -18,6 +20,7 @@ from storage.redis.server import Server
 from storage.reservations import Reservations
 from storage.sessions import SessionCopies
 from storage.settings import StorageSettings
+from storage.subscriber_walk import SubscriberWalk
 from storage.timelines import Timelines
 
 __all__ = [
@@ -42,6 +45,8 @@ class Storage:
     sessions: SessionCopies
     read_positions: ReadPositions
     newest_notifications: NewestNotifications
+    notice_records: NoticeRecords
+    subscriber_walk: SubscriberWalk
     queues: Queues
     limits: Limits
     photos: Photos
@@ -64,6 +69,8 @@ class Storage:
             sessions=SessionCopies(cache, reservations),
             read_positions=ReadPositions(cache, reservations),
             newest_notifications=NewestNotifications(cache),
+            notice_records=NoticeRecords(queue),
+            subscriber_walk=SubscriberWalk(cache),
             queues=Queues(queue),
             limits=Limits(cache),
             photos=Photos(settings),
@@ -75,6 +82,10 @@ class Storage:
     def admissions(self, policy: Policy) -> Admissions:
         """Admissions under a policy. The API calls this once per app."""
         return Admissions(self.cache, policy)
+
+    def partition_leases(self) -> PartitionLeases:
+        """The leases of a new holder. A notifier calls this once."""
+        return PartitionLeases(self.queue)
 
     def ping_cache(self) -> None:
         """Return if the cache answers within 0.5 s. Raises StorageUnavailableError."""

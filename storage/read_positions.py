@@ -48,12 +48,27 @@ class ReadPositions:
                 pack(b"LRANGE", timeline, 0 if most is None else -most, -1),
             ]
         )
-        position = copy_or_none(copy)
-        return Tail(
-            position=None if position is None else int(position),
-            entries=list(map(int, entries)),
-            whole=most is None or len(entries) < most,
+        return _tail_of(copy, entries, most)
+
+    def tails(self, user_ids: Sequence[int], *, most: int) -> dict[int, Tail]:
+        """What `tail` returns for each user, in one round trip. Renews no TTL."""
+        if not user_ids:
+            return {}
+        replies = self._cache.execute(
+            [
+                command
+                for user_id in user_ids
+                for command in (
+                    pack(b"GET", _key(user_id).encode()),
+                    pack(b"LRANGE", timeline_key(user_id), -most, -1),
+                )
+            ]
         )
+        copies, lists = replies[::2], replies[1::2]
+        return {
+            user_id: _tail_of(copy, entries, most)
+            for user_id, copy, entries in zip(user_ids, copies, lists, strict=True)
+        }
 
     def reserve(self, user_id: int) -> str | None:
         """A token for `fill`, to be taken before the graph is read. None if the key exists."""
@@ -67,6 +82,15 @@ class ReadPositions:
         """Delete copy and reservation. To be called before the 2xx of a new position."""
         with self._cache.guard():
             self._cache.client.delete(_key(user_id))
+
+
+def _tail_of(copy: bytes | None, entries: Sequence[bytes], most: int | None) -> Tail:
+    position = copy_or_none(copy)
+    return Tail(
+        position=None if position is None else int(position),
+        entries=list(map(int, entries)),
+        whole=most is None or len(entries) < most,
+    )
 
 
 def _key(user_id: int) -> str:

@@ -1,0 +1,42 @@
+"""When a notice is due. Pure; all times are Unix milliseconds by the clock of the queue."""
+
+from dataclasses import dataclass
+
+from graph.ids import ms_of
+
+PATIENCE = 5
+"""Delays after which a notice is due although new posts still arrive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeTimes:
+    """The settings of notices."""
+
+    delay_ms: int
+    """How long after the newest post a notice is due: it then tells of a series in one."""
+    window_ms: int
+    """The shortest time between two notices of a user."""
+
+
+def due_at(*, oldest_id: int, newest_id: int, noticed_at: int, times: NoticeTimes) -> int:
+    """When a notice of what has come is due.
+
+    `oldest_id` and `newest_id`: of posts or notifications. `noticed_at`: when the last notice was
+    sent; 0 for never.
+    """
+    settled = min(
+        ms_of(newest_id) + times.delay_ms,
+        ms_of(oldest_id) + PATIENCE * times.delay_ms,
+    )
+    return max(settled, window_end(noticed_at, times))
+
+
+def window_end(noticed_at: int, times: NoticeTimes) -> int:
+    """When the window of the last notice ends."""
+    return noticed_at + times.window_ms if noticed_at else 0
+
+
+def spread_ms(user_id: int, times: NoticeTimes) -> int:
+    """A part of a window, the same each time for a user: the end of quiet hours is the same for
+    many, and their notices must not be."""
+    return user_id % max(1, times.window_ms)
