@@ -48,7 +48,7 @@ def test_a_follow_repeated_after_its_answer_was_lost_returns_its_event(
     monkeypatch.setattr("graph.connection.new_id", lambda: event_id)
     first, second = (graph.follows.create(follower_id=ana, followee_id=ben) for _ in range(2))
     assert first == second
-    assert first
+    assert first.event
 
 
 def test_sixteen_concurrent_follows_create_one_follow(town: Town) -> None:
@@ -125,7 +125,7 @@ def test_an_event_gets_another_id_if_its_first_one_exists(
     assert other
     ids = iter([other.id, new_id()])
     monkeypatch.setattr("graph.connection.new_id", lambda: next(ids))
-    event = graph.follows.create(follower_id=third, followee_id=ben)
+    event = town.follow(third, ben)
     assert event
     assert event.id != other.id
 

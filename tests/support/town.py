@@ -67,7 +67,7 @@ class Town:
 
     def follow(self, follower_id: int, followee_id: int) -> Event | None:
         """Create a follow and its event; no job has been enqueued for it."""
-        return self.graph.follows.create(follower_id=follower_id, followee_id=followee_id)
+        return self.graph.follows.create(follower_id=follower_id, followee_id=followee_id).event
 
     def unfollow(self, follower_id: int, followee_id: int) -> Event | None:
         return self.graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
