@@ -181,7 +181,8 @@ def test_a_person_counts_once_a_day_and_again_on_another_day(graph: Graph, town:
 
 
 def pages_of(graph: Graph, user_id: int, limit: int) -> list[list[NotificationGroup]]:
-    pages, before = [], MAX_ID
+    pages = []
+    before: int | None = MAX_ID
     while before is not None:
         page, before = graph.notifications.groups(user_id, before=before, limit=limit)
         pages.append(page)
