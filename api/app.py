@@ -13,6 +13,8 @@ from api.endpoints import (
     follows,
     health,
     me,
+    notification_settings,
+    notifications,
     photos,
     posts,
     read_position,
@@ -42,6 +44,8 @@ BLUEPRINTS = (
     feed,
     read_position,
     posts,
+    notifications,
+    notification_settings,
     health,
 )
 

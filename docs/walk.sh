@@ -73,10 +73,13 @@ as_ana="Authorization: Bearer $(printf '%s' "$ana" | field auth_token)"
 as_ben="Authorization: Bearer $(printf '%s' "$ben" | field auth_token)"
 echo "ana_$suffix is $ana_id, ben_$suffix is $(printf '%s' "$ben" | field user.id)"
 
-say "2. Ben follows Ana"
+say "2. Ben follows Ana, who is notified"
 api PUT "/v1/me/following/$ana_id" -H "$as_ben"
 followed=$(api GET /v1/me/following -H "$as_ben" | field users.0.username)
 echo "He follows $followed"
+notification=$(api GET /v1/me/notifications -H "$as_ana" | field notifications.0.text)
+[ "$notification" = "Ben followed you" ]
+echo "Ana's notifications say: $notification"
 
 say "3. Ana has a picture"
 picture=${1:-}

@@ -1,4 +1,4 @@
-"""The graph in Neo4j: users, follows, posts, photos and events (owed work)."""
+"""The graph in Neo4j: users, follows, posts, photos, notifications and events (owed work)."""
 
 import time
 from types import TracebackType
@@ -9,6 +9,8 @@ from graph.connection import Connection
 from graph.events import Events
 from graph.follows import Follows
 from graph.idempotency_keys import IdempotencyKeys
+from graph.notification_settings import NotificationSettingsOfUsers
+from graph.notifications import Notifications
 from graph.photos import Photos
 from graph.posts import Posts
 from graph.queries import load
@@ -35,6 +37,8 @@ class Graph:
         self.photos = Photos(connection, self.idempotency_keys)
         self.posts = Posts(connection, self.users, self.idempotency_keys)
         self.read_positions = ReadPositions(connection)
+        self.notifications = Notifications(connection)
+        self.notification_settings = NotificationSettingsOfUsers(connection)
         self.events = Events(connection)
 
     @classmethod

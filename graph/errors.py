@@ -60,6 +60,10 @@ class FollowLimitReachedError(GraphError):
         self.most = most
 
 
+class QuietHoursIncompleteError(GraphError):
+    """A user without quiet hours has sent some of their fields and not all."""
+
+
 class KeyTakenError(GraphError):
     """The user has sent this idempotency key before, with this fingerprint and this result."""
 

@@ -58,7 +58,7 @@ KINDS = {
     ),
     "followed": EventKind(
         queue=TIMELINES,
-        owes="drop the follower's timeline, so that it is built with the new followee",
+        owes="drop the follower's timeline; raise the id of the followee's newest notification",
         subject="follower",
         author="followee",
     ),

@@ -1,10 +1,17 @@
 """Follows, and leavings: ended follows, which are stored as LEFT for 30 s."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from graph.connection import Connection
-from graph.errors import FollowLimitReachedError, NotFoundError
+from graph.errors import (
+    ConstraintViolatedError,
+    FollowLimitReachedError,
+    IdTakenError,
+    NotFoundError,
+)
 from graph.events import UNFOLLOW_DELAY_MS, Event, event_of
+from graph.ids import with_new_id
 from graph.queries import Query, load
 from graph.users import User, Users
 
@@ -16,6 +23,18 @@ FOLLOWERS_BEFORE = load("follows/followers_before")
 FOLLOWING_BEFORE = load("follows/following_before")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFollow:
+    """The event of a new follow, None if the follow exists; and the followee's notification.
+
+    `notification_id` is that of the day's notification, which an earlier follow of the day may have
+    created. None if the follow exists since an earlier day.
+    """
+
+    event: Event | None
+    notification_id: int | None
+
+
 class Follows:
     """Creates, ends and lists follows."""
 
@@ -23,24 +42,36 @@ class Follows:
         self._connection = connection
         self._users = users
 
-    def create(self, *, follower_id: int, followee_id: int) -> Event | None:
-        """The event of a new follow; None if the follow exists.
+    def create(self, *, follower_id: int, followee_id: int) -> NewFollow:
+        """Create a follow, its event, and at most one notification of the followee a day.
 
         Raises NotFoundError if the followee does not exist or a block exists in either direction,
         FollowLimitReachedError if the follower has the most follows that are allowed.
         """
-        most = self._connection.settings.follow_limit
-        rows = self._connection.write_with_event(
-            CREATE,
-            follower_id=follower_id,
-            followee_id=followee_id,
-            most=most,
+        return with_new_id(
+            lambda notification_id: self._create(follower_id, followee_id, notification_id)
         )
+
+    def _create(self, follower_id: int, followee_id: int, notification_id: int) -> NewFollow:
+        """As create(). Raises IdTakenError too."""
+        most = self._connection.settings.follow_limit
+        try:
+            rows = self._connection.write_with_event(
+                CREATE,
+                follower_id=follower_id,
+                followee_id=followee_id,
+                notification_id=notification_id,
+                most=most,
+            )
+        except ConstraintViolatedError as error:
+            if error.entity == "Notification":
+                raise IdTakenError(notification_id) from error
+            raise
         if not rows:
             raise NotFoundError
         if rows[0]["limit_reached"]:
             raise FollowLimitReachedError(most)
-        return event_of(rows[0])
+        return NewFollow(event=event_of(rows[0]), notification_id=rows[0]["notification_id"])
 
     def delete(self, *, follower_id: int, followee_id: int) -> Event | None:
         """The event of an unfollow: FOLLOWS becomes LEFT until the event is done, after 30 s.

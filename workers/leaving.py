@@ -1,4 +1,4 @@
-"""Drops timelines after a follow, a leaving or a block.
+"""Drops timelines after a leaving or a block.
 
 The request drops them too, before its response. The event drops them again, as the request may have
 died. Without a list the graph answers, and the next read schedules a rebuild.
@@ -7,11 +7,6 @@ died. Without a list the graph answers, and the next read schedules a rebuild.
 from graph import Graph
 from graph.events import Event
 from storage import Storage
-
-
-def drop_after_follow(_graph: Graph, storage: Storage, event: Event) -> None:
-    """Drop the new follower's timeline, so that it is rebuilt with the followee's posts."""
-    storage.timelines.drop(event.subject_id)
 
 
 def drop_after_leaving(graph: Graph, storage: Storage, event: Event) -> None:

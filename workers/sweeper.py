@@ -52,6 +52,12 @@ INCOMING_RETENTION = timedelta(days=7)
 """How long an incoming object is stored. Longer than UPLOAD_RETENTION, so that a photo whose event
 is in quarantine can still be processed after a requeue."""
 
+NOTIFICATION_RETENTION = timedelta(days=90)
+"""How long a notification is stored."""
+
+NOTIFICATION_PAGE = 2_000
+"""Old notifications that are deleted at once: they are many, and nothing is attached to them."""
+
 CLEAR_PAGE = 200
 """Expired items of one kind that are cleared at once."""
 
@@ -125,6 +131,9 @@ class Sweeper:
             "keys": lambda: self._graph.idempotency_keys.delete_expired(CLEAR_PAGE),
             "sessions": lambda: self._graph.sessions.delete_expired(CLEAR_PAGE),
             "deleted-posts": lambda: self._graph.posts.clear_deleted(CLEAR_PAGE),
+            "notifications": lambda: self._graph.notifications.delete_old(
+                first_id_at(now - NOTIFICATION_RETENTION), NOTIFICATION_PAGE
+            ),
         }
         more = False
         for what, step in steps.items():

@@ -87,6 +87,11 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
         status=422, detail="You cannot follow yourself."
     ),
     graph_errors.FollowLimitReachedError: ErrorResponse(status=422),
+    graph_errors.QuietHoursIncompleteError: ErrorResponse(
+        status=422,
+        detail="New quiet hours need all of start, end and time_zone.",
+        field="quiet_hours",
+    ),
     service_errors.CannotBlockYourselfError: ErrorResponse(
         status=422, detail="You cannot block yourself."
     ),

@@ -1,15 +1,17 @@
 """Marshmallow fields that several resources share."""
 
 import re
+import time
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+from datetime import time as time_of_day
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
 from feed.rendering import rfc3339
-from graph.ids import MAX_ID
+from graph.ids import CLOCK_TOLERANCE_MS, MAX_ID, new_id
 
 ID_PATTERN = r"(0|[1-9][0-9]{0,15})"
 """The decimal text of an id, without leading zeros."""
@@ -31,6 +33,12 @@ def read_id(text: str) -> int | None:
     if _ID.fullmatch(text) is None or int(text) > MAX_ID:
         return None
     return int(text)
+
+
+def require_past(an_id: int) -> None:
+    """Raises ValidationError for an id of the future."""
+    if an_id > new_id(time.time_ns() // 1_000_000 + CLOCK_TOLERANCE_MS):
+        raise ValidationError("Nothing has this id yet.")
 
 
 class Id(fields.String):
@@ -59,6 +67,34 @@ class Time(fields.String):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return rfc3339(value) if isinstance(value, datetime) else None
+
+
+class TimeOfDay(fields.String):
+    """A time on a clock: a naive `time` in Python, "HH:MM" in JSON."""
+
+    pattern = "([01][0-9]|2[0-3]):[0-5][0-9]"
+
+    def __init__(self, *, example: str, **kwargs: Any) -> None:
+        metadata = {"pattern": f"^{self.pattern}$", "examples": [example]}
+        super().__init__(metadata={**metadata, **kwargs.pop("metadata", {})}, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
+        return f"{value:%H:%M}" if isinstance(value, time_of_day) else None
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if re.fullmatch(self.pattern, text, re.ASCII) is None:
+            raise ValidationError('Not a time of day: "HH:MM", 00:00 to 23:59.')
+        return time_of_day.fromisoformat(text)
+
+
+class Flag(fields.Boolean):
+    """A JSON boolean. Text and numbers are refused."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Choice(fields.String):

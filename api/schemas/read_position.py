@@ -1,24 +1,15 @@
 """Bodies about the read position in the feed."""
 
-import time
-
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, fields
 
 from api.schemas import examples
-from api.schemas.fields import Id
-from graph.ids import CLOCK_TOLERANCE_MS, new_id
-
-
-def _require_possible(post_id: int) -> None:
-    """Raises ValidationError for an id of the future."""
-    if post_id > new_id(time.time_ns() // 1_000_000 + CLOCK_TOLERANCE_MS):
-        raise ValidationError("No post has this id yet.")
+from api.schemas.fields import Id, require_past
 
 
 class NewPosition(Schema):
     """The newest post that the user has read. It may have left the feed since."""
 
-    post_id = Id(required=True, example=examples.POST_ID, validate=_require_possible)
+    post_id = Id(required=True, example=examples.POST_ID, validate=require_past)
 
 
 class UnreadSchema(Schema):

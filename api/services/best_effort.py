@@ -17,6 +17,12 @@ def drop_timeline(storage: Storage, user_id: int) -> None:
     storage.timelines.drop(user_id)
 
 
+@fail_open("raise newest notification", return_none)
+def raise_newest_notification(storage: Storage, user_id: int, notification_id: int) -> None:
+    """Raise the number that tells streams and the notifier of a new notification."""
+    storage.newest_notifications.raise_to({user_id: notification_id})
+
+
 @fail_open("discard bodies", return_none)
 def discard_bodies(graph: Graph, storage: Storage, author_id: int) -> None:
     """Discard the copies of the author's posts, in the cache and then in all processes.

@@ -1,6 +1,6 @@
 """Follows: committed to the graph, then the follower's timeline is dropped, then the response."""
 
-from api.services.best_effort import drop_timeline
+from api.services.best_effort import drop_timeline, raise_newest_notification
 from api.services.errors import CannotFollowYourselfError
 from graph import Graph
 from storage import Storage
@@ -10,14 +10,16 @@ def follow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int
     """Create a follow; repeating it is safe.
 
     The follower's timeline is dropped: the next page, read from the graph, has the followee's
-    posts. The drop fails open, as the event repeats it. Raises CannotFollowYourselfError,
-    NotFoundError, FollowLimitReachedError.
+    posts. The number of the followee's newest notification is raised. Both fail open, as the event
+    repeats them. Raises CannotFollowYourselfError, NotFoundError, FollowLimitReachedError.
     """
     if follower_id == followee_id:
         raise CannotFollowYourselfError
-    event = graph.follows.create(follower_id=follower_id, followee_id=followee_id)
+    follow = graph.follows.create(follower_id=follower_id, followee_id=followee_id)
     drop_timeline(storage, follower_id)  # on a repeat too: the first try may have failed here
-    storage.queues.wake(event)
+    if follow.notification_id is not None:
+        raise_newest_notification(storage, followee_id, follow.notification_id)
+    storage.queues.wake(follow.event)
 
 
 def unfollow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:

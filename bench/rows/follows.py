@@ -58,6 +58,7 @@ def _follow(follower_id: int, followee_id: int, run_statement: RunStatement) -> 
         follower_id=follower_id,
         followee_id=followee_id,
         event_id=new_id(),
+        notification_id=new_id(),
         most=FOLLOW_LIMIT,
     )
     if not rows:

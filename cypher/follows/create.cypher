@@ -1,15 +1,20 @@
-// cypher/follows/create.cypher: creates a follow and its event.
+// cypher/follows/create.cypher: creates a follow, its event and the followee's
+// notification.
 // The follower is locked before anything is read, because a block and an unfollow lock that user
 // too. So the degree, which the graph stores with the node, is exact under concurrent follows. The
 // event is null if the follow exists, or if the limit is reached. No row is returned if the followee
 // does not exist or is not active, or if a block exists in either direction.
-// $follower_id: integer
-// $followee_id: integer
-// $event_id:    integer, new
-// $most:        integer, follows of one user
-// returns:      event, limit_reached
-// index:        User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
-//               Event(id)
+// A follower causes at most one notification of a followee in a UTC day, also by several follows.
+// Every statement that could create it holds the follower's lock, so none creates a second one. Its
+// id is returned if it exists, also if an earlier follow of the day created it.
+// $follower_id:     integer
+// $followee_id:     integer
+// $event_id:        integer, new
+// $notification_id: integer, new
+// $most:            integer, follows of one user
+// returns:          event, limit_reached, notification_id
+// index:            User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
+//                   Notification(user_id, actor_id, kind, subject_id, day); Event(id)
 MATCH (follower:User)
 WHERE follower.id = $follower_id AND follower.state = 'active'
 SET follower.locked = true
@@ -31,7 +36,16 @@ WITH follower, followee, EXISTS {
   WHERE follows.followee_id = $followee_id AND follows.follower_id = $follower_id
 } AS follow_exists
 WITH follower, followee, follow_exists,
-  NOT follow_exists AND COUNT { (follower)-[:FOLLOWS]->() } >= $most AS limit_reached
+  NOT follow_exists AND COUNT { (follower)-[:FOLLOWS]->() } >= $most AS limit_reached,
+  timestamp() / 86400000 AS day
+OPTIONAL MATCH (earlier:Notification)
+WHERE earlier.user_id = $followee_id
+  AND earlier.actor_id = $follower_id
+  AND earlier.kind = 'followed'
+  AND earlier.subject_id = $followee_id
+  AND earlier.day = day
+WITH follower, followee, follow_exists, limit_reached, day, earlier.id AS earlier_id,
+  NOT follow_exists AND NOT limit_reached AND earlier IS NULL AS notifies
 FOREACH (_ IN CASE WHEN follow_exists OR limit_reached THEN [] ELSE [0] END |
   CREATE (follower)-[:FOLLOWS {
     follower_id: $follower_id, followee_id: $followee_id, created_at: timestamp()
@@ -42,8 +56,14 @@ FOREACH (_ IN CASE WHEN follow_exists OR limit_reached THEN [] ELSE [0] END |
     due_at: timestamp(), rung_at: timestamp()
   })
 )
-WITH limit_reached
+FOREACH (_ IN CASE WHEN notifies THEN [0] ELSE [] END |
+  CREATE (:Notification {
+    id: $notification_id, user_id: $followee_id, kind: 'followed', actor_id: $follower_id,
+    subject_id: $followee_id, day: day, created_at: timestamp()
+  })
+)
+WITH limit_reached, CASE WHEN notifies THEN $notification_id ELSE earlier_id END AS notification_id
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
 RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event,
-  limit_reached
+  limit_reached, notification_id

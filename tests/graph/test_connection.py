@@ -157,10 +157,11 @@ def test_a_follow_whose_answer_was_lost_is_reported_as_created(
     )
     event_id = new_id()
     monkeypatch.setattr("graph.connection.new_id", lambda: event_id)
-    event = proxied.follows.create(follower_id=ana, followee_id=ben)
+    follow = proxied.follows.create(follower_id=ana, followee_id=ben)
     cutting.join()
-    assert event
-    assert event.id == event_id
+    assert follow.event
+    assert follow.event.id == event_id
+    assert graph.notifications.newest_ids([ben]) == {ben: follow.notification_id}
 
 
 def test_a_post_whose_answer_was_lost_is_reported_as_created(

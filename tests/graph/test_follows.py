@@ -48,7 +48,7 @@ def test_a_follow_repeated_after_its_answer_was_lost_returns_its_event(
     monkeypatch.setattr("graph.connection.new_id", lambda: event_id)
     first, second = (graph.follows.create(follower_id=ana, followee_id=ben) for _ in range(2))
     assert first == second
-    assert first
+    assert first.event
 
 
 def test_sixteen_concurrent_follows_create_one_follow(town: Town) -> None:
@@ -78,6 +78,7 @@ def test_a_user_at_the_limit_of_follows_can_follow_again_after_an_unfollow(
         town.follow(ana, people[-1])
     assert count_relationships(town, ana, people[-1]) == (0, 0)
     assert town.events_of(people[-1]) == []
+    assert town.notifications_of(people[-1]) == []
     assert town.follow(ana, people[0]) is None
     assert town.follow(people[-1], ana)
     town.unfollow(ana, people[0])
@@ -118,14 +119,14 @@ def test_a_follow_that_reached_the_limit_is_no_error_when_repeated_after_a_lost_
 
 
 def test_an_event_gets_another_id_if_its_first_one_exists(
-    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
+    town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, ben, third = town.users(3)
     other = town.follow(ana, ben)
     assert other
     ids = iter([other.id, new_id()])
     monkeypatch.setattr("graph.connection.new_id", lambda: next(ids))
-    event = graph.follows.create(follower_id=third, followee_id=ben)
+    event = town.follow(third, ben)
     assert event
     assert event.id != other.id
 

@@ -11,6 +11,7 @@ from bench.report.plans import explain, sample_value
 from graph import Graph, schema
 from graph.event_kinds import KINDS
 from graph.events import SHARDS, Event
+from graph.notification_kinds import KINDS as NOTIFICATION_KINDS
 from graph.queries import FOLDER, LOADED, parse
 from tests.support.town import Town
 
@@ -44,6 +45,13 @@ EVENT_CREATED = re.compile(
     r"due_at: timestamp\(\)(?: \+ \$hold_ms)?, rung_at: (?:0|timestamp\(\)) ?\}\)"
 )
 """The form of each event that a query creates: all queries set the same properties."""
+
+NOTIFICATION_CREATED = re.compile(
+    r"CREATE \(:Notification \{ ?"
+    r"id: \$notification_id, user_id: \$\w+, kind: '([a-z-]+)', actor_id: \$\w+, "
+    r"subject_id: \$\w+, day: day, created_at: timestamp\(\) ?\}\)"
+)
+"""The form of each notification that a query creates."""
 
 
 def indexes(plan: list[dict[str, Any]]) -> set[str]:
@@ -107,10 +115,33 @@ def test_every_event_is_created_in_one_form_and_every_kind_by_some_query() -> No
         text = " ".join(query.text.split())
         created = EVENT_CREATED.findall(text)
         mentions = re.findall(r":Event \{ ?id: \$event_id, kind: ", text)
-        assert len(created) == len(mentions) == text.count("kind: "), name
+        notified = NOTIFICATION_CREATED.findall(text)
+        assert len(created) == len(mentions), name
+        assert len(created) + len(notified) == text.count("kind: "), name
         kinds.update(kind for literal in created for kind in re.findall(r"'([a-z-]+)'", literal))
     assert kinds == KINDS.keys()
     assert SHARDS == 16
+
+
+def test_every_kind_of_notification_is_created_by_some_query() -> None:
+    texts = [" ".join(query.text.split()) for query in LOADED.values()]
+    created = {kind for text in texts for kind in NOTIFICATION_CREATED.findall(text)}
+    assert created == NOTIFICATION_KINDS.keys()
+
+
+@pytest.mark.parametrize("name", ["notifications/groups", "notifications/unread"])
+def test_a_query_checks_the_facts_of_the_kinds_that_need_them(name: str) -> None:
+    checked = set(re.findall(r"kind <> '([a-z-]+)' OR EXISTS", LOADED[name].text))
+    assert checked == {name for name, kind in NOTIFICATION_KINDS.items() if kind.needs_fact}
+
+
+def test_notifications_are_left_out_by_one_rule() -> None:
+    rules = [
+        re.search(r"WHERE actor\.id = actor_id.*? = day *\n *\}\)", LOADED[name].text, re.DOTALL)
+        for name in ("notifications/groups", "notifications/unread")
+    ]
+    [groups, unread] = [" ".join(rule[0].split()) for rule in rules if rule]
+    assert groups == unread
 
 
 def test_every_event_is_returned_in_one_form() -> None:

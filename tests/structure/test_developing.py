@@ -13,6 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "developing.md").read_text()
 PLACE = re.compile(r"`([\w./-]+/[\w./-]*|\.env\.example|CHANGELOG\.md)`")
 NAMED = re.compile(r"`([A-Z]\w+)`\s+(?:in|of)\s+`([\w./]+\.py)`")
+TITLES = (
+    "Add a resource",
+    "Add an event kind",
+    "Add a kind of notice",
+    "Add a setting",
+    "Add a bench row",
+)
 EXAMPLES = {
     "cypher/likes/create.cypher",
     "graph/likes.py",
@@ -27,18 +34,14 @@ def section(title: str) -> str:
     return PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
-@pytest.mark.parametrize(
-    "title", ["Add a resource", "Add an event kind", "Add a setting", "Add a bench row"]
-)
+@pytest.mark.parametrize("title", TITLES)
 def test_every_place_that_the_steps_name_exists(title: str) -> None:
     places = set(PLACE.findall(section(title))) - EXAMPLES
     assert len(places) >= 3
     assert [place for place in places if not (ROOT / place).exists()] == []
 
 
-@pytest.mark.parametrize(
-    "title", ["Add a resource", "Add an event kind", "Add a setting", "Add a bench row"]
-)
+@pytest.mark.parametrize("title", TITLES)
 def test_every_name_stands_in_the_file_that_the_steps_name(title: str) -> None:
     for name, place in NAMED.findall(section(title)):
         assert re.search(rf"\b{name}\b", (ROOT / place).read_text()), (name, place)

@@ -41,7 +41,9 @@ CONTRACT = {
     "DELETE /v1/me/blocks/{user_id}", "GET /v1/me/blocks", "POST /v1/me/photos",
     "POST /v1/me/photos/{photo_id}/complete", "GET /v1/me/photos/{photo_id}",
     "POST /v1/me/feed", "GET /v1/me/feed", "GET /v1/me/feed/unread", "PUT /v1/me/feed/position",
-    "GET /v1/posts/{post_id}",
+    "GET /v1/me/notifications", "GET /v1/me/notifications/unread",
+    "PUT /v1/me/notifications/position", "GET /v1/me/notification-settings",
+    "PATCH /v1/me/notification-settings", "GET /v1/posts/{post_id}",
     "DELETE /v1/posts/{post_id}", "GET /livez", "GET /readyz",
 }  # fmt: skip
 

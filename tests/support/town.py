@@ -67,7 +67,7 @@ class Town:
 
     def follow(self, follower_id: int, followee_id: int) -> Event | None:
         """Create a follow and its event; no job has been enqueued for it."""
-        return self.graph.follows.create(follower_id=follower_id, followee_id=followee_id)
+        return self.graph.follows.create(follower_id=follower_id, followee_id=followee_id).event
 
     def unfollow(self, follower_id: int, followee_id: int) -> Event | None:
         return self.graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
@@ -92,6 +92,32 @@ class Town:
             b=followee_id,
             **{"as": list(follower_ids)},
         )
+
+    def followed_at(self, at_ms: int, followee_id: int, *follower_ids: int) -> list[int]:
+        """Create follows of an earlier time with their notifications, but without events.
+
+        Returns the ids of the notifications. They ascend and are of the hour that begins then.
+        """
+        first_ms = at_ms + secrets.randbelow(3_000_000)  # no other test has these ids
+        notification_ids = [new_id(first_ms + n) for n in range(len(follower_ids))]
+        self.query(
+            "MATCH (b:User {id: $b}) UNWIND $pairs AS pair MATCH (a:User {id: pair[0]})"
+            " CREATE (a)-[:FOLLOWS {follower_id: a.id, followee_id: $b, created_at: $at}]->(b)"
+            " CREATE (:Notification {id: pair[1], user_id: $b, kind: 'followed', actor_id: a.id,"
+            " subject_id: $b, day: $at / 86400000, created_at: $at})",
+            b=followee_id,
+            pairs=[list(pair) for pair in zip(follower_ids, notification_ids, strict=True)],
+            at=at_ms,
+        )
+        return notification_ids
+
+    def notifications_of(self, user_id: int) -> list[dict[str, Any]]:
+        """The properties of all of the user's notifications, by id."""
+        rows = self.query(
+            "MATCH (n:Notification) WHERE n.user_id = $id RETURN n {.*} AS n ORDER BY n.id",
+            id=user_id,
+        )
+        return [row["n"] for row in rows]
 
     def waiting_photo(self, owner_id: int, **changes: Any) -> Photo:
         """Create a photo that waits for its upload."""

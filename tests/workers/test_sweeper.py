@@ -1,6 +1,7 @@
 """The sweeper: which events it wakes workers for, and which expired items it clears."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -290,6 +291,18 @@ def test_expired_keys_are_deleted_and_others_are_not(stage: Stage) -> None:
         "MATCH (k:IdempotencyKey) WHERE k.user_id = $owner RETURN k.key AS key", owner=owner
     )
     assert [row["key"] for row in rows] == ["new"]
+
+
+def test_notifications_of_more_than_ninety_days_are_deleted(stage: Stage) -> None:
+    user, *people = stage.town.users(4)
+    now_ms = time.time_ns() // 1_000_000
+    kept = [
+        notification_id
+        for days, follower in zip((91, 89, 0), people, strict=True)
+        for notification_id in stage.town.followed_at(now_ms - days * 86_400_000, user, follower)
+    ][1:]
+    Sweeper(stage.graph, stage.storage).clear()
+    assert [one["id"] for one in stage.town.notifications_of(user)] == kept
 
 
 def test_a_clearing_step_that_fails_does_not_stop_the_others(
