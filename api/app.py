@@ -15,6 +15,7 @@ from api.endpoints import (
     me,
     photos,
     posts,
+    push_subscriptions,
     read_position,
     sessions,
     users,
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     feed,
     read_position,
     posts,
+    push_subscriptions,
     health,
 )
 
