@@ -43,6 +43,8 @@ CONTRACT = {
     "POST /v1/me/feed", "GET /v1/me/feed", "GET /v1/me/feed/unread", "PUT /v1/me/feed/position",
     "GET /v1/posts/{post_id}",
     "DELETE /v1/posts/{post_id}", "GET /livez", "GET /readyz",
+    "GET /v1/push/key", "POST /v1/me/push-subscriptions", "GET /v1/me/push-subscriptions",
+    "DELETE /v1/me/push-subscriptions/{subscription_id}",
 }  # fmt: skip
 
 

@@ -39,7 +39,9 @@ HANG, CLOSE = "hang", "close"
 
 def new_private_key() -> str:
     """A VAPID key, as the settings have it."""
-    return encode(ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(32))
+    return encode(
+        ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(32)
+    )
 
 
 def encode(data: bytes) -> str:
@@ -195,9 +197,7 @@ class PushService:
         except asyncio.CancelledError:
             server.close()
 
-    async def _connection(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections
         self._writers.add(writer)

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self
@@ -66,11 +66,16 @@ class PushSender:
     """An async context manager, for one event loop."""
 
     def __init__(
-        self, settings: WebPushSettings, *, resolver: CheckedResolver | None = None
+        self,
+        settings: WebPushSettings,
+        *,
+        resolver: CheckedResolver | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._allowed_origins = settings.origins
         self._vapid = Vapid(settings)
-        self._origins = Origins(time.monotonic)
+        self._origins = Origins(clock)
         self._resolver = resolver or CheckedResolver(settings.origins)
         self._session: aiohttp.ClientSession | None = None
 
@@ -135,7 +140,7 @@ class PushSender:
         origin: Origin,
         counts: Counter[tuple[str, str, int]],
     ) -> Outcome:
-        if hold := origin.circuit.hold_seconds(time.monotonic()):
+        if hold := origin.circuit.hold_seconds(self._clock()):
             counts[HELD, endpoint.service, 0] += 1
             retry_at = time.time() + hold * (1 + random.random())  # noqa: S311 - jitter
             return Outcome(result=Result.LATER, tries=message.tries, retry_at=retry_at)
@@ -153,7 +158,7 @@ class PushSender:
             return _Answer(HTTPStatus.UNPROCESSABLE_ENTITY)
         answer = await self._post(endpoint, self._headers(message, endpoint, origin), body)
         if answer is _NO_ANSWER or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            origin.circuit.record_failure(time.monotonic())
+            origin.circuit.record_failure(self._clock())
         else:
             origin.circuit.record_success()
         return answer
