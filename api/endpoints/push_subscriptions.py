@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from api.http import limits
 from api.http.auth import login_required
 from api.http.context import graph, settings, viewer, viewer_id
 from api.http.openapi import raises
@@ -38,6 +39,7 @@ def get_push_key() -> Any:
 
 @blueprint.post("/v1/me/push-subscriptions")
 @login_required
+@limits.limit(limits.PUSH_SUBSCRIPTIONS)
 @blueprint.arguments(NewPushSubscriptionSchema)
 @blueprint.response(201, PushSubscriptionSchema)
 @blueprint.alt_response(200, schema=PushSubscriptionSchema)
@@ -49,6 +51,7 @@ def create_push_subscription(body: dict[str, Any]) -> Any:
     belongs to the session of this request and ends with it. A known endpoint is answered with 200:
     with the same keys it moves to this session, also from another user of the same browser; with
     other keys it is replaced if it is yours. You can have 20; a further one replaces the oldest.
+    Quota: `push-subscriptions`.
 
     **Retries**: can be repeated; 200 if it is known.
     """

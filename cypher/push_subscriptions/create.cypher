@@ -2,8 +2,10 @@
 // An endpoint is stored once. With the same keys it moves to this session; if it was another user's,
 // it gets the new id, as it then is a new subscription. With other keys it changes only for its own
 // user. The session is locked before anything is read, as its end locks it too: no subscription is
-// created after its session has ended. Only the newest $most subscriptions of the user stay. No row
-// is returned if the session has ended; `subscription` is null if the endpoint is another user's.
+// created after its session has ended. The end is compared with the real time, because timestamp()
+// is the time at which this statement began, before it had the lock. Only the newest $most
+// subscriptions of the user stay. No row is returned if the session has ended; `subscription` is
+// null if the endpoint is another user's.
 // $id:              integer, new
 // $user_id:         integer
 // $session_id:      integer
@@ -23,7 +25,7 @@ WHERE session.id = $session_id AND session.user_id = $user_id
 SET session.locked = true
 REMOVE session.locked
 WITH session
-WHERE session.expires_at > timestamp()
+WHERE session.expires_at > datetime.realtime().epochMillis
 OPTIONAL MATCH (existing:PushSubscription)
 USING INDEX existing:PushSubscription(endpoint_sha256)
 WHERE existing.endpoint_sha256 = $endpoint_sha256

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import secrets
+import ssl
 import threading
 import time
 from collections import deque
@@ -135,8 +136,15 @@ class Behaviour:
 class PushService:
     """Open it by `push_service()`. Its endpoints are those of the browsers it makes."""
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, public_key: str = "") -> None:
-        self.host, self.port = host, port
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        public_key: str = "",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.host, self.port, self._tls = host, port, tls
         self.public_key = public_key
         """If set, the only sender that is accepted."""
         self.received: list[Received] = []
@@ -178,7 +186,8 @@ class PushService:
 
     def drop_connections(self) -> None:
         """Close all connections, as a push service does with idle ones."""
-        self._call(lambda: [writer.close() for writer in self._writers])
+        for writer in list(self._writers):
+            self._call(writer.close)
 
     def stop(self) -> None:
         self._call(lambda: [task.cancel() for task in asyncio.all_tasks()])
@@ -189,7 +198,9 @@ class PushService:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        server = await asyncio.start_server(self._connection, self.host, self.port, backlog=512)
+        server = await asyncio.start_server(
+            self._connection, self.host, self.port, backlog=512, ssl=self._tls
+        )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         try:
@@ -272,7 +283,8 @@ class PushService:
         token, key = authorization.removeprefix("vapid t=").split(",k=")
         assert key == (self.public_key or key), "not signed by the key of the subscription"
         claims = json.loads(decode(token.split(".")[1]))
-        assert claims["aud"] == f"http://{headers['host']}", "signed for another service"
+        scheme = "https" if self._tls else "http"
+        assert claims["aud"] == f"{scheme}://{headers['host']}", "signed for another service"
         assert 0 < claims["exp"] - time.time() <= LONGEST_TOKEN_SECONDS, "expired, or too long"
         assert claims["sub"].startswith(("mailto:", "https:")), "no subject"
 

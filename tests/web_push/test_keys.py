@@ -1,4 +1,5 @@
 import secrets
+from pathlib import Path
 
 import pytest
 from environs import Env, EnvValidationError
@@ -50,8 +51,8 @@ def test_a_key_has_one_spelling() -> None:
             read_auth(text)
 
 
-def test_the_stack_draws_a_key_of_the_curve_and_adds_it_to_old_secrets(tmp_path: object) -> None:
-    path = tmp_path / "secrets.env"  # type: ignore[operator]
+def test_the_stack_draws_a_key_of_the_curve_and_adds_it_to_old_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.env"
     path.write_text("CURSOR_SECRET=old\n")
     drawn = load(path)
     assert drawn["CURSOR_SECRET"] == "old"

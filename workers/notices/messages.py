@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 from graph.push_subscriptions import PushSubscription
@@ -82,8 +82,7 @@ def _continues(character: str) -> bool:
 
 
 def _json(payload: Payload) -> bytes:
-    fields = {name: getattr(payload, name) for name in Payload.__slots__}
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(asdict(payload), ensure_ascii=False, separators=(",", ":"))
     return text.encode(errors="replace")
 
 

@@ -23,7 +23,7 @@ def pause_seconds(tries: int, *, retry_after: float | None, random: float) -> fl
     Half of the own pause, and up to a half more than Retry-After, is random: a service that comes
     back is not asked by all at once.
     """
-    own = min(FIRST_PAUSE_SECONDS * PAUSE_FACTOR ** max(0, tries - 1), LONGEST_SECONDS)
+    own = FIRST_PAUSE_SECONDS * float(PAUSE_FACTOR ** max(0, min(tries, MAX_TRIES) - 1))
     return max(own * (0.5 + random), (retry_after or 0.0) * (1 + random / 2))
 
 

@@ -159,7 +159,7 @@ class PushSender:
         answer = await self._post(endpoint, self._headers(message, endpoint, origin), body)
         if answer is _NO_ANSWER or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             origin.circuit.record_failure(self._clock())
-        else:
+        elif answer is not _REFUSED_ADDRESS:  # then the service was not asked
             origin.circuit.record_success()
         return answer
 

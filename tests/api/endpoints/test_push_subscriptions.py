@@ -129,7 +129,7 @@ def test_a_subscription_ends_with_its_session(person: Person, way: str) -> None:
     else:
         passwords = {"current_password": "a long password", "password": "another long password"}
         response = person.patch("/v1/me", json=passwords)
-    assert response.ok, response.text
+    assert response.status_code in {200, 204}, response.text
     assert listed(person) == [kept]
 
 

@@ -1,6 +1,7 @@
 import json
 import os
 import time
+from typing import Any
 
 import http_ece
 import pytest
@@ -46,14 +47,14 @@ def test_another_implementation_decrypts_every_text(text: bytes) -> None:
 
 def test_no_two_messages_are_alike() -> None:
     browser = Browser("https://push.test")
-    keys = {"p256dh": decode(browser.p256dh), "auth": browser.auth}
+    keys: dict[str, Any] = {"p256dh": decode(browser.p256dh), "auth": browser.auth}
     one, two = encrypt(b"text", **keys), encrypt(b"text", **keys)
     assert one[:16] != two[:16]
     assert one[21:86] != two[21:86]
 
 
 def test_a_wrong_point_is_refused() -> None:
-    with pytest.raises(ValueError, match="point"):
+    with pytest.raises(ValueError, match="key"):
         encrypt(b"text", p256dh=b"\x04" + bytes(64), auth=os.urandom(16))
 
 
