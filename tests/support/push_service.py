@@ -35,7 +35,8 @@ LONGEST_TOKEN_SECONDS = 24 * 3_600
 MAX_BODY_BYTES = 4_096
 
 HANG, CLOSE = "hang", "close"
-"""Instead of a status: no answer at all; a connection that is closed without one."""
+"""Instead of a status: no answer before release(); a connection that is closed without one."""
+CHUNK_BYTES = 65_536
 
 
 def new_private_key() -> str:
@@ -129,8 +130,6 @@ class Behaviour:
     status: int | str = 201
     headers: Mapping[str, str] = field(default_factory=dict)
     body_bytes: int = 0
-    seconds: float = 0.0
-    """Time before the answer."""
 
 
 class PushService:
@@ -153,7 +152,8 @@ class PushService:
         self.default = Behaviour()
         self.script: deque[Behaviour] = deque()
         """Behaviours of the next requests, before the default."""
-        self.in_flight = self.most_in_flight = self.connections = 0
+        self.in_flight = self.most_in_flight = self.connections = self.body_bytes = 0
+        self._released = asyncio.Event()
         self._browsers: dict[str, Browser] = {}
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -183,6 +183,11 @@ class PushService:
 
     def wait(self) -> None:
         assert self._ready.wait(10)
+
+    def release(self, status: int | str) -> None:
+        """Answer what hangs, and all that follows, with this."""
+        self.default = Behaviour(status=status)
+        self._call(self._released.set)
 
     def drop_connections(self) -> None:
         """Close all connections, as a push service does with idle ones."""
@@ -233,15 +238,18 @@ class PushService:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             behaviour = self._judge(method, path, headers, body, connection)
-            await asyncio.sleep(behaviour.seconds)
             if behaviour.status == HANG:
-                await asyncio.sleep(60)
+                await self._released.wait()
+                behaviour = self.default
         finally:
             self.in_flight -= 1
         if behaviour.status == CLOSE:
             return False
-        writer.write(self._head(behaviour) + b"x" * behaviour.body_bytes)
-        await writer.drain()
+        writer.write(self._head(behaviour))
+        for start in range(0, behaviour.body_bytes, CHUNK_BYTES):
+            writer.write(b"x" * min(CHUNK_BYTES, behaviour.body_bytes - start))
+            await writer.drain()
+            self.body_bytes += CHUNK_BYTES
         return True
 
     @staticmethod

@@ -3,7 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.push_service import Browser
@@ -47,6 +47,7 @@ def test_a_payload_that_is_too_long_without_its_texts_is_refused() -> None:
 
 
 @given(st.text(max_size=4_000), st.text(max_size=4_000))
+@example("half a \ud83d pair", "")
 def test_no_text_makes_a_payload_too_long_or_unreadable(title: str, body: str) -> None:
     data = replace(PAYLOAD, title=title, body=body).encode()
     assert len(data) <= MAX_PAYLOAD_BYTES

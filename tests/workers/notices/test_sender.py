@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
@@ -187,9 +187,8 @@ def test_a_hanging_service_is_left_after_the_time_limit(
 
 def test_a_huge_response_is_not_read(service: PushService) -> None:
     service.answer(201, body_bytes=20_000_000)
-    began = time.monotonic()
     assert send_one(service).result == Result.DELIVERED
-    assert time.monotonic() - began < 5
+    assert service.body_bytes < 20_000_000
 
 
 def test_a_short_response_keeps_its_connection(service: PushService) -> None:
@@ -220,32 +219,53 @@ def test_a_token_is_signed_once_for_a_service(
     assert len({one.headers["authorization"] for one in service.received}) == 3
 
 
+async def wait_for(condition: Callable[[], bool]) -> None:
+    """Return when it is true. The test's time limit ends a wait for ever."""
+    while not condition():  # noqa: ASYNC110 - another thread makes it true
+        await asyncio.sleep(0.01)
+
+
 def test_a_service_that_hangs_does_not_slow_down_another(
     service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shorten_requests(monkeypatch, 2.0)
+    shorten_requests(monkeypatch, 60)
     service.default = replace(service.default, status=HANG)
-    with push_service() as healthy:
-        arrived: list[float] = []
-        began = time.monotonic()
+
+    async def run(healthy: PushService) -> list[Outcome]:
         hanging = [message_to(service.browser()) for _ in range(3 * CONCURRENT)]
         others = [message_to(healthy.browser()) for _ in range(50)]
-        outcomes = send(settings_for(service, healthy), *hanging, *others)
-        arrived = [one.at - began for one in healthy.received]
+        async with PushSender(settings_for(service, healthy)) as push:
+            sending = asyncio.create_task(push.send([*hanging, *others]))
+            await wait_for(lambda: len(healthy.received) == 50)
+            await wait_for(lambda: service.in_flight == CONCURRENT)
+            assert not sending.done()
+            service.release(CLOSE)
+            return await sending
+
+    with push_service() as healthy:
+        outcomes = asyncio.run(run(healthy))
     assert [outcome.result for outcome in outcomes[-50:]] == [Result.DELIVERED] * 50
-    assert max(arrived) < 2.0, "they waited for the service that hangs"
     assert {outcome.result for outcome in outcomes[:-50]} == {Result.LATER}
     tried = sum(outcome.tries for outcome in outcomes[:-50])
     assert tried == len(service.received)
     assert CONCURRENT <= tried < CONCURRENT + FAILURES_TO_OPEN, "the circuit held none back"
 
 
-def test_a_service_gets_a_bounded_number_of_requests_at_once(service: PushService) -> None:
-    service.default = replace(service.default, seconds=0.2)
-    outcomes = send(
-        settings_for(service), *(message_to(service.browser()) for _ in range(2 * CONCURRENT + 10))
-    )
-    assert {outcome.result for outcome in outcomes} == {Result.DELIVERED}
+def test_a_service_gets_a_bounded_number_of_requests_at_once(
+    service: PushService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_requests(monkeypatch, 60)
+    service.default = replace(service.default, status=HANG)
+
+    async def run() -> list[Outcome]:
+        messages = [message_to(service.browser()) for _ in range(2 * CONCURRENT + 10)]
+        async with PushSender(settings_for(service)) as push:
+            sending = asyncio.create_task(push.send(messages))
+            await wait_for(lambda: service.in_flight >= CONCURRENT)
+            service.release(201)
+            return await sending
+
+    assert {outcome.result for outcome in asyncio.run(run())} == {Result.DELIVERED}
     assert service.most_in_flight == CONCURRENT
 
 
