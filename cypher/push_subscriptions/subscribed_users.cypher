@@ -15,6 +15,7 @@ RETURN subscription.user_id AS user_id,
   subscription.id AS subscription_id,
   coalesce(subscription.expires_at > timestamp(), true) AND EXISTS {
     MATCH (session:Session)
+    USING INDEX session:Session(id)
     WHERE session.id = subscription.session_id
       AND session.user_id = subscription.user_id
       AND session.expires_at > timestamp()

@@ -61,6 +61,8 @@ def test_the_stack_draws_a_key_of_the_curve_and_adds_it_to_old_secrets(tmp_path:
 
 
 def test_the_settings_are_read_and_a_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VAPID_PRIVATE_KEY", "VAPID_SUBJECT", "PUSH_ORIGINS"):
+        monkeypatch.delenv(name, raising=False)  # other tests have those of their stack
     assert settings_of(monkeypatch).subject == DEFAULT_SUBJECT
     assert settings_of(monkeypatch).public_key == ""
     key = new_private_key()
