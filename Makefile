@@ -107,7 +107,7 @@ format: tools  ## format the code, and fix what ruff can fix
 
 lock: tools  ## resolve and pin requirements*.in, the bench's peers and Neo4j's jars
 	for name in requirements requirements-dev; do $(PIN) $$name.in -o $$name.txt || exit 1; done
-	for name in stream textbook; do \
+	for name in stream textbook webpush; do \
 		$(PIN) bench/peers/$$name.in -o bench/peers/$$name.txt || exit 1; done
 	$(PIN) --no-deps requirements-demo.in -o requirements-demo.txt
 	$(RUN) -m stack lock

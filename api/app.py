@@ -17,6 +17,7 @@ from api.endpoints import (
     notifications,
     photos,
     posts,
+    push_subscriptions,
     read_position,
     sessions,
     users,
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     posts,
     notifications,
     notification_settings,
+    push_subscriptions,
     health,
 )
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from environs import Env, validate
 
+from web_push.settings import WebPushSettings
+
 DEFAULT_SESSION_DAYS = 30
 """Days until a session expires."""
 
@@ -22,6 +24,7 @@ class ApiSettings:
     """The most bytes of bodies and sessions that one process keeps in memory; 0: none."""
     feed_page_bytes: int = 32_000_000
     """The most bytes of finished pages that one process keeps; 0: none."""
+    web_push: WebPushSettings = field(default_factory=WebPushSettings)
 
     @classmethod
     def from_env(cls, env: Env) -> "ApiSettings":
@@ -35,4 +38,5 @@ class ApiSettings:
             trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
             feed_copy_bytes=env.int("FEED_COPY_BYTES", 64_000_000, validate=validate.Range(min=0)),
             feed_page_bytes=env.int("FEED_PAGE_BYTES", 32_000_000, validate=validate.Range(min=0)),
+            web_push=WebPushSettings.from_env(env),
         )

@@ -13,6 +13,7 @@ from graph.notification_settings import NotificationSettingsOfUsers
 from graph.notifications import Notifications
 from graph.photos import Photos
 from graph.posts import Posts
+from graph.push_subscriptions import PushSubscriptions
 from graph.queries import load
 from graph.read_positions import ReadPositions
 from graph.sessions import Sessions
@@ -31,6 +32,7 @@ class Graph:
         self.connection = connection
         self.users = Users(connection)
         self.sessions = Sessions(connection)
+        self.push_subscriptions = PushSubscriptions(connection)
         self.follows = Follows(connection, self.users)
         self.blocks = Blocks(connection)
         self.idempotency_keys = IdempotencyKeys(connection)

@@ -102,3 +102,7 @@ class ClockOffError(GraphError):
     def __init__(self, offset_seconds: float) -> None:
         super().__init__(offset_seconds)
         self.offset_seconds = offset_seconds
+
+
+class PushSubscriptionTakenError(GraphError):
+    """The endpoint is stored for another user, with other keys."""

@@ -84,3 +84,14 @@ SWEEPER_RINGS = Counter(
     "photofeed_sweeper_rings_total", "Events for which the sweeper enqueued a job.", ["kind"]
 )
 SWEPT = Counter("photofeed_swept_total", "Expired items that the sweeper cleared.", ["what"])
+NOTICES = Counter(
+    "photofeed_notices_total",
+    "Push messages by outcome and push service.",
+    ["outcome", "service"],
+)
+PUSH_CIRCUITS_OPEN = Gauge(
+    "photofeed_push_circuits_open",
+    "Push services (origins) to which messages are held back.",
+    ["service"],
+    multiprocess_mode="livesum",
+)

@@ -143,6 +143,7 @@ class LocalStack:
         env = {
             "CURSOR_SECRET": settings.cursor_secret or secrets_by_name["CURSOR_SECRET"],
             "ADMIN_PASSWORD": settings.admin_password or secrets_by_name["ADMIN_PASSWORD"],
+            "VAPID_PRIVATE_KEY": settings.vapid_private_key or secrets_by_name["VAPID_PRIVATE_KEY"],
             "LIMITS_SCALE": settings.limits_scale,
             "API_URL": f"http://{ports.HOST}:{ports_by_name['api']}",
             "API_PORT": str(ports_by_name["api"]),

@@ -1,5 +1,6 @@
 """Passwords and keys of the local stack: drawn at the first start, stored in `secrets.env`."""
 
+import base64
 import os
 import secrets
 from pathlib import Path
@@ -12,16 +13,21 @@ NAMES = (
     "AWS_SECRET_ACCESS_KEY",
     "CURSOR_SECRET",
     "ADMIN_PASSWORD",
+    "VAPID_PRIVATE_KEY",
 )
 
 SECRET_BYTES = 18
 """144 bits. As base64url without padding they fit URLs, shells and configuration files."""
 
 
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""The number of points of the curve P-256: a private key is a number from 1 to one less."""
+
+
 def load(path: Path) -> dict[str, str]:
     """The secrets by name. Those that `path` lacks are drawn and written to it."""
     stored = _read(path)
-    missing = {name: _draw() for name in NAMES if name not in stored}
+    missing = {name: _draw(name) for name in NAMES if name not in stored}
     if missing:
         write_private(path, "".join(f"{k}={v}\n" for k, v in (stored | missing).items()))
     path.chmod(0o600)
@@ -38,9 +44,17 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _draw() -> str:
+def _draw(name: str) -> str:
     """A secret that begins with a letter: a leading `-` would be an option in a command line."""
+    if name == "VAPID_PRIVATE_KEY":
+        return _draw_p256_key()
     return "p" + secrets.token_urlsafe(SECRET_BYTES)
+
+
+def _draw_p256_key() -> str:
+    """A private key of P-256: its 32 bytes as base64url without padding."""
+    number = secrets.randbelow(P256_ORDER - 1) + 1
+    return base64.urlsafe_b64encode(number.to_bytes(32)).rstrip(b"=").decode()
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -52,6 +52,7 @@ class StackSettings:
     media_base_url: str | None = None
     cursor_secret: str | None = None
     admin_password: str | None = None
+    vapid_private_key: str | None = None
     limits_scale: str = "100"
     api_workers: int = min(2, os.cpu_count() or 1)
     default_ports: Mapping[str, int] | None = None
@@ -81,6 +82,7 @@ class StackSettings:
             media_base_url=env.str("MEDIA_BASE_URL", "") or None,
             cursor_secret=env.str("CURSOR_SECRET", "") or None,
             admin_password=env.str("ADMIN_PASSWORD", "") or None,
+            vapid_private_key=env.str("VAPID_PRIVATE_KEY", "") or None,
             limits_scale=env.str("LIMITS_SCALE", "100"),
             api_workers=env.int("API_WORKERS", min(2, os.cpu_count() or 1)),
             default_ports=DEFAULTS,

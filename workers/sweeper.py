@@ -130,6 +130,7 @@ class Sweeper:
             "incoming": lambda: incoming(now - INCOMING_RETENTION, CLEAR_PAGE),
             "keys": lambda: self._graph.idempotency_keys.delete_expired(CLEAR_PAGE),
             "sessions": lambda: self._graph.sessions.delete_expired(CLEAR_PAGE),
+            "push-subscriptions": lambda: self._graph.push_subscriptions.delete_ended(CLEAR_PAGE),
             "deleted-posts": lambda: self._graph.posts.clear_deleted(CLEAR_PAGE),
             "notifications": lambda: self._graph.notifications.delete_old(
                 first_id_at(now - NOTIFICATION_RETENTION), NOTIFICATION_PAGE

@@ -83,6 +83,17 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
         detail="A photo is a JPEG, PNG, WebP, HEIC or GIF image.",
         field="content_type",
     ),
+    graph_errors.PushSubscriptionTakenError: ErrorResponse(
+        status=409, detail="This endpoint is subscribed with other keys.", field="endpoint"
+    ),
+    service_errors.PushServiceNotAllowedError: ErrorResponse(
+        status=422,
+        detail="The endpoint is not one of a push service of Mozilla, Google, Apple or Microsoft.",
+        field="endpoint",
+    ),
+    service_errors.PushNotConfiguredError: ErrorResponse(
+        status=501, detail="This server has no key for Web Push."
+    ),
     service_errors.CannotFollowYourselfError: ErrorResponse(
         status=422, detail="You cannot follow yourself."
     ),

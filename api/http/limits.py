@@ -40,6 +40,9 @@ PASSWORD_CHANGES = Policy(name="password-changes", quota=10, window_seconds=5 * 
 NAME_CHANGES = Policy(name="name-changes", quota=60, window_seconds=HOUR)
 """Requests of a user that set a name: each discards the copies of the user's posts everywhere."""
 
+PUSH_SUBSCRIPTIONS = Policy(name="push-subscriptions", quota=60, window_seconds=HOUR)
+"""Registrations of a user's browsers. One that is ended is stored for a day."""
+
 PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
 """Posts of a user."""
 

@@ -17,6 +17,12 @@ POSTED_AT = "2025-06-21T19:53:44.120Z"
 NOTIFIED_AT = "2025-06-21T19:53:57.119Z"
 TOKEN = "pf_AACJOTlIMBEAAK0bZaF_sM1t3cXbq0oGm8dVZ0xk5n2bWq7yqf0H1uR4Tz9Lw6Ej"  # noqa: S105
 CURSOR = "AAABViDLuO-SSr3yeRrmRDLaToHO90SYFQ"
+PUSH_SUBSCRIPTION_ID = "190333801127650"
+PUSH_ORIGIN = "https://updates.push.services.mozilla.com"
+PUSH_ENDPOINT = f"{PUSH_ORIGIN}/wpush/v2/gAAAAABmZd0"
+PUSH_KEY = "BMdTfy7UREILOORJRMZGD6624Y4vEt6I_Wk1HdfiplSQPTk9SJ6zH_zYAhyECrIS-Rg4PQ09z40vPZ0o_PriIb4"
+P256DH = "BAo8JY1uq2BatenDHyBMEdM-o_EaBHpGni85yqNaq-HXtZSHS2zH4vbfhRmpt6n1XVpvetY5RIVhrfiQuNaV1wQ"
+PUSH_AUTH = "GrIf2mG6vfp3J_Q5tI0kXA"
 USERNAME, NAME = "ana", "Ana Lopes"
 CAPTION, ALT_TEXT = "Dusk, at last.", "Dusk over the river"
 BLURHASH = "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
@@ -39,7 +45,7 @@ def example_of(schema: Schema) -> dict[str, Any]:
     for name, field in schema.fields.items():
         values = _examples(field)
         if values:
-            body[name] = values[0]
+            body[field.data_key or name] = values[0]
         elif field.required:
             raise MissingExampleError(f"{type(schema).__name__}.{name}")
     return body

@@ -63,6 +63,14 @@ class PhotoAlreadyPostedError(ServiceError):
     """A photo of the post is in another post."""
 
 
+class PushNotConfiguredError(ServiceError):
+    """This server has no key for Web Push."""
+
+
+class PushServiceNotAllowedError(ServiceError):
+    """The endpoint of a push subscription is not one of a known push service."""
+
+
 class IdempotencyKeyMissingError(ServiceError):
     """The request has no valid Idempotency-Key."""
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from graph import Graph, schema
 from graph.event_kinds import KINDS
 from graph.events import SHARDS, Event
 from graph.notification_kinds import KINDS as NOTIFICATION_KINDS
+from graph.ids import new_id
 from graph.queries import FOLDER, LOADED, parse
+from tests.support.push_service import Browser
 from tests.support.town import Town
 
 assert graph_package
@@ -35,6 +38,15 @@ def data(graph: Graph) -> None:
     event = town.create_post(author)
     graph.posts.delete(event.subject_id, author_id=author)
     town.post(author)
+    session = graph.sessions.create(
+        session_id=new_id(),
+        user_id=author,
+        secret_sha256="5e" * 32,
+        expires_at=datetime.now(UTC) + timedelta(hours=1),
+    )
+    graph.push_subscriptions.create(
+        Browser("https://push.test").new_subscription, user_id=author, session_id=session.id
+    )
     town.query("CALL db.prepareForReplanning(30)")
 
 

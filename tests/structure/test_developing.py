@@ -76,6 +76,7 @@ def test_each_setting_stands_in_the_example_with_a_sentence() -> None:
             "observing",
             "stack",
             "demo",
+            "web_push",
         )
         for path in (ROOT / folder).rglob("*.py")
     )

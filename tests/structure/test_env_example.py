@@ -8,7 +8,18 @@ from pathlib import Path
 from stack.settings import PORT_VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("api", "workers", "graph", "storage", "feed", "operators", "observing", "stack", "demo")
+FOLDERS = (
+    "api",
+    "workers",
+    "graph",
+    "storage",
+    "feed",
+    "operators",
+    "observing",
+    "stack",
+    "demo",
+    "web_push",
+)
 
 WSGI = {"CONTENT_LENGTH", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REQUEST_METHOD"}
 """What WSGI says of a request in its own `environ`, beside its headers, which begin with HTTP_."""

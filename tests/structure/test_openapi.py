@@ -45,6 +45,8 @@ CONTRACT = {
     "PUT /v1/me/notifications/position", "GET /v1/me/notification-settings",
     "PATCH /v1/me/notification-settings", "GET /v1/posts/{post_id}",
     "DELETE /v1/posts/{post_id}", "GET /livez", "GET /readyz",
+    "GET /v1/push/key", "POST /v1/me/push-subscriptions", "GET /v1/me/push-subscriptions",
+    "DELETE /v1/me/push-subscriptions/{subscription_id}",
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Notices: what tells a person, through a push service, that something happened."""
