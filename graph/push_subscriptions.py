@@ -21,7 +21,7 @@ from graph.ids import ID_ATTEMPTS, from_ms, new_id, to_ms
 from graph.queries import load
 
 CREATE = load("push_subscriptions/create")
-OF_USER = load("push_subscriptions/of_user")
+OF_USERS = load("push_subscriptions/of_users")
 SUBSCRIBED_USERS = load("push_subscriptions/subscribed_users")
 END = load("push_subscriptions/end")
 DELETE = load("push_subscriptions/delete")
@@ -134,7 +134,15 @@ class PushSubscriptions:
 
         None that has ended or expired, and none of a session that has.
         """
-        return [_subscription_of(row) for row in self._connection.read(OF_USER, user_id=user_id)]
+        return self.of_users([user_id]).get(user_id, [])
+
+    def of_users(self, user_ids: Sequence[int]) -> dict[int, list[PushSubscription]]:
+        """Likewise the subscriptions of up to 1,000 users; those without any are left out."""
+        rows = self._connection.read(OF_USERS, user_ids=list(user_ids))
+        subscriptions: dict[int, list[PushSubscription]] = {}
+        for subscription in map(_subscription_of, rows):
+            subscriptions.setdefault(subscription.user_id, []).append(subscription)
+        return subscriptions
 
     def subscribed_users(self, partition: int, *, after: int, limit: int) -> SubscribedUsersPage:
         """The users of a partition above the id `after` who can be sent to, ascending.

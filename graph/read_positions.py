@@ -1,5 +1,8 @@
 """Read positions: the newest post id that a user has read in the feed."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from graph.connection import Connection
 from graph.errors import NotFoundError
 from graph.queries import load
@@ -7,6 +10,16 @@ from graph.queries import load
 READ_POSITION = load("users/read_position")
 SET_READ_POSITION = load("users/set_read_position")
 UNREAD = load("posts/unread")
+NEWS = load("posts/news")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPost:
+    """A post that its viewer has not read, with its author."""
+
+    id: int
+    author_id: int
+    author_name: str
 
 
 class ReadPositions:
@@ -29,3 +42,15 @@ class ReadPositions:
         """The number of posts above `after` of the viewer's followees, at most `limit`."""
         rows = self._connection.read(UNREAD, viewer_id=viewer_id, after=after, limit=limit)
         return int(rows[0]["count"]) if rows else 0
+
+    def news(self, ids_by_viewer: Mapping[int, Sequence[int]]) -> dict[int, list[NewPost]]:
+        """For each active viewer those of the posts that are unread and of followees, newest first.
+
+        Takes up to 10,000 ids together.
+        """
+        feeds = [
+            {"viewer_id": viewer_id, "post_ids": list(post_ids)}
+            for viewer_id, post_ids in ids_by_viewer.items()
+        ]
+        rows = self._connection.read(NEWS, feeds=feeds)
+        return {row["viewer_id"]: [NewPost(**post) for post in row["posts"]] for row in rows}

@@ -89,6 +89,26 @@ NOTICES = Counter(
     "Push messages by outcome and push service.",
     ["outcome", "service"],
 )
+NOTICES_DROPPED = Counter(
+    "photofeed_notices_dropped_total",
+    "Users who got no notice when one was due, by reason.",
+    ["reason"],
+)
+NOTICE_LAG_SECONDS = Histogram(
+    "photofeed_notice_lag_seconds",
+    "From the time when a notice was due until it was sent.",
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 1800),
+)
+SUBSCRIBERS = Gauge(
+    "photofeed_notice_subscribers",
+    "Users with a push subscription whom this notifier watches.",
+    multiprocess_mode="livesum",
+)
+WALK_SECONDS = Gauge(
+    "photofeed_notice_walk_seconds",
+    "Time of the notifier's last walk over all of its subscribers.",
+    multiprocess_mode="livemax",
+)
 PUSH_CIRCUITS_OPEN = Gauge(
     "photofeed_push_circuits_open",
     "Push services (origins) to which messages are held back.",

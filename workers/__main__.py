@@ -1,4 +1,4 @@
-"""`python -m workers photos|fanout|fanout-large|timelines|removal|sweeper`: one worker process.
+"""`python -m workers QUEUE | sweeper | notifier`: one worker process.
 
 A worker serves one queue. With two queues, RQ would lose a job for good if it was killed just after
 it had taken the job. The supervisor restarts a worker that ends. After SIGTERM a worker finishes
@@ -36,7 +36,7 @@ from workers.watchdog import Watchdog
 
 log = structlog.get_logger()
 
-WORKER_NAMES = [*sorted(QUEUES), "sweeper"]
+WORKER_NAMES = [*sorted(QUEUES), "sweeper", "notifier"]
 
 WORKER_TTL_SECONDS = 30
 """RQ blocks for 15 s less than this when it waits for a job. The time also bounds how long a dead
@@ -98,17 +98,18 @@ class RedisTraceFilter(logging.Filter):
 
 
 def main(arguments: list[str]) -> int:
-    """Run one worker or the sweeper until SIGTERM; returns the exit status."""
+    """Run one worker, the sweeper or the notifier until SIGTERM; returns the exit status."""
     if len(arguments) != 1 or arguments[0] not in WORKER_NAMES:
         given = f"There is no worker {arguments[0]!r}." if arguments else "Name the worker to run."
         return _refuse(f"{given} It is one of: {', '.join(WORKER_NAMES)}.")
     name = arguments[0]
     env = Env(eager=False)
     settings = stores.Settings.from_env(env)
+    notifier = _Notifier(env) if name == "notifier" else None
     level = env.str("LOG_LEVEL", "info")
     try:
         env.seal()
-        logs.configure(f"worker-{name}" if name != "sweeper" else name, level=level)
+        logs.configure(f"worker-{name}" if name in QUEUES else name, level=level)
     except EnvValidationError as error:
         return _refuse(f"The settings are not complete: {_settings_problems(error)}.")
     except ValueError as error:
@@ -117,6 +118,9 @@ def main(arguments: list[str]) -> int:
     try:
         if name == "sweeper":
             return _run_sweeper()
+        if notifier:
+            notifier.run()
+            return 0
         return _run_worker(name, settings.storage.queue_url)
     finally:
         stores.close()
@@ -172,6 +176,18 @@ def _run_sweeper() -> int:
     log.info("sweeper ready")
     Sweeper(stores.graph(), stores.storage()).run(stop, Watchdog(HANG_SECONDS))
     return 0
+
+
+class _Notifier:
+    """The notifier, whose modules no other worker needs."""
+
+    def __init__(self, env: Env) -> None:
+        self._process = importlib.import_module("workers.notices.process")
+        self._settings = self._process.NotifierSettings.from_env(env)
+
+    def run(self) -> None:
+        """Notify until SIGTERM."""
+        self._process.run(stores.graph(), stores.storage(), self._settings)
 
 
 def _warm_graph() -> None:

@@ -15,8 +15,8 @@ from stack.errors import InterruptedStartError, StackError
 from stack.parts.part import Program
 from stack.ports import HOST
 
-WORKERS = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper")
-"""The arguments of `python -m workers`: the name of each queue, and the sweeper.
+WORKERS = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper", "notifier")
+"""The arguments of `python -m workers`: each queue, the sweeper and the notifier.
 
 A test compares the names with those of the product.
 """
@@ -116,7 +116,7 @@ class Admin(Program):
 
 
 class Worker(Program):
-    """The worker of a queue, or the sweeper."""
+    """The worker of a queue, the sweeper or the notifier."""
 
     start_seconds = 30.0
     stop_seconds = 70.0

@@ -18,17 +18,12 @@ class NoticeTimes:
     """The shortest time between two notices of a user."""
 
 
-def due_at(*, oldest_id: int, newest_id: int, noticed_at: int, times: NoticeTimes) -> int:
-    """When a notice of what has come is due.
-
-    `oldest_id` and `newest_id`: of posts or notifications. `noticed_at`: when the last notice was
-    sent; 0 for never.
-    """
-    settled = min(
+def due_at(*, oldest_id: int, newest_id: int, times: NoticeTimes) -> int:
+    """When a notice of what is new is due; the ids are of posts or notifications."""
+    return min(
         ms_of(newest_id) + times.delay_ms,
         ms_of(oldest_id) + PATIENCE * times.delay_ms,
     )
-    return max(settled, window_end(noticed_at, times))
 
 
 def window_end(noticed_at: int, times: NoticeTimes) -> int:
@@ -37,6 +32,8 @@ def window_end(noticed_at: int, times: NoticeTimes) -> int:
 
 
 def spread_ms(user_id: int, times: NoticeTimes) -> int:
-    """A part of a window, the same each time for a user: the end of quiet hours is the same for
-    many, and their notices must not be."""
+    """A part of a window, the same each time for a user.
+
+    Quiet hours end for many at the same time; their notices must not be sent at the same time.
+    """
     return user_id % max(1, times.window_ms)

@@ -5,6 +5,7 @@ An unchanged subscriber costs one comparison in C: replies are compared as whole
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from storage.subscriber_walk import SubscriberWalk, WalkCommands
@@ -59,6 +60,16 @@ class PartitionWalk:
         ]
         self.without_list &= set(user_ids)
 
+    def without_number(self, most: int) -> list[int]:
+        """Some users of whom the cache has not yet told the newest notification."""
+        users = (
+            user_id
+            for page in self._pages
+            for user_id, number in zip(page.user_ids, page.numbers, strict=True)
+            if number is None
+        )
+        return list(islice(users, most))
+
     def look(self) -> list[News]:
         """What has come since the last look. Raises StorageUnavailableError."""
         return [news for page in self._pages for news in self._look_at(page)]
@@ -83,7 +94,11 @@ class PartitionWalk:
 
         A list or number that the cache has lost is not new: what was seen before is remembered.
         """
-        user_id, seen_tail, seen_number = page.user_ids[index], page.tails[index], page.numbers[index]
+        user_id, seen_tail, seen_number = (
+            page.user_ids[index],
+            page.tails[index],
+            page.numbers[index],
+        )
         if tail is None:
             self.without_list.add(user_id)
         else:

@@ -1,21 +1,12 @@
 """The text of a notice. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from graph.notification_kinds import MAX_NAMES, people_in
+from graph.read_positions import NewPost
 
 MOST_COUNTED = 100
 """Posts that a notice counts; more are "100+"."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPost:
-    """A post that a notice tells of."""
-
-    id: int
-    author_id: int
-    author_name: str
 
 
 def sentence_of(posts: Sequence[NewPost]) -> str:

@@ -1,0 +1,25 @@
+// cypher/push_subscriptions/of_users.cypher: the push subscriptions of each of these users that may
+// be sent to, newest first: those that have not ended or expired, and whose session has not ended.
+// $user_ids: list of integers, up to 1000
+// returns:   subscription
+// index:     PushSubscription(user_id, id); Session(id)
+// sorts:     the subscriptions of each user
+UNWIND $user_ids AS user_id
+CALL (user_id) {
+  MATCH (subscription:PushSubscription)
+  USING INDEX subscription:PushSubscription(user_id, id)
+  WHERE subscription.user_id = user_id
+    AND subscription.id IS NOT NULL
+    AND subscription.endpoint IS NOT NULL
+    AND coalesce(subscription.expires_at > timestamp(), true)
+  MATCH (session:Session)
+  USING INDEX session:Session(id)
+  WHERE session.id = subscription.session_id
+    AND session.user_id = subscription.user_id
+    AND session.expires_at > timestamp()
+  WITH subscription
+  ORDER BY subscription.id DESC
+  RETURN subscription
+}
+RETURN subscription {.id, .user_id, .session_id, .endpoint, .p256dh, .auth, .created_at}
+  AS subscription

@@ -1,0 +1,147 @@
+"""The subscribers of one partition whom a notifier watches, and what is new for them."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from graph import Graph
+from graph.ids import first_id_at, from_ms
+from storage import Storage
+from storage.notice_records import NoticeRecord
+from workers.notices.due import NoticeTimes, window_end
+from workers.notices.truth import Waiting
+from workers.notices.walking import News, PartitionWalk
+
+SUBSCRIPTIONS_PAGE = 5_000
+"""Subscriptions that are read from the graph at once."""
+
+PAGE = 1_000
+"""Users whose records or numbers are read at once."""
+
+SHORTEST_REFRESH_SECONDS = 5.0
+REFRESH_SHARE = 20
+"""The subscribers are read again after so many times the time of the last reading: that costs a
+twentieth of the notifier's time, however many they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Something new for a user."""
+
+    waiting: Waiting
+    ids: tuple[int, ...] = ()
+    """The new posts and notifications that are known of; empty for an unfinished notice."""
+    not_before: int = 0
+    """Unix milliseconds: when the next notice may be sent."""
+
+
+class PartitionSubscribers:
+    """Watches the subscribers of a partition. Methods raise as the stores do."""
+
+    def __init__(
+        self, graph: Graph, storage: Storage, times: NoticeTimes, partition: int, now_ms: int
+    ) -> None:
+        self._graph = graph
+        self._storage = storage
+        self._times = times
+        self._partition = partition
+        self._walk = PartitionWalk(storage.subscriber_walk)
+        self._first_floor = first_id_at(from_ms(now_ms - times.delay_ms))
+        """Whoever has no record counts as notified of what is older than this."""
+        self._refresh_at = 0.0
+        self.user_ids: set[int] = set()
+
+    @property
+    def without_list(self) -> Iterable[int]:
+        """Users whose timeline is missing."""
+        return self._walk.without_list
+
+    def refresh(self) -> list[Arrival]:
+        """Read the subscribers again, if it is time; returns the unfinished notices of new ones."""
+        began = time.monotonic()
+        if began < self._refresh_at:
+            return []
+        user_ids = self._read_user_ids()
+        new = [user_id for user_id in user_ids if user_id not in self.user_ids]
+        unfinished = [
+            Arrival(waiting=self._waiting_of(user_id, record), not_before=record.sending.retry_at)
+            for user_id, record in self._read_records(new).items()
+            if record and record.sending
+        ]
+        self._walk.set_users(user_ids)
+        self.user_ids = set(user_ids)
+        seconds = time.monotonic() - began
+        self._refresh_at = began + max(SHORTEST_REFRESH_SECONDS, REFRESH_SHARE * seconds)
+        return unfinished
+
+    def look(self) -> list[Arrival]:
+        """What is new since the last look."""
+        news = self._walk.look()
+        first_looks = [
+            one.user_id for one in news if one.post_floor is None or one.notification_floor is None
+        ]
+        records = self._read_records(first_looks)
+        return [
+            arrival for one in news if (arrival := self._arrival_of(one, records.get(one.user_id)))
+        ]
+
+    def restore_numbers(self) -> None:
+        """Ask the graph for the newest notifications that the cache does not know, of some users.
+
+        The next look sees them.
+        """
+        unknown = self._walk.without_number(PAGE)
+        if unknown:
+            newest = self._graph.notifications.newest_ids(unknown)
+            self._storage.newest_notifications.raise_to(dict.fromkeys(unknown, 0) | newest)
+
+    def _read_user_ids(self) -> list[int]:
+        user_ids: list[int] = []
+        after: int | None = 0
+        while after is not None:
+            page = self._graph.push_subscriptions.subscribed_users(
+                self._partition, after=after, limit=SUBSCRIPTIONS_PAGE
+            )
+            user_ids += [user.user_id for user in page.users]
+            after = page.next_after
+        return user_ids
+
+    def _read_records(self, user_ids: Sequence[int]) -> dict[int, NoticeRecord | None]:
+        records: dict[int, NoticeRecord | None] = {}
+        for start in range(0, len(user_ids), PAGE):
+            records |= self._storage.notice_records.read_many(user_ids[start : start + PAGE])
+        return records
+
+    def _arrival_of(self, news: News, record: NoticeRecord | None) -> Arrival | None:
+        """What is new, if it is above the floors of a first look."""
+        floors = self._waiting_of(news.user_id, record)
+        post_floor = floors.post_floor if news.post_floor is None else news.post_floor
+        notification_floor = (
+            floors.notification_floor
+            if news.notification_floor is None
+            else news.notification_floor
+        )
+        new_post = [news.post_id] if news.post_id > post_floor else []
+        new_notification = (
+            [news.notification_id] if news.notification_id > notification_floor else []
+        )
+        if not new_post and not new_notification:
+            return None
+        return Arrival(
+            waiting=Waiting(
+                user_id=news.user_id,
+                notification_id=max(new_notification, default=0),
+                post_floor=post_floor,
+                notification_floor=notification_floor,
+            ),
+            ids=(*new_post, *new_notification),
+            not_before=window_end(record.noticed_at, self._times) if record else 0,
+        )
+
+    def _waiting_of(self, user_id: int, record: NoticeRecord | None) -> Waiting:
+        return Waiting(
+            user_id=user_id,
+            notification_id=0,
+            post_floor=record.post_id if record else self._first_floor,
+            notification_floor=record.notification_id if record else self._first_floor,
+        )
