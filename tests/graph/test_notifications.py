@@ -184,6 +184,7 @@ def pages_of(graph: Graph, user_id: int, limit: int) -> list[list[NotificationGr
     pages = []
     before: int | None = MAX_ID
     while before is not None:
+        assert len(pages) < 20, "the pages have no end"
         page, before = graph.notifications.groups(user_id, before=before, limit=limit)
         pages.append(page)
     return pages
