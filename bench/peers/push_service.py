@@ -6,6 +6,7 @@ headers, body in hex. The port is printed at the start.
 
 import asyncio
 import json
+from typing import cast
 
 import uvloop
 
@@ -23,8 +24,7 @@ class Service(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows the type for mypy
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is complete."""

@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from graph.push_subscriptions import PushSubscription
@@ -66,6 +66,9 @@ class Payload:
         return replace(self, **{name: short + _ELLIPSIS if short else ""})  # type: ignore[arg-type]
 
 
+_MEMBERS = tuple(member.name for member in fields(Payload))
+
+
 def cut(text: str, length: int) -> str:
     """The first `length` characters at most, without a part of a combined one at the end."""
     if length >= len(text):
@@ -82,7 +85,8 @@ def _continues(character: str) -> bool:
 
 
 def _json(payload: Payload) -> bytes:
-    text = json.dumps(asdict(payload), ensure_ascii=False, separators=(",", ":"))
+    members = {name: getattr(payload, name) for name in _MEMBERS}
+    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
     return text.encode(errors="replace")
 
 
