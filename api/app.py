@@ -12,6 +12,7 @@ from api.endpoints import (
     feed,
     follows,
     health,
+    live,
     me,
     photos,
     posts,
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     feed,
     read_position,
     posts,
+    live,
     health,
 )
 

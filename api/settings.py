@@ -23,6 +23,9 @@ class ApiSettings:
     feed_page_bytes: int = 32_000_000
     """The most bytes of finished pages that one process keeps; 0: none."""
 
+    live_streams: int = 2_000
+    """The most live streams that one process has open."""
+
     @classmethod
     def from_env(cls, env: Env) -> "ApiSettings":
         """The settings in the environment. `env.seal()` raises all errors together."""
@@ -35,4 +38,5 @@ class ApiSettings:
             trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
             feed_copy_bytes=env.int("FEED_COPY_BYTES", 64_000_000, validate=validate.Range(min=0)),
             feed_page_bytes=env.int("FEED_PAGE_BYTES", 32_000_000, validate=validate.Range(min=0)),
+            live_streams=env.int("LIVE_STREAMS", 2_000, validate=validate.Range(min=0)),
         )

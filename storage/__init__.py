@@ -8,6 +8,7 @@ from storage.bodies import Bodies
 from storage.changes import Changes
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
 from storage.limits import Limits, Policy
+from storage.live_tickets import LiveTickets
 from storage.newest_notifications import NewestNotifications
 from storage.photos import Photos
 from storage.queues import Queues
@@ -42,6 +43,7 @@ class Storage:
     sessions: SessionCopies
     read_positions: ReadPositions
     newest_notifications: NewestNotifications
+    live_tickets: LiveTickets
     queues: Queues
     limits: Limits
     photos: Photos
@@ -64,6 +66,7 @@ class Storage:
             sessions=SessionCopies(cache, reservations),
             read_positions=ReadPositions(cache, reservations),
             newest_notifications=NewestNotifications(cache),
+            live_tickets=LiveTickets(cache),
             queues=Queues(queue),
             limits=Limits(cache),
             photos=Photos(settings),

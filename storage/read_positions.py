@@ -6,6 +6,7 @@ it would also have to create it, and so could overwrite a reservation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from storage.redis.partitions import key_of
 from storage.redis.protocol import pack
@@ -40,20 +41,9 @@ class ReadPositions:
 
         Renews the list's TTL, as reading a page does.
         """
-        timeline = timeline_key(user_id)
-        copy, _, entries = self._cache.execute(
-            [
-                pack(b"GET", _key(user_id).encode()),
-                pack(b"EXPIRE", timeline, TIMELINE_TTL_SECONDS),
-                pack(b"LRANGE", timeline, 0 if most is None else -most, -1),
-            ]
-        )
-        position = copy_or_none(copy)
-        return Tail(
-            position=None if position is None else int(position),
-            entries=list(map(int, entries)),
-            whole=most is None or len(entries) < most,
-        )
+        renewal = pack(b"EXPIRE", timeline_key(user_id), TIMELINE_TTL_SECONDS)
+        replies = self._cache.execute([*pack_tail(user_id, most), renewal])
+        return parse_tail(replies, most)
 
     def reserve(self, user_id: int) -> str | None:
         """A token for `fill`, to be taken before the graph is read. None if the key exists."""
@@ -67,6 +57,25 @@ class ReadPositions:
         """Delete copy and reservation. To be called before the 2xx of a new position."""
         with self._cache.guard():
             self._cache.client.delete(_key(user_id))
+
+
+def pack_tail(user_id: int, most: int | None) -> list[bytes]:
+    """The two packed commands for the copy, and for the newest `most` entries or all."""
+    start = 0 if most is None else -most
+    return [
+        pack(b"GET", _key(user_id).encode()),
+        pack(b"LRANGE", timeline_key(user_id), start, -1),
+    ]
+
+
+def parse_tail(replies: Sequence[Any], most: int | None) -> Tail:
+    """The tail in the replies to `pack_tail`."""
+    position, entries = copy_or_none(replies[0]), replies[1]
+    return Tail(
+        position=None if position is None else int(position),
+        entries=list(map(int, entries)),
+        whole=most is None or len(entries) < most,
+    )
 
 
 def _key(user_id: int) -> str:

@@ -42,7 +42,8 @@ CONTRACT = {
     "POST /v1/me/photos/{photo_id}/complete", "GET /v1/me/photos/{photo_id}",
     "POST /v1/me/feed", "GET /v1/me/feed", "GET /v1/me/feed/unread", "PUT /v1/me/feed/position",
     "GET /v1/posts/{post_id}",
-    "DELETE /v1/posts/{post_id}", "GET /livez", "GET /readyz",
+    "DELETE /v1/posts/{post_id}", "POST /v1/me/live/tickets", "GET /v1/live",
+    "GET /livez", "GET /readyz",
 }  # fmt: skip
 
 
