@@ -12,6 +12,7 @@ from api.endpoints import (
     feed,
     follows,
     health,
+    live,
     me,
     notification_settings,
     notifications,
@@ -48,6 +49,7 @@ BLUEPRINTS = (
     notifications,
     notification_settings,
     push_subscriptions,
+    live,
     health,
 )
 

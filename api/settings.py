@@ -26,6 +26,9 @@ class ApiSettings:
     """The most bytes of finished pages that one process keeps; 0: none."""
     web_push: WebPushSettings = field(default_factory=WebPushSettings)
 
+    live_streams: int = 2_000
+    """The most live streams that one process has open."""
+
     @classmethod
     def from_env(cls, env: Env) -> "ApiSettings":
         """The settings in the environment. `env.seal()` raises all errors together."""
@@ -39,4 +42,5 @@ class ApiSettings:
             feed_copy_bytes=env.int("FEED_COPY_BYTES", 64_000_000, validate=validate.Range(min=0)),
             feed_page_bytes=env.int("FEED_PAGE_BYTES", 32_000_000, validate=validate.Range(min=0)),
             web_push=WebPushSettings.from_env(env),
+            live_streams=env.int("LIVE_STREAMS", 2_000, validate=validate.Range(min=0)),
         )

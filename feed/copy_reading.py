@@ -48,13 +48,16 @@ class CopyReader:
 
         A single change is applied here. If False, the request must await `catch_up`.
         """
-        partition = partition_of(user_id)
+        return self.is_partition_current(partition_of(user_id), latest)
+
+    def is_partition_current(self, partition: int, latest: bytes | None) -> bool:
+        """The same for a `pack_latest_of` the partition."""
         self._recently_read[partition] = True
         return latest == self._applied[partition] or self._apply_next(partition, latest)
 
-    async def catch_up(self, partition: int) -> None:
-        """Apply the changes of a partition, or drop everything if some are missing."""
-        await self._catch_up([partition])
+    async def catch_up(self, *partitions: int) -> None:
+        """Apply the changes of these partitions, or drop everything if some are missing."""
+        await self._catch_up(partitions)
 
     async def reset(self) -> None:
         """Read the newest change of every partition, *then* drop everything.

@@ -1,5 +1,6 @@
 """Sessions: each sign-in creates one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from graph.queries import load
 
 CREATE = load("sessions/create")
 BY_ID = load("sessions/by_id")
+BY_IDS = load("sessions/by_ids")
 BY_ID_OR_ENDED = load("sessions/by_id_or_ended")
 OF_USER = load("sessions/of_user")
 END = load("sessions/end")
@@ -79,6 +81,11 @@ class Sessions:
         """A session that has not ended, else None."""
         rows = self._connection.read(BY_ID, session_id=session_id)
         return _session_of(rows[0]) if rows else None
+
+    def by_ids(self, session_ids: Sequence[int]) -> list[Session]:
+        """Those of the sessions that have not ended, in any order."""
+        rows = self._connection.read(BY_IDS, session_ids=list(session_ids))
+        return [_session_of(row) for row in rows]
 
     def by_id_or_ended(self, session_id: int) -> Session | None:
         """A session that has not ended or that ended within a day, else None."""

@@ -115,3 +115,16 @@ PUSH_CIRCUITS_OPEN = Gauge(
     ["service"],
     multiprocess_mode="livesum",
 )
+LIVE_STREAMS = Gauge(
+    "photofeed_live_streams", "Live streams that are open.", multiprocess_mode="livesum"
+)
+LIVE_EVENTS = Counter("photofeed_live_events_total", "Events sent to live streams.", ["event"])
+LIVE_ENDED = Counter("photofeed_live_ended_total", "Live streams ended, by reason.", ["reason"])
+LIVE_COUNTS = Counter(
+    "photofeed_live_counts_total", "Unread counts of events, by their source.", ["source"]
+)
+LIVE_ROUND_SECONDS = Histogram(
+    "photofeed_live_round_seconds",
+    "Seconds in which a process looks once for news of all its streams.",
+    buckets=(0.25, 0.5, 1, 1.5, 2, 3, 5, 10),
+)

@@ -8,6 +8,7 @@ from storage.bodies import Bodies
 from storage.changes import Changes
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
 from storage.limits import Limits, Policy
+from storage.live_tickets import LiveTickets
 from storage.newest_notifications import NewestNotifications
 from storage.notice_records import NoticeRecords
 from storage.partition_leases import PartitionLeases
@@ -47,6 +48,7 @@ class Storage:
     newest_notifications: NewestNotifications
     notice_records: NoticeRecords
     subscriber_walk: SubscriberWalk
+    live_tickets: LiveTickets
     queues: Queues
     limits: Limits
     photos: Photos
@@ -71,6 +73,7 @@ class Storage:
             newest_notifications=NewestNotifications(cache),
             notice_records=NoticeRecords(queue),
             subscriber_walk=SubscriberWalk(cache),
+            live_tickets=LiveTickets(cache),
             queues=Queues(queue),
             limits=Limits(cache),
             photos=Photos(settings),

@@ -6,6 +6,7 @@ it would also have to create it, and so could overwrite a reservation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from storage.redis.partitions import key_of
 from storage.redis.protocol import pack
@@ -40,34 +41,20 @@ class ReadPositions:
 
         Renews the list's TTL, as reading a page does.
         """
-        timeline = timeline_key(user_id)
-        copy, _, entries = self._cache.execute(
-            [
-                pack(b"GET", _key(user_id).encode()),
-                pack(b"EXPIRE", timeline, TIMELINE_TTL_SECONDS),
-                pack(b"LRANGE", timeline, 0 if most is None else -most, -1),
-            ]
-        )
-        return _tail_of(copy, entries, most)
+        renewal = pack(b"EXPIRE", timeline_key(user_id), TIMELINE_TTL_SECONDS)
+        replies = self._cache.execute([*pack_tail(user_id, most), renewal])
+        return parse_tail(replies, most)
 
     def tails(self, user_ids: Sequence[int], *, most: int) -> dict[int, Tail]:
         """What `tail` returns for each user, in one round trip. Renews no TTL."""
         if not user_ids:
             return {}
         replies = self._cache.execute(
-            [
-                command
-                for user_id in user_ids
-                for command in (
-                    pack(b"GET", _key(user_id).encode()),
-                    pack(b"LRANGE", timeline_key(user_id), -most, -1),
-                )
-            ]
+            [command for user_id in user_ids for command in pack_tail(user_id, most)]
         )
-        copies, lists = replies[::2], replies[1::2]
+        pairs = zip(replies[::2], replies[1::2], strict=True)
         return {
-            user_id: _tail_of(copy, entries, most)
-            for user_id, copy, entries in zip(user_ids, copies, lists, strict=True)
+            user_id: parse_tail(pair, most) for user_id, pair in zip(user_ids, pairs, strict=True)
         }
 
     def reserve(self, user_id: int) -> str | None:
@@ -84,8 +71,18 @@ class ReadPositions:
             self._cache.client.delete(_key(user_id))
 
 
-def _tail_of(copy: bytes | None, entries: Sequence[bytes], most: int | None) -> Tail:
-    position = copy_or_none(copy)
+def pack_tail(user_id: int, most: int | None) -> list[bytes]:
+    """The two packed commands for the copy, and for the newest `most` entries or all."""
+    start = 0 if most is None else -most
+    return [
+        pack(b"GET", _key(user_id).encode()),
+        pack(b"LRANGE", timeline_key(user_id), start, -1),
+    ]
+
+
+def parse_tail(replies: Sequence[Any], most: int | None) -> Tail:
+    """The tail in the replies to `pack_tail`."""
+    position, entries = copy_or_none(replies[0]), replies[1]
     return Tail(
         position=None if position is None else int(position),
         entries=list(map(int, entries)),

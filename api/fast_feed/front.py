@@ -17,12 +17,13 @@ from api.fast_feed.answers import Answers
 from api.fast_feed.body_loading import BodyLoading
 from api.fast_feed.cache_reading import CacheReader, parse_entries
 from api.fast_feed.pages import FinishedPage, KeptPage, KeptPages
-from api.fast_feed.requests import FeedRequest, client_of, parse_request
+from api.fast_feed.requests import FeedRequest, parse_request
 from api.http.context import Context
 from api.http.handover import Handover, hand_over
 from api.http.plain_problems import overloaded
-from api.loop.flask_adapter import FlaskAdapter, OverloadedError, answer_of
-from api.loop.messages import Answer, Receive, Scope, Send, environ_of, send_answer
+from api.loop.flask_adapter import FlaskAdapter, answer_of
+from api.loop.messages import Answer, Receive, Scope, Send, client_of, environ_of, send_answer
+from api.loop.threads import OverloadedError
 from api.services.sessions import AdmittedViewer, viewer_of
 from feed.bodies import bodies_of
 from feed.copies import Body, Copies

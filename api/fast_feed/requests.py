@@ -6,7 +6,7 @@ from typing import NamedTuple
 from api.http.auth import SCHEME
 from api.http.cursors import Cursors, InvalidCursorError
 from api.http.observing import choose_request_id
-from api.http.parsing import MAX_HEADER_BYTES, forwarded_client
+from api.http.parsing import MAX_HEADER_BYTES
 from api.loop.messages import Scope
 from api.services.tokens import Token, read_token
 from feed.pages import Cursor
@@ -65,16 +65,6 @@ def parse_request(scope: Scope, cursors: Cursors) -> FeedRequest | None:
         return None
     request_id = choose_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
     return FeedRequest(token, cursor, limit, request_id, headers.get(b"if-none-match", b""))
-
-
-def client_of(scope: Scope, trusted_proxies: int) -> str:
-    """The client's address behind this number of proxies, the same that ProxyFix chooses."""
-    if trusted_proxies:
-        values = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        if client := forwarded_client(b",".join(values).decode("latin-1"), trusted_proxies):
-            return client
-    address = scope.get("client")
-    return str(address[0]) if address else ""
 
 
 def _usual_headers(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:

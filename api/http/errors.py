@@ -24,6 +24,9 @@ NOT_FOUND = "There is nothing here, or you may not see it."
 RETRY_AFTER_SECONDS = 1
 """When to repeat a request after a 503, or after a 409 for something in progress."""
 
+STREAMS_RETRY_SECONDS = 5
+"""When to try to open a live stream again after a 429 or 503."""
+
 FORWARDED_HEADERS = frozenset({"allow", "retry-after", "www-authenticate"})
 """Headers of werkzeug's errors that are copied to the problem."""
 
@@ -52,6 +55,9 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     ),
     service_errors.NotSignedInError: ErrorResponse(
         status=401, detail="Send a valid token: `Authorization: Bearer pf_…`."
+    ),
+    service_errors.LiveTicketRefusedError: ErrorResponse(
+        status=401, detail="The ticket is used up or too old, or its session has ended."
     ),
     service_errors.WrongCredentialsError: ErrorResponse(
         status=401, detail="No user has this username and password."
@@ -112,6 +118,12 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     ),
     service_errors.IdempotencyKeyReusedError: ErrorResponse(
         status=422, detail="This Idempotency-Key was sent with another body before."
+    ),
+    service_errors.TooManyStreamsError: ErrorResponse(
+        status=429, detail="You have too many live streams.", retry_after=STREAMS_RETRY_SECONDS
+    ),
+    service_errors.LiveNeedsAsgiError: ErrorResponse(
+        status=501, detail="This server has no live streams: it runs wsgi.py."
     ),
     service_errors.TooBusyError: ErrorResponse(
         status=503, detail="Too many sign-ins at once.", retry_after=RETRY_AFTER_SECONDS

@@ -35,7 +35,7 @@ from api.loop.messages import (
     read_body,
     send_answer,
 )
-from bounds.loop_turns import LoopTurns
+from api.loop.threads import BoundedThreads, OverloadedError
 
 R = TypeVar("R")
 
@@ -52,10 +52,6 @@ MAX_PROBES = 8
 """Requests of one probe at a time. A further one is refused."""
 
 
-class OverloadedError(Exception):
-    """Every thread is busy, and the wait for one was in vain."""
-
-
 class FlaskAdapter:
     """An ASGI application that runs a WSGI application in threads. Sheds load."""
 
@@ -69,11 +65,14 @@ class FlaskAdapter:
         """`count` gets the method and status of what is answered without the application."""
         self._app = app
         self._count = count
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        self._probes = {path: _Probe(path) for path in PROBES}
-        self._turns = LoopTurns(
-            threads, wait_seconds=WAIT_SECONDS, busy_seconds=BUSY_SECONDS, busy_line=BUSY_QUEUE
+        self._threads = BoundedThreads(
+            threads,
+            name="flask",
+            wait_seconds=WAIT_SECONDS,
+            busy_seconds=BUSY_SECONDS,
+            busy_line=BUSY_QUEUE,
         )
+        self._probes = {path: _Probe(path) for path in PROBES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request by the WSGI application."""
@@ -103,15 +102,8 @@ class FlaskAdapter:
             return answer_of(problem)
 
     async def run(self, work: Callable[[], R]) -> R:
-        """The result of a function that blocks, run in a thread. Raises OverloadedError.
-
-        The turn ends with the function, also if nobody waits for it any more.
-        """
-        if not await self._turns.take():
-            raise OverloadedError
-        result = asyncio.get_running_loop().run_in_executor(self._executor, work)
-        result.add_done_callback(lambda _: self._turns.give_back())
-        return await asyncio.shield(result)  # a caller that is cancelled leaves the thread busy
+        """The result of a function that blocks, run in a thread. Raises OverloadedError."""
+        return await self._threads.run(work)
 
     def call(self, environ: dict[str, Any]) -> Answer:
         """The application's response; blocks."""
@@ -119,7 +111,7 @@ class FlaskAdapter:
 
     def close(self) -> None:
         """Wait for the threads."""
-        self._executor.shutdown()
+        self._threads.close()
         for probe in self._probes.values():
             probe.executor.shutdown(wait=False)
 

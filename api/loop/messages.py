@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from api.http.parsing import forwarded_client
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -89,6 +91,16 @@ def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
     for name, value in scope["headers"]:
         _add_header(environ, name.decode("latin-1"), value.decode("latin-1"))
     return environ
+
+
+def client_of(scope: Scope, trusted_proxies: int) -> str:
+    """The client's address behind this number of proxies, the same that ProxyFix chooses."""
+    if trusted_proxies:
+        values = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        if client := forwarded_client(b",".join(values).decode("latin-1"), trusted_proxies):
+            return client
+    address = scope.get("client")
+    return str(address[0]) if address else ""
 
 
 def call_wsgi(app: WsgiApp, environ: dict[str, Any]) -> Answer:

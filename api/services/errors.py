@@ -11,6 +11,18 @@ class NotSignedInError(ServiceError):
     """The token is missing, wrong, expired or revoked. The response does not show which."""
 
 
+class LiveTicketRefusedError(ServiceError):
+    """The ticket is unknown, used up or too old, or its session has ended."""
+
+
+class TooManyStreamsError(ServiceError):
+    """The user has as many live streams at this process as one user can have."""
+
+
+class LiveNeedsAsgiError(ServiceError):
+    """This server has no event loop, and so no live streams."""
+
+
 class WrongCredentialsError(ServiceError):
     """The username is unknown or the password wrong. The response does not show which."""
 

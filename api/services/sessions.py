@@ -5,6 +5,7 @@ The graph holds the sessions. The cache holds copies, so that authentication nee
 
 import hmac
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import with_new_id
+from graph.sessions import Session
 from storage import Storage, changes
 from storage.admissions import Admissions, UnverifiedSession
 from storage.errors import StorageUnavailableError
@@ -160,20 +162,36 @@ def _create(
     return NewSession(token=token, expires_at=expires_at)
 
 
+def load_copies(
+    graph: Graph, storage: Storage, viewers: Sequence[Viewer]
+) -> dict[int, SessionCopy]:
+    """The sessions that have not ended, by id, from the graph. The cache gets their copies.
+
+    Raises GraphUnavailableError.
+    """
+    user_ids = {viewer.session_id: viewer.user_id for viewer in viewers}
+    reservations = {i: _reserve_copy(storage, u, i) for i, u in user_ids.items()}
+    copies = {
+        session.id: _copy_of(session)
+        for session in graph.sessions.by_ids(list(user_ids))
+        if session.user_id == user_ids[session.id]
+    }
+    for session_id, copy in copies.items():
+        if reservation := reservations[session_id]:
+            _fill_copy(storage, session_id, reservation, copy)
+    return copies
+
+
 def _copy_from_graph(graph: Graph, storage: Storage, token: Token) -> SessionCopy | None:
     """The session in the graph; it is cached unless it ends in the meantime.
 
     None also if it is not a session of the token's user: the token's key is not the session's.
     """
-    reservation = _reserve_copy(storage, token)  # before the graph is read
+    reservation = _reserve_copy(storage, token.user_id, token.session_id)  # before the read
     session = graph.sessions.by_id(token.session_id)
     if session is None or session.user_id != token.user_id:
         return None
-    copy = SessionCopy(
-        user_id=session.user_id,
-        secret_sha256=session.secret_sha256,
-        expires_at=int(session.expires_at.timestamp()),
-    )
+    copy = _copy_of(session)
     if reservation is not None:
         _fill_copy(storage, token.session_id, reservation, copy)
     return copy
@@ -186,9 +204,17 @@ def _read_copy(storage: Storage, token: Token) -> SessionCopy | None:
         return None
 
 
-def _reserve_copy(storage: Storage, token: Token) -> str | None:
+def _copy_of(session: Session) -> SessionCopy:
+    return SessionCopy(
+        user_id=session.user_id,
+        secret_sha256=session.secret_sha256,
+        expires_at=int(session.expires_at.timestamp()),
+    )
+
+
+def _reserve_copy(storage: Storage, user_id: int, session_id: int) -> str | None:
     try:
-        return storage.sessions.reserve(token.user_id, token.session_id)
+        return storage.sessions.reserve(user_id, session_id)
     except StorageUnavailableError:
         return None
 

@@ -43,10 +43,12 @@ CONTRACT = {
     "POST /v1/me/feed", "GET /v1/me/feed", "GET /v1/me/feed/unread", "PUT /v1/me/feed/position",
     "GET /v1/me/notifications", "GET /v1/me/notifications/unread",
     "PUT /v1/me/notifications/position", "GET /v1/me/notification-settings",
-    "PATCH /v1/me/notification-settings", "GET /v1/posts/{post_id}",
-    "DELETE /v1/posts/{post_id}", "GET /livez", "GET /readyz",
+    "PATCH /v1/me/notification-settings",
     "GET /v1/push/key", "POST /v1/me/push-subscriptions", "GET /v1/me/push-subscriptions",
     "DELETE /v1/me/push-subscriptions/{subscription_id}",
+    "GET /v1/posts/{post_id}",
+    "DELETE /v1/posts/{post_id}", "POST /v1/me/live/tickets", "GET /v1/live",
+    "GET /livez", "GET /readyz",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from flask import Flask
 from werkzeug.test import Client
 
-from api.fast_feed.application import create_asgi_app
+from api.asgi_app import create_asgi_app
 from api.http.context import context_of
 from api.loop.messages import Answer, Scope
 from api.loop.serving import AsgiApp
@@ -44,8 +44,8 @@ class LoopApp:
 
     def __init__(self, flask_app: Flask, loop: LoopThread) -> None:
         self._loop = loop
-        self._app = _create_beside_others(flask_app)
-        self._lifespan = Lifespan(self._app)
+        self.app = _create_beside_others(flask_app)
+        self._lifespan = Lifespan(self.app)
         loop.run(self._lifespan.start())
 
     def __call__(
@@ -59,7 +59,7 @@ class LoopApp:
     def send(self, scope: Scope, body: bytes = b"") -> Answer:
         """The response to a request."""
         exchange = Exchange(body_messages(*([body] if body else [])))
-        self._loop.run(self._app(scope, exchange.receive, exchange.send))
+        self._loop.run(self.app(scope, exchange.receive, exchange.send))
         return exchange.answer
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import uvloop
 from flask import Flask
 
-from api.fast_feed.application import create_asgi_app
+from api.asgi_app import create_asgi_app
 from api.fast_feed.front import FastFeed
 from api.fast_feed.requests import PATH
 from api.http.context import context_of

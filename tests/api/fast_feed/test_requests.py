@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api.fast_feed.requests import DEFAULT_LIMIT, PATH, client_of, parse_request
+from api.fast_feed.requests import DEFAULT_LIMIT, PATH, parse_request
 from api.http.cursors import Cursors
 from api.http.paging import PageQuery
-from api.loop.messages import environ_of
+from api.loop.messages import client_of, environ_of
 from api.services.tokens import new_token
 from feed.pages import Cursor
 

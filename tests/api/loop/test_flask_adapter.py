@@ -13,8 +13,9 @@ import pytest
 from api.http import load_shedding
 from api.http.parsing import MAX_BODY_BYTES
 from api.loop import flask_adapter
-from api.loop.flask_adapter import FlaskAdapter, OverloadedError
+from api.loop.flask_adapter import FlaskAdapter
 from api.loop.messages import Answer, Scope, WsgiApp
+from api.loop.threads import OverloadedError
 from tests.support.asgi import GONE, Exchange, body_messages, call, scope_of
 from tests.support.eventually import eventually
 from tests.support.slow_app import SlowApp

@@ -1,5 +1,6 @@
 """Nothing blocks the loop's thread: no socket, lock, sleep, file or counter in our code there."""
 
+import asyncio
 import json
 import socket
 import sys
@@ -19,13 +20,15 @@ from feed.copies import Copies
 from feed.rebuilding import rebuild
 from graph import Graph
 from observing.metrics import REQUESTS
-from storage import Storage
+from storage import Storage, changes
 from tests.api.conftest import SETTINGS
 from tests.support.asgi import scope_of
 from tests.support.asgi_client import LoopApp, running
 from tests.support.blocking import Watch, watched_locks
 from tests.support.environment import storage_settings
 from tests.support.eventually import eventually
+from tests.support.live import PATH as LIVE
+from tests.support.live import LocalStream
 from tests.support.people import Builders, Person
 
 FEED = "/v1/me/feed"
@@ -47,8 +50,9 @@ def build_timeline(graph: Graph, storage: Storage, person: Person) -> None:
 class Stage:
     """An application of its own on the real stores, whose loop is watched."""
 
-    def __init__(self, app: LoopApp, watch: Watch) -> None:
+    def __init__(self, app: LoopApp, loop: asyncio.AbstractEventLoop, watch: Watch) -> None:
         self._app = app
+        self._loop = loop
         self._watch = watch
 
     def blocking_calls(self) -> set[str]:
@@ -58,6 +62,10 @@ class Stage:
     def get(self, token: str, target: str = FEED, *headers: tuple[bytes, bytes]) -> Answer:
         authorization = (b"authorization", f"Bearer {token}".encode())
         return self._app.send(scope_of("GET", target, [authorization, *headers]))
+
+    def open(self, token: str) -> LocalStream:
+        authorization = (b"authorization", f"Bearer {token}".encode())
+        return LocalStream(self._app.app, self._loop, scope_of("GET", LIVE, [authorization]))
 
 
 @pytest.fixture
@@ -72,7 +80,7 @@ def stage(
             watch = Watch(loop.thread)
             locks.watch = watch
             loop.loop.call_soon_threadsafe(sys.setprofile, watch.profile)
-            yield Stage(loop_app, watch)
+            yield Stage(loop_app, loop.loop, watch)
             loop.loop.call_soon_threadsafe(sys.setprofile, None)
     storage.close()
 
@@ -149,6 +157,34 @@ def test_a_changed_body_and_a_new_name_are_read_without_waiting(
     page = stage.get(reader.token).body.decode()
     assert f'"{posts[0]}"' not in page
     assert "Renamed" in page
+    assert stage.blocking_calls() == set()
+
+
+def test_streams_wait_for_nothing(
+    stage: Stage, reader: Person, builders: Builders, graph: Graph, storage: Storage
+) -> None:
+    build_timeline(graph, storage, reader)
+    author = builders.new_user()
+    reader.follow(author)
+    stream, uncached = stage.open(reader.token), stage.open(builders.new_user().token)
+    refused = [stage.open(token) for token in ("", f"pf_{reader.id}_7_{'A' * 43}")]
+    assert [answer.status for answer in refused] == [401, 401]
+    eventually(lambda: "retry:" in stream.text and "retry:" in uncached.text)
+    newest = int(builders.publish(author)["id"])
+    storage.timelines.push([reader.id], newest, read_at=time.monotonic())
+    eventually(lambda: "event: tick" in stream.text)
+    storage.read_positions.drop(reader.id)  # the next count needs a thread
+    storage.newest_notifications.raise_to({reader.id: newest})
+    storage.timelines.push([reader.id], newest - 1, read_at=time.monotonic())
+    eventually(lambda: stream.text.count("event: tick") == 2 and "notification" in stream.text)
+    storage.timelines.drop(reader.id)
+    storage.sessions.drop(reader.id, [session_id_of(reader)])
+    storage.changes.announce([changes.user(reader.id)])
+    eventually(lambda: storage.sessions.read(reader.id, session_id_of(reader)))
+    assert reader.delete("/v1/me/sessions/current").status_code == 204
+    eventually(lambda: "event: signed-out" in stream.text)
+    for opened in (stream, uncached):
+        opened.close()
     assert stage.blocking_calls() == set()
 
 

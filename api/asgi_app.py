@@ -1,4 +1,4 @@
-"""The ASGI application of one process: the fast feed, and Flask for everything else."""
+"""The ASGI application of one process: feed pages and live streams, and Flask for all else."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,6 +13,8 @@ from api.fast_feed.pages import KeptPages
 from api.fast_feed.requests import PATH
 from api.fast_feed.upkeep import Upkeep
 from api.http.context import context_of
+from api.live import requests as live_requests
+from api.live.application import LiveStreams
 from api.loop.flask_adapter import FlaskAdapter
 from api.loop.serving import AsgiApp
 from feed.copies import Copies
@@ -40,12 +42,14 @@ def create_asgi_app(flask_app: Flask) -> AsgiApp:
         pages=KeptPages(settings.feed_page_bytes),
         access_log=access_log,
     )
+    live = LiveStreams(context, flask, cache=cache, reader=reader, quotas=quotas)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         task = asyncio.create_task(upkeep.run())
         try:
-            yield
+            async with live.running():
+                yield
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -54,4 +58,14 @@ def create_asgi_app(flask_app: Flask) -> AsgiApp:
             flask.close()
             access_log.close()
 
-    return AsgiApp({("GET", PATH): front}, flask, running)
+    app = AsgiApp(
+        {
+            ("GET", PATH): front,
+            ("GET", live_requests.PATH): live.front,
+            ("HEAD", live_requests.PATH): live.front.refuse_head,
+        },
+        flask,
+        running,
+    )
+    app.stopping.on_stop(live.front.stop)
+    return app
