@@ -12,15 +12,11 @@ def load_newest(graph: Graph, storage: Storage, user_ids: Sequence[int]) -> None
 
     Raises GraphUnavailableError, StorageUnavailableError.
     """
-    storage.newest_notifications.raise_to(_newest_ids(graph, user_ids))
+    newest = graph.notifications.newest_ids(user_ids)
+    storage.newest_notifications.raise_to(dict.fromkeys(user_ids, 0) | newest)
 
 
-def count_unread(graph: Graph, user_id: int) -> UnreadCount | None:
-    """The user's unread notifications; None if they cannot be counted."""
-    del graph, user_id
-    return None  # until the graph has notifications: graph.notifications.count_unread(user_id)
-
-
-def _newest_ids(graph: Graph, user_ids: Sequence[int]) -> dict[int, int]:
-    del graph  # until it has notifications: graph.notifications.newest_ids(user_ids)
-    return dict.fromkeys(user_ids, 0)
+def count_unread(graph: Graph, user_id: int) -> UnreadCount:
+    """The user's unread notifications. Raises GraphUnavailableError."""
+    unread = graph.notifications.unread(user_id)
+    return UnreadCount(count=unread.count, capped=unread.capped, newest_id=unread.newest_id)
