@@ -12,6 +12,7 @@ from api.endpoints import (
     feed,
     follows,
     health,
+    hello,
     live,
     me,
     notification_settings,
@@ -101,6 +102,7 @@ def _add_routes(app: Flask) -> None:
     for module in BLUEPRINTS:
         api.register_blueprint(module.blueprint)
     app.register_blueprint(docs.blueprint)
+    app.register_blueprint(hello.blueprint)
 
 
 def _add_safe_headers(response: Response) -> Response:

@@ -67,7 +67,7 @@ class Photos:
 
     def __init__(self, settings: StorageSettings) -> None:
         self._bucket = settings.s3_bucket
-        self._media_url = settings.media_base_url.rstrip("/") + "/media"
+        self.media_url = settings.media_base_url.rstrip("/") + "/media"
         self._cors_origins = settings.s3_cors_origins
         # Workers move whole photos: long waits, retries. API requests need a quick answer.
         self._client = _client(settings, read_seconds=10, attempts=3)
@@ -158,7 +158,7 @@ class Photos:
 
     def rendition_urls(self, path: str) -> dict[str, str]:
         """The public URLs of the renditions, by their longest side."""
-        return {str(side): f"{self._media_url}/{path}/{side}.jpg" for side in RENDITION_SIDES}
+        return {str(side): f"{self.media_url}/{path}/{side}.jpg" for side in RENDITION_SIDES}
 
     def sweep_incoming(self, older_than: datetime, limit: int) -> int:
         """Remove at most `limit` uploads older than `older_than`. Returns how many."""

@@ -14,6 +14,7 @@ from bench.rows import (
     photos,
     streams,
     timelines,
+    walks,
     writes,
 )
 from bench.rows.row import Row
@@ -27,6 +28,7 @@ ROWS: tuple[Row, ...] = (
     *memory.ROWS,
     *streams.ROWS,
     *photos.ROWS,
+    *walks.ROWS,
     *notices.ROWS,
     *pages.ROWS,
     *page_changes.ROWS,
