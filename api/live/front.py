@@ -30,6 +30,7 @@ from api.services.errors import (
 from api.services.live_tickets import Ticket
 from api.services.sessions import Viewer, token_matches, viewer_of
 from api.services.tokens import Token
+from bounds.loop_turns import LoopTurns
 from feed.copy_reading import AsyncCache
 from graph.errors import GraphError
 from storage.errors import StorageError
@@ -53,6 +54,13 @@ SEND_SECONDS = 30.0
 MOST_BYTES = 256_000
 """Bytes of a stream: thousands of events. Then it ends, and the client opens another. Buffers of
 the kernel take some megabytes before SEND_SECONDS begin: this bounds what they hold."""
+
+OPENING_AT_ONCE = 32
+"""Streams that are opened at the same time. All clients of a process that ends come at once: more
+openings than this would keep the loop from the cache's replies until they are late."""
+
+OPENING_WAIT_SECONDS = 5.0
+"""How long a client waits for its turn; then it gets 503."""
 
 EXPECTED = (ServiceError, StorageError, GraphError, OverloadedError, TooManyRequestsError)
 """Errors that refuse a stream. Any other is a bug."""
@@ -84,6 +92,7 @@ class Live:
         self._journal = journal
         self._trusted_proxies = trusted_proxies
         self._stopping = False
+        self._turns = LoopTurns(OPENING_AT_ONCE, wait_seconds=OPENING_WAIT_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A stream until its end, or a problem."""
@@ -121,8 +130,14 @@ class Live:
 
         A ticket is not used up if the process is full.
         """
-        if self._stopping or self._streams.is_full:
+        if self._stopping or self._streams.is_full or not await self._turns.take():
             raise OverloadedError
+        try:
+            return await self._open_in_turn(request)
+        finally:
+            self._turns.give_back()
+
+    async def _open_in_turn(self, request: LiveRequest) -> Opened:
         viewer, session = await self._authenticate(request.credentials)
         use = self._quotas.take(viewer.user_id, time.monotonic())
         if not use.allowed:
