@@ -4,6 +4,7 @@ Whether something is news is decided here and not when it arrived: by now it may
 deleted, its author left or blocked, or the session ended.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -71,11 +72,13 @@ class Decider:
         self._graph = graph
         self._storage = storage
         self._times = times
+        self._noticed_at: OrderedDict[int, int] = OrderedDict()
+        """By user, the notices of the last window, oldest first, for the loss of their records."""
 
     def decide(self, waiting: Sequence[Waiting], now_ms: int) -> Decisions:
         """The decisions. A notice is claimed in the user's record before this returns."""
         records = self._storage.notice_records.read_many([one.user_id for one in waiting])
-        later = {u: at for u, r in records.items() if r and (at := self._free_at(r)) > now_ms}
+        later = {u: at for u, r in records.items() if (at := self._free_at(u, r)) > now_ms}
         ready = [one for one in waiting if one.user_id not in later]
         messages: dict[int, list[Message]] = {}
         changes: dict[int, tuple[NoticeRecord | None, NoticeRecord]] = {}
@@ -88,14 +91,13 @@ class Decider:
             messages[truth.user_id] = of_user
             changes[truth.user_id] = truth.record, _record_after(truth, of_user, now_ms)
         claimed = self._storage.notice_records.replace_many(changes)
-        return Decisions(
-            notices=[
-                Notice(user_id=user_id, record=changes[user_id][1], messages=messages[user_id])
-                for user_id in claimed
-                if messages[user_id]
-            ],
-            later=later,
-        )
+        notices = [
+            Notice(user_id=user_id, record=changes[user_id][1], messages=messages[user_id])
+            for user_id in claimed
+            if messages[user_id]
+        ]
+        self._remember(notices, now_ms)
+        return Decisions(notices=notices, later=later)
 
     def finish(self, notices: Sequence[tuple[Notice, Sequence[Outcome]]]) -> dict[int, int]:
         """Record the outcomes of notices, and delete subscriptions that are gone.
@@ -117,11 +119,23 @@ class Decider:
         self._storage.notice_records.replace_many(changes)
         return {u: new.sending.retry_at for u, (_, new) in changes.items() if new.sending}
 
-    def _free_at(self, record: NoticeRecord) -> int:
+    def _free_at(self, user_id: int, record: NoticeRecord | None) -> int:
         """When the next notice may be sent, or this one tried again."""
+        if record is None:
+            return window_end(self._noticed_at.get(user_id, 0), self._times)
         if record.sending:
             return record.sending.retry_at
         return window_end(record.noticed_at, self._times)
+
+    def _remember(self, notices: Sequence[Notice], now_ms: int) -> None:
+        for notice in notices:
+            self._noticed_at[notice.user_id] = notice.record.noticed_at
+            self._noticed_at.move_to_end(notice.user_id)
+        while self._noticed_at:
+            user_id, noticed_at = next(iter(self._noticed_at.items()))
+            if window_end(noticed_at, self._times) > now_ms:
+                return
+            del self._noticed_at[user_id]
 
 
 def _messages_of(truth: Truth) -> list[Message]:

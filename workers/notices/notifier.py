@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
-from itertools import islice
 
 import structlog
 
@@ -33,7 +32,7 @@ ROUND_SECONDS = 1.0
 SHORTEST_PAUSE_SECONDS = 0.1
 """Between two walks that take long."""
 
-BATCH = 100
+BATCH = 60
 """Users who are decided at once; the graph reads at most 160 posts of each."""
 
 BATCHES = 10
@@ -124,7 +123,7 @@ class Notifier:
             self._renewed_at = time.monotonic()
         arrivals = [*subscribers.refresh(), *subscribers.look()]
         subscribers.restore_numbers()
-        for user_id in islice(subscribers.without_list, REBUILDS):
+        for user_id in subscribers.take_without_list(REBUILDS):
             self._rebuilder.schedule(user_id)
         return arrivals
 

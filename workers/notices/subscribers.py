@@ -1,7 +1,7 @@
 """The subscribers of one partition whom a notifier watches, and what is new for them."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graph import Graph
@@ -18,7 +18,7 @@ SUBSCRIPTIONS_PAGE = 5_000
 PAGE = 1_000
 """Users whose records or numbers are read at once."""
 
-SHORTEST_REFRESH_SECONDS = 5.0
+SHORTEST_REFRESH_SECONDS = 10.0
 REFRESH_SHARE = 20
 """The subscribers are read again after so many times the time of the last reading: that costs a
 twentieth of the notifier's time, however many they are."""
@@ -51,10 +51,9 @@ class PartitionSubscribers:
         self._refresh_at = 0.0
         self.user_ids: set[int] = set()
 
-    @property
-    def without_list(self) -> Iterable[int]:
-        """Users whose timeline is missing."""
-        return self._walk.without_list
+    def take_without_list(self, most: int) -> list[int]:
+        """Some users whose timeline is missing, each at most once a minute."""
+        return self._walk.take_without_list(most, time.monotonic())
 
     def refresh(self) -> list[Arrival]:
         """Read the subscribers again, if it is time; returns the unfinished notices of new ones."""

@@ -3,6 +3,7 @@
 An unchanged subscriber costs one comparison in C: replies are compared as whole lists.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +13,9 @@ from storage.subscriber_walk import SubscriberWalk, WalkCommands
 
 PAGE = 1_000
 """Subscribers that are read in one round trip."""
+
+BUILD_SECONDS = 60.0
+"""Between two tries to build a user's timeline: one of who is leaving somebody is not built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class PartitionWalk:
         self._pages: list[_Page] = []
         self.without_list: set[int] = set()
         """Users who had no timeline when they were last looked at."""
+        self._to_build: deque[tuple[float, int]] = deque()
+        """The same users, and some who have one by now, each with the time of the next turn."""
 
     def set_users(self, user_ids: Sequence[int]) -> None:
         """The subscribers from now on. What was seen of those who stay is remembered."""
@@ -59,6 +65,16 @@ class PartitionWalk:
             _Page(user_ids[start : start + PAGE], seen) for start in range(0, len(user_ids), PAGE)
         ]
         self.without_list &= set(user_ids)
+
+    def take_without_list(self, most: int, now: float) -> list[int]:
+        """Some users without a timeline; each again after BUILD_SECONDS, if it still has none."""
+        taken: list[int] = []
+        while self._to_build and self._to_build[0][0] <= now and len(taken) < most:
+            _, user_id = self._to_build.popleft()
+            if user_id in self.without_list:
+                self._to_build.append((now + BUILD_SECONDS, user_id))
+                taken.append(user_id)
+        return taken
 
     def without_number(self, most: int) -> list[int]:
         """Some users of whom the cache has not yet told the newest notification."""
@@ -89,6 +105,11 @@ class PartitionWalk:
             if (news := self._news_of(page, index, tails[index], numbers[index]))
         ]
 
+    def _note_missing(self, user_id: int) -> None:
+        if user_id not in self.without_list:
+            self.without_list.add(user_id)
+            self._to_build.appendleft((0.0, user_id))
+
     def _news_of(self, page: _Page, index: int, tail: Any, number: Any) -> News | None:
         """What is new for one user, which counts as seen from now on; None if nothing is.
 
@@ -100,7 +121,7 @@ class PartitionWalk:
             page.numbers[index],
         )
         if tail is None:
-            self.without_list.add(user_id)
+            self._note_missing(user_id)
         else:
             self.without_list.discard(user_id)
             page.tails[index] = tail
