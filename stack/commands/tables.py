@@ -37,6 +37,7 @@ def show_access(env: Mapping[str, str], *, secrets_file: Path) -> None:
     rows = [
         ("API", api, "make an account: POST /v1/accounts"),
         ("API document", f"{api}/docs", ""),
+        ("A page of the feed", f"{api}/hello", "an account, such as those of `make demo`"),
         ("Neo4j Browser", browser_url(env) or "that of your Neo4j", _neo4j_login(env)),
         ("Neo4j, Bolt", env["NEO4J_URI"], "the same"),
         ("Jobs and metrics", env["ADMIN_URL"], f"admin / {env['ADMIN_PASSWORD']}"),
