@@ -2,12 +2,12 @@
 
 from bench.rows import (
     deliveries,
+    disturbed_pages,
     fan_out,
     follows,
     graph_pages,
     lags,
     memory,
-    page_changes,
     pages,
     photos,
     streams,
@@ -26,7 +26,7 @@ ROWS: tuple[Row, ...] = (
     *streams.ROWS,
     *photos.ROWS,
     *pages.ROWS,
-    *page_changes.ROWS,
+    *disturbed_pages.ROWS,
     *graph_pages.ROWS,
     *writes.ROWS,
     *follows.ROWS,
