@@ -4,8 +4,6 @@ Each worker process of granian imports it after its start, so no connection is s
 """
 
 from api.fast_feed.application import create_asgi_app
-from api.loop.scheduling import schedule_as_batch
 from api.process import open_app
 
-schedule_as_batch()
 app = create_asgi_app(open_app())

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import structlog
 
 from api.loop.messages import Receive, Scope, Send
+from api.loop.scheduling import schedule_as_batch
 from api.loop.stopping import Stopping
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -52,6 +53,7 @@ class AsgiApp:
                 return
             self.stopping.watch()
             _exempt_from_collections()
+            schedule_as_batch()
             await send({"type": "lifespan.startup.complete"})
             await receive()  # lifespan.shutdown
         await send({"type": "lifespan.shutdown.complete"})

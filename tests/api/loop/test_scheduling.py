@@ -1,42 +1,58 @@
 """The policy by which the kernel schedules the threads of a web process."""
 
-import os
-import threading
-from collections.abc import Callable
+import subprocess
+import sys
 
 import pytest
 
+from tests.support.blocking import ROOT
+
+PREPARE = """
+import os, threading
 from api.loop.scheduling import schedule_as_batch
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux alone has policies")
+ending = threading.Event()
+tids = []
+
+def begin(work=lambda: None):
+    begun = threading.Event()
+    def run():
+        work()
+        tids.append(threading.get_native_id())
+        begun.set()
+        ending.wait()
+    threading.Thread(target=run).start()
+    begun.wait()
+
+def idle():
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+"""
+
+END = """
+names = {os.SCHED_OTHER: "other", os.SCHED_BATCH: "batch", os.SCHED_IDLE: "idle"}
+print(*[names[os.sched_getscheduler(tid)] for tid in [0, *tids]])
+ending.set()
+"""
 
 
-def in_a_thread(work: Callable[[], int]) -> int:
-    """The result of `work` in a thread of its own, as a thread's policy is its own too."""
-    results: list[int] = []
-    thread = threading.Thread(target=lambda: results.append(work()))
-    thread.start()
-    thread.join()
-    return results[0]
+def policies(script: str) -> list[str]:
+    """The policies of the main thread and of those that the script has begun, in a process."""
+    if sys.platform != "linux":
+        pytest.skip("Linux alone has these policies")
+    done = subprocess.run(
+        [sys.executable, "-c", PREPARE + script + END],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    return done.stdout.split()
 
 
-def policy() -> int:
-    return os.sched_getscheduler(0)
+def test_threads_that_run_and_those_that_start_later_are_scheduled_as_batch() -> None:
+    assert policies("begin(); schedule_as_batch(); begin()") == ["batch"] * 3
 
 
-def test_a_thread_and_those_that_it_starts_are_scheduled_as_batch() -> None:
-    def of_a_later_thread() -> int:
-        schedule_as_batch()
-        return in_a_thread(policy)
-
-    assert in_a_thread(of_a_later_thread) == os.SCHED_BATCH
-    assert in_a_thread(policy) == os.SCHED_OTHER, "this process has changed"
-
-
-def test_the_policy_of_an_operator_stays() -> None:
-    def of_an_idle_thread() -> int:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        schedule_as_batch()
-        return policy()
-
-    assert in_a_thread(of_an_idle_thread) == os.SCHED_IDLE
+def test_a_policy_that_an_operator_has_set_stays() -> None:
+    assert policies("begin(idle); schedule_as_batch()") == ["batch", "idle"]
