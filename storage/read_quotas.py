@@ -21,6 +21,11 @@ USERS_PER_BUFFER = 32
 """Users that are settled by one buffer: half a millisecond of the loop, which reads pages between
 two buffers."""
 
+LOOKS_PER_BEGIN = 2
+"""Ended windows that are looked at for each one that begins: more are forgotten than begin."""
+LOOKS_PER_SETTLEMENT = 256
+"""Likewise for each settlement, which also an idle process does: 0.1 ms of the loop."""
+
 
 class _Count:
     """The reads of one user in the current window."""
@@ -66,13 +71,14 @@ class ReadQuotas:
 
         Each user's pending reads count as settled from now on, whether the buffer arrives or not:
         sent twice they would count twice. A caller that stops early settles the others next time.
-        Forgets the windows that have ended.
+        No step looks at all users, as that would hold the loop for milliseconds.
         """
-        self._drop_ended(now)
+        self._forget_ended(now, LOOKS_PER_SETTLEMENT)
         users = list(self._active)
         for start in range(0, len(users), USERS_PER_BUFFER):
-            part = users[start : start + USERS_PER_BUFFER]
-            yield part, [self._pack(user_id) for user_id in part]
+            part = [u for u in users[start : start + USERS_PER_BUFFER] if self._is_open(u, now)]
+            if part:
+                yield part, [self._pack(user_id) for user_id in part]
 
     def apply(self, user_ids: Sequence[int], replies: Sequence[Any], now: float) -> None:
         """Take over the totals of all processes from the replies to a settlement."""
@@ -83,9 +89,18 @@ class ReadQuotas:
                 count.ends_at = now + left_ms / 1000
 
     def _begin(self, user_id: int, now: float) -> _Count:
+        self._forget_ended(now, LOOKS_PER_BEGIN)
         count = self._counts[user_id] = _Count(now + self.policy.window_seconds)
         self._begun.append((count.ends_at, user_id, count))
         return count
+
+    def _is_open(self, user_id: int, now: float) -> bool:
+        """Whether the user's window goes on. The last reads of another must not count any more."""
+        count = self._counts.get(user_id)
+        if count is not None and count.ends_at > now:
+            return True
+        del self._active[user_id]
+        return False
 
     def _pack(self, user_id: int) -> bytes:
         del self._active[user_id]
@@ -95,11 +110,11 @@ class ReadQuotas:
         key = limit_key(self.policy, user_id).encode()
         return SETTLE.pack_call([key], [self.policy.window_seconds, pending])
 
-    def _drop_ended(self, now: float) -> None:
-        """Forget the windows that have ended. Their last reads must not count in the next ones."""
-        for user_id in [u for u in self._active if self._counts[u].ends_at <= now]:
-            del self._active[user_id]
-        while self._begun and self._begun[0][0] <= now:
+    def _forget_ended(self, now: float, looks: int) -> None:
+        """Forget windows that have ended, in the order of their begin; looks at so many at most."""
+        for _ in range(looks):
+            if not self._begun or self._begun[0][0] > now:
+                return
             _, user_id, count = self._begun.popleft()
             if self._counts.get(user_id) is not count:
                 continue

@@ -15,7 +15,7 @@ from graph.events import Event
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
-from workers.errors import FencedError, UnfinishedError
+from workers.errors import FencedError, StalledError, UnfinishedError
 from workers.handlers import HANDLERS
 
 log = structlog.get_logger()
@@ -67,8 +67,8 @@ def _handle(graph: Graph, storage: Storage, event: Event) -> str:
         return "fenced"
     except UnfinishedError:
         return _release_and_wake(graph, storage, event)
-    except StorageRefusedError as error:  # an attempt: the store would refuse every time
-        log.error("store refuses", error=str(error))  # noqa: TRY400 - no trace needed
+    except (StalledError, StorageRefusedError) as error:
+        _log_failure(error)
         return "failed"
     except (StorageUnavailableError, GraphUnavailableError) as error:
         log.warning("store away", error=str(error))
@@ -77,6 +77,14 @@ def _handle(graph: Graph, storage: Storage, event: Event) -> str:
     except Exception:  # includes RQ's time-out, which counts as an attempt too
         log.exception("job failed", subject_id=event.subject_id, cursor=event.cursor)
         return "failed"
+
+
+def _log_failure(error: StalledError | StorageRefusedError) -> None:
+    """Log a failed attempt that is no bug of ours, so without a trace."""
+    if isinstance(error, StalledError):  # perhaps the machine paused this process
+        log.warning("job stalled", error=str(error))
+    else:  # the store would refuse every time
+        log.error("store refuses", error=str(error))
 
 
 def _release_unknown_kind(graph: Graph, event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from bench.rows import (
     deliveries,
+    disturbed_pages,
     fan_out,
     follows,
     graph_pages,
@@ -9,7 +10,6 @@ from bench.rows import (
     live,
     memory,
     notices,
-    page_changes,
     pages,
     photos,
     streams,
@@ -31,7 +31,7 @@ ROWS: tuple[Row, ...] = (
     *walks.ROWS,
     *notices.ROWS,
     *pages.ROWS,
-    *page_changes.ROWS,
+    *disturbed_pages.ROWS,
     *live.ROWS,
     *graph_pages.ROWS,
     *writes.ROWS,

@@ -10,7 +10,14 @@ import pytest
 from storage import Storage, StorageUnavailableError
 from storage.admissions import UnverifiedSession
 from storage.limits import LimitUse, Policy, limit_key
-from storage.read_quotas import SETTLE, SETTLE_SECONDS, USERS_PER_BUFFER, ReadQuotas
+from storage.read_quotas import (
+    LOOKS_PER_BEGIN,
+    LOOKS_PER_SETTLEMENT,
+    SETTLE,
+    SETTLE_SECONDS,
+    USERS_PER_BUFFER,
+    ReadQuotas,
+)
 from storage.redis.server import Server
 from storage.sessions import SessionCopy, copy_key
 from tests.support.eventually import eventually
@@ -266,10 +273,22 @@ def test_ended_windows_are_forgotten(
         most = 6 * (2 * POLICY.window_seconds + 2)
         sizes = [len(quotas._counts), len(quotas._begun), len(quotas._active)]
         assert max(sizes) <= most, second
-    settle_in_vain(quotas, 1_000)
-    settle_in_vain(quotas, 1_001)
+    for second in range(1_000, 1_010):
+        settle_in_vain(quotas, second)
     assert (len(quotas._counts), len(quotas._begun), len(quotas._active)) == (0, 0, 0)
     storage.cache.client.delete(*(limit_key(POLICY, user) for user in users))
+
+
+def test_no_step_looks_at_all_windows_and_yet_more_are_forgotten_than_begin() -> None:
+    quotas = ReadQuotas(POLICY)
+    for user in range(2_000):
+        quotas.take(user, 0)
+    settle_in_vain(quotas, 59)
+    settle_in_vain(quotas, 61)
+    assert len(quotas._begun) == 2_000 - LOOKS_PER_SETTLEMENT
+    for user in range(5_000, 5_500):
+        quotas.take(user, 62)
+    assert len(quotas._begun) == 2_000 - LOOKS_PER_SETTLEMENT - (LOOKS_PER_BEGIN - 1) * 500
 
 
 def test_the_counts_of_many_idle_users_are_bounded_although_a_window_was_prolonged(

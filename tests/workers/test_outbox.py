@@ -158,7 +158,7 @@ def test_a_fan_out_beyond_its_time_enqueues_a_job_for_the_rest(
         stage.check_feed(follower)
 
 
-def test_a_fan_out_without_progress_counts_as_an_attempt(
+def test_a_fan_out_without_progress_is_logged_and_counts_as_an_attempt(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def push_to_nobody(*_: Any, **__: Any) -> int:
@@ -168,7 +168,10 @@ def test_a_fan_out_without_progress_counts_as_an_attempt(
     monkeypatch.setattr(fan_out, "STALL_SECONDS", 0.0)
     monkeypatch.setattr(type(stage.storage.timelines), "push", push_to_nobody)
     _post, event = stage.town.post(author)
-    assert stage.do(event) == "failed"
+    with capture_logs() as lines:
+        assert stage.do(event) == "failed"
+    [line] = [line for line in lines if line["event"] == "job stalled"]
+    assert "exc_info" not in line, "a process that was paused is no bug"
     pending = stage.town.find_event(event.id)
     assert pending
     assert pending.attempts == 1

@@ -1,22 +1,18 @@
 """Clients that send slowly or do not read (case 42)."""
 
-import resource
 import socket
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from bench.peers.slow_clients import slow_clients
 from tests.support.supervised_stack import SupervisedStack
 
 CLIENTS = 100
 """More than all threads of all API processes together."""
-
-SLOW_CLIENTS = 200
-IDLE_CLIENTS = 2_000
 
 RESPONSE_SECONDS = 20
 """A margin for a busy machine. A request behind a blocked thread would never get a response."""
@@ -41,40 +37,6 @@ def test_clients_that_send_slowly_or_do_not_read_block_no_thread(
         for _ in range(20):
             response = requests.get(f"{services.url}/v1/me/feed", timeout=RESPONSE_SECONDS)
             assert response.status_code == 401
-
-
-@contextmanager
-def slow_clients(url: str) -> Iterator[None]:
-    """Clients that send a byte a second, of their headers or of their body, and idle ones."""
-    address = urlsplit(url).hostname, urlsplit(url).port
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    body = b"POST /v1/accounts HTTP/1.1\r\nHost: photofeed\r\nContent-Length: 60000\r\n\r\n"
-    stopped = threading.Event()
-    with ExitStack() as opened:
-        for _ in range(IDLE_CLIENTS):
-            idle = opened.enter_context(socket.create_connection(address, timeout=20))
-            idle.sendall(b"GET /livez HTTP/1.1\r\nHost: photofeed\r\n\r\n")
-        slow = [
-            opened.enter_context(socket.create_connection(address, timeout=20))
-            for _ in range(SLOW_CLIENTS)
-        ]
-        for client in slow[::2]:
-            client.sendall(body)
-
-        def send_slowly() -> None:
-            while not stopped.wait(1):
-                for client in slow:
-                    with suppress(OSError):  # the API ends such a request after its time
-                        client.send(b"x")
-
-        sender = threading.Thread(target=send_slowly)
-        sender.start()
-        try:
-            yield
-        finally:
-            stopped.set()
-            sender.join()
 
 
 # Case 42

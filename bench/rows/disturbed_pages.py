@@ -1,4 +1,4 @@
-"""R1n and R4: first pages while bodies change, and what a first page costs Redis."""
+"""R1n, R1s, R4: first pages while bodies change and beside slow clients; their cost in Redis."""
 
 import random
 import threading
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from bench.peers.page_command import PageCommand
+from bench.peers.slow_clients import IDLE, SLOW, slow_clients
 from bench.rows.page_client import PAGE, page_client, viewers
 from bench.rows.pages import check_pages, first_pages
 from bench.rows.row import Row, Sides
@@ -76,6 +77,24 @@ def _while_bodies_change(run: RunContext) -> Iterator[Sides]:
 
 
 @contextmanager
+def _beside_slow_clients(run: RunContext) -> Iterator[Sides]:
+    with page_client(run) as client:
+        pages = first_pages(client)
+        file = client.write_file("first", pages)
+
+        def measure_beside() -> Measurement:
+            with slow_clients(client.processes.url):
+                return client.measure(file)[0]
+
+        yield Sides(
+            ours=measure_beside,
+            against=lambda: client.measure(file)[0],
+            check=lambda: check_pages(client, pages),
+            sizes={"users": client.stage.town.users, "viewers": len(pages)},
+        )
+
+
+@contextmanager
 def _redis_cost(run: RunContext) -> Iterator[Sides]:
     """R4: as many commands a send as the product's connection has on average."""
     with ExitStack() as closing:
@@ -113,6 +132,15 @@ ROWS = (
         target=0.9,
         better="higher",
         open=_while_bodies_change,
+        needs=("wrk",),
+    ),
+    Row(
+        id="R1s",
+        title=f"first page beside {SLOW} slow and {IDLE:,} idle clients : R1",
+        unit="pages/s",
+        target=0.9,
+        better="higher",
+        open=_beside_slow_clients,
         needs=("wrk",),
     ),
     Row(
