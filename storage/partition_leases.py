@@ -1,5 +1,6 @@
 """Leases of partitions, in `queue`: each partition is walked by one notifier at a time."""
 
+import random
 import secrets
 from collections.abc import Sequence
 
@@ -34,9 +35,7 @@ class PartitionLeases:
         """
         share = self._share(now_ms)
         kept = self._lease(self.held[:share])
-        free = [number for number in range(COUNT) if number not in set(self.held)]
-        secrets.SystemRandom().shuffle(free)
-        taken = self._lease(free[: share - len(kept)]) if len(kept) < share else []
+        taken = self._lease(self._free()[: share - len(kept)]) if len(kept) < share else []
         self._give_up(self.held[share:])
         self.held = [*kept, *taken]
         return self.held
@@ -58,6 +57,13 @@ class PartitionLeases:
             ]
         )
         return -(-COUNT // max(1, int(holders)))
+
+    def _free(self) -> list[int]:
+        """The partitions that nobody holds, in random order."""
+        [holders] = self._queue.execute([pack(b"MGET", *map(_key, range(COUNT)))])
+        free = [number for number, holder in enumerate(holders) if holder is None]
+        random.shuffle(free)
+        return free
 
     def _lease(self, numbers: Sequence[int]) -> list[int]:
         """Those of the partitions that are held now."""

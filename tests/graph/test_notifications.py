@@ -181,7 +181,7 @@ def test_a_person_counts_once_a_day_and_again_on_another_day(graph: Graph, town:
 
 
 def pages_of(graph: Graph, user_id: int, limit: int) -> list[list[NotificationGroup]]:
-    pages = []
+    pages: list[list[NotificationGroup]] = []
     before: int | None = MAX_ID
     while before is not None:
         assert len(pages) < 20, "the pages have no end"

@@ -6,8 +6,8 @@ from graph.event_kinds import QUEUES
 from stack.parts.photofeed import WORKERS, Api
 
 
-def test_each_queue_of_the_product_has_a_worker_and_there_is_a_sweeper() -> None:
-    assert (*QUEUES, "sweeper") == WORKERS
+def test_each_queue_of_the_product_has_a_worker_and_there_are_a_sweeper_and_a_notifier() -> None:
+    assert (*QUEUES, "sweeper", "notifier") == WORKERS
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class Watched:
     def __init__(self, stage: Stage, clock: Clock) -> None:
         self.stage, self.clock = stage, clock
 
-    def reader(self, *authors: int, origin: str = "https://push.test") -> int:
+    def reader(self, *authors: int, browser: Browser | None = None) -> int:
         """A new user who follows the authors, has a timeline, and has subscribed.
 
         The clock begins anew.
@@ -47,12 +47,12 @@ class Watched:
         user_id = self.stage.town.user()
         self.stage.town.add_followees(user_id, *authors)
         self.stage.build(user_id)
-        self.subscribe(user_id, origin=origin)
+        self.subscribe(user_id, browser)
         self.clock.begin()
         return user_id
 
-    def subscribe(self, user_id: int, *, origin: str = "https://push.test") -> PushSubscription:
-        """A new browser and session of the user."""
+    def subscribe(self, user_id: int, browser: Browser | None = None) -> PushSubscription:
+        """A new session of the user in a browser, by default one of no push service."""
         graph = self.stage.graph
         session = graph.sessions.create(
             session_id=new_id(),
@@ -61,7 +61,9 @@ class Watched:
             expires_at=datetime.now(UTC) + timedelta(hours=1),
         )
         stored, _ = graph.push_subscriptions.create(
-            Browser(origin).new_subscription, user_id=user_id, session_id=session.id
+            (browser or Browser("https://push.test")).new_subscription,
+            user_id=user_id,
+            session_id=session.id,
         )
         return stored
 

@@ -16,9 +16,10 @@ from graph.read_positions import NewPost
 from observing import metrics
 from storage import Storage
 from storage.notice_records import NoticeRecord, Sending
-from workers.notices.due import NoticeTimes, spread_ms, window_end
+from workers.notices.due import NoticeTimes, free_at, spread_ms, window_end
 from workers.notices.messages import Message, Outcome, Payload, Result
 from workers.notices.quiet_hours import quiet_until
+from workers.notices.retrying import MAX_TRIES
 from workers.notices.truth import Truth, Waiting, read_truth
 from workers.notices.wording import sentence_of
 
@@ -123,9 +124,7 @@ class Decider:
         """When the next notice may be sent, or this one tried again."""
         if record is None:
             return window_end(self._noticed_at.get(user_id, 0), self._times)
-        if record.sending:
-            return record.sending.retry_at
-        return window_end(record.noticed_at, self._times)
+        return free_at(record, self._times)
 
     def _remember(self, notices: Sequence[Notice], now_ms: int) -> None:
         for notice in notices:
@@ -151,6 +150,8 @@ def _messages_of(truth: Truth) -> list[Message]:
     if not posts and not group:
         return _dropped("muted" if truth.posts or truth.group else "nothing-new")
     tries = truth.record.sending.tries if truth.record and truth.record.sending else 0
+    if tries >= MAX_TRIES:  # each of them by a process that was killed
+        return _dropped("exhausted")
     messages = []
     for subscription in truth.subscriptions:
         payload = _payload_of(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from graph.ids import ms_of
+from storage.notice_records import NoticeRecord
 
 PATIENCE = 5
 """Delays after which a notice is due although new posts still arrive."""
@@ -29,6 +30,13 @@ def due_at(*, oldest_id: int, newest_id: int, times: NoticeTimes) -> int:
 def window_end(noticed_at: int, times: NoticeTimes) -> int:
     """When the window of the last notice ends."""
     return noticed_at + times.window_ms if noticed_at else 0
+
+
+def free_at(record: NoticeRecord, times: NoticeTimes) -> int:
+    """When the user's next notice may be sent, or the unfinished one tried again."""
+    if record.sending:
+        return record.sending.retry_at
+    return window_end(record.noticed_at, times)
 
 
 def spread_ms(user_id: int, times: NoticeTimes) -> int:

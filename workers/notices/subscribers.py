@@ -8,7 +8,7 @@ from graph import Graph
 from graph.ids import first_id_at, from_ms
 from storage import Storage
 from storage.notice_records import NoticeRecord
-from workers.notices.due import NoticeTimes, window_end
+from workers.notices.due import NoticeTimes, free_at
 from workers.notices.truth import Waiting
 from workers.notices.walking import News, PartitionWalk
 
@@ -134,7 +134,7 @@ class PartitionSubscribers:
                 notification_floor=notification_floor,
             ),
             ids=(*new_post, *new_notification),
-            not_before=window_end(record.noticed_at, self._times) if record else 0,
+            not_before=free_at(record, self._times) if record else 0,
         )
 
     def _waiting_of(self, user_id: int, record: NoticeRecord | None) -> Waiting:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -16,10 +17,13 @@ from rq.serializers import JSONSerializer
 
 from drill.support.proxy import Proxy, proxied
 from graph.events import Event
+from graph.ids import new_id
 from graph.queries import LOADED
 from storage import Storage
 from storage.queues import JOB_FUNCTION
 from tests.support.eventually import B_SECONDS, eventually
+from tests.support.notices import Clock, Watched
+from tests.support.push_service import HANG, PushService, push_service, settings_for
 from tests.support.stage import QUEUE_DATABASE, Stage, empty_queues
 
 OWN_QUEUE_DATABASE = str(int(QUEUE_DATABASE) - 1)
@@ -218,3 +222,53 @@ def test_the_sweeper_enqueues_jobs_and_ends_on_sigterm(
         lines = [json.loads(line) for line in end(process).splitlines()]
     assert not [line for line in lines if line["level"] == "error"]
     stage.do(event)
+
+
+@pytest.fixture
+def push() -> Iterator[PushService]:
+    with push_service() as service:
+        yield service
+
+
+@pytest.fixture
+def notifier_env(push: PushService, env: dict[str, str]) -> dict[str, str]:
+    """The environment of a notifier that knows the push service, with a short delay."""
+    return {
+        **env,
+        "VAPID_PRIVATE_KEY": settings_for(push).private_key,
+        "PUSH_ORIGINS": push.origin,
+        "NOTICE_DELAY_SECONDS": "1",
+    }
+
+
+# Case 40
+def test_a_notifier_that_is_killed_while_it_sends_has_recorded_the_try(
+    stage: Stage, push: PushService, notifier_env: dict[str, str], storage_of_worker: Storage
+) -> None:
+    author = stage.town.user("Ana")
+    reader = Watched(stage, Clock()).reader(author, browser=push.browser())
+    push.answer(HANG)
+    with started("notifier", notifier_env, first_event="notifier ready") as process:
+        post_id = new_id()
+        stage.town.old_posts(author, [post_id])
+        stage.storage.timelines.push([reader], post_id, read_at=time.monotonic())
+        eventually(lambda: push.received, seconds=90)
+        process.kill()
+        process.wait(30)
+    record = storage_of_worker.notice_records.read_many([reader])[reader]
+    assert record
+    assert record.post_id < post_id, "the notice is not done"
+    assert record.sending
+    assert (record.sending.post_id, record.sending.tries) == (post_id, 1)
+
+
+def test_a_notifier_ends_on_sigterm_without_an_error(notifier_env: dict[str, str]) -> None:
+    with started("notifier", notifier_env, first_event="notifier ready") as process:
+        lines = [json.loads(line) for line in end(process).splitlines()]
+    assert not [line for line in lines if line["level"] == "error"]
+
+
+def test_a_notifier_without_a_key_is_idle_and_says_so(env: dict[str, str]) -> None:
+    without = {name: value for name, value in env.items() if name != "VAPID_PRIVATE_KEY"}
+    with started("notifier", without, first_event="notifier idle") as process:
+        assert end(process) == ""
