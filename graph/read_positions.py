@@ -48,9 +48,6 @@ class ReadPositions:
 
         Takes up to 10,000 ids together.
         """
-        feeds = [
-            {"viewer_id": viewer_id, "post_ids": list(post_ids)}
-            for viewer_id, post_ids in ids_by_viewer.items()
-        ]
+        feeds = [[viewer_id, list(post_ids)] for viewer_id, post_ids in ids_by_viewer.items()]
         rows = self._connection.read(NEWS, feeds=feeds)
         return {row["viewer_id"]: [NewPost(**post) for post in row["posts"]] for row in rows}

@@ -69,16 +69,17 @@ class PartitionLeases:
         """Those of the partitions that are held now."""
         if not numbers:
             return []
-        call = LEASE.pack_call(
-            [_key(number) for number in numbers], [self._token, LEASE_SECONDS * 1000]
+        arguments = [self._token, LEASE_SECONDS * 1000]
+        replies = self._queue.execute(
+            [LEASE.pack_call([_key(number)], arguments) for number in numbers], LEASE
         )
-        [replies] = self._queue.execute([call], LEASE)
         return [number for number, held in zip(numbers, replies, strict=True) if held]
 
     def _give_up(self, numbers: Sequence[int]) -> None:
         if numbers:
-            call = UNLEASE.pack_call([_key(number) for number in numbers], [self._token])
-            self._queue.execute([call], UNLEASE)
+            self._queue.execute(
+                [UNLEASE.pack_call([_key(number)], [self._token]) for number in numbers], UNLEASE
+            )
 
 
 def _key(number: int) -> bytes:

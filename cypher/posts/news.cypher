@@ -2,16 +2,16 @@
 // followees, above the viewer's read position, and not the viewer's own.
 // Blocks are not checked, because a block deletes the follow. No row is returned for a viewer who
 // does not exist or is not active.
-// $feeds:  list of maps {viewer_id, post_ids}, together up to 10,000 posts
+// $feeds:  list of [viewer id, post ids], together up to 10,000 posts
 // returns: viewer_id, posts
 // index:   User(id); Post(id); FOLLOWS(followee_id, follower_id)
 // sorts:   the posts of each viewer
 UNWIND $feeds AS feed
 MATCH (viewer:User)
-WHERE viewer.id = feed.viewer_id AND viewer.state = 'active'
+WHERE viewer.id = feed[0] AND viewer.state = 'active'
 WITH viewer, feed, coalesce(viewer.read_position, 0) AS read_position
 CALL (viewer, feed, read_position) {
-  UNWIND feed.post_ids AS post_id
+  UNWIND feed[1] AS post_id
   WITH viewer, read_position, post_id
   WHERE post_id > read_position
   MATCH (post:Post)

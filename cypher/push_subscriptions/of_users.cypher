@@ -9,7 +9,7 @@ CALL (user_id) {
   MATCH (subscription:PushSubscription)
   USING INDEX subscription:PushSubscription(user_id, id)
   WHERE subscription.user_id = user_id
-    AND subscription.id IS NOT NULL
+    AND subscription.id > 0
     AND subscription.endpoint IS NOT NULL
     AND coalesce(subscription.expires_at > timestamp(), true)
   MATCH (session:Session)

@@ -21,7 +21,7 @@ from workers.outbox import run
 def test_every_kind_of_event_has_a_handler_and_a_queue_and_every_queue_a_worker() -> None:
     assert HANDLERS.keys() == KINDS.keys()
     assert {kind.queue for kind in KINDS.values()} == set(QUEUES)
-    assert set(WORKER_NAMES) == {*QUEUES, "sweeper"}
+    assert set(WORKER_NAMES) == {*QUEUES, "sweeper", "notifier"}
 
 
 def test_a_job_that_runs_twice_is_done_once(stage: Stage) -> None:

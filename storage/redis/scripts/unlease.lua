@@ -1,11 +1,8 @@
--- unlease.lua: gives up leases.
--- KEYS[..]: leases
--- ARGV[1]:  token of the holder
--- returns:  number of leases that were given up
-local given = 0
-for _, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[1] then
-    given = given + redis.call('DEL', key)
-  end
+-- unlease.lua: gives up a lease.
+-- KEYS[1]: lease
+-- ARGV[1]: token of the holder
+-- returns: 1 if the holder had it, else 0
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return 0
 end
-return given
+return redis.call('DEL', KEYS[1])
