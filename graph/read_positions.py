@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from graph.connection import Connection
 from graph.errors import NotFoundError
@@ -44,10 +45,15 @@ class ReadPositions:
         return int(rows[0]["count"]) if rows else 0
 
     def news(self, ids_by_viewer: Mapping[int, Sequence[int]]) -> dict[int, list[NewPost]]:
-        """For each active viewer those of the posts that are unread and of followees, newest first.
+        """Those of the posts that are unread and of followees of an active viewer, newest first.
 
-        Takes up to 10,000 ids together.
+        Takes up to 10,000 ids together. A viewer without news is left out.
         """
-        feeds = [[viewer_id, list(post_ids)] for viewer_id, post_ids in ids_by_viewer.items()]
-        rows = self._connection.read(NEWS, feeds=feeds)
-        return {row["viewer_id"]: [NewPost(**post) for post in row["posts"]] for row in rows}
+        pairs = [[viewer, post] for viewer, posts in ids_by_viewer.items() for post in posts]
+        news: dict[int, list[NewPost]] = {}
+        for row in self._connection.read(NEWS, pairs=pairs) if pairs else ():
+            news.setdefault(row.pop("viewer_id"), []).append(NewPost(**row))
+        return {
+            viewer_id: sorted(posts, key=attrgetter("id"), reverse=True)
+            for viewer_id, posts in news.items()
+        }

@@ -69,7 +69,7 @@ class PartitionLeases:
         """Those of the partitions that are held now."""
         if not numbers:
             return []
-        arguments = [self._token, LEASE_SECONDS * 1000]
+        arguments: list[bytes | int] = [self._token, LEASE_SECONDS * 1000]
         replies = self._queue.execute(
             [LEASE.pack_call([_key(number)], arguments) for number in numbers], LEASE
         )

@@ -3,7 +3,6 @@
 // $user_ids: list of integers, up to 1000
 // returns:   subscription
 // index:     PushSubscription(user_id, id); Session(id)
-// sorts:     the subscriptions of each user
 UNWIND $user_ids AS user_id
 CALL (user_id) {
   MATCH (subscription:PushSubscription)
@@ -12,13 +11,13 @@ CALL (user_id) {
     AND subscription.id > 0
     AND subscription.endpoint IS NOT NULL
     AND coalesce(subscription.expires_at > timestamp(), true)
+  WITH subscription
+  ORDER BY subscription.user_id DESC, subscription.id DESC
   MATCH (session:Session)
   USING INDEX session:Session(id)
   WHERE session.id = subscription.session_id
     AND session.user_id = subscription.user_id
     AND session.expires_at > timestamp()
-  WITH subscription
-  ORDER BY subscription.id DESC
   RETURN subscription
 }
 RETURN subscription {.id, .user_id, .session_id, .endpoint, .p256dh, .auth, .created_at}
