@@ -38,6 +38,14 @@ def browser(tmp_path: Path) -> Iterator[Chromium]:
         yield browser
 
 
+def opened(browser: Chromium, services: SupervisedStack) -> Page:
+    """The page, which asks for a user name and a password."""
+    page = browser.open(f"{services.url}/hello")
+    is_ready = "document.querySelector('#sign-in')?.hidden === false"
+    eventually(partial(page.run, is_ready), seconds=60)
+    return page
+
+
 def text_of(page: Page, selector: str) -> str:
     script = f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"
     return str(page.run(script))
@@ -72,11 +80,10 @@ def test_a_reader_sees_the_feed_and_hears_of_a_new_post(
 ) -> None:
     assert graph
     town = Town(graph)
-    author, reader = services.sign_up("hello-author"), services.sign_up("hello-reader")
+    author, reader = services.sign_up("hello_author"), services.sign_up("hello_reader")
     reader.follow(author)
     author.publish(town.photo(author.id), caption="the first post")
-    page = browser.open(f"{services.url}/hello")
-    eventually(partial(page.run, "document.querySelector('#sign-in')?.hidden === false"))
+    page = opened(browser, services)
     sign_in(page, reader)
     eventually(partial(shows, page, "the first post"), seconds=60)
 
@@ -95,8 +102,7 @@ def test_a_reader_sees_the_feed_and_hears_of_a_new_post(
 
 
 def test_a_wrong_password_is_a_sentence(services: SupervisedStack, browser: Chromium) -> None:
-    page = browser.open(f"{services.url}/hello")
-    eventually(partial(page.run, "document.querySelector('#sign-in')?.hidden === false"))
+    page = opened(browser, services)
     page.run(
         """(() => {
           document.querySelector("#username").value = "nobody";
@@ -112,7 +118,7 @@ def test_a_push_is_shown_and_a_click_shows_the_newest_posts(
     services: SupervisedStack, browser: Chromium
 ) -> None:
     browser.call("Browser.grantPermissions", origin=services.url, permissions=["notifications"])
-    page = browser.open(f"{services.url}/hello")
+    page = opened(browser, services)
     page.call("ServiceWorker.enable")
     page.run(
         """navigator.serviceWorker.register("/hello/worker.js").then(async (registration) => {
@@ -151,7 +157,7 @@ def test_a_push_is_shown_and_a_click_shows_the_newest_posts(
 
 @pytest.mark.parametrize("name", ["page.js", "page.css", "worker.js"])
 def test_the_page_allows_no_inline_script(services: SupervisedStack, name: str) -> None:
-    person = services.sign_up("hello-policy")
+    person = services.sign_up("hello_policy")
     page = person.get("/hello")
     assert page.status_code == 200
     policy = page.headers["Content-Security-Policy"]
