@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 from operators.outbox import STATES
+from workers.notices.messages import Result
+from workers.notices.sender import HELD
 
 ROOT = Path(__file__).resolve().parents[2]
 METRIC = re.compile(r"\bphotofeed_[a-z_]+")
@@ -64,7 +66,13 @@ def test_every_label_of_a_rule_exists() -> None:
         ("status", "5.."),
         ("source", "graph"),
         ("audience", "large"),
+        ("outcome", "later|exhausted|held"),
+        ("outcome", "refused"),
+        ("route", "/v1/live"),
+        ("status", "503"),
     }
+    assert {"later", "exhausted", "refused"} <= {str(result) for result in Result}
+    assert HELD == "held"
     assert "quarantined" in STATES
     assert 'return "large"' in (ROOT / "workers" / "fan_out.py").read_text()
     assert '"graph"' in (ROOT / "feed" / "reading.py").read_text()

@@ -35,7 +35,7 @@ def test_no_command_line_holds_a_password(tmp_path: Path) -> None:
         words = [word for name in REDIS for word in process_of(stack, name).cmdline()]
         secrets = (tmp_path / "secrets.env").read_text().split()
         values = [line.partition("=")[2] for line in secrets]
-        assert len(values) == 7
+        assert len(values) == 8
         assert not [word for word in words for value in values if value in word]
 
 

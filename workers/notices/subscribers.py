@@ -12,6 +12,9 @@ from workers.notices.due import NoticeTimes, free_at
 from workers.notices.truth import Waiting
 from workers.notices.walking import News, PartitionWalk
 
+HANDOVER_MS = 60_000
+"""How long a partition may have had no notifier: what came meanwhile is told."""
+
 SUBSCRIPTIONS_PAGE = 5_000
 """Subscriptions that are read from the graph at once."""
 
@@ -46,7 +49,7 @@ class PartitionSubscribers:
         self._times = times
         self._partition = partition
         self._walk = PartitionWalk(storage.subscriber_walk)
-        self._first_floor = first_id_at(from_ms(now_ms - times.delay_ms))
+        self._first_floor = first_id_at(from_ms(now_ms - times.delay_ms - HANDOVER_MS))
         """Whoever has no record counts as notified of what is older than this."""
         self._refresh_at = 0.0
         self.user_ids: set[int] = set()

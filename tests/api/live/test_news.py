@@ -127,15 +127,16 @@ def test_a_header_tells_what_was_seen_too(
     assert client.wait("tick").id == f"{newest}-0"
 
 
-def test_a_risen_notification_makes_an_event_once(reader: Reader, storage: Storage) -> None:
+def test_a_new_notification_makes_an_event_once(reader: Reader) -> None:
     client = reader.open()
-    first, second = new_id(), new_id()
-    storage.newest_notifications.raise_to({reader.id: first})
+    reader.builders.new_user().follow(reader.person)
     event = client.wait("notification")
+    first = event.data["newest_id"]
     assert event.id.endswith(f"-{first}")
-    assert event.data["newest_id"] == str(first)
-    storage.newest_notifications.raise_to({reader.id: second})
-    client.wait("notification", 2)
+    assert event.data["unread"] == {"count": 1, "capped": False}
+    reader.builders.new_user().follow(reader.person)
+    second = client.wait("notification", 2).data["newest_id"]
+    assert int(second) > int(first)
     client.assert_no_more()
     again = reader.open(last_event_id=f"0-{first}")
     assert again.wait("notification").id.endswith(f"-{second}")
