@@ -108,7 +108,8 @@ class LiveClient:
                 else:
                     name, _, value = text.partition(": ")
                     fields[name] = value
-            self.ended_whole = True
+            # A cut connection reads as an end too, but then the last chunk has not come.
+            self.ended_whole = self.response.chunk_left is None
         except (OSError, http.client.HTTPException, ValueError, AttributeError):
             pass
         self.ended_at = time.monotonic()
