@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis
@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> int:
     name = arguments[0]
     env = Env(eager=False)
     settings = stores.Settings.from_env(env)
-    notifier = _Notifier(env) if name == "notifier" else None
+    run_notifier = _load_notifier(env) if name == "notifier" else None
     level = env.str("LOG_LEVEL", "info")
     try:
         env.seal()
@@ -118,8 +118,8 @@ def main(arguments: list[str]) -> int:
     try:
         if name == "sweeper":
             return _run_sweeper()
-        if notifier:
-            notifier.run()
+        if run_notifier:
+            run_notifier()
             return 0
         return _run_worker(name, settings.storage.queue_url)
     finally:
@@ -178,16 +178,14 @@ def _run_sweeper() -> int:
     return 0
 
 
-class _Notifier:
-    """The notifier, whose modules no other worker needs."""
+def _load_notifier(env: Env) -> Callable[[], None]:
+    """Read the notifier's settings; returns what runs it. Loads modules that no other worker needs.
 
-    def __init__(self, env: Env) -> None:
-        self._process = importlib.import_module("workers.notices.process")
-        self._settings = self._process.NotifierSettings.from_env(env)
-
-    def run(self) -> None:
-        """Notify until SIGTERM."""
-        self._process.run(stores.graph(), stores.storage(), self._settings)
+    `env.seal()` raises the errors of the settings.
+    """
+    process = importlib.import_module("workers.notices.process")
+    settings = process.NotifierSettings.from_env(env)
+    return lambda: process.run(stores.graph(), stores.storage(), settings)
 
 
 def _warm_graph() -> None:

@@ -12,8 +12,7 @@ def load_newest(graph: Graph, storage: Storage, user_ids: Sequence[int]) -> None
 
     Raises GraphUnavailableError, StorageUnavailableError.
     """
-    newest = graph.notifications.newest_ids(user_ids)
-    storage.newest_notifications.raise_to(dict.fromkeys(user_ids, 0) | newest)
+    storage.newest_notifications.raise_to(graph.notifications.newest_ids(user_ids))
 
 
 def count_unread(graph: Graph, user_id: int) -> UnreadCount:

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, missing
 
 from api.schemas import examples
 from api.schemas.fields import Choice, Id, Time, require_past
+from api.schemas.read_position import CountSchema
 from api.schemas.users import UserSummarySchema
 from graph.notification_kinds import KINDS
 
@@ -79,14 +80,9 @@ class NewNotificationPosition(Schema):
     notification_id = Id(required=True, example=examples.NOTIFICATION_ID, validate=require_past)
 
 
-class UnreadNotificationsSchema(Schema):
+class UnreadNotificationsSchema(CountSchema):
     """The number of notifications above the user's position, before they are grouped."""
 
-    count = fields.Integer(required=True, metadata={"minimum": 0, "maximum": 100, "examples": [3]})
-    capped = fields.Boolean(
-        required=True,
-        metadata={"description": "More than `count` are unread.", "examples": [False]},
-    )
     newest_id = Id(
         required=True,
         allow_none=True,

@@ -12,14 +12,19 @@ class NewPosition(Schema):
     post_id = Id(required=True, example=examples.POST_ID, validate=require_past)
 
 
-class UnreadSchema(Schema):
-    """The number of unread posts of other users."""
+class CountSchema(Schema):
+    """A number of unread things, up to 100."""
 
     count = fields.Integer(required=True, metadata={"minimum": 0, "maximum": 100, "examples": [3]})
     capped = fields.Boolean(
         required=True,
         metadata={"description": "More than `count` are unread.", "examples": [False]},
     )
+
+
+class UnreadSchema(CountSchema):
+    """The number of unread posts of other users."""
+
     newest_id = Id(
         required=True,
         allow_none=True,

@@ -39,14 +39,14 @@ def _walk(run: RunContext) -> Iterator[Sides]:
     walks = [PartitionWalk(stage.cache.storage.subscriber_walk) for _ in by_partition]
     for walk, users in zip(walks, by_partition.values(), strict=True):
         walk.set_users(users)
-        walk.look()
+        list(walk.look())
     buffers = [
         [pack(b"LINDEX", timeline_key(user_id), -1) for user_id in users]
         for users in by_partition.values()
     ]
 
     def look_at_all() -> int:
-        return sum(len(walk.look()) for walk in walks)
+        return sum(1 for walk in walks for _ in walk.look())
 
     def bare() -> None:
         for buffer in buffers:

@@ -7,7 +7,7 @@ from graph.ids import new_id, random_id
 from graph.push_subscriptions import PushSubscription
 from storage.redis.partitions import partition_of
 from tests.support.push_service import Browser
-from tests.support.stage import Stage
+from tests.support.stage import ProxiedStores, Stage
 from workers.notices.agenda import Agenda
 from workers.notices.deciding import Decider, Notice
 from workers.notices.due import NoticeTimes
@@ -80,19 +80,24 @@ class Watched:
 class SteppedNotifier:
     """Watches the partition of one user, and decides when the test says so."""
 
-    def __init__(self, stage: Stage, clock: Clock, user_id: int) -> None:
+    def __init__(self, stores: Stage | ProxiedStores, clock: Clock, user_id: int) -> None:
+        self.stores = stores
         self.clock = clock
         self.user_id = user_id
         self.agenda = Agenda(TIMES)
-        self.decider = Decider(stage.graph, stage.storage, TIMES)
+        self.decider = Decider(stores.graph, stores.storage, TIMES)
         self.subscribers = PartitionSubscribers(
-            stage.graph, stage.storage, TIMES, partition_of(user_id), clock.now_ms
+            stores.graph, stores.storage, TIMES, partition_of(user_id), clock.now_ms
         )
         self.step()
 
+    def restarted(self) -> "SteppedNotifier":
+        """The next notifier, which has looked once. This one counts as killed."""
+        return SteppedNotifier(self.stores, self.clock, self.user_id)
+
     def step(self) -> list[Notice]:
         """Look once, and decide for those who are due; the notices of the user, unsent."""
-        for arrival in (*self.subscribers.refresh(), *self.subscribers.look()):
+        for arrival in self.subscribers.look():
             if arrival.waiting.user_id == self.user_id:
                 self.agenda.add(arrival)
         due = [waiting for waiting, _ in self.agenda.take_due(self.clock.now_ms, 100)]

@@ -5,8 +5,28 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from workers.notices.due import NoticeTimes, due_at
-from workers.notices.subscribers import Arrival
-from workers.notices.truth import Waiting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A user who waits for a notice: what is there, and the floors where there is no record."""
+
+    user_id: int
+    notification_id: int
+    """The newest notification; 0 if there is no new one."""
+    post_floor: int
+    notification_floor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Something new for a user."""
+
+    waiting: Waiting
+    ids: tuple[int, ...] = ()
+    """The new posts and notifications that are known of; empty for an unfinished notice."""
+    not_before: int = 0
+    """Unix milliseconds: when the next notice may be sent."""
 
 
 @dataclass(slots=True)

@@ -16,11 +16,12 @@ from graph.read_positions import NewPost
 from observing import metrics
 from storage import Storage
 from storage.notice_records import NoticeRecord, Sending
+from workers.notices.agenda import Waiting
 from workers.notices.due import NoticeTimes, free_at, spread_ms, window_end
 from workers.notices.messages import Message, Outcome, Payload, Result
 from workers.notices.quiet_hours import quiet_until
 from workers.notices.retrying import MAX_TRIES
-from workers.notices.truth import Truth, Waiting, read_truth
+from workers.notices.truth import Truth, read_truth
 from workers.notices.wording import sentence_of
 
 CLAIM_SECONDS = 120
@@ -41,6 +42,11 @@ class Notice:
     record: NoticeRecord
     """The record as long as the notice is being sent."""
     messages: Sequence[Message]
+
+    @property
+    def claimed_until(self) -> int:
+        """When another try may begin, in Unix milliseconds."""
+        return self.record.sending.retry_at if self.record.sending else 0
 
     @property
     def waiting(self) -> Waiting:

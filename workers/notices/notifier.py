@@ -18,11 +18,11 @@ from observing import metrics
 from storage import Storage
 from storage.errors import StorageError
 from storage.partition_leases import LEASE_SECONDS
-from workers.notices.agenda import Agenda
+from workers.notices.agenda import Agenda, Arrival
 from workers.notices.deciding import Decider, Notice
 from workers.notices.due import NoticeTimes
 from workers.notices.sender import PushSender
-from workers.notices.subscribers import Arrival, PartitionSubscribers
+from workers.notices.subscribers import PartitionSubscribers
 
 log = structlog.get_logger()
 
@@ -121,11 +121,10 @@ class Notifier:
         if time.monotonic() - self._renewed_at > RENEW_SECONDS:
             self._leases.renew(self._storage.notice_records.now_ms())
             self._renewed_at = time.monotonic()
-        arrivals = [*subscribers.refresh(), *subscribers.look()]
         subscribers.restore_numbers()
         for user_id in subscribers.take_without_list(REBUILDS):
             self._rebuilder.schedule(user_id)
-        return arrivals
+        return subscribers.look()
 
     async def _send_due(self) -> bool:
         """Begin to send a batch of notices that are due. Whether more users may be due."""
@@ -138,7 +137,7 @@ class Notifier:
         waiting = [one for one, _ in due.values()]
         try:
             decisions = await asyncio.to_thread(self._decider.decide, waiting, now_ms)
-        except BaseException:
+        except BaseException:  # whatever it is, nobody may be forgotten
             for one in waiting:
                 self._agenda.postpone(one, now_ms + RETRY_SECONDS * 1000)
             raise
@@ -158,7 +157,12 @@ class Notifier:
             await self._sender.send([one for notice in notices for one in notice.messages])
         )
         results = [(notice, [next(outcomes) for _ in notice.messages]) for notice in notices]
-        later = await asyncio.to_thread(self._decider.finish, results)
+        try:
+            later = await asyncio.to_thread(self._decider.finish, results)
+        except BaseException:  # without its outcome a notice is sent again after its claim
+            for notice in notices:
+                self._agenda.postpone(notice.waiting, notice.claimed_until)
+            raise
         for notice in notices:
             if notice.user_id in later:
                 self._agenda.postpone(notice.waiting, later[notice.user_id])
@@ -171,7 +175,7 @@ class Notifier:
             if not self._in_outage:
                 log.warning("notifier waits for a store", error=str(error))
             self._in_outage = True
-        except Exception:
+        except Exception:  # a bug must not end the notifier
             log.exception("notifier failed")
         else:
             if self._in_outage:

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from graph import Graph
 from graph.ids import first_id_at, from_ms
 from storage import Storage
 from storage.notice_records import NoticeRecord
+from workers.notices.agenda import Arrival, Waiting
 from workers.notices.due import NoticeTimes, free_at
-from workers.notices.truth import Waiting
 from workers.notices.walking import News, PartitionWalk
 
 HANDOVER_MS = 60_000
@@ -27,17 +26,6 @@ REFRESH_SHARE = 20
 twentieth of the notifier's time, however many they are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """Something new for a user."""
-
-    waiting: Waiting
-    ids: tuple[int, ...] = ()
-    """The new posts and notifications that are known of; empty for an unfinished notice."""
-    not_before: int = 0
-    """Unix milliseconds: when the next notice may be sent."""
-
-
 class PartitionSubscribers:
     """Watches the subscribers of a partition. Methods raise as the stores do."""
 
@@ -52,40 +40,32 @@ class PartitionSubscribers:
         self._first_floor = first_id_at(from_ms(now_ms - times.delay_ms - HANDOVER_MS))
         """Whoever has no record counts as notified of what is older than this."""
         self._refresh_at = 0.0
+        self._news: list[News] = []
+        self._unfinished: list[Arrival] = []
+        """Like the news: what was seen, and is not returned yet, as a store failed meanwhile."""
         self.user_ids: set[int] = set()
 
     def take_without_list(self, most: int) -> list[int]:
         """Some users whose timeline is missing, each at most once a minute."""
         return self._walk.take_without_list(most, time.monotonic())
 
-    def refresh(self) -> list[Arrival]:
-        """Read the subscribers again, if it is time; returns the unfinished notices of new ones."""
-        began = time.monotonic()
-        if began < self._refresh_at:
-            return []
-        user_ids = self._read_user_ids()
-        new = [user_id for user_id in user_ids if user_id not in self.user_ids]
-        unfinished = [
-            Arrival(waiting=self._waiting_of(user_id, record), not_before=record.sending.retry_at)
-            for user_id, record in self._read_records(new).items()
-            if record and record.sending
-        ]
-        self._walk.set_users(user_ids)
-        self.user_ids = set(user_ids)
-        seconds = time.monotonic() - began
-        self._refresh_at = began + max(SHORTEST_REFRESH_SECONDS, REFRESH_SHARE * seconds)
-        return unfinished
-
     def look(self) -> list[Arrival]:
-        """What is new since the last look."""
-        news = self._walk.look()
+        """What is new since the last look that succeeded, and unfinished notices of new users."""
+        self._refresh()
+        for news in self._walk.look():
+            self._news.append(news)
         first_looks = [
-            one.user_id for one in news if one.post_floor is None or one.notification_floor is None
+            one.user_id
+            for one in self._news
+            if one.post_floor is None or one.notification_floor is None
         ]
         records = self._read_records(first_looks)
-        return [
-            arrival for one in news if (arrival := self._arrival_of(one, records.get(one.user_id)))
+        arrivals = [
+            *self._unfinished,
+            *(self._arrival_of(one, records.get(one.user_id)) for one in self._news),
         ]
+        self._news, self._unfinished = [], []
+        return [arrival for arrival in arrivals if arrival]
 
     def restore_numbers(self) -> None:
         """Ask the graph for the newest notifications that the cache does not know, of some users.
@@ -95,7 +75,24 @@ class PartitionSubscribers:
         unknown = self._walk.without_number(PAGE)
         if unknown:
             newest = self._graph.notifications.newest_ids(unknown)
-            self._storage.newest_notifications.raise_to(dict.fromkeys(unknown, 0) | newest)
+            self._storage.newest_notifications.raise_to(newest)
+
+    def _refresh(self) -> None:
+        """Read the subscribers again, if it is time."""
+        began = time.monotonic()
+        if began < self._refresh_at:
+            return
+        user_ids = self._read_user_ids()
+        records = self._read_records([user for user in user_ids if user not in self.user_ids])
+        self._unfinished += [
+            Arrival(waiting=self._waiting_of(user_id, record), not_before=record.sending.retry_at)
+            for user_id, record in records.items()
+            if record and record.sending
+        ]
+        self._walk.set_users(user_ids)
+        self.user_ids = set(user_ids)
+        seconds = time.monotonic() - began
+        self._refresh_at = began + max(SHORTEST_REFRESH_SECONDS, REFRESH_SHARE * seconds)
 
     def _read_user_ids(self) -> list[int]:
         user_ids: list[int] = []

@@ -12,21 +12,11 @@ from graph.read_positions import NewPost
 from storage import Storage
 from storage.notice_records import NoticeRecord
 from storage.read_positions import Tail
+from workers.notices.agenda import Waiting
 from workers.notices.wording import MOST_COUNTED
 
 ENTRIES = 160
 """Entries of a timeline that are looked at: MOST_COUNTED and one, and some that are no news."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A user whose notice is due: what is there, and the floors where there is no record."""
-
-    user_id: int
-    notification_id: int
-    """The newest notification; 0 if there is no new one."""
-    post_floor: int
-    notification_floor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,24 +86,23 @@ class PartitionWalk:
         )
         return list(islice(users, most))
 
-    def look(self) -> list[News]:
-        """What has come since the last look. Raises StorageUnavailableError."""
-        return [news for page in self._pages for news in self._look_at(page)]
+    def look(self) -> Iterator[News]:
+        """What has come since the last look. Raises StorageUnavailableError.
 
-    def _look_at(self, page: _Page) -> list[News]:
+        News count as seen when they are yielded: the caller keeps them where a later page fails.
+        """
+        for page in self._pages:
+            yield from self._look_at(page)
+
+    def _look_at(self, page: _Page) -> Iterator[News]:
         tails, numbers = self._walk.read(page.commands)
         if tails == page.tails and numbers == page.numbers:
-            return []
-        changed = [
-            index
-            for index, tail in enumerate(tails)
-            if tail != page.tails[index] or numbers[index] != page.numbers[index]
-        ]
-        return [
-            news
-            for index in changed
-            if (news := self._news_of(page, index, tails[index], numbers[index]))
-        ]
+            return
+        for index, (tail, number) in enumerate(zip(tails, numbers, strict=True)):
+            if tail != page.tails[index] or number != page.numbers[index]:
+                news = self._news_of(page, index, tail, number)
+                if news:
+                    yield news
 
     def _note_missing(self, user_id: int) -> None:
         if user_id not in self.without_list:
@@ -115,11 +114,8 @@ class PartitionWalk:
 
         A list or number that the cache has lost is not new: what was seen before is remembered.
         """
-        user_id, seen_tail, seen_number = (
-            page.user_ids[index],
-            page.tails[index],
-            page.numbers[index],
-        )
+        user_id = page.user_ids[index]
+        seen_tail, seen_number = page.tails[index], page.numbers[index]
         if tail is None:
             self._note_missing(user_id)
         else:

@@ -1,10 +1,8 @@
 """When a user's turn comes. Pure."""
 
 from graph.ids import EPOCH_MS, RANDOM_BITS
-from workers.notices.agenda import Agenda
+from workers.notices.agenda import Agenda, Arrival, Waiting
 from workers.notices.due import PATIENCE, NoticeTimes, due_at, window_end
-from workers.notices.subscribers import Arrival
-from workers.notices.truth import Waiting
 
 TIMES = NoticeTimes(delay_ms=30_000, window_ms=600_000)
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from graph.ids import MAX_ID, first_id_at, from_ms
+from graph.ids import MAX_ID, from_ms
+from storage.errors import StorageUnavailableError
 from storage.redis.partitions import key_of
 from tests.support.notices import TIMES, Clock, SteppedNotifier, Watched
 from tests.support.stage import Stage
@@ -25,6 +26,23 @@ def clock() -> Clock:
 @pytest.fixture
 def people(stage: Stage, clock: Clock) -> Watched:
     return Watched(stage, clock)
+
+
+@pytest.fixture
+def author(stage: Stage) -> int:
+    return stage.town.user("Ana")
+
+
+@pytest.fixture
+def reader(people: Watched, author: int) -> int:
+    """A subscriber who follows the author."""
+    return people.reader(author)
+
+
+@pytest.fixture
+def notifier(stage: Stage, clock: Clock, reader: int) -> SteppedNotifier:
+    """It has looked at the reader once."""
+    return SteppedNotifier(stage, clock, reader)
 
 
 def authors_of(stage: Stage, *names: str) -> Sequence[int]:
@@ -66,11 +84,8 @@ def test_a_notice_names_the_authors_of_the_newest_posts(
 
 
 def test_a_notice_waits_until_the_newest_post_is_30_s_old(
-    stage: Stage, clock: Clock, people: Watched
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=1)
     assert notifier.texts_until(29) == []
     people.post(author, reader, seconds=29)
@@ -79,11 +94,8 @@ def test_a_notice_waits_until_the_newest_post_is_30_s_old(
 
 
 def test_a_post_every_20_s_makes_one_notice_a_window(
-    stage: Stage, clock: Clock, people: Watched
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
     times: list[float] = []
     for number in range(1, 90):
         people.post(author, reader, seconds=20 * number)
@@ -95,11 +107,8 @@ def test_a_post_every_20_s_makes_one_notice_a_window(
 
 
 def test_who_has_read_past_the_posts_gets_no_notice(
-    stage: Stage, clock: Clock, people: Watched
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
     newest = people.post(author, reader, seconds=1)
     notifier.texts()
     stage.graph.read_positions.set(reader, newest)
@@ -109,11 +118,9 @@ def test_who_has_read_past_the_posts_gets_no_notice(
 
 
 def test_quiet_hours_put_one_notice_off_until_they_end(
-    stage: Stage, clock: Clock, people: Watched
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    now = from_ms(clock.now_ms)
+    now = from_ms(notifier.clock.now_ms)
     end = (now + timedelta(hours=2)).time().replace(microsecond=0, second=0)
     stage.graph.notification_settings.update(
         reader,
@@ -125,7 +132,6 @@ def test_quiet_hours_put_one_notice_off_until_they_end(
             }
         },
     )
-    notifier = SteppedNotifier(stage, clock, reader)
     for number in range(1, 20):
         people.post(author, reader, seconds=240 * number)
         assert notifier.texts() == []
@@ -136,34 +142,25 @@ def test_quiet_hours_put_one_notice_off_until_they_end(
 
 
 def test_who_has_muted_new_photos_gets_no_notice_of_them(
-    stage: Stage, clock: Clock, people: Watched
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
     stage.graph.notification_settings.update(reader, {"push": {"new_photos": False}})
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=1)
     assert notifier.texts_until(WINDOW) == []
     stage.graph.notification_settings.update(reader, {"push": {"new_photos": True}})
     assert notifier.texts_until(2 * WINDOW) == [], "it was looked at"
 
 
-def test_a_first_subscription_gets_no_backlog(stage: Stage, clock: Clock, people: Watched) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
-    before = first_id_at(from_ms(clock.now_ms)) - 1
-    stage.town.old_posts(author, [before])
-    people.stage.storage.timelines.push([reader], before, read_at=0.0)
+def test_a_first_subscription_gets_no_backlog(
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
+    people.post(author, reader, seconds=-5)
     assert notifier.texts_until(WINDOW) == []
 
 
 def test_another_browser_hears_only_of_what_came_after_it(
-    stage: Stage, clock: Clock, people: Watched
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=0)
     people.subscribe(reader)
     assert notifier.texts_until(WINDOW) == ["Ana posted a photo"]
@@ -172,10 +169,8 @@ def test_another_browser_hears_only_of_what_came_after_it(
 
 
 def test_a_notifier_that_has_just_started_sends_nothing_old(
-    stage: Stage, clock: Clock, people: Watched
+    stage: Stage, clock: Clock, people: Watched, author: int, reader: int
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
     people.post(author, reader, seconds=1)
     clock.at(3600)
     notifier = SteppedNotifier(stage, clock, reader)
@@ -183,23 +178,19 @@ def test_a_notifier_that_has_just_started_sends_nothing_old(
 
 
 def test_a_restarted_notifier_sends_what_was_waiting(
-    stage: Stage, clock: Clock, people: Watched
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=1)
     assert notifier.texts_until(100) == ["Ana posted a photo"]
     people.post(author, reader, seconds=200)
     assert notifier.texts_until(400) == [], "the window is not over"
-    restarted = SteppedNotifier(stage, clock, reader)
+    restarted = notifier.restarted()
     assert restarted.texts_until(2 * WINDOW) == ["Ana posted a photo"]
 
 
-def test_own_posts_are_no_news(stage: Stage, clock: Clock, people: Watched) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
+def test_own_posts_are_no_news(
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
     people.post(reader, reader, seconds=1)
     assert notifier.texts_until(WINDOW) == []
     people.post(author, reader, seconds=WINDOW + 1)
@@ -222,11 +213,8 @@ def test_nobody_is_named_whom_the_reader_has_left_or_blocked_meanwhile(
 
 
 def test_a_lost_cache_repeats_nothing_and_loses_nothing(
-    stage: Stage, clock: Clock, people: Watched
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=1)
     assert notifier.texts_until(100) == ["Ana posted a photo"]
     stage.evict_list(reader)
@@ -237,10 +225,23 @@ def test_a_lost_cache_repeats_nothing_and_loses_nothing(
     assert notifier.texts_until(3 * WINDOW) == ["Ana posted a photo"]
 
 
-def test_a_lost_queue_storms_nobody(stage: Stage, clock: Clock, people: Watched) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
+def test_an_outage_of_the_queue_while_the_notifier_looks_loses_nothing(
+    stage: Stage, clock: Clock, people: Watched, author: int, reader: int
+) -> None:
+    """Its record is read at the first look at a list, after the list."""
+    stage.evict_list(reader)
+    stores = stage.behind_proxies()
+    notifier = SteppedNotifier(stores, clock, reader)
+    stage.build(reader)
+    people.post(author, reader, seconds=1)
+    with stores.to.queue.outage(), pytest.raises(StorageUnavailableError):
+        notifier.step()
+    assert notifier.texts_until(WINDOW) == ["Ana posted a photo"]
+
+
+def test_a_lost_queue_storms_nobody(
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
     people.post(author, reader, seconds=1)
     assert notifier.texts_until(100) == ["Ana posted a photo"]
     stage.storage.queue.client.delete(key_of(b"nr", reader))
@@ -248,21 +249,18 @@ def test_a_lost_queue_storms_nobody(stage: Stage, clock: Clock, people: Watched)
     assert notifier.texts_until(WINDOW) == [], "the window is not over"
     assert notifier.texts_until(2 * WINDOW) == ["Ana posted a photo"]
     stage.storage.queue.client.delete(key_of(b"nr", reader))
-    assert SteppedNotifier(stage, clock, reader).texts_until(4 * WINDOW) == []
+    assert notifier.restarted().texts_until(4 * WINDOW) == []
 
 
 def test_a_notifier_that_was_killed_while_sending_is_followed_by_another_try(
-    stage: Stage, clock: Clock, people: Watched
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=1)
-    clock.at(40)
+    notifier.clock.at(40)
     assert len(notifier.step()) == 1
-    restarted = SteppedNotifier(stage, clock, reader)
+    restarted = notifier.restarted()
     assert restarted.texts_until(39 + CLAIM_SECONDS) == []
-    clock.at(41 + CLAIM_SECONDS)
+    notifier.clock.at(41 + CLAIM_SECONDS)
     [again] = restarted.step()
     assert [one.payload.body for one in again.messages] == ["Ana posted a photo"]
     assert [(one.tries, one.topic) for one in again.messages] == [(1, "photofeed")]
@@ -270,49 +268,42 @@ def test_a_notifier_that_was_killed_while_sending_is_followed_by_another_try(
     assert restarted.texts_until(3 * WINDOW) == []
 
 
-def test_of_two_notifiers_at_once_one_sends(stage: Stage, clock: Clock, people: Watched) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifiers = [SteppedNotifier(stage, clock, reader) for _ in range(2)]
+def test_of_two_notifiers_at_once_one_sends(
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
+    both = (notifier, notifier.restarted())
     people.post(author, reader, seconds=1)
     texts = []
     for second in range(2, int(WINDOW), 7):
-        clock.at(second)
-        for notifier in notifiers:
-            texts += notifier.texts()
+        notifier.clock.at(second)
+        for one in both:
+            texts += one.texts()
     assert texts == ["Ana posted a photo"]
 
 
 def test_a_message_is_tried_five_times_although_each_process_is_killed(
-    stage: Stage, clock: Clock, people: Watched
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    SteppedNotifier(stage, clock, reader)
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=1)
     tries = []
     for number in range(MAX_TRIES + 3):
-        clock.at(40 + number * (CLAIM_SECONDS + 1))
+        notifier.clock.at(40 + number * (CLAIM_SECONDS + 1))
         for notice in notifier.step():
             tries += [one.tries for one in notice.messages]
-        notifier = SteppedNotifier(stage, clock, reader)
+        notifier = notifier.restarted()
     assert tries == list(range(MAX_TRIES))
 
 
 def test_a_message_that_was_put_off_is_tried_again_alone(
-    stage: Stage, clock: Clock, people: Watched
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
     people.subscribe(reader)
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=1)
-    clock.at(40)
+    notifier.clock.at(40)
     [notice] = notifier.step()
     assert len(notice.messages) == 2
     notifier.answer(notice, Result.DELIVERED, Result.LATER)
-    clock.at(56)
+    notifier.clock.at(56)
     [again] = notifier.step()
     assert [one.subscription.id for one in again.messages] == [notice.messages[1].subscription.id]
     notifier.answer(again, Result.DELIVERED)
@@ -320,22 +311,18 @@ def test_a_message_that_was_put_off_is_tried_again_alone(
 
 
 def test_a_subscription_that_is_gone_is_deleted(
-    stage: Stage, clock: Clock, people: Watched
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
     people.post(author, reader, seconds=1)
-    clock.at(40)
+    notifier.clock.at(40)
     [notice] = notifier.step()
     notifier.answer(notice, Result.GONE)
     assert stage.graph.push_subscriptions.of_user(reader) == []
 
 
-def test_a_session_that_has_ended_gets_nothing(stage: Stage, clock: Clock, people: Watched) -> None:
-    [author] = authors_of(stage, "Ana")
-    reader = people.reader(author)
-    notifier = SteppedNotifier(stage, clock, reader)
+def test_a_session_that_has_ended_gets_nothing(
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
     people.post(author, reader, seconds=1)
     notifier.texts()
     [subscription] = stage.graph.push_subscriptions.of_user(reader)

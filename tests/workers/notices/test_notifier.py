@@ -5,15 +5,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from graph.ids import new_id
+from storage.errors import StorageUnavailableError
 from tests.support.eventually import eventually
 from tests.support.notices import Clock, Watched
 from tests.support.push_service import PushService, push_service, settings_for
 from tests.support.stage import Stage
 from web_push.settings import WebPushSettings
+from workers.notices import deciding
+from workers.notices.deciding import Decider
 from workers.notices.due import NoticeTimes
 from workers.notices.notifier import Notifier
 from workers.notices.sender import PushSender
@@ -128,6 +132,30 @@ def test_a_push_service_that_fails_gets_the_message_again(
     with notifying(stage, settings):
         post_now(people, author, reader)
         eventually(lambda: len(service.received) == 3, seconds=BOUND_SECONDS)
+    assert {one["body"] for one in service.payloads} == {"Ana posted a photo"}
+
+
+def test_a_notice_whose_outcome_could_not_be_recorded_is_sent_again(
+    stage: Stage,
+    service: PushService,
+    settings: WebPushSettings,
+    people: Watched,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finish, failures = Decider.finish, [StorageUnavailableError("queue", "cut")]
+
+    def fail_once(self: Decider, notices: Any) -> dict[int, int]:
+        if failures:
+            raise failures.pop()
+        return finish(self, notices)
+
+    monkeypatch.setattr(Decider, "finish", fail_once)
+    monkeypatch.setattr(deciding, "CLAIM_SECONDS", 1)
+    author = stage.town.user("Ana")
+    reader = people.reader(author, browser=service.browser())
+    with notifying(stage, settings):
+        post_now(people, author, reader)
+        eventually(lambda: len(service.payloads) == 2, seconds=BOUND_SECONDS)
     assert {one["body"] for one in service.payloads} == {"Ana posted a photo"}
 
 
