@@ -9,9 +9,10 @@ from storage.changes import Changes
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
 from storage.limits import Limits, Policy
 from storage.live_tickets import LiveTickets
-from storage.newest_notifications import NewestNotifications
-from storage.notice_records import NoticeRecords
-from storage.partition_leases import PartitionLeases
+from storage.notices.leases import PartitionLeases
+from storage.notices.newest_notifications import NewestNotifications
+from storage.notices.records import NoticeRecords
+from storage.notices.walk import SubscriberWalk
 from storage.photos import Photos
 from storage.queues import Queues
 from storage.read_positions import ReadPositions
@@ -21,7 +22,6 @@ from storage.redis.server import Server
 from storage.reservations import Reservations
 from storage.sessions import SessionCopies
 from storage.settings import StorageSettings
-from storage.subscriber_walk import SubscriberWalk
 from storage.timelines import Timelines
 
 __all__ = [

@@ -20,7 +20,7 @@ from feed.copies import Copies
 from graph.errors import GraphError
 from storage import windows
 from storage.errors import StorageError
-from storage.newest_notifications import pack_newest
+from storage.notices.newest_notifications import pack_newest
 from storage.timeline_layout import ABOVE_NOTHING
 
 log = structlog.get_logger()

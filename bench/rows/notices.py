@@ -29,8 +29,8 @@ from observing import logs
 from stack.ports import HOST
 from web_push.keys import AUTH_BYTES, CURVE, PRIVATE_BYTES, encode
 from web_push.settings import WebPushSettings
-from workers.notices.messages import Message, Payload, Result
-from workers.notices.sender import PushSender
+from workers.notices.push.messages import Message, Payload, Result
+from workers.notices.push.sender import PushSender
 
 BROWSERS = 64
 BATCH = 256

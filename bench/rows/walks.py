@@ -10,7 +10,7 @@ from bench.stage.cores import CLIENT, on_core
 from bench.stage.measurement import Measurement
 from bench.stage.run_context import RunContext
 from graph.ids import new_id
-from storage.newest_notifications import RAISE, pack_raise
+from storage.notices.newest_notifications import RAISE, pack_raise
 from storage.redis.partitions import partition_of
 from storage.redis.protocol import pack
 from storage.timeline_layout import timeline_key

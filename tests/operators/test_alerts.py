@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from operators.outbox import STATES
-from workers.notices.messages import Result
-from workers.notices.sender import HELD
+from workers.notices.push.messages import Result
+from workers.notices.push.sender import HELD
 
 ROOT = Path(__file__).resolve().parents[2]
 METRIC = re.compile(r"\bphotofeed_[a-z_]+")

@@ -11,7 +11,7 @@ from tests.support.stage import ProxiedStores, Stage
 from workers.notices.agenda import Agenda
 from workers.notices.deciding import Decider, Notice
 from workers.notices.due import NoticeTimes
-from workers.notices.messages import Outcome, Result
+from workers.notices.push.messages import Outcome, Result
 from workers.notices.subscribers import PartitionSubscribers
 
 TIMES = NoticeTimes(delay_ms=30_000, window_ms=600_000)

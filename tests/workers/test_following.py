@@ -2,7 +2,7 @@
 
 from graph.events import Event
 from graph.notifications import MOST
-from storage.newest_notifications import pack_newest
+from storage.notices.newest_notifications import pack_newest
 from tests.support.stage import Stage
 from workers.following import finish_follow
 

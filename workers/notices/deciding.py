@@ -15,12 +15,12 @@ from graph.notifications import NotificationGroup
 from graph.read_positions import NewPost
 from observing import metrics
 from storage import Storage
-from storage.notice_records import NoticeRecord, Sending
+from storage.notices.records import NoticeRecord, Sending
 from workers.notices.agenda import Waiting
 from workers.notices.due import NoticeTimes, free_at, spread_ms, window_end
-from workers.notices.messages import Message, Outcome, Payload, Result
+from workers.notices.push.messages import Message, Outcome, Payload, Result
+from workers.notices.push.retrying import MAX_TRIES
 from workers.notices.quiet_hours import quiet_until
-from workers.notices.retrying import MAX_TRIES
 from workers.notices.truth import Truth, read_truth
 from workers.notices.wording import sentence_of
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graph.ids import ms_of
-from storage.notice_records import NoticeRecord
+from storage.notices.records import NoticeRecord
 
 PATIENCE = 5
 """Delays after which a notice is due although new posts still arrive."""

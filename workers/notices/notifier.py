@@ -17,11 +17,11 @@ from graph.errors import GraphUnavailableError
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageError
-from storage.partition_leases import LEASE_SECONDS
+from storage.notices.leases import LEASE_SECONDS
 from workers.notices.agenda import Agenda, Arrival
 from workers.notices.deciding import Decider, Notice
 from workers.notices.due import NoticeTimes
-from workers.notices.sender import PushSender
+from workers.notices.push.sender import PushSender
 from workers.notices.subscribers import PartitionSubscribers
 
 log = structlog.get_logger()

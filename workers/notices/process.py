@@ -13,7 +13,7 @@ from storage import Storage
 from web_push.settings import WebPushSettings
 from workers.notices.due import NoticeTimes
 from workers.notices.notifier import Notifier
-from workers.notices.sender import PushSender
+from workers.notices.push.sender import PushSender
 from workers.notices.settings import read_times
 
 log = structlog.get_logger()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from graph import Graph
 from graph.ids import first_id_at, from_ms
 from storage import Storage
-from storage.notice_records import NoticeRecord
+from storage.notices.records import NoticeRecord
 from workers.notices.agenda import Arrival, Waiting
 from workers.notices.due import NoticeTimes, free_at
 from workers.notices.walking import News, PartitionWalk

@@ -10,7 +10,7 @@ from graph.notifications import NotificationGroup
 from graph.push_subscriptions import PushSubscription
 from graph.read_positions import NewPost
 from storage import Storage
-from storage.notice_records import NoticeRecord
+from storage.notices.records import NoticeRecord
 from storage.read_positions import Tail
 from workers.notices.agenda import Waiting
 from workers.notices.wording import MOST_COUNTED

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from storage.subscriber_walk import SubscriberWalk, WalkCommands
+from storage.notices.walk import SubscriberWalk, WalkCommands
 
 PAGE = 1_000
 """Subscribers that are read in one round trip."""

@@ -8,7 +8,7 @@ from flask import Flask
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
-from storage.newest_notifications import pack_newest
+from storage.notices.newest_notifications import pack_newest
 from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
 

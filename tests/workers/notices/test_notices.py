@@ -12,8 +12,8 @@ from storage.redis.partitions import key_of
 from tests.support.notices import TIMES, Clock, SteppedNotifier, Watched
 from tests.support.stage import Stage
 from workers.notices.deciding import CLAIM_SECONDS
-from workers.notices.messages import Result
-from workers.notices.retrying import MAX_TRIES
+from workers.notices.push.messages import Result
+from workers.notices.push.retrying import MAX_TRIES
 
 WINDOW = TIMES.window_ms / 1000
 

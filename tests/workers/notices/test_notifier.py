@@ -20,7 +20,7 @@ from workers.notices import deciding
 from workers.notices.deciding import Decider
 from workers.notices.due import NoticeTimes
 from workers.notices.notifier import Notifier
-from workers.notices.sender import PushSender
+from workers.notices.push.sender import PushSender
 
 TIMES = NoticeTimes(delay_ms=1_000, window_ms=5_000)
 BOUND_SECONDS = 60
@@ -125,7 +125,7 @@ def test_a_push_service_that_fails_gets_the_message_again(
     people: Watched,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.notices.retrying.FIRST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr("workers.notices.push.retrying.FIRST_PAUSE_SECONDS", 1.0)
     author = stage.town.user("Ana")
     reader = people.reader(author, browser=service.browser())
     service.answer(503, 429, 201)

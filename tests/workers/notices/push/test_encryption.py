@@ -13,8 +13,8 @@ from py_vapid import Vapid02
 from tests.support.push_service import Browser, decode, encode, new_private_key
 from web_push.keys import public_key_of
 from web_push.settings import WebPushSettings
-from workers.notices.encryption import encrypt
-from workers.notices.vapid import TOKEN_SECONDS, Vapid
+from workers.notices.push.encryption import encrypt
+from workers.notices.push.vapid import TOKEN_SECONDS, Vapid
 
 
 def test_the_example_of_rfc_8291_is_encrypted_as_there() -> None:

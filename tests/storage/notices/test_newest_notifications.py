@@ -4,7 +4,7 @@ import pytest
 
 from graph.ids import new_id
 from storage import Storage
-from storage.newest_notifications import RAISE, pack_newest, pack_raise
+from storage.notices.newest_notifications import RAISE, pack_newest, pack_raise
 
 
 def newest(storage: Storage, user_id: int) -> int | None:

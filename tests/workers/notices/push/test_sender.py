@@ -29,12 +29,12 @@ from tests.support.push_service import (
     settings_for,
 )
 from web_push.settings import WebPushSettings
-from workers.notices import origins, sender
-from workers.notices.messages import Message, Outcome, Payload, Result
-from workers.notices.origins import CONCURRENT, FAILURES_TO_OPEN, OPEN_SECONDS, Origins
-from workers.notices.resolving import CheckedResolver
-from workers.notices.retrying import MAX_TRIES
-from workers.notices.sender import PushSender
+from workers.notices.push import origins, sender
+from workers.notices.push.messages import Message, Outcome, Payload, Result
+from workers.notices.push.origins import CONCURRENT, FAILURES_TO_OPEN, OPEN_SECONDS, Origins
+from workers.notices.push.resolving import CheckedResolver
+from workers.notices.push.retrying import MAX_TRIES
+from workers.notices.push.sender import PushSender
 
 PAYLOAD = Payload(
     kind="new-photos", title="Photofeed", body="Ana posted a photo", url="/", tag="feed", unread=3

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.notices.retrying import (
+from workers.notices.push.retrying import (
     LONGEST_SECONDS,
     MAX_TRIES,
     SHORTEST_SECONDS,

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from web_push.endpoints import address_of
-from workers.notices.addresses import is_global
+from workers.notices.push.addresses import is_global
 
 Lookup = Callable[[str, int], Sequence[str]]
 """The addresses of a host, for a port. Raises OSError."""

@@ -23,12 +23,12 @@ from observing import metrics
 from web_push.endpoints import OTHER, Endpoint, EndpointNotAllowedError, read_endpoint
 from web_push.keys import AUTH_BYTES, POINT_BYTES, decode
 from web_push.settings import WebPushSettings
-from workers.notices.encryption import encrypt
-from workers.notices.messages import Message, Outcome, Result
-from workers.notices.origins import Origin, Origins
-from workers.notices.resolving import AddressNotAllowedError, CheckedResolver
-from workers.notices.retrying import MAX_TRIES, pause_seconds, read_retry_after
-from workers.notices.vapid import RENEW_SECONDS, Vapid
+from workers.notices.push.encryption import encrypt
+from workers.notices.push.messages import Message, Outcome, Result
+from workers.notices.push.origins import Origin, Origins
+from workers.notices.push.resolving import AddressNotAllowedError, CheckedResolver
+from workers.notices.push.retrying import MAX_TRIES, pause_seconds, read_retry_after
+from workers.notices.push.vapid import RENEW_SECONDS, Vapid
 
 log = structlog.get_logger()
 

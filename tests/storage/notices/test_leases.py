@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage.partition_leases import LEASE_SECONDS, PartitionLeases
+from storage.notices.leases import LEASE_SECONDS, PartitionLeases
 from storage.redis.partitions import COUNT
 from storage.redis.server import Server
 from tests.support.private_server import PrivateServer

@@ -1,6 +1,6 @@
 import pytest
 
-from workers.notices.addresses import is_global
+from workers.notices.push.addresses import is_global
 
 GLOBAL = ["8.8.8.8", "142.250.74.10", "17.188.0.1", "2a00:1450:4001::a", "2620:149::1"]
 NOT_GLOBAL = [

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from graph.ids import MAX_ID, new_id
 from storage import Storage
-from storage.notice_records import NoticeRecord, Sending
+from storage.notices.records import NoticeRecord, Sending
 from storage.redis.partitions import key_of
 
 ids = st.integers(0, MAX_ID - 1)

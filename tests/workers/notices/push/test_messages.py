@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.push_service import Browser
-from workers.notices.messages import MAX_PAYLOAD_BYTES, Message, Payload, cut
+from workers.notices.push.messages import MAX_PAYLOAD_BYTES, Message, Payload, cut
 
 PAYLOAD = Payload(
     kind="new-photos", title="Photofeed", body="Ana posted a photo", url="/", tag="feed", unread=1

@@ -1,0 +1,1 @@
+"""Push messages: encrypted, signed, and sent to push services."""
