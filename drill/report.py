@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from drill.checking.deadlines import B_SECONDS
+from drill.checking.evidence import Evidence
 from drill.checking.findings import Findings, Violation
+from drill.checking.notice_counts import NoticeCounts, count_notices
 from drill.checking.operations import InjectedFault, Operation, injected_faults, operations
 from drill.checking.page_shares import PageShares
 from drill.history import FAULT, Line
 
 NEIGHBOUR_SECONDS = 2.0
 """Faults within this time of a violation's operations are shown with it."""
-NOT_COUNTED = ("walk", "watch", "log", "list", "healed", "struck", "sources")
+NOT_COUNTED = (
+    *("walk", "watch", "log", "list", "healed", "struck", "sources"),
+    *("stream", "event", "push", "refusals", "activity"),
+)
 """Operations that are no single request."""
 QUANTILES = {"p50": 0.5, "p99": 0.99}
 
@@ -49,6 +54,9 @@ class Report:
     exceptions_longest: dict[str, float]
     violations: list[dict[str, Any]]
     pages: PageShares
+    notices: NoticeCounts
+    tick_lag: dict[str, float]
+    """Seconds from a post's 201 until a live stream told a follower."""
     shortfalls: list[str]
     """Why the drill has tested too little of what people use, a sentence each."""
 
@@ -77,6 +85,7 @@ def build_report(
     ops = [op for op in all_ops if op.op not in NOT_COUNTED and not op.facts.get("old")]
     faults = injected_faults(lines)
     lags = sorted(op.facts["lag"] for op in all_ops if op.op == "watch" and op.phase == "ok")
+    notices = count_notices(Evidence(lines))
     drains = [op.facts["seconds"] for op in ops if op.op == "drained"]
     return Report(
         seed=seed,
@@ -97,7 +106,9 @@ def build_report(
         exceptions_longest={name: round(value, 1) for name, value in findings.longest.items()},
         violations=[_with_lines(violation, lines) for violation in findings.violations],
         pages=shares,
-        shortfalls=shares.shortfalls(seconds),
+        notices=notices,
+        tick_lag=_lag_quantiles(notices.tick_lag),
+        shortfalls=[*shares.shortfalls(seconds), *notices.shortfalls(seconds)],
     )
 
 

@@ -22,6 +22,7 @@ def render(report: Report, folder: Path) -> str:
             *_fault_rows(report),
             *_counter_rows(report),
             *_page_rows(report),
+            *_notice_rows(report),
             *_check_rows(report),
             *_violation_rows(report.violations),
             "",
@@ -63,8 +64,7 @@ def _counter_rows(report: Report) -> Iterator[str]:
 
 def _page_rows(report: Report) -> Iterator[str]:
     pages = report.pages
-    sources = "  ".join(f"{source} {count}" for source, count in pages.by_source.items())
-    yield f"pages by source          {sources or 'none'}"
+    yield f"pages by source          {_counts(pages.by_source)}"
     yield f"  windows, lists, copies {pages.copies_share:.1%}"
     yield f"pages received           {pages.received}"
     yield f"  just changed           {pages.changed}"
@@ -75,9 +75,16 @@ def _page_rows(report: Report) -> Iterator[str]:
     yield from (f"  too little: {sentence}" for sentence in report.shortfalls)
 
 
+def _notice_rows(report: Report) -> Iterator[str]:
+    yield f"push messages by answer  {_counts(report.notices.messages)}"
+    yield f"events of live streams   {_counts(report.notices.events)}"
+    yield f"streams by their end     {_counts(report.notices.streams)}"
+    yield f"publish to tick, s       {_lag(report.tick_lag)}"
+
+
 def _check_rows(report: Report) -> Iterator[str]:
-    lag = "  ".join(f"{name} {value:g}" for name, value in report.lag.items())
-    yield f"publish to visible, s    {lag}  (B = {B_SECONDS:g}; above it: {report.lag_over_b})"
+    yield f"publish to visible, s    {_lag(report.lag)}"
+    yield f"  longer than {B_SECONDS:g} s       {report.lag_over_b}"
     yield f"time to drain            {report.drain_seconds:g} s"
     yield f"reads checked            {report.reads_checked}"
     yield f"exceptions counted       {report.exceptions or 'none'}"
@@ -104,6 +111,14 @@ def _history_row(line: Mapping[str, Any]) -> str:
     }
     text = f"  {line['at']:9.3f} {line['session']:<8} {line['op']:<10} {line['phase']:<7} "
     return (text + f"#{line['number']} {facts}")[:LINE_CHARACTERS]
+
+
+def _lag(quantiles: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:g}" for name, value in quantiles.items())
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return "  ".join(f"{name} {count}" for name, count in counts.items()) or "none"
 
 
 def _rows(counts: Mapping[str, int]) -> Iterable[str]:

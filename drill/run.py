@@ -13,13 +13,17 @@ from drill.checking.page_shares import measure_shares
 from drill.counters import read_counters
 from drill.faults.injector import Injector
 from drill.faults.schedule import PlannedFault, plan
+from drill.final_notices import record_notifications, record_push_refusals
 from drill.final_state import record_feeds, record_logs
 from drill.history import History
+from drill.load.browsers import record_messages
 from drill.load.client import Client, rehearse
 from drill.load.page_counter import PageCounter
 from drill.load.population import populate
 from drill.load.shared_state import SharedState
+from drill.load.stream_client import StreamClient
 from drill.load.watcher import Watcher
+from drill.notice_times import DELAY_SECONDS, WINDOW_SECONDS
 from drill.report import Report, build_report
 from drill.settling import DRAIN_SECONDS, drain, find_leftover_processes, heal, warm_up_graph
 from drill.stage.stage import DrillStage
@@ -41,7 +45,10 @@ PLANTED_ERRORS = {
 """By control, the folder that plants an error in each of our processes: it is their PYTHONPATH,
 from which Python imports one `sitecustomize`. So a run can have one of them."""
 CONTROLS = ("", "sweeper", *PLANTED_ERRORS, *(f"sweeper,{name}" for name in PLANTED_ERRORS))
-SECRETS = ("NEO4J_PASSWORD", "CURSOR_SECRET", "ADMIN_PASSWORD", "AWS_SECRET_ACCESS_KEY")
+SECRETS = (
+    *("NEO4J_PASSWORD", "CURSOR_SECRET", "ADMIN_PASSWORD", "AWS_SECRET_ACCESS_KEY"),
+    "VAPID_PRIVATE_KEY",
+)
 URLS_WITH_PASSWORDS = ("QUEUE_REDIS_URL", "CACHE_REDIS_URL")
 
 OnProgress = Callable[[str, float], None]
@@ -107,6 +114,8 @@ def _extra_env(control: str) -> dict[str, str]:
         "TIMELINE_CAP": str(TIMELINE_CAP),
         "TIMELINE_SLACK": str(TIMELINE_SLACK),
         "LARGE_AUDIENCE": str(LARGE_AUDIENCE),
+        "NOTICE_WINDOW_SECONDS": str(WINDOW_SECONDS),
+        "NOTICE_DELAY_SECONDS": str(DELAY_SECONDS),
     }
     for name in control.split(","):
         if folder := PLANTED_ERRORS.get(name):
@@ -122,7 +131,8 @@ def _run_on_stage(
     on_progress: OnProgress,
 ) -> dict[str, float]:
     """Run every phase that needs the stage; returns the product's counters."""
-    state = SharedState(history, stage.api_urls, options.seed)
+    state = SharedState(history, stage.api_urls, stage.push, options.seed)
+    record_messages(history, stage.push)
     on_progress("people", 0.0)
     photos = int(options.seconds * PHOTOS_A_SECOND) + SPARE_PHOTOS
     populate(state, stage.graph, options.clients, photos=photos)
@@ -131,6 +141,9 @@ def _run_on_stage(
     pages = PageCounter(history, stage.env["PROMETHEUS_MULTIPROC_DIR"], state.stop)
     pages.sample()
     pages.start()
+    streams = [StreamClient(state, user, lasting=user.calm) for user in state.users]
+    for stream in streams:
+        stream.start()
     _run_clients_and_faults(stage, state, faults, options.seconds, on_progress)
     pages.join()
     on_progress("quiet", 0.0)
@@ -139,8 +152,11 @@ def _run_on_stage(
     warm_up_graph(stage)
     drain(stage, history, seconds=CONTROL_DRAIN_SECONDS if options.control else DRAIN_SECONDS)
     pages.sample()
+    _stop_streams(streams)
     on_progress("reading everything", 0.0)
     record_feeds(stage, state, cap=TIMELINE_CAP, slack=TIMELINE_SLACK)
+    record_notifications(state)
+    record_push_refusals(stage, history)
     record_logs(stage, history, _secrets(stage.env))
     return read_counters(stage.env["PROMETHEUS_MULTIPROC_DIR"])
 
@@ -168,6 +184,13 @@ def _run_clients_and_faults(
     state.stop.set()
     for thread in (injector, *clients, *watchers):
         thread.join(LONGEST_REQUEST_SECONDS)
+
+
+def _stop_streams(streams: Sequence[StreamClient]) -> None:
+    for stream in streams:
+        stream.stop()
+    for stream in streams:
+        stream.join(LONGEST_REQUEST_SECONDS)
 
 
 def _secrets(env: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,6 @@
 """How long a promise may take, in view of the faults that were injected."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from drill.checking.operations import InjectedFault, Operation
 
@@ -26,7 +26,8 @@ class Deadlines:
     """The deadlines of one history."""
 
     def __init__(self, faults: Iterable[InjectedFault]) -> None:
-        faults = list(faults)
+        self._faults = list(faults)
+        faults = self._faults
         self._outages = _merge((fault.start, fault.end) for fault in faults if _is_outage(fault))
         self._cache_faults = _merge(
             (fault.start, fault.end + CACHE_SLACK_SECONDS)
@@ -47,6 +48,22 @@ class Deadlines:
     def has_cache_fault(self, op: Operation) -> bool:
         """Whether the cache may have been unavailable for a process during the operation."""
         return any(start <= op.end and end >= op.start for start, end in self._cache_faults)
+
+    def faults_within(self, names: Container[str], since: float, until: float) -> bool:
+        """Whether one of the faults of these names overlaps the time between the two."""
+        return any(
+            fault.name in names and fault.start <= until and fault.end >= since
+            for fault in self._faults
+        )
+
+    def begin_of_faults(self, names: Container[str], since: float, until: float) -> float:
+        """`since`, or the earlier begin of a fault of these names that overlaps the time."""
+        begins = [
+            fault.start
+            for fault in self._faults
+            if fault.name in names and fault.start <= until and fault.end >= since
+        ]
+        return min([since, *begins])
 
 
 def _is_outage(fault: InjectedFault) -> bool:

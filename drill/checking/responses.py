@@ -11,6 +11,7 @@ from drill.http_status import is_server_error, is_success
 SIGNED_IN_OPS = {
     *("read", "page", "post", "delete", "rename"),
     *("follow", "unfollow", "block", "unblock"),
+    *("stream", "subscribe"),
 }
 """Operations that need a session."""
 UNCHECKED = {0, HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}

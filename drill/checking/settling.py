@@ -41,9 +41,15 @@ def _check_log(findings: Findings, op: Operation) -> None:
             findings.add_violation("P7", kind, text, op)
 
 
+def _check_refusals(findings: Findings, op: Operation) -> None:
+    for refusal in op.facts["refusals"]:
+        findings.add_violation("P9", "invalid-message", f"a message was refused: {refusal}", op)
+
+
 CHECKS: Mapping[str, Callable[[Findings, Operation], None]] = {
     "healed": _check_healed,
     "struck": _check_stopped,
     "drained": _check_drained,
     "log": _check_log,
+    "refusals": _check_refusals,
 }

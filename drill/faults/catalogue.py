@@ -1,14 +1,16 @@
 """The catalogue of faults: every fault of the drill by its name in docs/promises.md."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from signal import SIGKILL, SIGTERM
 
-from drill.faults import clock_faults, network_faults, redis_damage
+from drill.faults import clock_faults, network_faults, push_faults, redis_damage
 from drill.faults.clock_faults import TOLERATED_OFFSETS_SECONDS, WRONG_OFFSETS_SECONDS, move_clock
 from drill.faults.fault import Fault
 from drill.faults.network_faults import FANOUTS, disturb
 from drill.faults.process_faults import freeze_one, kill_children, signal_one
-from drill.stage.programs import APIS
+from drill.stage.programs import APIS, NOTIFIERS
+from drill.support.push_service import CLOSE, HANG, Behaviour
 
 PROCESS_CASES = {"timelines": (7,), "removal": (7,), "photos": (38,)}
 STORE_CASES = {"neo4j": (3, 32), "queue": (17,), "cache": (19,), "s3": (38,)}
@@ -33,13 +35,14 @@ def _kills() -> Iterator[Fault]:
         name="end-worker",
         cases=(6,),
         seconds=3,
-        apply=signal_one(end, (*FANOUTS, "timelines", "removal")),
+        apply=signal_one(end, (*FANOUTS, "timelines", "removal", *NOTIFIERS)),
     )
     for process, cases in PROCESS_CASES.items():
         yield Fault(
             name=f"kill-{process}", cases=cases, seconds=2, apply=signal_one(kill, (process,))
         )
     yield Fault(name="kill-sweeper", cases=(7,), seconds=2, apply=signal_one(kill, ("sweeper",)))
+    yield Fault(name="kill-notifier", cases=(40,), seconds=2, apply=signal_one(kill, NOTIFIERS))
     yield Fault(name="kill-queue", cases=(16,), seconds=3, apply=signal_one(kill, ("queue",)))
     yield Fault(
         name="kill-cache",
@@ -61,6 +64,7 @@ def _freezes() -> Iterator[Fault]:
     yield Fault(name="stop-timelines", cases=(8,), seconds=5, apply=freeze_one(("timelines",)))
     yield Fault(name="stop-removal", cases=(8,), seconds=5, apply=freeze_one(("removal",)))
     yield Fault(name="stop-sweeper", cases=(14,), seconds=8, apply=freeze_one(("sweeper",)))
+    yield Fault(name="stop-notifier", cases=(40,), seconds=18, apply=freeze_one(NOTIFIERS))
     yield Fault(name="stop-queue", cases=(17,), seconds=5, apply=freeze_one(("queue",)))
     yield Fault(name="stop-cache", cases=(19,), seconds=5, apply=freeze_one(("cache",)))
     yield Fault(
@@ -140,12 +144,23 @@ def _clock_faults() -> Iterator[Fault]:
     )
 
 
+def _push_faults() -> Iterator[Fault]:
+    refusals = [
+        Behaviour(status=status, headers={"Retry-After": "3"})
+        for status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+    ]
+    silence = [Behaviour(status=HANG), Behaviour(status=CLOSE)]
+    for name, answers in (("push-refuses", refusals), ("push-is-silent", silence)):
+        yield Fault(name=name, cases=(39,), seconds=6, apply=push_faults.answer(answers))
+
+
 CATALOGUE: tuple[Fault, ...] = (
     *_kills(),
     *_freezes(),
     *_redis_damage(),
     *_network_faults(),
     *_clock_faults(),
+    *_push_faults(),
 )
 """In a fixed order: a plan draws from it by the seed."""
 BY_NAME = {fault.name: fault for fault in CATALOGUE}

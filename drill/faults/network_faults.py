@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from drill.faults.fault import Apply, Facts
-from drill.stage.programs import APIS
+from drill.stage.programs import APIS, NOTIFIERS
 from drill.stage.stage import DrillStage
 from drill.support.proxy import Proxy
 
 FANOUTS = ("fanout", "fanout-2", "fanout-large")
 USERS = {
-    "neo4j": (*APIS, *FANOUTS, "timelines", "removal", "sweeper"),
-    "queue": (*APIS, *FANOUTS, "timelines", "removal", "sweeper"),
-    "cache": (*APIS, *APIS, *FANOUTS, "timelines", "removal"),
+    "neo4j": (*APIS, *FANOUTS, *NOTIFIERS, "timelines", "removal", "sweeper"),
+    "queue": (*APIS, *FANOUTS, *NOTIFIERS, "timelines", "removal", "sweeper"),
+    "cache": (*APIS, *APIS, *FANOUTS, *NOTIFIERS, "timelines", "removal"),
     "s3": (*APIS, "removal", "photos"),
 }
 """The processes that use each store under this load. One is drawn; named twice, twice as often."""

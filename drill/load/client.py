@@ -12,6 +12,7 @@ from typing import Any
 
 from drill.history import Phase
 from drill.http_status import is_client_error
+from drill.load.browsers import subscribe
 from drill.load.connection import ApiConnection, Response
 from drill.load.habits import BUSY, CALM, Choice
 from drill.load.population import PASSWORD
@@ -89,12 +90,11 @@ class Client(threading.Thread):
 
     @property
     def _label(self) -> str:
-        return self._user.name.split("_")[0]
+        return self._user.label
 
     @property
     def _session(self) -> str:
-        """The name of the user's session and token in the history."""
-        return f"{self._label}.{self._user.sign_ins}"
+        return self._user.session
 
     def _read(self) -> Response:
         return self._reader.first_page(self._user.id, self._user.token, self._session)
@@ -291,10 +291,22 @@ class Client(threading.Thread):
             response = self._draw_connection().request("POST", "/v1/sessions", body=body)
             history.end(number, response.phase, **response.facts)
             if response.phase == "ok":
-                self._user.token = str(response.body["auth_token"])
-                self._user.sign_ins += 1
+                with self._state.lock:
+                    self._user.token = str(response.body["auth_token"])
+                    self._user.sign_ins += 1
+                self._subscribe()
                 return
             self._state.stop.wait(RETRY_SECONDS)
+
+    def _subscribe(self) -> None:
+        """Let a browser subscribe with the session, once: it may fail."""
+        subscribe(
+            self._state,
+            self._draw_connection(),
+            self._user,
+            token=self._user.token,
+            session=self._session,
+        )
 
     # Sending.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from drill.load.browsers import subscribe
 from drill.load.connection import ApiConnection
 from drill.load.errors import NotAcknowledgedError
 from drill.load.shared_state import AcknowledgedPost, DrillUser, SharedState
@@ -64,15 +65,18 @@ CREATE_OLD_POSTS = Query(
 
 
 def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> None:
-    """Create `count` users, each second one calm, with `photos` photos each.
+    """Create `count` users, each second one calm, with `photos` photos and a browser each.
 
-    A busy user follows about half of the others, a calm one all other calm ones. Photos and the
-    calm users' old posts are written to the graph directly, all else goes through the API.
+    The browser subscribes to Web Push with the session that lasts. A busy user follows about half
+    of the others, a calm one all other calm ones. Photos and the calm users' old posts are written
+    to the graph directly, all else goes through the API.
     """
     rng = state.rng("town")
     connections = [ApiConnection(url) for url in state.api_urls]
     for number in range(count):
-        user = _create_user(connections[number % len(connections)], number, state.seed)
+        connection = connections[number % len(connections)]
+        user = _create_user(connection, number, state.seed)
+        _subscribe(state, connection, user)
         user.photos.extend(_create_photos(graph, user.id, photos))
         state.users.append(user)
         if user.calm:
@@ -111,6 +115,16 @@ def _create_user(connection: ApiConnection, number: int, seed: int) -> DrillUser
     )
 
 
+def _subscribe(state: SharedState, connection: ApiConnection, user: DrillUser) -> None:
+    def attempt() -> None:
+        session, token = user.watching_session, user.watching_token
+        response = subscribe(state, connection, user, token=token, session=session)
+        if response.phase != "ok":
+            raise NotAcknowledgedError(response)
+
+    _until_acknowledged(attempt)
+
+
 def _create(connection: ApiConnection, path: str, body: dict[str, str]) -> dict[str, Any]:
     response = connection.request("POST", path, body=body)
     if response.status != HTTPStatus.CREATED:
@@ -131,7 +145,7 @@ def _create_old_posts(state: SharedState, graph: Graph, user: DrillUser) -> None
     posts = []
     for age in sorted(ages, reverse=True):
         at = round((time.time() - age) * 1_000)
-        tag, post_id, photo_id = f"{user.name.split('_')[0]}-old-{at}", random_id(at), new_id()
+        tag, post_id, photo_id = f"{user.label}-old-{at}", random_id(at), new_id()
         number = history.invoke("town", "post", author=user.id, tag=tag, key=tag, old=True)
         posts.append({"id": post_id, "tag": tag, "photo_id": photo_id, "created_at": at})
         history.end(number, "ok", id=post_id, replayed=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from drill.calm_minutes import Span, is_calm
 from drill.history import History
+from drill.support.push_service import PushService
 
 MAX_WATCH_TASKS = 60
 """Watch tasks that may wait for a watcher; beyond it no more posts are watched."""
@@ -37,6 +38,21 @@ class DrillUser:
     renames: int = 0
     """How many names were tried, each different from all others."""
 
+    @property
+    def label(self) -> str:
+        """The short name, with which each of the user's names begins."""
+        return self.name.split("_")[0]
+
+    @property
+    def session(self) -> str:
+        """The name of the client's session and token in the history."""
+        return f"{self.label}.{self.sign_ins}"
+
+    @property
+    def watching_session(self) -> str:
+        """The name of the session that lasts, and of `watching_token`."""
+        return f"{self.label}.watching"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgedPost:
@@ -61,10 +77,11 @@ class WatchTask:
 
 @dataclass(slots=True)
 class SharedState:
-    """What all client threads share. Hold `lock` to read or change follows and posts."""
+    """What all client threads share. Hold `lock` for follows, posts, and tokens of clients."""
 
     history: History
     api_urls: Sequence[str]
+    push: PushService
     seed: int
     users: list[DrillUser] = field(default_factory=list)
     watch_tasks: "queue.Queue[WatchTask]" = field(

@@ -1,4 +1,4 @@
-"""Our processes on the stage: two API processes, a worker for each queue, and the sweeper."""
+"""Our processes on the stage: API processes, a worker for each queue, sweeper and notifiers."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,6 +8,7 @@ import requests
 from stack.parts.photofeed import Api, Worker
 
 APIS = ("api-1", "api-2")
+NOTIFIERS = ("notifier", "notifier-2")
 WORKERS = {
     "fanout": "fanout",
     "fanout-2": "fanout",
@@ -16,6 +17,7 @@ WORKERS = {
     "removal": "removal",
     "photos": "photos",
     "sweeper": "sweeper",
+    **dict.fromkeys(NOTIFIERS, "notifier"),
 }
 """The argument of `python -m workers`, by the name of the process."""
 

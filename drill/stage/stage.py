@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, Signals
 from types import TracebackType
@@ -20,6 +20,7 @@ import requests
 from drill.stage.errors import SupervisionError, UnhealthyError
 from drill.stage.programs import APIS, WORKERS, DrillApi, DrillWorker
 from drill.support.proxy import Proxy, proxied
+from drill.support.push_service import PushService, push_service
 from drill.support.retrying import retry
 from graph import Graph, GraphSettings
 from graph.event_kinds import QUEUES
@@ -29,6 +30,7 @@ from stack.settings import ROOT
 from stack.supervision.launcher import lock_folder, stop_orphans
 from stack.supervision.supervisor import Supervisor
 from storage import Storage, StorageSettings
+from web_push.keys import public_key_of
 
 if TYPE_CHECKING:
     from stack.supervision.process import Process
@@ -69,6 +71,8 @@ class DrillStage:
         """The proxy between a process and a store, by their names."""
         self.messages: list[str] = []
         """What the supervisors report."""
+        self.push: PushService
+        """The push service of all users' browsers."""
         self._supervision_errors: list[str] = []
         self._extra_env = dict(extra_env or {})
         self._stopping = threading.Event()
@@ -93,12 +97,15 @@ class DrillStage:
             max_crashes=MAX_DEATHS,
         )
         self._supervision: list[threading.Thread] = []
+        self._resources = ExitStack()
 
     def __enter__(self) -> Self:
         _wipe(self.folder)
         self._stack.lock()
         try:
             self._stack.start_stores()
+            public_key = public_key_of(self.env["VAPID_PRIVATE_KEY"])
+            self.push = self._resources.enter_context(push_service(public_key=public_key))
             self.graph = Graph.open(_graph_settings(self.env))
             self.storage = Storage.open(_storage_settings(self.env))
             self._start_processes()
@@ -228,6 +235,7 @@ class DrillStage:
             self.proxies[name, store] = proxy
         env["PYTHONPATH"] = str(CLOCK_FOLDER)
         env["DRILL_CLOCK"] = str(self._clock_file(name))
+        env["PUSH_ORIGINS"] = self.push.origin
         return env | self._extra_env
 
     def _clock_file(self, name: str) -> Path:
@@ -240,6 +248,7 @@ class DrillStage:
             self._supervision_errors.append(f"a supervisor has failed: {error}")
 
     def _end_faults(self) -> None:
+        self.push.recover()
         for proxy in self.proxies.values():
             proxy.resume()
         for name in self.processes:
@@ -284,6 +293,7 @@ class DrillStage:
         self._supervisor.stop(seconds=STOP_SECONDS)
         for proxy in self.proxies.values():
             proxy.close()
+        self._resources.close()
         with suppress(AttributeError):  # the start may have failed before these were opened
             self.graph.close()
             self.storage.close()

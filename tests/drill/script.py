@@ -11,6 +11,7 @@ ANA, BEN, EVE = 1, 2, 3
 END_FACTS = (
     *("status", "id", "posts", "next", "names", "pages"),
     *("replayed", "code", "retry_after", "ids"),
+    *("groups", "refusals", "answer", "why"),
 )
 """Facts that the end of an operation holds; the others belong to its start."""
 
@@ -96,6 +97,15 @@ class Script:
 
     def final_walk(self, viewer: int, *posts: tuple[int, int]) -> None:
         self.walk(viewer, list(posts), final=1)
+
+    def reserve(self) -> int:
+        """The number of an operation that `span` adds later."""
+        return self._next_number()
+
+    def span(self, op: str, number: int, start: float, facts: dict[str, Any]) -> None:
+        """Adds an operation that began at `start` and ends now."""
+        self._add(start, op, "invoke", session="s", number=number, facts=facts)
+        self._add(self.now, op, "ok", session="s", number=number, facts={"status": 200})
 
     def _next_number(self) -> int:
         self._last_number += 1

@@ -10,7 +10,13 @@ def test_a_report_counts_operations_and_shows_each_violation_with_its_lines(scri
     wrong = script.read(BEN, (20, ANA), (10, ANA))
     findings = check(script.lines)
     report = build_report(
-        script.lines, findings, PageShares(), seed=7, seconds=60, control="", counters={}
+        script.lines,
+        findings,
+        PageShares(),
+        seed=7,
+        seconds=60,
+        control="",
+        counters={},
     )
     assert report.acknowledged == 5
     assert report.faults == {"kill-api": 1}

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from drill.support.push_service import Browser
 from graph import Graph
 from graph.errors import NotFoundError, PushSubscriptionTakenError
 from graph.ids import new_id
 from graph.push_subscriptions import MOST, PARTITIONS, NewPushSubscription, PushSubscription
 from storage.redis import partitions
 from tests.support.concurrency import errors, run_together
-from tests.support.push_service import Browser
 from tests.support.town import Town
 
 ORIGIN = "https://push.test"

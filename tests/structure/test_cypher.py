@@ -9,13 +9,13 @@ import pytest
 
 import graph as graph_package
 from bench.report.plans import explain, sample_value
+from drill.support.push_service import Browser
 from graph import Graph, schema
 from graph.event_kinds import KINDS
 from graph.events import SHARDS, Event
 from graph.ids import new_id
 from graph.notification_kinds import KINDS as NOTIFICATION_KINDS
 from graph.queries import FOLDER, LOADED, parse
-from tests.support.push_service import Browser
 from tests.support.town import Town
 
 assert graph_package

@@ -3,10 +3,10 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+from drill.support.push_service import Browser
 from graph.ids import new_id, random_id
 from graph.push_subscriptions import PushSubscription
 from storage.redis.partitions import partition_of
-from tests.support.push_service import Browser
 from tests.support.stage import ProxiedStores, Stage
 from workers.notices.agenda import Agenda
 from workers.notices.deciding import Decider, Notice

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from environs import Env, EnvValidationError
 
+from drill.support.push_service import Browser, encode
 from stack.secrets import P256_ORDER, load
-from tests.support.push_service import Browser, encode, new_private_key
+from tests.support.vapid import new_private_key
 from web_push.keys import InvalidKeyError, public_key_of, read_auth, read_point
 from web_push.settings import DEFAULT_SUBJECT, WebPushSettings
 

@@ -8,12 +8,13 @@ from flask import Flask
 
 from api.app import create_app
 from api.settings import ApiSettings
+from drill.support.push_service import Browser
 from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from tests.support.people import Builders, Person, assert_problem
-from tests.support.push_service import Browser, new_private_key
 from tests.support.town import Town
+from tests.support.vapid import new_private_key
 from web_push.keys import public_key_of
 from web_push.settings import WebPushSettings
 

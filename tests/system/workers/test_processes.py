@@ -16,6 +16,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from drill.support.proxy import Proxy, proxied
+from drill.support.push_service import HANG, PushService, push_service
 from graph.events import Event
 from graph.ids import new_id
 from graph.queries import LOADED
@@ -23,8 +24,8 @@ from storage import Storage
 from storage.queues import JOB_FUNCTION
 from tests.support.eventually import B_SECONDS, eventually
 from tests.support.notices import Clock, Watched
-from tests.support.push_service import HANG, PushService, push_service, settings_for
 from tests.support.stage import QUEUE_DATABASE, Stage, empty_queues
+from tests.support.vapid import settings_for
 
 OWN_QUEUE_DATABASE = str(int(QUEUE_DATABASE) - 1)
 """The queue's Redis database, which only the worker of the test serves."""

@@ -310,6 +310,20 @@ def test_a_message_that_was_put_off_is_tried_again_alone(
     assert notifier.texts_until(2 * WINDOW) == []
 
 
+def test_a_message_that_comes_late_begins_the_window(
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
+    people.post(author, reader, seconds=1)
+    notifier.clock.at(40)
+    [notice] = notifier.step()
+    notifier.answer(notice, Result.LATER, retry_seconds=WINDOW)
+    notifier.clock.at(41 + WINDOW)
+    assert notifier.texts() == ["Ana posted a photo"]
+    people.post(author, reader, seconds=50 + WINDOW)
+    assert notifier.texts_until(40 + 2 * WINDOW) == []
+    assert notifier.texts_until(50 + 2 * WINDOW) == ["Ana posted a photo"]
+
+
 def test_a_subscription_that_is_gone_is_deleted(
     stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:

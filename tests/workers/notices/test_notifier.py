@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from drill.support.push_service import PushService, push_service
 from graph.ids import new_id
 from storage.errors import StorageUnavailableError
 from tests.support.eventually import eventually
 from tests.support.notices import Clock, Watched
-from tests.support.push_service import PushService, push_service, settings_for
 from tests.support.stage import Stage
+from tests.support.vapid import settings_for
 from web_push.settings import WebPushSettings
 from workers.notices import deciding
 from workers.notices.deciding import Decider

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py_vapid import Vapid02
 
-from tests.support.push_service import Browser, decode, encode, new_private_key
+from drill.support.push_service import Browser, decode, encode
+from tests.support.vapid import new_private_key
 from web_push.keys import public_key_of
 from web_push.settings import WebPushSettings
 from workers.notices.push.encryption import encrypt

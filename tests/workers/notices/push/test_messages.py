@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support.push_service import Browser
+from drill.support.push_service import Browser
 from workers.notices.push.messages import MAX_PAYLOAD_BYTES, Message, Payload, cut
 
 PAYLOAD = Payload(

@@ -19,15 +19,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from drill.support.push_service import CLOSE, HANG, Browser, PushService, push_service
 from observing import metrics
-from tests.support.push_service import (
-    CLOSE,
-    HANG,
-    Browser,
-    PushService,
-    push_service,
-    settings_for,
-)
+from tests.support.vapid import settings_for
 from web_push.settings import WebPushSettings
 from workers.notices.push import origins, sender
 from workers.notices.push.messages import Message, Outcome, Payload, Result

@@ -13,10 +13,11 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import http_ece
@@ -27,30 +28,28 @@ from py_vapid import Vapid02
 from graph.ids import new_id
 from graph.push_subscriptions import NewPushSubscription, PushSubscription
 from web_push.endpoints import digest_of
-from web_push.keys import public_key_of
-from web_push.settings import WebPushSettings
 
 LONGEST_TOKEN_SECONDS = 24 * 3_600
 """RFC 8292: a token that expires later is refused."""
 MAX_BODY_BYTES = 4_096
+START_SECONDS = 10.0
 
 HANG, CLOSE = "hang", "close"
 """Instead of a status: no answer before release(); a connection that is closed without one."""
 CHUNK_BYTES = 65_536
 
 
-def new_private_key() -> str:
-    """A VAPID key, as the settings have it."""
-    return encode(
-        ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(32)
-    )
+class InvalidMessageError(Exception):
+    """A request that a push service refuses."""
 
 
 def encode(data: bytes) -> str:
+    """Base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def decode(text: str) -> bytes:
+    """The bytes of base64url without padding."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
@@ -58,12 +57,14 @@ class Browser:
     """A browser that has subscribed at a push service: it has the keys to decrypt."""
 
     def __init__(self, origin: str, path: str = "") -> None:
-        self.endpoint = f"{origin}/push/{path or secrets.token_urlsafe(16)}"
+        self.path = f"/push/{path or secrets.token_urlsafe(16)}"
+        self.endpoint = origin + self.path
         self.private_key = ec.generate_private_key(ec.SECP256R1())
         self.auth = os.urandom(16)
 
     @property
     def p256dh(self) -> str:
+        """The public key, as the browser sends it."""
         return encode(
             self.private_key.public_key().public_bytes(
                 Encoding.X962, PublicFormat.UncompressedPoint
@@ -152,6 +153,8 @@ class PushService:
         self.default = Behaviour()
         self.script: deque[Behaviour] = deque()
         """Behaviours of the next requests, before the default."""
+        self.on_received: Callable[[Received, Behaviour], None] = lambda _received, _answer: None
+        """Called with each valid message and the answer to it, in the service's thread."""
         self.in_flight = self.most_in_flight = self.connections = self.body_bytes = 0
         self._released = asyncio.Event()
         self._browsers: dict[str, Browser] = {}
@@ -161,17 +164,22 @@ class PushService:
 
     @property
     def origin(self) -> str:
+        """What PUSH_ORIGINS must name."""
         return f"http://{self.host}:{self.port}"
 
     @property
     def payloads(self) -> list[dict[str, Any]]:
         """The decrypted payloads of all messages, in the order of their arrival."""
-        return [self._browsers[one.path].decrypt(one.body) for one in self.received]
+        return [self.decrypt(one) for one in self.received]
+
+    def decrypt(self, received: Received) -> dict[str, Any]:
+        """The payload of a message."""
+        return self._browsers[received.path].decrypt(received.body)
 
     def browser(self, origin: str = "") -> Browser:
         """A browser that has subscribed here; `origin` is another name of this service."""
         browser = Browser(origin or self.origin)
-        self._browsers[browser.endpoint.removeprefix(origin or self.origin)] = browser
+        self._browsers[browser.path] = browser
         return browser
 
     def answer(self, *statuses: int | str, **behaviour: Any) -> None:
@@ -179,10 +187,22 @@ class PushService:
         self.script.extend(Behaviour(status=status, **behaviour) for status in statuses)
 
     def run(self) -> None:
+        """Serve until `stop`."""
         asyncio.run(self._serve())
 
     def wait(self) -> None:
-        assert self._ready.wait(10)
+        """Return once the service listens."""
+        if not self._ready.wait(START_SECONDS):
+            raise TimeoutError
+
+    def misbehave(self, behaviour: Behaviour) -> None:
+        """Answer in this way, until `recover`."""
+        self._call(self._released.clear)
+        self.default = behaviour
+
+    def recover(self) -> None:
+        """Take every message, and answer what hangs."""
+        self.release(HTTPStatus.CREATED)
 
     def release(self, status: int | str) -> None:
         """Answer what hangs, and all that follows, with this."""
@@ -195,11 +215,12 @@ class PushService:
             self._call(writer.close)
 
     def stop(self) -> None:
+        """End `run`."""
         self._call(lambda: [task.cancel() for task in asyncio.all_tasks()])
 
-    def _call(self, function: Any) -> None:
-        assert self._loop
-        self._loop.call_soon_threadsafe(function)
+    def _call(self, function: Callable[[], object]) -> None:
+        if self._loop:
+            self._loop.call_soon_threadsafe(function)
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -269,32 +290,37 @@ class PushService:
     ) -> Behaviour:
         try:
             self._check(method, path, headers, body)
-        except AssertionError as error:
+        except (InvalidMessageError, KeyError, ValueError) as error:
             self.refusals.append(str(error))
             return Behaviour(status=400)
-        self.received.append(
-            Received(
-                path=path, headers=headers, body=body, at=time.monotonic(), connection=connection
-            )
+        received = Received(
+            path=path, headers=headers, body=body, at=time.monotonic(), connection=connection
         )
-        return self.script.popleft() if self.script else self.default
+        behaviour = self.script.popleft() if self.script else self.default
+        self.received.append(received)
+        self.on_received(received, behaviour)
+        return behaviour
 
     def _check(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
-        """Raises AssertionError for what a push service refuses."""
-        assert method == "POST", "not a POST"
-        assert path in self._browsers, "no such subscription"
-        assert headers["content-encoding"] == "aes128gcm", "not encrypted"
-        assert len(body) <= MAX_BODY_BYTES, "too large"
-        assert headers["ttl"].isdigit(), "no TTL"
+        """Raises InvalidMessageError, KeyError or ValueError for what a push service refuses."""
         authorization = headers["authorization"]
-        assert Vapid02.verify(authorization), "not signed"
         token, key = authorization.removeprefix("vapid t=").split(",k=")
-        assert key == (self.public_key or key), "not signed by the key of the subscription"
         claims = json.loads(decode(token.split(".")[1]))
         scheme = "https" if self._tls else "http"
-        assert claims["aud"] == f"{scheme}://{headers['host']}", "signed for another service"
-        assert 0 < claims["exp"] - time.time() <= LONGEST_TOKEN_SECONDS, "expired, or too long"
-        assert claims["sub"].startswith(("mailto:", "https:")), "no subject"
+        for is_right, problem in (
+            (method == "POST", "not a POST"),
+            (path in self._browsers, "no such subscription"),
+            (headers["content-encoding"] == "aes128gcm", "not encrypted"),
+            (len(body) <= MAX_BODY_BYTES, "too large"),
+            (headers["ttl"].isdigit(), "no TTL"),
+            (Vapid02.verify(authorization), "not signed"),
+            (key == (self.public_key or key), "not signed by the key of the subscription"),
+            (claims["aud"] == f"{scheme}://{headers['host']}", "signed for another service"),
+            (0 < claims["exp"] - time.time() <= LONGEST_TOKEN_SECONDS, "expired, or too long"),
+            (claims["sub"].startswith(("mailto:", "https:")), "no subject"),
+        ):
+            if not is_right:
+                raise InvalidMessageError(problem)
 
 
 @contextmanager
@@ -304,19 +330,8 @@ def push_service(**arguments: Any) -> Iterator[PushService]:
     thread = threading.Thread(target=service.run, name="push service", daemon=True)
     thread.start()
     service.wait()
-    yield service
-    service.stop()
-    thread.join(10)
-    assert not thread.is_alive()
-
-
-def settings_for(*services: PushService, **changes: Any) -> WebPushSettings:
-    """Settings with a new key, which these services expect, and their origins."""
-    fields: dict[str, Any] = {
-        "private_key": new_private_key(),
-        "origins": frozenset(service.origin for service in services),
-    }
-    settings = WebPushSettings(**fields | changes)
-    for service in services:
-        service.public_key = public_key_of(settings.private_key)
-    return settings
+    try:
+        yield service
+    finally:
+        service.stop()
+        thread.join(START_SECONDS)
