@@ -47,7 +47,7 @@ class NoticeRecord:
     notification_id: int
     """The floor of notifications."""
     noticed_at: int = 0
-    """When the last notice was first sent; 0: never."""
+    """When a notice was last sent, or sent again; 0: never."""
     sending: Sending | None = None
 
     def to_bytes(self) -> bytes:

@@ -210,18 +210,16 @@ def _quiet_end_ms(truth: Truth, now_ms: int) -> int | None:
 
 def _record_after(truth: Truth, messages: Sequence[Message], now_ms: int) -> NoticeRecord:
     """The record of a notice that is being sent; without messages, of one that is dropped."""
-    noticed_at = truth.record.noticed_at if truth.record else 0
     if not messages:
         return NoticeRecord(
             post_id=truth.seen_post_id,
             notification_id=truth.seen_notification_id,
-            noticed_at=noticed_at,
+            noticed_at=truth.record.noticed_at if truth.record else 0,
         )
-    is_first_try = truth.record is None or truth.record.sending is None
     return NoticeRecord(
         post_id=truth.post_floor,
         notification_id=truth.notification_floor,
-        noticed_at=now_ms if is_first_try else noticed_at,
+        noticed_at=now_ms,
         sending=Sending(
             post_id=truth.seen_post_id,
             notification_id=truth.seen_notification_id,
