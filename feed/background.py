@@ -47,6 +47,11 @@ class BackgroundRebuilder:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def room(self) -> int:
+        """How many users more can be scheduled now."""
+        return self._queue.maxsize - self._queue.qsize()
+
     def schedule(self, user_id: int) -> None:
         """Schedule a rebuild, or drop it if the queue is full. Returns at once."""
         with self._lock:

@@ -19,7 +19,7 @@ TTL_SECONDS = 30 * 86_400
 
 REPLACE = Script("replace")
 
-_RECORD = re.compile(rb"\d+ \d+ \d+ \d+ \d+ \d+ \d+ (?:\d+(?:,\d+)*)?")
+_RECORD = re.compile(rb"(?:\d+ ){8}(?:\d+(?:,\d+)*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,9 @@ class Sending:
     tries: int
     """Begun, also those that a killed process did not finish."""
     retry_at: int
-    """Unix milliseconds: not before this time. Until then its sender may be at work."""
+    """Unix milliseconds: not before this time."""
+    is_claimed: bool = False
+    """Whether its sender may be at work until then; else a push service has put it off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +63,9 @@ class NoticeRecord:
             sending.notification_id,
             sending.tries,
             sending.retry_at,
+            sending.is_claimed,
         )
-        return b"%d %d %d %d %d %d %d " % numbers + b",".join(
+        return b"%d %d %d %d %d %d %d %d " % numbers + b",".join(
             b"%d" % subscription_id for subscription_id in sending.subscription_ids
         )
 
@@ -72,15 +75,15 @@ class NoticeRecord:
         if not _RECORD.fullmatch(value):
             return None
         *numbers, ids = value.split(b" ")
-        post_id, notification_id, noticed_at, to_post, to_notification, tries, retry_at = map(
-            int, numbers
-        )
+        post_id, notification_id, noticed_at, *of_sending = map(int, numbers)
+        to_post, to_notification, tries, retry_at, is_claimed = of_sending
         sending = Sending(
             post_id=to_post,
             notification_id=to_notification,
             subscription_ids=tuple(map(int, ids.split(b","))) if ids else (),
             tries=tries,
             retry_at=retry_at,
+            is_claimed=bool(is_claimed),
         )
         return cls(
             post_id=post_id,

@@ -8,8 +8,8 @@ from graph.ids import new_id, random_id
 from graph.push_subscriptions import PushSubscription
 from storage.redis.partitions import partition_of
 from tests.support.stage import ProxiedStores, Stage
-from workers.notices.agenda import Agenda
-from workers.notices.deciding import Decider, Notice
+from workers.notices.deciding import Notice
+from workers.notices.dispatching import Dispatcher
 from workers.notices.due import NoticeTimes
 from workers.notices.push.messages import Outcome, Result
 from workers.notices.subscribers import PartitionSubscribers
@@ -84,8 +84,7 @@ class SteppedNotifier:
         self.stores = stores
         self.clock = clock
         self.user_id = user_id
-        self.agenda = Agenda(TIMES)
-        self.decider = Decider(stores.graph, stores.storage, TIMES)
+        self.dispatcher = Dispatcher(stores.graph, stores.storage, TIMES)
         self.subscribers = PartitionSubscribers(
             stores.graph, stores.storage, TIMES, partition_of(user_id), clock.now_ms
         )
@@ -97,15 +96,10 @@ class SteppedNotifier:
 
     def step(self) -> list[Notice]:
         """Look once, and decide for those who are due; the notices of the user, unsent."""
-        for arrival in self.subscribers.look():
-            if arrival.waiting.user_id == self.user_id:
-                self.agenda.add(arrival)
-        due = [waiting for waiting, _ in self.agenda.take_due(self.clock.now_ms, 100)]
-        decisions = self.decider.decide(due, self.clock.now_ms)
-        for waiting in due:
-            if waiting.user_id in decisions.later:
-                self.agenda.postpone(waiting, decisions.later[waiting.user_id])
-        return list(decisions.notices)
+        arrivals = self.subscribers.look()
+        self.dispatcher.add(one for one in arrivals if one.waiting.user_id == self.user_id)
+        notices, _ = self.dispatcher.take(self.clock.now_ms)
+        return notices
 
     def texts(self) -> list[str]:
         """A step whose notices are delivered; their texts."""
@@ -126,15 +120,12 @@ class SteppedNotifier:
 
     def answer(self, notice: Notice, *results: Result, retry_seconds: float = 15) -> None:
         """Record the answers of push services to the messages of a notice."""
-        retry_at = (self.clock.now_ms / 1000) + retry_seconds
         outcomes = [
             Outcome(
                 result=result,
                 tries=message.tries + 1,
-                retry_at=retry_at if result is Result.LATER else None,
+                pause_seconds=retry_seconds if result is Result.LATER else 0.0,
             )
             for message, result in zip(notice.messages, results, strict=True)
         ]
-        for user_id, at in self.decider.finish([(notice, outcomes)]).items():
-            assert user_id == notice.user_id
-            self.agenda.postpone(notice.waiting, at)
+        self.dispatcher.finish([(notice, outcomes)], self.clock.now_ms)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 from workers.notices.due import NoticeTimes, due_at
 
+SPARE = 1_000
+"""Outdated elements of the heap that do not matter."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
@@ -26,7 +29,7 @@ class Arrival:
     ids: tuple[int, ...] = ()
     """The new posts and notifications that are known of; empty for an unfinished notice."""
     not_before: int = 0
-    """Unix milliseconds: when the next notice may be sent."""
+    """Unix milliseconds: nothing can be sent before."""
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class _Entry:
     ids: tuple[int, ...]
     """The oldest and the newest of what is new; empty for an unfinished notice."""
     not_before: int
-    due_at: int = 0
+    due_at: int = -1
 
 
 class Agenda:
@@ -45,7 +48,8 @@ class Agenda:
         self._times = times
         self._entries: dict[int, _Entry] = {}
         self._heap: list[tuple[int, int]] = []
-        """Times and users. One that is not the time of the user's entry is outdated."""
+        """Times and users. One that is not the time of the user's entry is outdated: there are as
+        many of these as entries at most, and SPARE."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -67,7 +71,10 @@ class Agenda:
         self._schedule(entry)
 
     def postpone(self, waiting: Waiting, not_before: int) -> None:
-        """Put a user back who was due, not before this time."""
+        """Put a user back for this time, also one who has come back meanwhile for another."""
+        entry = self._entries.get(waiting.user_id)
+        if entry is not None:
+            entry.not_before = not_before
         self.add(Arrival(waiting=waiting, not_before=not_before))
 
     def take_due(self, now_ms: int, most: int) -> list[tuple[Waiting, int]]:
@@ -84,8 +91,7 @@ class Agenda:
     def keep_only(self, user_ids: Container[int]) -> None:
         """Remove all other users."""
         self._entries = {u: entry for u, entry in self._entries.items() if u in user_ids}
-        self._heap = [(entry.due_at, user_id) for user_id, entry in self._entries.items()]
-        heapq.heapify(self._heap)
+        self._rebuild_heap()
 
     def _schedule(self, entry: _Entry) -> None:
         settled = (
@@ -93,5 +99,14 @@ class Agenda:
             if entry.ids
             else 0
         )
-        entry.due_at = max(settled, entry.not_before)
+        turn = max(settled, entry.not_before)
+        if turn == entry.due_at:
+            return
+        entry.due_at = turn
         heapq.heappush(self._heap, (entry.due_at, entry.waiting.user_id))
+        if len(self._heap) > 2 * len(self._entries) + SPARE:
+            self._rebuild_heap()
+
+    def _rebuild_heap(self) -> None:
+        self._heap = [(entry.due_at, user_id) for user_id, entry in self._entries.items()]
+        heapq.heapify(self._heap)

@@ -9,29 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graph import Graph
-from graph.ids import from_ms, to_ms
-from graph.notification_settings import NEW_PHOTOS
-from graph.notifications import NotificationGroup
-from graph.read_positions import NewPost
 from observing import metrics
 from storage import Storage
 from storage.notices.records import NoticeRecord, Sending
 from workers.notices.agenda import Waiting
-from workers.notices.due import NoticeTimes, free_at, spread_ms, window_end
-from workers.notices.push.messages import Message, Outcome, Payload, Result
-from workers.notices.push.retrying import MAX_TRIES
-from workers.notices.quiet_hours import quiet_until
-from workers.notices.truth import Truth, read_truth
-from workers.notices.wording import sentence_of
+from workers.notices.due import NoticeTimes, free_at, window_end
+from workers.notices.planning import Plan, plan
+from workers.notices.push.messages import Message, Outcome, Result
+from workers.notices.truth import read_truth
 
-CLAIM_SECONDS = 120
-"""How long a notice belongs to who sends it. After a kill it is sent again after this time."""
-
-TTL_SECONDS = 86_400
-"""How long a push service keeps a notice for a browser that is offline."""
-
-TITLE, URL, TAG = "photofeed", "/hello", "photofeed"
-"""Of each notice. The tag is also the topic: a notice replaces the one before it."""
+OVERTAKEN_SECONDS = 5
+"""When users are decided again for whom another notifier has just decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +30,9 @@ class Notice:
     record: NoticeRecord
     """The record as long as the notice is being sent."""
     messages: Sequence[Message]
+    held_ids: Sequence[int] = ()
+    """Subscriptions that get nothing now, as they were put off before, with this time:"""
+    held_until: int = 0
 
     @property
     def claimed_until(self) -> int:
@@ -50,7 +41,7 @@ class Notice:
 
     @property
     def waiting(self) -> Waiting:
-        """The user, to be decided again. Who has lost the record has been told of everything."""
+        """The user, to be decided again. Without a record, the floors are those of this notice."""
         told = self.record.sending or self.record
         return Waiting(
             user_id=self.user_id,
@@ -66,7 +57,7 @@ class Decisions:
 
     notices: Sequence[Notice]
     later: Mapping[int, int]
-    """By user, when to decide again, in Unix milliseconds."""
+    """By user, when to decide again, in Unix milliseconds. A user with a notice can be in it."""
 
 
 class Decider:
@@ -87,30 +78,34 @@ class Decider:
         records = self._storage.notice_records.read_many([one.user_id for one in waiting])
         later = {u: at for u, r in records.items() if (at := self._free_at(u, r)) > now_ms}
         ready = [one for one in waiting if one.user_id not in later]
-        messages: dict[int, list[Message]] = {}
-        changes: dict[int, tuple[NoticeRecord | None, NoticeRecord]] = {}
-        for truth in read_truth(self._graph, self._storage, ready, records):
-            of_user = _messages_of(truth)
-            quiet_end = _quiet_end_ms(truth, now_ms) if of_user else None
-            if quiet_end is not None:
-                later[truth.user_id] = quiet_end + spread_ms(truth.user_id, self._times)
-                continue
-            messages[truth.user_id] = of_user
-            changes[truth.user_id] = truth.record, _record_after(truth, of_user, now_ms)
-        claimed = self._storage.notice_records.replace_many(changes)
-        notices = [
-            Notice(user_id=user_id, record=changes[user_id][1], messages=messages[user_id])
-            for user_id in claimed
-            if messages[user_id]
+        plans = [
+            plan(truth, now_ms, self._times)
+            for truth in read_truth(self._graph, self._storage, ready, records)
         ]
+        later |= {one.user_id: one.turn_at for one in plans if one.turn_at is not None}
+        changes = {one.user_id: (records[one.user_id], one.record) for one in plans if one.record}
+        stored = self._storage.notice_records.replace_many(changes)
+        overtaken = changes.keys() - stored
+        later |= dict.fromkeys(overtaken, now_ms + OVERTAKEN_SECONDS * 1000)
+        notices = [_notice_of(one) for one in plans if one.messages and one.user_id in stored]
+        for one in plans:
+            if one.dropped and one.user_id not in overtaken:
+                metrics.NOTICES_DROPPED.labels(reason=one.dropped).inc()
         self._remember(notices, now_ms)
         return Decisions(notices=notices, later=later)
 
-    def finish(self, notices: Sequence[tuple[Notice, Sequence[Outcome]]]) -> dict[int, int]:
+    def finish(
+        self, notices: Sequence[tuple[Notice, Sequence[Outcome]]], now_ms: int
+    ) -> dict[int, int]:
         """Record the outcomes of notices, and delete subscriptions that are gone.
 
-        Returns when to try again, in Unix milliseconds, by user.
+        Returns when to decide again about those that are not done, in Unix milliseconds, by user.
         """
+        changes = {
+            notice.user_id: (notice.record, _record_of_outcomes(notice, outcomes, now_ms))
+            for notice, outcomes in notices
+        }
+        self._storage.notice_records.replace_many(changes)
         gone = [
             message.subscription.id
             for notice, outcomes in notices
@@ -119,15 +114,10 @@ class Decider:
         ]
         if gone:
             self._graph.push_subscriptions.delete(gone)
-        changes = {
-            notice.user_id: (notice.record, _record_of_outcomes(notice, outcomes))
-            for notice, outcomes in notices
-        }
-        self._storage.notice_records.replace_many(changes)
-        return {u: new.sending.retry_at for u, (_, new) in changes.items() if new.sending}
+        return {u: free_at(new, self._times) for u, (_, new) in changes.items() if new.sending}
 
     def _free_at(self, user_id: int, record: NoticeRecord | None) -> int:
-        """When the next notice may be sent, or this one tried again."""
+        """When the user may be decided. A lost record is made up for by what is remembered."""
         if record is None:
             return window_end(self._noticed_at.get(user_id, 0), self._times)
         return free_at(record, self._times)
@@ -143,94 +133,18 @@ class Decider:
             del self._noticed_at[user_id]
 
 
-def _messages_of(truth: Truth) -> list[Message]:
-    """One message for each subscription that has something to tell; counts why there is none."""
-    if truth.settings is None:
-        return _dropped("inactive")
-    if not truth.subscriptions:
-        return _dropped("no-subscription")
-    posts = [] if NEW_PHOTOS in truth.settings.muted_kinds else truth.posts
-    group = truth.group
-    if group and group.kind in truth.settings.muted_kinds:
-        group = None
-    if not posts and not group:
-        return _dropped("muted" if truth.posts or truth.group else "nothing-new")
-    tries = truth.record.sending.tries if truth.record and truth.record.sending else 0
-    if tries >= MAX_TRIES:  # each of them by a process that was killed
-        return _dropped("exhausted")
-    messages = []
-    for subscription in truth.subscriptions:
-        payload = _payload_of(
-            [post for post in posts if post.id > subscription.id],
-            group if group and group.id > subscription.id else None,
-            truth.unread_notifications,
-        )
-        if payload:
-            messages.append(
-                Message(
-                    subscription=subscription,
-                    payload=payload,
-                    ttl_seconds=TTL_SECONDS,
-                    topic=TAG,
-                    tries=tries,
-                )
-            )
-    return messages or _dropped("nothing-new")
-
-
-def _payload_of(
-    posts: Sequence[NewPost], group: NotificationGroup | None, unread_notifications: int
-) -> Payload | None:
-    sentences = [sentence_of(posts)] if posts else []
-    sentences += [group.text] if group else []
-    if not sentences:
-        return None
-    return Payload(
-        kind=NEW_PHOTOS if posts or not group else group.kind,
-        title=TITLE,
-        body=". ".join(sentences),
-        url=URL,
-        tag=TAG,
-        unread=len(posts) + unread_notifications,
+def _notice_of(planned: Plan) -> Notice:
+    assert planned.record  # noqa: S101 - a plan with messages has one
+    return Notice(
+        user_id=planned.user_id,
+        record=planned.record,
+        messages=planned.messages,
+        held_ids=planned.held_ids,
+        held_until=planned.held_until,
     )
 
 
-def _dropped(reason: str) -> list[Message]:
-    metrics.NOTICES_DROPPED.labels(reason=reason).inc()
-    return []
-
-
-def _quiet_end_ms(truth: Truth, now_ms: int) -> int | None:
-    """When the user's quiet hours end; None if it is not quiet now."""
-    if truth.settings is None:
-        return None
-    end = quiet_until(truth.settings, from_ms(now_ms))
-    return None if end is None else to_ms(end)
-
-
-def _record_after(truth: Truth, messages: Sequence[Message], now_ms: int) -> NoticeRecord:
-    """The record of a notice that is being sent; without messages, of one that is dropped."""
-    if not messages:
-        return NoticeRecord(
-            post_id=truth.seen_post_id,
-            notification_id=truth.seen_notification_id,
-            noticed_at=truth.record.noticed_at if truth.record else 0,
-        )
-    return NoticeRecord(
-        post_id=truth.post_floor,
-        notification_id=truth.notification_floor,
-        noticed_at=now_ms,
-        sending=Sending(
-            post_id=truth.seen_post_id,
-            notification_id=truth.seen_notification_id,
-            subscription_ids=tuple(message.subscription.id for message in messages),
-            tries=messages[0].tries + 1,
-            retry_at=now_ms + CLAIM_SECONDS * 1000,
-        ),
-    )
-
-
-def _record_of_outcomes(notice: Notice, outcomes: Sequence[Outcome]) -> NoticeRecord:
+def _record_of_outcomes(notice: Notice, outcomes: Sequence[Outcome], now_ms: int) -> NoticeRecord:
     """The record after a try: the notice is done, or some messages are tried again."""
     sending = notice.record.sending
     if sending is None:  # a claimed notice always has it
@@ -240,18 +154,24 @@ def _record_of_outcomes(notice: Notice, outcomes: Sequence[Outcome]) -> NoticeRe
         for message, outcome in zip(notice.messages, outcomes, strict=True)
         if outcome.result == Result.LATER
     ]
-    if not again:
+    if not again and not notice.held_ids:
         return NoticeRecord(
             post_id=sending.post_id,
             notification_id=sending.notification_id,
             noticed_at=notice.record.noticed_at,
         )
+    return replace(notice.record, sending=_put_off(notice, sending, again, now_ms))
+
+
+def _put_off(
+    notice: Notice, sending: Sending, again: Sequence[tuple[int, Outcome]], now_ms: int
+) -> Sending:
+    """The notice, for those who get it later. They are tried again together."""
+    pauses = [now_ms + int(outcome.pause_seconds * 1000) for _, outcome in again]
     return replace(
-        notice.record,
-        sending=replace(
-            sending,
-            subscription_ids=tuple(subscription_id for subscription_id, _ in again),
-            tries=max(1, *(outcome.tries for _, outcome in again)),
-            retry_at=int(max(outcome.retry_at or 0 for _, outcome in again) * 1000),
-        ),
+        sending,
+        subscription_ids=(*(subscription_id for subscription_id, _ in again), *notice.held_ids),
+        tries=max([1, *(outcome.tries for _, outcome in again)]),
+        retry_at=max([notice.held_until, *pauses]),
+        is_claimed=False,
     )

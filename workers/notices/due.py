@@ -33,10 +33,11 @@ def window_end(noticed_at: int, times: NoticeTimes) -> int:
 
 
 def free_at(record: NoticeRecord, times: NoticeTimes) -> int:
-    """When the user's next notice may be sent, or the unfinished one tried again."""
-    if record.sending:
-        return record.sending.retry_at
-    return window_end(record.noticed_at, times)
+    """The earliest time at which there can be something to send to the user."""
+    end, sending = window_end(record.noticed_at, times), record.sending
+    if sending is None:
+        return end
+    return sending.retry_at if sending.is_claimed else min(end, sending.retry_at)
 
 
 def spread_ms(user_id: int, times: NoticeTimes) -> int:

@@ -7,25 +7,19 @@ put back over the end of the quiet hours. If they are put forward over the end, 
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from graph.notification_settings import NotificationSettings, QuietHours
+from graph.notification_settings import QuietHours
 
 _DAY = timedelta(days=1)
 _PRECISION = timedelta(seconds=1)
 """Time zones change their offset at whole seconds of UTC."""
 
 
-def is_quiet(settings: NotificationSettings, now_utc: datetime) -> bool:
-    """Whether `now_utc` is in the quiet hours. They begin at `start`, and `end` is not in them.
+def quiet_until(hours: QuietHours, now_utc: datetime) -> datetime | None:
+    """The first moment from `now_utc` on that is not quiet, in UTC; None if it is not quiet now.
 
-    Hours that start and end at the same time are none.
+    The hours begin at `start`, and `end` is not in them. If both are the same, there are none.
     """
-    return settings.quiet_hours is not None and _includes(settings.quiet_hours, now_utc)
-
-
-def quiet_until(settings: NotificationSettings, now_utc: datetime) -> datetime | None:
-    """The first moment from `now_utc` on that is not quiet, in UTC; None if it is not quiet now."""
-    hours = settings.quiet_hours
-    if hours is None or not _includes(hours, now_utc):
+    if not _includes(hours, now_utc):
         return None
     begin = now_utc
     while True:
@@ -36,6 +30,11 @@ def quiet_until(settings: NotificationSettings, now_utc: datetime) -> datetime |
         if not _includes(hours, change):
             return change
         begin = change
+
+
+def waking_time(hours: QuietHours) -> timedelta:
+    """The time from the end of the hours to their next start, on a day without a clock change."""
+    return (_since_midnight(hours.start) - _since_midnight(hours.end)) % _DAY
 
 
 def _includes(hours: QuietHours, moment: datetime) -> bool:

@@ -46,7 +46,7 @@ class PartitionSubscribers:
         self.user_ids: set[int] = set()
 
     def take_without_list(self, most: int) -> list[int]:
-        """Some users whose timeline is missing, each at most once a minute."""
+        """Some users whose timeline is missing, each once a minute."""
         return self._walk.take_without_list(most, time.monotonic())
 
     def look(self) -> list[Arrival]:

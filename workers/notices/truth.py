@@ -12,11 +12,11 @@ from graph.read_positions import NewPost
 from storage import Storage
 from storage.notices.records import NoticeRecord
 from storage.read_positions import Tail
+from storage.timeline_layout import ABOVE_NOTHING
 from workers.notices.agenda import Waiting
-from workers.notices.wording import MOST_COUNTED
 
 ENTRIES = 160
-"""Entries of a timeline that are looked at: MOST_COUNTED and one, and some that are no news."""
+"""Entries of a timeline that are looked at: more than a notice counts, as some are no news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,29 +27,20 @@ class Truth:
     record: NoticeRecord | None
     post_floor: int
     notification_floor: int
-    seen_post_id: int
-    """The newest post that a notice would tell of, or that was looked at: the next floor."""
-    seen_notification_id: int
+    newest_post_id: int
+    """The newest post that was looked at, at least the floor."""
+    newest_notification_id: int
+    """Likewise."""
+    has_list: bool
+    """Whether there is a finished timeline. Without one nobody knows what is new in it."""
     posts: Sequence[NewPost]
     """News above the floor, newest first."""
     group: NotificationGroup | None
-    """The newest group of unread notifications, if there is a new one."""
+    """The newest group of unread notifications, if it is above the floor."""
     unread_notifications: int
     settings: NotificationSettings | None
     """None: the user is not active."""
     subscriptions: Sequence[PushSubscription]
-    """Those to send to. For a notice that was tried before, those which do not have it yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Range:
-    """The posts and notifications that a notice can tell of: above the floors, up to `seen`."""
-
-    post_floor: int
-    notification_floor: int
-    seen_post_id: int
-    seen_notification_id: int
-    post_ids: Sequence[int]
 
 
 def read_truth(
@@ -63,76 +54,54 @@ def read_truth(
         return []
     user_ids = [one.user_id for one in waiting]
     tails = storage.read_positions.tails(user_ids, most=ENTRIES)
-    ranges = {
-        one.user_id: _range_of(one, records[one.user_id], tails[one.user_id]) for one in waiting
-    }
-    news = graph.read_positions.news({u: ranges[u].post_ids for u in user_ids})
+    floors = {one.user_id: _floors_of(one, records[one.user_id]) for one in waiting}
+    news = graph.read_positions.news(
+        {user_id: _ids_above(floors[user_id][0], tails[user_id]) for user_id in user_ids}
+    )
     settings = graph.notification_settings.read_many(user_ids)
     subscriptions = graph.push_subscriptions.of_users(user_ids)
-    return [
-        _truth_of(
-            graph,
-            user_id,
-            ranges[user_id],
-            record=records[user_id],
-            posts=news.get(user_id, []),
-            settings=settings.get(user_id),
-            subscriptions=subscriptions.get(user_id, []),
+    truths = []
+    for one in waiting:
+        user_id, tail = one.user_id, tails[one.user_id]
+        post_floor, notification_floor = floors[user_id]
+        newest_notification_id = max(one.notification_id, notification_floor)
+        group, unread = None, 0
+        if newest_notification_id > notification_floor and subscriptions.get(user_id):
+            group, unread = _newest_unread_group(graph, user_id, notification_floor)
+        truths.append(
+            Truth(
+                user_id=user_id,
+                record=records[user_id],
+                post_floor=post_floor,
+                notification_floor=notification_floor,
+                newest_post_id=max([post_floor, *tail.entries]),
+                newest_notification_id=newest_notification_id,
+                has_list=_is_finished(tail),
+                posts=news.get(user_id, []),
+                group=group,
+                unread_notifications=unread,
+                settings=settings.get(user_id),
+                subscriptions=subscriptions.get(user_id, []),
+            )
         )
-        for user_id in user_ids
-    ]
+    return truths
 
 
-def _range_of(waiting: Waiting, record: NoticeRecord | None, tail: Tail) -> _Range:
-    """A notice that was tried before tells of the same posts, if they are still news."""
-    post_floor = record.post_id if record else waiting.post_floor
-    notification_floor = record.notification_id if record else waiting.notification_floor
-    sending = record.sending if record else None
-    newest = max(tail.entries, default=0)
-    seen_post_id = sending.post_id if sending else max(newest, post_floor)
-    seen_notification_id = (
-        sending.notification_id if sending else max(waiting.notification_id, notification_floor)
-    )
-    read_up_to = max(post_floor, tail.position or 0)
-    above = {entry for entry in tail.entries if read_up_to < entry <= seen_post_id}
-    return _Range(
-        post_floor=post_floor,
-        notification_floor=notification_floor,
-        seen_post_id=seen_post_id,
-        seen_notification_id=seen_notification_id,
-        post_ids=sorted(above, reverse=True),
-    )
+def _floors_of(waiting: Waiting, record: NoticeRecord | None) -> tuple[int, int]:
+    """What the user has been told of: the newest post and the newest notification."""
+    if record is None:
+        return waiting.post_floor, waiting.notification_floor
+    return record.post_id, record.notification_id
 
 
-def _truth_of(
-    graph: Graph,
-    user_id: int,
-    of: _Range,
-    *,
-    record: NoticeRecord | None,
-    posts: Sequence[NewPost],
-    settings: NotificationSettings | None,
-    subscriptions: Sequence[PushSubscription],
-) -> Truth:
-    group, unread = None, 0
-    if of.seen_notification_id > of.notification_floor and subscriptions:
-        group, unread = _newest_unread_group(graph, user_id, of.notification_floor)
-    if record and record.sending:
-        wanted = set(record.sending.subscription_ids)
-        subscriptions = [one for one in subscriptions if one.id in wanted]
-    return Truth(
-        user_id=user_id,
-        record=record,
-        post_floor=of.post_floor,
-        notification_floor=of.notification_floor,
-        seen_post_id=of.seen_post_id,
-        seen_notification_id=of.seen_notification_id,
-        posts=posts[: MOST_COUNTED + 1],
-        group=group,
-        unread_notifications=unread,
-        settings=settings,
-        subscriptions=subscriptions,
-    )
+def _ids_above(floor: int, tail: Tail) -> list[int]:
+    """The posts that may be news, newest first."""
+    read_up_to = max(floor, tail.position or 0)
+    return sorted({entry for entry in tail.entries if entry > read_up_to}, reverse=True)
+
+
+def _is_finished(tail: Tail) -> bool:
+    return bool(tail.entries) and tail.entries[0] != -ABOVE_NOTHING
 
 
 def _newest_unread_group(

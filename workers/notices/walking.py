@@ -33,18 +33,27 @@ class News:
 
 
 class _Page:
-    """Some users with what was last seen of them."""
+    """Some users with what the last look saw of them."""
 
-    def __init__(self, user_ids: Sequence[int], seen: dict[int, tuple[Any, Any]]) -> None:
+    def __init__(self, user_ids: Sequence[int], seen: "dict[int, _Seen]") -> None:
         self.user_ids = list(user_ids)
         self.commands = WalkCommands.of(self.user_ids)
-        known = [seen.get(user_id, (None, None)) for user_id in self.user_ids]
-        self.tails: list[Any] = [tail for tail, _ in known]
-        self.numbers: list[Any] = [number for _, number in known]
+        self.seen = [seen.get(user_id) or _Seen() for user_id in self.user_ids]
+        self.tails = [one.tail for one in self.seen]
+        """The replies of the last look, to be compared with the next ones."""
+        self.numbers = [one.number for one in self.seen]
 
-    def seen(self) -> Iterator[tuple[int, tuple[Any, Any]]]:
-        """Each user with the last tail and number."""
-        return zip(self.user_ids, zip(self.tails, self.numbers, strict=True), strict=True)
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of one user. A list or number that the cache has lost is remembered."""
+
+    tail: Any = None
+    """The last reply."""
+    number: Any = None
+    post_id: int | None = None
+    """The highest post; None if none was seen yet."""
+    notification_id: int | None = None
 
 
 class PartitionWalk:
@@ -60,7 +69,11 @@ class PartitionWalk:
 
     def set_users(self, user_ids: Sequence[int]) -> None:
         """The subscribers from now on. What was seen of those who stay is remembered."""
-        seen = {user_id: of for page in self._pages for user_id, of in page.seen()}
+        seen = {
+            user_id: of
+            for page in self._pages
+            for user_id, of in zip(page.user_ids, page.seen, strict=True)
+        }
         self._pages = [
             _Page(user_ids[start : start + PAGE], seen) for start in range(0, len(user_ids), PAGE)
         ]
@@ -100,7 +113,8 @@ class PartitionWalk:
             return
         for index, (tail, number) in enumerate(zip(tails, numbers, strict=True)):
             if tail != page.tails[index] or number != page.numbers[index]:
-                news = self._news_of(page, index, tail, number)
+                page.tails[index], page.numbers[index] = tail, number
+                news = self._news_of(page.user_ids[index], page.seen[index], tail, number)
                 if news:
                     yield news
 
@@ -109,34 +123,31 @@ class PartitionWalk:
             self.without_list.add(user_id)
             self._to_build.appendleft((0.0, user_id))
 
-    def _news_of(self, page: _Page, index: int, tail: Any, number: Any) -> News | None:
-        """What is new for one user, which counts as seen from now on; None if nothing is.
-
-        A list or number that the cache has lost is not new: what was seen before is remembered.
-        """
-        user_id = page.user_ids[index]
-        seen_tail, seen_number = page.tails[index], page.numbers[index]
+    def _news_of(self, user_id: int, seen: _Seen, tail: Any, number: Any) -> News | None:
+        """What is new for one user, which counts as seen from now on; None if nothing is."""
         if tail is None:
             self._note_missing(user_id)
         else:
             self.without_list.discard(user_id)
-            page.tails[index] = tail
+        post_floor, notification_floor = seen.post_id, seen.notification_id
+        post_id = _id_above(tail, post_floor)
+        notification_id = _id_above(number, notification_floor)
+        seen.tail, seen.number = tail, number
+        seen.post_id = post_id or post_floor
         if number is not None:
-            page.numbers[index] = number
-        post_id = _id_above(tail, seen_tail)
-        notification_id = _id_above(number, seen_number)
+            seen.notification_id = max(int(number), notification_floor or 0)
         if not post_id and not notification_id:
             return None
         return News(
             user_id=user_id,
             post_id=post_id,
             notification_id=notification_id,
-            post_floor=None if seen_tail is None else max(0, int(seen_tail)),
-            notification_floor=None if seen_number is None else int(seen_number),
+            post_floor=post_floor,
+            notification_floor=notification_floor,
         )
 
 
-def _id_above(reply: Any, seen: Any) -> int:
-    """The id in a reply if it is above the one that was seen, else 0. A sentinel is no id."""
+def _id_above(reply: Any, floor: int | None) -> int:
+    """The id in a reply if it is above the floor, else 0. A sentinel is no id."""
     new = 0 if reply is None else int(reply)
-    return new if new > 0 and (seen is None or new > int(seen)) else 0
+    return new if new > (floor or 0) else 0

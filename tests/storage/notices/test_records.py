@@ -17,6 +17,7 @@ sendings = st.builds(
     subscription_ids=st.lists(ids, min_size=1, max_size=20).map(tuple),
     tries=st.integers(1, 5),
     retry_at=st.integers(0, 2**42),
+    is_claimed=st.booleans(),
 )
 records = st.builds(
     NoticeRecord,
@@ -33,7 +34,7 @@ def test_a_record_is_read_as_it_was_written(record: NoticeRecord) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"1", b"1 2 3 4 5 6 7", b"a 2 3 4 5 6 7 ", b"-1 2 3 4 5 6 7 "]
+    "value", [b"", b"1", b"1 2 3 4 5 6 7 8", b"a 2 3 4 5 6 7 8 ", b"-1 2 3 4 5 6 7 8 "]
 )
 def test_another_value_is_no_record(value: bytes) -> None:
     assert NoticeRecord.from_bytes(value) is None

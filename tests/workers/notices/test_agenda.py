@@ -1,7 +1,7 @@
 """When a user's turn comes. Pure."""
 
 from graph.ids import EPOCH_MS, RANDOM_BITS
-from workers.notices.agenda import Agenda, Arrival, Waiting
+from workers.notices.agenda import SPARE, Agenda, Arrival, Waiting
 from workers.notices.due import PATIENCE, NoticeTimes, due_at, window_end
 
 TIMES = NoticeTimes(delay_ms=30_000, window_ms=600_000)
@@ -62,6 +62,22 @@ def test_who_is_postponed_is_not_due_before() -> None:
     agenda.add(arrival(NOW))
     assert agenda.take_due(NOW + 599_999, 10) == []
     assert len(agenda.take_due(NOW + 600_000, 10)) == 1
+
+
+def test_who_is_postponed_again_is_due_at_the_last_time_that_was_told() -> None:
+    agenda = Agenda(TIMES)
+    agenda.postpone(waiting(), NOW + 600_000)
+    agenda.postpone(waiting(), NOW + 15_000)
+    assert len(agenda.take_due(NOW + 15_000, 10)) == 1
+
+
+def test_arrivals_of_a_user_who_waits_for_long_take_no_memory() -> None:
+    agenda = Agenda(TIMES)
+    for number in range(10_000):
+        agenda.add(arrival(NOW + number))
+        agenda.postpone(waiting(2), NOW + 3_600_000 - number)
+        agenda.add(arrival(NOW + number, 2))
+    assert len(agenda._heap) <= 2 * len(agenda) + SPARE
 
 
 def test_no_more_are_taken_than_wanted_and_the_earliest_come_first() -> None:

@@ -11,38 +11,11 @@ from storage.errors import StorageUnavailableError
 from storage.redis.partitions import key_of
 from tests.support.notices import TIMES, Clock, SteppedNotifier, Watched
 from tests.support.stage import Stage
-from workers.notices.deciding import CLAIM_SECONDS
+from workers.notices.planning import CLAIM_SECONDS
 from workers.notices.push.messages import Result
 from workers.notices.push.retrying import MAX_TRIES
 
 WINDOW = TIMES.window_ms / 1000
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def people(stage: Stage, clock: Clock) -> Watched:
-    return Watched(stage, clock)
-
-
-@pytest.fixture
-def author(stage: Stage) -> int:
-    return stage.town.user("Ana")
-
-
-@pytest.fixture
-def reader(people: Watched, author: int) -> int:
-    """A subscriber who follows the author."""
-    return people.reader(author)
-
-
-@pytest.fixture
-def notifier(stage: Stage, clock: Clock, reader: int) -> SteppedNotifier:
-    """It has looked at the reader once."""
-    return SteppedNotifier(stage, clock, reader)
 
 
 def authors_of(stage: Stage, *names: str) -> Sequence[int]:

@@ -13,11 +13,11 @@ from drill.support.push_service import PushService, push_service
 from graph.ids import new_id
 from storage.errors import StorageUnavailableError
 from tests.support.eventually import eventually
-from tests.support.notices import Clock, Watched
+from tests.support.notices import Watched
 from tests.support.stage import Stage
 from tests.support.vapid import settings_for
 from web_push.settings import WebPushSettings
-from workers.notices import deciding
+from workers.notices import planning
 from workers.notices.deciding import Decider
 from workers.notices.due import NoticeTimes
 from workers.notices.notifier import Notifier
@@ -66,11 +66,6 @@ def service() -> Iterator[PushService]:
 @pytest.fixture
 def settings(service: PushService) -> WebPushSettings:
     return settings_for(service)
-
-
-@pytest.fixture
-def people(stage: Stage) -> Watched:
-    return Watched(stage, Clock())
 
 
 def post_now(people: Watched, author_id: int, *readers: int) -> int:
@@ -145,13 +140,13 @@ def test_a_notice_whose_outcome_could_not_be_recorded_is_sent_again(
 ) -> None:
     finish, failures = Decider.finish, [StorageUnavailableError("queue", "cut")]
 
-    def fail_once(self: Decider, notices: Any) -> dict[int, int]:
+    def fail_once(self: Decider, notices: Any, now_ms: int) -> dict[int, int]:
         if failures:
             raise failures.pop()
-        return finish(self, notices)
+        return finish(self, notices, now_ms)
 
     monkeypatch.setattr(Decider, "finish", fail_once)
-    monkeypatch.setattr(deciding, "CLAIM_SECONDS", 1)
+    monkeypatch.setattr(planning, "CLAIM_SECONDS", 1)
     author = stage.town.user("Ana")
     reader = people.reader(author, browser=service.browser())
     with notifying(stage, settings):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from graph.notification_settings import NotificationSettings, QuietHours
-from workers.notices.quiet_hours import is_quiet, quiet_until
+from graph.notification_settings import QuietHours
+from workers.notices.quiet_hours import quiet_until, waking_time
 
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
 PHOENIX, KATHMANDU, UTC_ZONE = "America/Phoenix", "Asia/Kathmandu", "UTC"
@@ -16,21 +16,18 @@ ZONES = (BERLIN, NEW_YORK, LORD_HOWE, PHOENIX, KATHMANDU, UTC_ZONE)
 MINUTE = timedelta(minutes=1)
 
 
-def quiet(start: str, end: str, zone: str) -> NotificationSettings:
-    hours = QuietHours(start=time.fromisoformat(start), end=time.fromisoformat(end), time_zone=zone)
-    return NotificationSettings(quiet_hours=hours)
+def quiet(start: str, end: str, zone: str) -> QuietHours:
+    return QuietHours(start=time.fromisoformat(start), end=time.fromisoformat(end), time_zone=zone)
+
+
+def is_quiet(hours: QuietHours, moment: datetime) -> bool:
+    return quiet_until(hours, moment) is not None
 
 
 def at(text: str, zone: str = UTC_ZONE, *, fold: int = 0) -> datetime:
     """The moment at which clocks of the zone show this, in UTC."""
     local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold)
     return local.astimezone(UTC)
-
-
-def test_without_quiet_hours_it_is_never_quiet() -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert not is_quiet(NotificationSettings(), now)
-    assert quiet_until(NotificationSettings(), now) is None
 
 
 def test_hours_that_start_and_end_at_one_time_are_none() -> None:
@@ -140,7 +137,7 @@ clocks = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 def test_it_is_quiet_in_every_minute_until_the_end_and_not_at_the_end(
     now: datetime, start: time, end: time, zone: str
 ) -> None:
-    hours = NotificationSettings(quiet_hours=QuietHours(start=start, end=end, time_zone=zone))
+    hours = QuietHours(start=start, end=end, time_zone=zone)
     until = quiet_until(hours, now)
     assert (until is None) == (not is_quiet(hours, now))
     if until is None:
@@ -153,3 +150,8 @@ def test_it_is_quiet_in_every_minute_until_the_end_and_not_at_the_end(
     while moment < until:
         assert is_quiet(hours, moment)
         moment += MINUTE
+
+
+def test_the_waking_time_lasts_from_the_end_to_the_next_start() -> None:
+    assert waking_time(quiet("22:00", "07:00", BERLIN)) == timedelta(hours=15)
+    assert waking_time(quiet("00:00", "23:59", UTC_ZONE)) == MINUTE

@@ -123,7 +123,7 @@ class Result(StrEnum):
     REFUSED = "refused"
     """Never try this message again."""
     LATER = "later"
-    """Try again at `retry_at`."""
+    """Try again after `pause_seconds`."""
     EXHAUSTED = "exhausted"
     """As LATER, after the last try: drop it."""
 
@@ -134,6 +134,6 @@ class Outcome:
 
     result: Result
     tries: int
-    """How often it has been tried. A message that an open circuit kept back was not tried."""
-    retry_at: float | None = None
-    """Unix seconds; only with LATER."""
+    """How often it has been tried. A try that an open circuit kept back counts too."""
+    pause_seconds: float = 0.0
+    """With LATER: how long to wait at least. A time would need a clock that all hosts share."""

@@ -3,7 +3,8 @@
 A message is tried once: its outcome says whether and when to try it again. The caller decides then,
 from what is true at that time: a notice may have been read, or its session may have ended. The
 caller stores `tries` with the notice, so that a notice is tried MAX_TRIES times also if the process
-is killed in between.
+is killed in between. A message that an open circuit holds back counts as tried: so a service that
+is away for long is asked less and less, and its messages end.
 """
 
 import asyncio
@@ -142,8 +143,7 @@ class PushSender:
     ) -> Outcome:
         if hold := origin.circuit.hold_seconds(self._clock()):
             counts[HELD, endpoint.service, 0] += 1
-            retry_at = time.time() + hold * (1 + random.random())  # noqa: S311 - jitter
-            return Outcome(result=Result.LATER, tries=message.tries, retry_at=retry_at)
+            return _later(message.tries + 1, retry_after=hold)
         answer = await self._answer(message, endpoint, origin)
         outcome = _outcome_of(answer, message.tries + 1)
         counts[outcome.result, endpoint.service, answer.status] += 1
@@ -224,15 +224,15 @@ def _outcome_of(answer: _Answer, tries: int) -> Outcome:
     result = _result_of(answer.status)
     if result != Result.LATER:
         return Outcome(result=result, tries=tries)
+    return _later(tries, retry_after=read_retry_after(answer.retry_after, now=time.time()))
+
+
+def _later(tries: int, *, retry_after: float | None) -> Outcome:
+    """Try again after a pause, unless this was the last try."""
     if tries >= MAX_TRIES:
         return Outcome(result=Result.EXHAUSTED, tries=tries)
-    now = time.time()
-    pause = pause_seconds(
-        tries,
-        retry_after=read_retry_after(answer.retry_after, now=now),
-        random=random.random(),  # noqa: S311 - jitter
-    )
-    return Outcome(result=Result.LATER, tries=tries, retry_at=now + pause)
+    pause = pause_seconds(tries, retry_after=retry_after, random=random.random())  # noqa: S311 - jitter
+    return Outcome(result=Result.LATER, tries=tries, pause_seconds=pause)
 
 
 def _result_of(status: int) -> Result:
