@@ -1,8 +1,9 @@
 """When a user's turn comes. Pure."""
 
 from graph.ids import EPOCH_MS, RANDOM_BITS
+from storage.notices.records import NoticeRecord, Sending
 from workers.notices.agenda import SPARE, Agenda, Arrival, Waiting
-from workers.notices.due import PATIENCE, NoticeTimes, due_at, window_end
+from workers.notices.due import PATIENCE, NoticeTimes, due_at, free_at, window_end
 
 TIMES = NoticeTimes(delay_ms=30_000, window_ms=600_000)
 
@@ -36,6 +37,24 @@ def test_a_notice_is_due_a_delay_after_the_newest_or_five_after_the_oldest() -> 
 def test_a_window_begins_with_a_notice() -> None:
     assert window_end(0, TIMES) == 0
     assert window_end(NOW, TIMES) == NOW + 600_000
+
+
+def test_a_claimed_notice_is_free_after_its_claim_and_one_put_off_with_the_window_too() -> None:
+    def free(*, is_claimed: bool, retry_seconds: int) -> int:
+        sending = Sending(
+            post_id=9,
+            notification_id=0,
+            subscription_ids=(1,),
+            tries=1,
+            retry_at=NOW + 1_000 * retry_seconds,
+            is_claimed=is_claimed,
+        )
+        record = NoticeRecord(post_id=1, notification_id=0, noticed_at=NOW, sending=sending)
+        return free_at(record, TIMES) - NOW
+
+    assert free(is_claimed=True, retry_seconds=900) == 900_000
+    assert free(is_claimed=False, retry_seconds=900) == TIMES.window_ms
+    assert free(is_claimed=False, retry_seconds=15) == 15_000
 
 
 def test_a_user_stands_on_the_agenda_once_and_each_arrival_moves_the_turn() -> None:

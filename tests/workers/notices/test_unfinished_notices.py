@@ -1,5 +1,6 @@
 """What a notice that is put off, overtaken or disturbed leaves for later."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -105,11 +106,34 @@ def test_a_message_that_is_never_taken_ends(
     assert tries == 5
 
 
+@pytest.mark.parametrize("entries", [(), (-ABOVE_NOTHING,)])
 def test_who_has_no_timeline_when_a_notice_is_due_gets_it_once_there_is_one(
-    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
+    stage: Stage,
+    people: Watched,
+    author: int,
+    reader: int,
+    notifier: SteppedNotifier,
+    *,
+    entries: Sequence[int],
 ) -> None:
     people.post(author, reader, seconds=1)
     notifier.texts()
+    stage.evict_list(reader)
+    if entries:
+        stage.storage.cache.client.rpush(timeline_key(reader), *entries)
+    assert notifier.texts_until(100) == []
+    stage.evict_list(reader)
+    stage.build(reader)
+    assert notifier.texts_until(100 + 2 * WITHOUT_LIST_SECONDS) == ["Ana posted a photo"]
+
+
+def test_a_retry_without_a_timeline_waits_for_it(
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
+    people.post(author, reader, seconds=1)
+    notifier.clock.at(40)
+    [first] = notifier.step()
+    notifier.answer(first, Result.LATER)
     stage.evict_list(reader)
     assert notifier.texts_until(100) == []
     stage.build(reader)
