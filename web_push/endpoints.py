@@ -12,15 +12,18 @@ from hashlib import sha256
 MAX_LENGTH = 2_048
 """The longest endpoint, in characters."""
 
-HOSTS = {"fcm.googleapis.com": "google"}
-"""Services by their host. Chromium's endpoints have no other host of Google."""
-
-PARENT_DOMAINS = {
-    "push.services.mozilla.com": "mozilla",
-    "push.apple.com": "apple",
-    "notify.windows.com": "microsoft",
+HOSTS = {
+    "fcm.googleapis.com": "google",
+    "updates.push.services.mozilla.com": "mozilla",
 }
-"""Services by the domain of which a host is a direct child, such as `web.push.apple.com`."""
+"""Services by their host. Chromium's endpoints have no other host of Google, and autopush documents
+one host of Mozilla for production."""
+
+PARENT_DOMAINS = {"push.apple.com": "apple", "notify.windows.com": "microsoft"}
+"""Services by the domain of which a host is a direct child, such as `web.push.apple.com`.
+
+Apple asks servers to allow any host below `push.apple.com` (webkit.org, "Meet Web Push"). Microsoft
+names `*.notify.windows.com`: its hosts are regional and on no list."""
 
 OTHER = "other"
 """The service of an endpoint whose origin the operator has allowed."""
@@ -90,6 +93,12 @@ def address_of(origin: str) -> tuple[str, int]:
     if match is None or port is None or port > _LAST_PORT:
         raise ValueError("An origin is a scheme, a host and a port: https://push.example:8443.")
     return match["host"].strip("[]"), port
+
+
+def service_of(host: str) -> str:
+    """The service of a host, one of SERVICES."""
+    child, _, parent = host.partition(".")
+    return _service_of(child, parent) or OTHER
 
 
 def digest_of(endpoint_url: str) -> str:

@@ -13,11 +13,12 @@ from web_push.endpoints import (
     address_of,
     origin_of,
     read_endpoint,
+    service_of,
 )
 
 ALLOWED = {
     "https://updates.push.services.mozilla.com/wpush/v2/gAAAAABm-_x": "mozilla",
-    "https://autopush.push.services.mozilla.com/wpush/v1/a": "mozilla",
+    "https://updates.push.services.mozilla.com/wpush/v1/a": "mozilla",
     "https://fcm.googleapis.com/fcm/send/dXy1:APA91bH_-x": "google",
     "https://fcm.googleapis.com/wp/dXy1:APA91bH_-x": "google",
     "https://web.push.apple.com/QGuQyavXutnMH": "apple",
@@ -53,6 +54,8 @@ REFUSED = [
     "https://push.apple.com/x",
     "https://notify.windows.com/x",
     "https://push.services.mozilla.com/x",
+    "https://zzz9.push.services.mozilla.com/x",  # Mozilla has one host for endpoints
+    "https://a.updates.push.services.mozilla.com/x",
     "https://a.b.push.apple.com/x",
     "https://evilnotify.windows.com/x",
     "https://xn--wb-cja.push.apple.com/x",  # an IDNA look-alike
@@ -99,6 +102,12 @@ def test_an_endpoint_of_a_known_push_service_is_allowed(url: str, service: str) 
     assert (endpoint.url, endpoint.service) == (url, service)
     assert endpoint.origin == f"https://{urlsplit(url).netloc}" == origin_of(url)
     assert service in SERVICES
+    assert service_of(urlsplit(url).netloc) == service
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "push.test", "push.apple.com"])
+def test_a_host_of_no_vendor_is_of_the_operator(host: str) -> None:
+    assert service_of(host) == "other"
 
 
 @pytest.mark.parametrize("url", REFUSED)
@@ -136,9 +145,9 @@ def test_no_text_raises_another_error_and_what_passes_is_on_the_list(text: str) 
     host = parts.hostname or ""
     assert parts.scheme == "https"
     assert parts.netloc == host
-    assert host == "fcm.googleapis.com" or host.split(".", 1)[1] in {
-        "push.apple.com", "notify.windows.com", "push.services.mozilla.com",
-    }  # fmt: skip
+    assert host in {"fcm.googleapis.com", "updates.push.services.mozilla.com"} or host.split(
+        ".", 1
+    )[1] in {"push.apple.com", "notify.windows.com"}
 
 
 @pytest.mark.parametrize(

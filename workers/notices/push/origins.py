@@ -5,18 +5,27 @@ the messages for others.
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
 
 from observing import metrics
+from workers.notices.push.waiting import TurnTimeoutError
 
 log = structlog.get_logger()
 
 CONCURRENT = 64
 """Requests to one origin at once."""
+
+CONCURRENT_OF_SERVICE = 96
+"""Requests to all origins of one service at once. With MOST_IDLE connections that are kept, the
+five services have at most 800 sockets: fewer than the usual limit of a process, 1,024."""
+
+TURN_WAIT_SECONDS = 10.0
+"""How long a message waits for a turn of its service, after it has one of its origin."""
 
 FAILURES_TO_OPEN = 5
 """Consecutive failures that open the circuit of an origin."""
@@ -25,7 +34,9 @@ OPEN_SECONDS = 10.0
 """How long an open circuit holds messages back. After that, one message probes the service."""
 
 MOST_ORIGINS = 256
-"""Origins that are remembered. The least recently used idle one is forgotten first."""
+"""Origins with a closed circuit that are remembered, and as many with an open one. The least
+recently used idle one is forgotten first. Both are counted apart: many labels of a vendor must not
+push out what is known of a service that is away."""
 
 IDLE_SECONDS = 900.0
 """An origin that was not used for this long is forgotten, with its circuit."""
@@ -84,6 +95,8 @@ class Origin:
     """The state of one push service."""
 
     circuit: Circuit
+    turns_of_service: asyncio.Semaphore
+    """Shared by the origins of one service: it bounds the sockets of all labels of a vendor."""
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT))
     users: int = 0
     """Messages that are being sent or wait for a turn."""
@@ -92,6 +105,25 @@ class Origin:
     authorized_until: float = 0.0
     """Unix seconds after which a new token is signed."""
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold a turn for a request. Raises TurnTimeoutError if the service has none in time."""
+        async with self.turns:
+            try:
+                async with asyncio.timeout(TURN_WAIT_SECONDS):
+                    await self.turns_of_service.acquire()
+            except TimeoutError:
+                raise TurnTimeoutError("no turn of the service") from None
+            try:
+                yield
+            finally:
+                self.turns_of_service.release()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no message uses it."""
+        return self.users == 0
+
 
 class Origins:
     """The states of all push services, a bounded number of them. `clock` is monotonic."""
@@ -99,6 +131,9 @@ class Origins:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._by_url: OrderedDict[str, Origin] = OrderedDict()
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(CONCURRENT_OF_SERVICE)
+        )
 
     def __len__(self) -> int:
         return len(self._by_url)
@@ -107,7 +142,9 @@ class Origins:
         """The state of an origin, kept until it is released as often as used."""
         origin = self._by_url.get(url)
         if origin is None:
-            origin = self._by_url[url] = Origin(circuit=Circuit(service))
+            origin = self._by_url[url] = Origin(
+                circuit=Circuit(service), turns_of_service=self._turns[service]
+            )
         self._by_url.move_to_end(url)
         origin.users += 1
         origin.used_at = self._clock()
@@ -116,10 +153,26 @@ class Origins:
     def release(self, origin: Origin) -> None:
         """End one use; forget origins that are idle for long, and those beyond MOST_ORIGINS."""
         origin.users -= 1
+        self._forget_unused()
+        for is_open in (False, True):
+            self._forget_beyond(MOST_ORIGINS, is_open=is_open)
+
+    def _forget_unused(self) -> None:
+        """Forget origins that nobody has used for IDLE_SECONDS."""
         for url, oldest in list(self._by_url.items()):
-            is_idle = self._clock() - oldest.used_at > IDLE_SECONDS
-            if not is_idle and len(self._by_url) <= MOST_ORIGINS:
+            if self._clock() - oldest.used_at <= IDLE_SECONDS:
                 return
-            if not oldest.users:
-                oldest.circuit.close()
-                del self._by_url[url]
+            self._forget_idle(url)
+
+    def _forget_beyond(self, most: int, *, is_open: bool) -> None:
+        """Forget idle origins until `most` are left of those whose circuit is, or is not, open."""
+        if len(self._by_url) <= most:
+            return
+        urls = [url for url, one in self._by_url.items() if one.circuit.is_open == is_open]
+        idle = [url for url in urls if self._by_url[url].is_idle]
+        for url in idle[: max(0, len(urls) - most)]:
+            self._forget_idle(url)
+
+    def _forget_idle(self, url: str) -> None:
+        if self._by_url[url].is_idle:
+            self._by_url.pop(url).circuit.close()

@@ -7,18 +7,29 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from web_push.endpoints import address_of
+from web_push.endpoints import SERVICES, address_of, service_of
 from workers.notices.push.addresses import is_global
+from workers.notices.push.waiting import TurnTimeoutError, unlimited
 
 Lookup = Callable[[str, int], Sequence[str]]
 """The addresses of a host, for a port. Raises OSError."""
 
-LOOKUPS_AT_ONCE = 8
-"""Threads that wait for DNS. They are not those of the event loop's other work."""
+LOOKUPS_AT_ONCE = 2
+"""Threads of each service that wait for DNS: clients can register any label below a vendor's
+domain, and the look-ups of one vendor's labels must not delay those of others."""
+
+LOOKUP_WAIT_SECONDS = 10.0
+"""How long a message waits for a look-up of its service to begin."""
+
+_NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 class AddressNotAllowedError(OSError):
     """A name has an address that is not global."""
+
+
+class NameNotFoundError(OSError):
+    """A name does not exist, or has no address."""
 
 
 class CheckedResolver(AbstractResolver):
@@ -38,7 +49,10 @@ class CheckedResolver(AbstractResolver):
         self._trusted = {address_of(origin) for origin in trusted_origins}
         self._lookup = lookup or look_up
         self._is_allowed = is_allowed
-        self._threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
+        self._threads = {
+            service: ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix=f"lookup-{service}")
+            for service in SERVICES
+        }
 
     async def resolve(
         self,
@@ -46,9 +60,11 @@ class CheckedResolver(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - as in its class
     ) -> list[ResolveResult]:
-        """The addresses of a host. Raises AddressNotAllowedError, OSError."""
-        loop = asyncio.get_running_loop()
-        addresses = await loop.run_in_executor(self._threads, self._lookup, host, port)
+        """The addresses of a host.
+
+        Raises AddressNotAllowedError, NameNotFoundError, TurnTimeoutError, OSError.
+        """
+        addresses = await self._look_up_in_turn(host, port)
         is_trusted = (host, port) in self._trusted
         if not is_trusted and not all(map(self._is_allowed, addresses)):
             raise AddressNotAllowedError("an address is not global")
@@ -56,7 +72,34 @@ class CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """End the threads. One that still waits for DNS ends when DNS answers."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _look_up_in_turn(self, host: str, port: int) -> Sequence[str]:
+        """Look up in a thread of the host's service. A message that waits for it waits for us."""
+        loop = asyncio.get_running_loop()
+        began = asyncio.Event()
+
+        def look_up() -> Sequence[str]:
+            loop.call_soon_threadsafe(began.set)
+            return self._lookup(host, port)
+
+        found = loop.run_in_executor(self._threads[service_of(host)], look_up)
+        try:
+            async with unlimited(), asyncio.timeout(LOOKUP_WAIT_SECONDS):
+                await began.wait()
+        except TimeoutError:
+            found.cancel()
+            raise TurnTimeoutError("no turn to look up") from None
+        except asyncio.CancelledError:
+            found.cancel()
+            raise
+        try:
+            return await found
+        except socket.gaierror as error:
+            if error.errno in _NO_SUCH_NAME:
+                raise NameNotFoundError("no such name") from None
+            raise
 
 
 def look_up(host: str, port: int) -> list[str]:

@@ -24,26 +24,30 @@ from observing import metrics
 from web_push.endpoints import OTHER, Endpoint, EndpointNotAllowedError, read_endpoint
 from web_push.keys import AUTH_BYTES, POINT_BYTES, decode
 from web_push.settings import WebPushSettings
+from workers.notices.push.connecting import BoundedConnector
 from workers.notices.push.encryption import encrypt
 from workers.notices.push.messages import Message, Outcome, Result
-from workers.notices.push.origins import Origin, Origins
-from workers.notices.push.resolving import AddressNotAllowedError, CheckedResolver
+from workers.notices.push.origins import OPEN_SECONDS, Origin, Origins
+from workers.notices.push.resolving import (
+    AddressNotAllowedError,
+    CheckedResolver,
+    NameNotFoundError,
+)
 from workers.notices.push.retrying import MAX_TRIES, pause_seconds, read_retry_after
 from workers.notices.push.vapid import RENEW_SECONDS, Vapid
+from workers.notices.push.waiting import TurnTimeoutError, time_limit
 
 log = structlog.get_logger()
 
 REQUEST_SECONDS = 5.0
-"""Time limit of a request, from the look-up of the name to the end of the response."""
+"""Time limit of a request, from the look-up of the name to the end of the response. The wait for a
+turn to look up does not count."""
 
 LONGEST_RESPONSE = 16_384
 """Bytes of a response that are read. Nothing in it is used; the connection is then kept."""
 
-KEEP_SECONDS = 30.0
-"""How long an idle connection is kept."""
-
 HELD = "held"
-"""The metric's outcome of a message that was not tried, as a circuit is open."""
+"""The metric's outcome of a message that was not tried: a circuit is open, or no turn is free."""
 
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -58,9 +62,13 @@ class _Answer:
 
 
 _REFUSED_ADDRESS = _Answer(HTTPStatus.MISDIRECTED_REQUEST)
-"""Our own answer for a name with an address that is not global: refused like a 4xx."""
+"""Our own answer for a name that does not exist, or has an address that is not global: refused like
+a 4xx."""
 
 _NO_ANSWER = _Answer(0)
+
+_NO_TURN = _Answer(HTTPStatus.TOO_EARLY)
+"""Our own answer without a turn to look up: try it later, the service was not asked."""
 
 
 class PushSender:
@@ -82,13 +90,8 @@ class PushSender:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=self._resolver,
-                use_dns_cache=False,  # each connection goes to addresses that were just checked
-                limit=0,  # the turns of each origin are the bound
-                keepalive_timeout=KEEP_SECONDS,
-            ),
-            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+            connector=BoundedConnector(self._resolver),
+            timeout=aiohttp.ClientTimeout(total=None),  # _post has the limit
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # no proxy, no .netrc
             auto_decompress=False,
@@ -129,8 +132,12 @@ class PushSender:
             return Outcome(result=Result.REFUSED, tries=message.tries)
         origin = self._origins.use(endpoint.origin, endpoint.service)
         try:
-            async with origin.turns:
+            async with origin.turn():
                 return await self._try(message, endpoint, origin, counts)
+        except TurnTimeoutError:
+            counts[HELD, endpoint.service, 0] += 1
+            retry_at = time.time() + OPEN_SECONDS * (1 + random.random())  # noqa: S311 - jitter
+            return Outcome(result=Result.LATER, tries=message.tries, retry_at=retry_at)
         finally:
             self._origins.release(origin)
 
@@ -159,7 +166,7 @@ class PushSender:
         answer = await self._post(endpoint, self._headers(message, endpoint, origin), body)
         if answer is _NO_ANSWER or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             origin.circuit.record_failure(self._clock())
-        elif answer is not _REFUSED_ADDRESS:  # then the service was not asked
+        elif answer is not _REFUSED_ADDRESS and answer is not _NO_TURN:  # the service was asked
             origin.circuit.record_success()
         return answer
 
@@ -167,17 +174,19 @@ class PushSender:
         if self._session is None:
             raise RuntimeError("the sender is used in `async with`")
         url = URL(endpoint.url, encoded=True)  # sent as it was checked
+        answer = _NO_ANSWER
         try:
-            response = await self._session.post(
-                url, data=body, headers=headers, allow_redirects=False
-            )
+            async with time_limit(REQUEST_SECONDS):
+                response = await self._session.post(
+                    url, data=body, headers=headers, allow_redirects=False
+                )
+                answer = _Answer(response.status, response.headers.get("Retry-After"))
+                await _finish(response)
         except aiohttp.ClientConnectorDNSError as error:
-            is_refused = isinstance(error.os_error, AddressNotAllowedError)
-            return _REFUSED_ADDRESS if is_refused else _NO_ANSWER
+            return _answer_to(error.os_error)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            return _NO_ANSWER
-        await _finish(response)
-        return _Answer(response.status, response.headers.get("Retry-After"))
+            return answer
+        return answer
 
     def _headers(self, message: Message, endpoint: Endpoint, origin: Origin) -> dict[str, str]:
         now = time.time()
@@ -201,13 +210,19 @@ async def _finish(response: aiohttp.ClientResponse) -> None:
         while data and not response.content.at_eof() and len(data) < LONGEST_RESPONSE:
             more = await response.content.read(LONGEST_RESPONSE - len(data))
             data = data + more if more else data
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        response.close()
-        return
-    if response.content.at_eof():
-        response.release()
-    else:
-        response.close()
+    finally:
+        if response.content.at_eof():
+            response.release()
+        else:
+            response.close()
+
+
+def _answer_to(error: OSError) -> _Answer:
+    """Our own answer if a name has no address that may be used."""
+    if isinstance(error, TurnTimeoutError):
+        return _NO_TURN
+    is_refused = isinstance(error, (AddressNotAllowedError, NameNotFoundError))
+    return _REFUSED_ADDRESS if is_refused else _NO_ANSWER
 
 
 def _encrypt(message: Message) -> bytes:

@@ -1,0 +1,41 @@
+"""The sender's sockets are bounded, idle ones too."""
+
+import asyncio
+
+import pytest
+
+from drill.support.push_service import push_service
+from tests.support.vapid import settings_for
+from tests.workers.notices.push.test_resolving import message_to
+from web_push.endpoints import SERVICES
+from workers.notices.push import connecting
+from workers.notices.push.connecting import MOST_IDLE
+from workers.notices.push.origins import CONCURRENT, CONCURRENT_OF_SERVICE
+from workers.notices.push.sender import PushSender
+
+USUAL_NOFILE = 1_024
+"""The usual soft limit of a process on its file descriptors."""
+
+
+def test_all_services_together_have_fewer_sockets_than_a_process_may_open() -> None:
+    assert len(SERVICES) * (CONCURRENT_OF_SERVICE + MOST_IDLE) <= USUAL_NOFILE - 200
+    assert CONCURRENT <= CONCURRENT_OF_SERVICE
+
+
+def test_idle_connections_to_all_origins_of_a_service_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connecting, "MOST_IDLE", 3)
+
+    async def run() -> None:
+        with push_service() as one, push_service() as other:
+            async with PushSender(settings_for(one, other)) as push:
+                messages = [message_to(s.browser()) for s in (one, other) for _ in range(10)]
+                await push.send(messages)
+                assert one.connections + other.connections > 3
+                assert push._session
+                connector = push._session.connector
+                assert connector
+                assert sum(len(idle) for idle in connector._conns.values()) == 3
+
+    asyncio.run(run())
