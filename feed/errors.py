@@ -2,4 +2,4 @@
 
 
 class FeedBusyError(Exception):
-    """Too many feed pages of this process need the graph at once."""
+    """Too many pages of this process, of feeds or notifications, need the graph at once."""

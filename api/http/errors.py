@@ -130,7 +130,7 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     ),
     FeedBusyError: ErrorResponse(
         status=503,
-        detail="Too many feeds are being read from the graph.",
+        detail="Too many pages are being read from the graph.",
         retry_after=RETRY_AFTER_SECONDS,
     ),
     graph_errors.ClockOffError: ErrorResponse(

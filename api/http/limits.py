@@ -40,6 +40,9 @@ PASSWORD_CHANGES = Policy(name="password-changes", quota=10, window_seconds=5 * 
 NAME_CHANGES = Policy(name="name-changes", quota=60, window_seconds=HOUR)
 """Requests of a user that set a name: each discards the copies of the user's posts everywhere."""
 
+NOTIFICATIONS = Policy(name="notifications", quota=120, window_seconds=MINUTE)
+"""Pages and counts of a user's notifications: each reads up to 1,000 of them in the graph."""
+
 PUSH_SUBSCRIPTIONS = Policy(name="push-subscriptions", quota=60, window_seconds=HOUR)
 """Registrations of a user's browsers. One that is ended is stored for a day."""
 

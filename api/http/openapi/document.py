@@ -23,6 +23,7 @@ QUOTAS = {
     limits.SIGN_INS_OF_ADDRESS: "sign-ins from an address",
     limits.PASSWORD_CHANGES: "password changes of a user",
     limits.NAME_CHANGES: "names set by a user",
+    limits.NOTIFICATIONS: "pages and counts of a user's notifications",
     limits.PUSH_SUBSCRIPTIONS: "browsers subscribed by a user",
     limits.PUBLISHES: "posts of a user",
     limits.UPLOADS: "new photos of a user",

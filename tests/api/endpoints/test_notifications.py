@@ -1,10 +1,13 @@
 """Notifications, the number of unread ones and the position, over HTTP."""
 
 import time
+from contextlib import ExitStack
 
 import pytest
 from flask import Flask
 
+from feed import reading
+from feed.errors import FeedBusyError
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
@@ -200,6 +203,24 @@ def test_without_the_cache_notifications_are_read_and_the_position_moves(
     newest_id = ben.read(UNREAD)["newest_id"]
     assert ben.put(POSITION, json={"notification_id": newest_id}).status_code == 204
     assert unread(ben) == (0, False, newest_id)
+
+
+@pytest.mark.parametrize("path", [PATH, UNREAD])
+def test_a_process_reads_few_notifications_at_once_and_refuses_others(
+    builders: Builders, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    ana = builders.new_user()
+    ana.get("/v1/me")  # puts a copy of the session into the cache
+    monkeypatch.setattr(reading.graph_turns, "_wait_seconds", 0.05)
+    monkeypatch.setattr(reading.graph_turns, "_busy_until", 0.0)
+    with ExitStack() as turns:
+        for _ in range(reading.GRAPH_PAGES_AT_ONCE):
+            turns.enter_context(reading.graph_turns.turn(FeedBusyError))
+        for _ in range(2):  # the first one waits in vain, the second one is refused at once
+            response = ana.get(path)
+            assert_problem(response, 503, "feed-busy")
+            assert response.headers["Retry-After"] == "1"
+    assert ana.get(path).status_code == 200
 
 
 def test_without_the_graph_it_is_503(builders: Builders, app_without_graph: Flask) -> None:

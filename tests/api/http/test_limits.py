@@ -87,6 +87,8 @@ def test_sign_ups_from_one_address_are_limited(
         ("POST", "/v1/me/feed", limits.PUBLISHES),
         ("POST", "/v1/me/photos", limits.UPLOADS),
         ("POST", "/v1/me/push-subscriptions", limits.PUSH_SUBSCRIPTIONS),
+        ("GET", "/v1/me/notifications", limits.NOTIFICATIONS),
+        ("GET", "/v1/me/notifications/unread", limits.NOTIFICATIONS),
         ("PATCH", "/v1/me", limits.PASSWORD_CHANGES),
         ("PATCH", "/v1/me", limits.NAME_CHANGES),
         ("GET", "/v1/me/feed", limits.GENERAL),
