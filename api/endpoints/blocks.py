@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.http import limits
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
 from api.http.openapi import raises
@@ -21,13 +22,14 @@ blueprint = Blueprint(
 
 @blueprint.put("/v1/me/blocks/<id:user_id>")
 @login_required
+@limits.limit(limits.FOLLOWS)
 @blueprint.response(204)
 @raises(NotFoundError, CannotBlockYourselfError)
 def block_user(user_id: int) -> Any:
     """Blocks a user.
 
     Neither of the two sees the other or the other's posts any more, and both follows end, before
-    the response is sent. The user is not notified.
+    the response is sent. The user is not notified. Quota: `follows`.
 
     **Retries**: can be repeated; also 204 if the block exists.
     """
@@ -36,11 +38,12 @@ def block_user(user_id: int) -> Any:
 
 @blueprint.delete("/v1/me/blocks/<id:user_id>")
 @login_required
+@limits.limit(limits.FOLLOWS)
 @blueprint.response(204)
 def unblock_user(user_id: int) -> Any:
     """Ends a block.
 
-    The follows that the block ended do not come back.
+    The follows that the block ended do not come back. Quota: `follows`.
 
     **Retries**: can be repeated; also 204 if there is no block.
     """

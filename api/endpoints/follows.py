@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.http import limits
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
 from api.http.openapi import raises
@@ -19,13 +20,14 @@ blueprint = Blueprint(
 
 @blueprint.put("/v1/me/following/<id:user_id>")
 @login_required
+@limits.limit(limits.FOLLOWS)
 @blueprint.response(204)
 @raises(NotFoundError, CannotFollowYourselfError, FollowLimitReachedError)
 def follow_user(user_id: int) -> Any:
     """Follows a user.
 
     The user's posts, older ones too, are in your feed from now on. You can follow a
-    bounded number of users, 7,500 by default.
+    bounded number of users, 7,500 by default. Quota: `follows`.
 
     **Retries**: can be repeated; also 204 if you follow the user already.
     """
@@ -34,12 +36,13 @@ def follow_user(user_id: int) -> Any:
 
 @blueprint.delete("/v1/me/following/<id:user_id>")
 @login_required
+@limits.limit(limits.FOLLOWS)
 @blueprint.response(204)
 @raises(NotFoundError)
 def unfollow_user(user_id: int) -> Any:
     """Ends your follow of a user.
 
-    After the response none of the user's posts is in your feed.
+    After the response none of the user's posts is in your feed. Quota: `follows`.
 
     **Retries**: can be repeated; also 204 if you do not follow the user. After a 503, repeat it
     until it is 204.
@@ -79,11 +82,13 @@ def list_followers(*, cursor: str | None, limit: int) -> Any:
 
 @blueprint.delete("/v1/me/followers/<id:user_id>")
 @login_required
+@limits.limit(limits.FOLLOWS)
 @blueprint.response(204)
 def remove_follower(user_id: int) -> Any:
     """Ends a user's follow of you.
 
-    The user is not notified and can follow you again; block the user to prevent it.
+    The user is not notified and can follow you again; block the user to prevent it. Quota:
+    `follows`.
 
     **Retries**: can be repeated; also 204 if the user does not follow you. After a 503, repeat it
     until it is 204.

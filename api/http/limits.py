@@ -43,6 +43,10 @@ NAME_CHANGES = Policy(name="name-changes", quota=60, window_seconds=HOUR)
 NOTIFICATIONS = Policy(name="notifications", quota=120, window_seconds=MINUTE)
 """Pages and counts of a user's notifications: each reads up to 1,000 of them in the graph."""
 
+FOLLOWS = Policy(name="follows", quota=1_000, window_seconds=HOUR)
+"""Requests of a user that begin or end a follow or a block: each writes an event for workers. An
+import of 500 follows passes, also if each is sent twice."""
+
 PUSH_SUBSCRIPTIONS = Policy(name="push-subscriptions", quota=60, window_seconds=HOUR)
 """Registrations of a user's browsers. One that is ended is stored for a day."""
 

@@ -24,6 +24,7 @@ QUOTAS = {
     limits.PASSWORD_CHANGES: "password changes of a user",
     limits.NAME_CHANGES: "names set by a user",
     limits.NOTIFICATIONS: "pages and counts of a user's notifications",
+    limits.FOLLOWS: "requests of a user that begin or end a follow or a block",
     limits.PUSH_SUBSCRIPTIONS: "browsers subscribed by a user",
     limits.PUBLISHES: "posts of a user",
     limits.UPLOADS: "new photos of a user",

@@ -89,6 +89,11 @@ def test_sign_ups_from_one_address_are_limited(
         ("POST", "/v1/me/push-subscriptions", limits.PUSH_SUBSCRIPTIONS),
         ("GET", "/v1/me/notifications", limits.NOTIFICATIONS),
         ("GET", "/v1/me/notifications/unread", limits.NOTIFICATIONS),
+        ("PUT", "/v1/me/following/1", limits.FOLLOWS),
+        ("DELETE", "/v1/me/following/1", limits.FOLLOWS),
+        ("DELETE", "/v1/me/followers/1", limits.FOLLOWS),
+        ("PUT", "/v1/me/blocks/1", limits.FOLLOWS),
+        ("DELETE", "/v1/me/blocks/1", limits.FOLLOWS),
         ("PATCH", "/v1/me", limits.PASSWORD_CHANGES),
         ("PATCH", "/v1/me", limits.NAME_CHANGES),
         ("GET", "/v1/me/feed", limits.GENERAL),
@@ -112,6 +117,22 @@ def test_requests_of_a_user_are_limited(
     _use_up(strict_app, person, policy)
     response = person.call(method, path, **body)
     assert_problem(response, 429, "too-many-requests")
+
+
+def test_follows_and_blocks_and_their_ends_share_a_quota_and_its_headers(
+    strict_app: Flask, builders: Builders
+) -> None:
+    ana, ben = builders.new_user().on(strict_app), builders.new_user()
+    following, block = f"/v1/me/following/{ben.id}", f"/v1/me/blocks/{ben.id}"
+    calls = [("PUT", following), ("DELETE", following), ("PUT", block), ("DELETE", block)]
+    for count, (method, path) in enumerate(calls, 1):
+        headers = ana.call(method, path).headers
+        assert '"follows";q=1000;w=3600' in headers["RateLimit-Policy"]
+        assert f'"follows";r={1000 - count};t=' in headers["RateLimit"]
+
+
+def test_an_import_of_500_follows_passes_also_if_each_is_sent_twice() -> None:
+    assert limits.FOLLOWS.quota >= 2 * 500
 
 
 def test_session_and_quota_take_one_round_trip(
