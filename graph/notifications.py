@@ -19,10 +19,17 @@ TRIM = load("notifications/trim")
 DELETE_OLD = load("notifications/delete_old")
 
 MOST = 1_000
-"""Notifications of a user that are read and stored; older ones are deleted."""
+"""Notifications of a user that are stored; others are deleted, first those whose fact has ended."""
+
+WINDOW = 2 * MOST
+"""The newest notifications of a user that are read: those above MOST are not deleted yet, and ended
+ones among them hide no others."""
 
 COUNT_CAP = 100
 """The largest number of unread notifications that is counted."""
+
+TRIM_SLACK = 50
+"""Notifications above MOST that are left alone, so that not every follow of a user looks at all."""
 
 TRIM_PAGE = 1_000
 """Notifications above MOST that one call deletes."""
@@ -105,7 +112,7 @@ class Notifications:
             user_id=user_id,
             kinds=list(KINDS),
             before=before,
-            most=MOST,
+            most=WINDOW,
             limit=limit + 1,
         )
         groups = [_group_of(row) for row in rows]
@@ -114,7 +121,7 @@ class Notifications:
     def unread(self, user_id: int) -> UnreadNotifications:
         """The number of notifications above the user's position, up to 100, and the newest id."""
         rows = self._connection.read(
-            UNREAD, user_id=user_id, kinds=list(KINDS), most=MOST, limit=COUNT_CAP + 1
+            UNREAD, user_id=user_id, kinds=list(KINDS), most=WINDOW, limit=COUNT_CAP + 1
         )
         counted, newest_id = (rows[0]["count"], rows[0]["newest_id"]) if rows else (0, None)
         return UnreadNotifications(
@@ -137,8 +144,14 @@ class Notifications:
             raise NotFoundError
 
     def trim(self, user_id: int) -> int:
-        """Delete up to 1,000 notifications of the user below the 1,000 newest; returns how many."""
-        rows = self._connection.write(TRIM, user_id=user_id, most=MOST, limit=TRIM_PAGE)
+        """Delete up to 1,000 notifications of the user beyond 1,000; returns how many.
+
+        Up to 50 too many are left alone. Of the 2,000 newest, those whose fact has ended are
+        deleted before those that stand.
+        """
+        rows = self._connection.write(
+            TRIM, user_id=user_id, most=MOST, slack=TRIM_SLACK, limit=TRIM_PAGE
+        )
         return int(rows[0]["deleted"])
 
     def delete_old(self, before_id: int, limit: int) -> int:

@@ -8,7 +8,7 @@
 // $user_id: integer
 // $kinds:   list of texts, the kinds that can be shown
 // $before:  integer, exclusive, bounds `position`
-// $most:    integer, 1 to 1000
+// $most:    integer, 1 to 2000
 // $limit:   integer, 1 to 101, groups
 // returns:  kind, subject_id, position, actor_count, id, created_at, actors
 // index:    Notification(user_id, id); User(id); BLOCKS(blocker_id, blocked_id);

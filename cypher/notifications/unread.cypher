@@ -4,7 +4,7 @@
 // descending order, until $limit are found that can be shown.
 // $user_id: integer
 // $kinds:   list of texts, the kinds that can be shown
-// $most:    integer, 1 to 1000
+// $most:    integer, 1 to 2000
 // $limit:   integer, 1 to 1000
 // returns:  count, newest_id
 // index:    Notification(user_id, id); User(id); BLOCKS(blocker_id, blocked_id);

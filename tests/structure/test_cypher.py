@@ -141,7 +141,9 @@ def test_every_kind_of_notification_is_created_by_some_query() -> None:
     assert created == NOTIFICATION_KINDS.keys()
 
 
-@pytest.mark.parametrize("name", ["notifications/groups", "notifications/unread"])
+@pytest.mark.parametrize(
+    "name", ["notifications/groups", "notifications/unread", "notifications/trim"]
+)
 def test_a_query_checks_the_facts_of_the_kinds_that_need_them(name: str) -> None:
     checked = set(re.findall(r"kind <> '([a-z-]+)' OR EXISTS", LOADED[name].text))
     assert checked == {name for name, kind in NOTIFICATION_KINDS.items() if kind.needs_fact}

@@ -230,6 +230,21 @@ class Town:
             ).consume()
             yield other
 
+    @contextmanager
+    def locked(self, user_id: int) -> Iterator[Transaction]:
+        """The transaction of another request that has locked the user."""
+        connection = self.graph.connection
+        with connection._driver.session(database=connection._database) as session:
+            other = session.begin_transaction()
+            other.run(
+                "MATCH (user:User {id: $id}) SET user.locked = true REMOVE user.locked", id=user_id
+            ).consume()
+            yield other
+
+    def blocked_by_locks(self) -> int:
+        """How many transactions wait for a lock."""
+        return len(self.query("SHOW TRANSACTIONS YIELD status WHERE status STARTS WITH 'Blocked'"))
+
     def end_lease(self, event_id: int) -> None:
         """Make the event due now, as if its lease or delay had expired."""
         self.query(

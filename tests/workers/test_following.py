@@ -1,7 +1,7 @@
 """The event of a follow: the newest notification's id in the cache, and the bound of a user's."""
 
 from graph.events import Event
-from graph.notifications import MOST
+from graph.notifications import MOST, TRIM_SLACK
 from storage.notices.newest_notifications import pack_newest
 from tests.support.stage import Stage
 from workers.following import finish_follow
@@ -39,7 +39,7 @@ def test_the_event_can_be_repeated_and_late(stage: Stage) -> None:
 
 def test_the_event_deletes_what_is_beyond_the_bound(stage: Stage) -> None:
     ben, ana = stage.town.users(2)
-    stage.town.followed_at(1_735_689_600_000, ben, *stage.town.users(MOST + 4))
+    stage.town.followed_at(1_735_689_600_000, ben, *stage.town.users(MOST + TRIM_SLACK))
     event, newest = new_follow(stage, ana, ben)
     assert stage.do(event) == "done"
     kept = [one["id"] for one in stage.town.notifications_of(ben)]
