@@ -109,11 +109,7 @@ class Origin:
     async def turn(self) -> AsyncIterator[None]:
         """Hold a turn for a request. Raises TurnTimeoutError if the service has none in time."""
         async with self.turns:
-            try:
-                async with asyncio.timeout(TURN_WAIT_SECONDS):
-                    await self.turns_of_service.acquire()
-            except TimeoutError:
-                raise TurnTimeoutError("no turn of the service") from None
+            await self._take_turn_of_service()
             try:
                 yield
             finally:
@@ -123,6 +119,16 @@ class Origin:
     def is_idle(self) -> bool:
         """Whether no message uses it."""
         return self.users == 0
+
+    async def _take_turn_of_service(self) -> None:
+        if not self.turns_of_service.locked():  # usual, and without a timer
+            await self.turns_of_service.acquire()
+            return
+        try:
+            async with asyncio.timeout(TURN_WAIT_SECONDS):
+                await self.turns_of_service.acquire()
+        except TimeoutError:
+            raise TurnTimeoutError("no turn of the service") from None
 
 
 class Origins:

@@ -1,15 +1,17 @@
 """The sender's sockets are bounded, idle ones too."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from drill.support.push_service import push_service
+from drill.support.push_service import Browser, push_service
 from tests.support.vapid import settings_for
 from tests.workers.notices.push.test_resolving import message_to
 from web_push.endpoints import SERVICES
-from workers.notices.push import connecting
+from workers.notices.push import connecting, sender
 from workers.notices.push.connecting import MOST_IDLE
+from workers.notices.push.messages import Outcome, Result
 from workers.notices.push.origins import CONCURRENT, CONCURRENT_OF_SERVICE
 from workers.notices.push.sender import PushSender
 
@@ -39,3 +41,28 @@ def test_idle_connections_to_all_origins_of_a_service_are_bounded(
                 assert sum(len(idle) for idle in connector._conns.values()) == 3
 
     asyncio.run(run())
+
+
+def test_a_response_that_does_not_end_counts_by_its_status_and_its_connection_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sender, "REQUEST_SECONDS", 0.3)
+
+    async def run() -> tuple[Outcome, bytes]:
+        closed: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\nbegun")
+            closed.set_result(await reader.read())
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            settings = replace(settings_for(), origins=frozenset({origin}))
+            async with PushSender(settings) as push:
+                [outcome] = await push.send([message_to(Browser(origin))])
+                return outcome, await closed
+
+    outcome, _body = asyncio.run(run())
+    assert outcome == Outcome(result=Result.DELIVERED, tries=1)
