@@ -32,7 +32,7 @@ async def unlimited() -> AsyncIterator[None]:
     """Stop the clock of the `time_limit` around the block."""
     limit = _limit.get()
     when = limit.when() if limit else None
-    if limit is None or when is None:
+    if limit is None or when is None or limit.expired():
         yield
         return
     loop = asyncio.get_running_loop()
