@@ -16,14 +16,13 @@ HOSTS = {
     "fcm.googleapis.com": "google",
     "updates.push.services.mozilla.com": "mozilla",
 }
-"""Services by their host. Chromium's endpoints have no other host of Google, and autopush documents
-one host of Mozilla for production."""
+"""Services by their host. Endpoints of Chromium and of Firefox have no others."""
 
 PARENT_DOMAINS = {"push.apple.com": "apple", "notify.windows.com": "microsoft"}
 """Services by the domain of which a host is a direct child, such as `web.push.apple.com`.
 
-Apple asks servers to allow any host below `push.apple.com` (webkit.org, "Meet Web Push"). Microsoft
-names `*.notify.windows.com`: its hosts are regional and on no list."""
+Apple asks servers to allow any host below `push.apple.com` (webkit.org, "Meet Web Push").
+Microsoft's hosts are regional, and on no list that we know of."""
 
 OTHER = "other"
 """The service of an endpoint whose origin the operator has allowed."""

@@ -90,6 +90,7 @@ class Notifier:
 
     async def _round(self, end: float) -> None:
         """One walk; then what is due is sent, until `end`."""
+        self._sender.log_failures()
         await self._walk_all()
         await self._send_until(end)
 

@@ -25,7 +25,7 @@ CONCURRENT_OF_SERVICE = 96
 five services have at most 800 sockets: fewer than the usual limit of a process, 1,024."""
 
 TURN_WAIT_SECONDS = 10.0
-"""How long a message waits for a turn of its service, after it has one of its origin."""
+"""How long a message waits for a turn of its origin and of its service."""
 
 FAILURES_TO_OPEN = 5
 """Consecutive failures that open the circuit of an origin."""
@@ -107,28 +107,36 @@ class Origin:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Hold a turn for a request. Raises TurnTimeoutError if the service has none in time."""
-        async with self.turns:
-            await self._take_turn_of_service()
-            try:
-                yield
-            finally:
-                self.turns_of_service.release()
+        """Hold a turn for a request. Raises TurnTimeoutError if there is none in time."""
+        await self._take_turn()
+        try:
+            yield
+        finally:
+            self.turns_of_service.release()
+            self.turns.release()
 
     @property
     def is_idle(self) -> bool:
         """Whether no message uses it."""
         return self.users == 0
 
-    async def _take_turn_of_service(self) -> None:
-        if not self.turns_of_service.locked():  # usual, and without a timer
-            await self.turns_of_service.acquire()
+    async def _take_turn(self) -> None:
+        if not (self.turns.locked() or self.turns_of_service.locked()):
+            await self._take_both()  # usual, and without a timer
             return
         try:
             async with asyncio.timeout(TURN_WAIT_SECONDS):
-                await self.turns_of_service.acquire()
+                await self._take_both()
         except TimeoutError:
             raise TurnTimeoutError("no turn of the service") from None
+
+    async def _take_both(self) -> None:
+        await self.turns.acquire()
+        try:
+            await self.turns_of_service.acquire()
+        except BaseException:
+            self.turns.release()
+            raise
 
 
 class Origins:

@@ -87,6 +87,7 @@ class PushSender:
         self._origins = Origins(clock)
         self._resolver = resolver or CheckedResolver(settings.origins)
         self._session: aiohttp.ClientSession | None = None
+        self._failures: Counter[tuple[str, str, int]] = Counter()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -100,6 +101,7 @@ class PushSender:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.log_failures()
         if self._session:
             await self._session.close()
         await self._resolver.close()
@@ -115,14 +117,20 @@ class PushSender:
         for (outcome, service, status), count in counts.items():
             metrics.NOTICES.labels(outcome=outcome, service=service).inc(count)
             if outcome not in {Result.DELIVERED, Result.GONE, HELD}:
-                log.warning(
-                    "notices not delivered",
-                    service=service,
-                    outcome=outcome,
-                    status=status,
-                    count=count,
-                )
+                self._failures[service, outcome, status] += count
         return outcomes
+
+    def log_failures(self) -> None:
+        """Write a line for each kind of failure since the last call: they can be many."""
+        failures, self._failures = self._failures, Counter()
+        for (service, outcome, status), count in failures.items():
+            log.warning(
+                "notices not delivered",
+                service=service,
+                outcome=outcome,
+                status=status,
+                count=count,
+            )
 
     async def _send_one(self, message: Message, counts: Counter[tuple[str, str, int]]) -> Outcome:
         try:
@@ -136,8 +144,7 @@ class PushSender:
                 return await self._try(message, endpoint, origin, counts)
         except TurnTimeoutError:
             counts[HELD, endpoint.service, 0] += 1
-            retry_at = time.time() + OPEN_SECONDS * (1 + random.random())  # noqa: S311 - jitter
-            return Outcome(result=Result.LATER, tries=message.tries, retry_at=retry_at)
+            return _later(message.tries + 1, retry_after=OPEN_SECONDS)
         finally:
             self._origins.release(origin)
 

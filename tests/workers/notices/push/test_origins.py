@@ -74,11 +74,12 @@ def test_the_origins_of_a_service_share_its_turns_and_others_have_theirs(
     asyncio.run(run())
 
 
-def test_a_message_without_a_turn_is_held_back_and_was_not_tried(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("bound", ["CONCURRENT", "CONCURRENT_OF_SERVICE"])
+def test_a_message_without_a_turn_is_held_back_and_not_sent(
+    monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     monkeypatch.setattr(origins, "TURN_WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(origins, "CONCURRENT_OF_SERVICE", 1)
+    monkeypatch.setattr(origins, bound, 1)
 
     async def run() -> list[Outcome]:
         with push_service() as service:
@@ -90,5 +91,5 @@ def test_a_message_without_a_turn_is_held_back_and_was_not_tried(
                 return outcomes
 
     [outcome] = asyncio.run(run())
-    assert (outcome.result, outcome.tries) == (Result.LATER, 0)
-    assert outcome.retry_at
+    assert (outcome.result, outcome.tries) == (Result.LATER, 1)
+    assert outcome.pause_seconds > 0
