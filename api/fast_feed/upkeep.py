@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -37,7 +38,8 @@ class Upkeep:
             try:
                 await self.step()
             except Exception:  # a bug here must not end the upkeep
-                log.exception("upkeep failed")
+                with suppress(Exception):  # a full disk, for example
+                    log.exception("upkeep failed")
 
     async def step(self) -> None:
         """The work of one second. Without the cache, reads are allowed and copies are not used."""

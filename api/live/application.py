@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from api.http.context import Context
 from api.live import notifications
@@ -98,7 +98,8 @@ class LiveStreams:
                 task.cancel()
             await asyncio.wait(tasks)
             self._threads.close()
-            self._journal.take(len(self.streams)).write()
+            with suppress(Exception):  # a full disk, for example
+                self._journal.take(len(self.streams)).write()
 
     def _count_posts(self, user_id: int) -> UnreadCount:
         context = self._context

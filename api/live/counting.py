@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -114,7 +115,8 @@ class Counting:
             try:
                 await self._count_in_cache([s for s in streams if (s, TICK) in self._owed])
             except Exception:  # a bug: these events are late soon
-                log.exception("live count failed")
+                with suppress(Exception):  # a full disk, for example
+                    log.exception("live count failed")
 
     async def run_slowly(self) -> None:
         """Count in a thread until cancelled; as often at once as there are threads."""
@@ -124,7 +126,8 @@ class Counting:
                 if owed in self._owed:
                     await self._count_in_thread(*owed)
             except Exception:  # a bug, as above
-                log.exception("live count failed")
+                with suppress(Exception):
+                    log.exception("live count failed")
 
     async def run_late(self) -> None:
         """Send what is late, until cancelled."""

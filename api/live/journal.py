@@ -35,7 +35,7 @@ class Report:
     lost_lines: int = 0
 
     def write(self) -> None:
-        """Blocks: add to the metrics and write the lines."""
+        """Blocks: add to the metrics and write the lines. Raises what the output raises."""
         metrics.LIVE_STREAMS.set(self.streams)
         for status, number in self.statuses.items():
             metrics.REQUESTS.labels("GET", PATH, status).inc(number)
@@ -49,8 +49,15 @@ class Report:
             metrics.LIVE_ROUND_SECONDS.observe(seconds)
         if self.lost_lines:
             metrics.FAIL_OPEN_TOTAL.labels(what="access log").inc(self.lost_lines)
-        for line in self.lines:
-            log.info(**line)
+        self._write_lines()
+
+    def _write_lines(self) -> None:
+        for number, line in enumerate(self.lines):
+            try:
+                log.info(**line)
+            except Exception:
+                metrics.FAIL_OPEN_TOTAL.labels(what="access log").inc(len(self.lines) - number)
+                raise
 
 
 class Journal:

@@ -6,6 +6,7 @@ The buffers are spread over the second, so that the loop answers requests betwee
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -83,7 +84,8 @@ class Rounds:
             try:
                 await self._round(began)
             except Exception:  # a bug here must not end the streams
-                log.exception("live round failed")
+                with suppress(Exception):  # a full disk, for example
+                    log.exception("live round failed")
             seconds = time.monotonic() - began
             self._journal.round_ended(seconds)
             await self._report()
@@ -168,7 +170,11 @@ class Rounds:
 
     async def _report(self) -> None:
         report = self._journal.take(len(self._streams))
-        await asyncio.get_running_loop().run_in_executor(None, report.write)
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, report.write)
+        except Exception:  # a full disk, for example: the next report may succeed
+            with suppress(Exception):  # the same may happen to this line
+                log.exception("live report not written")
 
 
 def _batches(streams: Sequence[Stream]) -> Iterator[Sequence[Stream]]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY
 from api.fast_feed import access_log as module
 from api.fast_feed.access_log import BATCH_SIZE, AccessLog
 from tests.support.eventually import eventually
+from tests.support.failing_output import FULL, Output
 
 NEVER_SECONDS = 3_600.0
 
@@ -46,32 +47,6 @@ log.add(time.perf_counter(), 304, "of-this-test", 77, client, from_window=True)
 log.close()
 """
 """A program that lets Flask and then the loop log the same response."""
-
-
-class Output:
-    """A stdout that counts writes, and fails as long as it is told to."""
-
-    def __init__(self) -> None:
-        self.writes: list[str] = []
-        self.failure: Exception | None = None
-        self.failed = 0
-        self.on_write: Callable[[], None] = lambda: None
-
-    def write(self, text: str) -> int:
-        if self.failure:
-            self.failed += 1
-            raise self.failure
-        self.on_write()
-        self.writes.append(text)
-        return len(text)
-
-    def flush(self) -> None:
-        return
-
-    @property
-    def request_ids(self) -> list[str]:
-        """The requests that have a line, in order."""
-        return re.findall(r'"request_id": "([^"]+)"', "".join(self.writes))
 
 
 @pytest.fixture
@@ -182,9 +157,8 @@ def test_an_error_of_the_output_loses_a_batch_and_does_not_end_the_thread(
     output: Output, quick_log: AccessLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = lost()
-    structlog_to_output = structlog.wrap_logger(structlog.WriteLogger(output))  # type: ignore[arg-type]
-    monkeypatch.setattr(module, "log", structlog_to_output)
-    output.failure = OSError("no space left on device")
+    monkeypatch.setattr(module, "log", output.logger())
+    output.failure = FULL
     add(quick_log, *range(BATCH_SIZE))
     eventually(lambda: lost() == before + BATCH_SIZE, seconds=10)
     eventually(lambda: output.failed >= 2, seconds=10)  # the line about it failed too

@@ -21,6 +21,7 @@ from storage.read_quotas import ReadQuotas
 from storage.redis.generation import Generation
 from storage.redis.pipeline import Pipeline
 from storage.redis.server import Server
+from tests.support.failing_output import FULL, Output
 from tests.support.loops import eventually_on_loop, on_loop
 from tests.support.private_server import PrivateServer, start
 
@@ -190,3 +191,17 @@ async def test_the_upkeep_goes_on_after_a_bug(
             process.read()
             await eventually_on_loop(lambda: settled(cache) == 1)
     assert {line["event"] for line in logs} == {"upkeep failed"}
+
+
+@pytest.mark.usefixtures("quick")
+@on_loop
+async def test_the_upkeep_goes_on_after_a_bug_that_cannot_be_logged(
+    cache: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Output()
+    output.failure = FULL
+    monkeypatch.setattr(module, "log", output.logger())
+    with closing(Process(cache.url)) as process:
+        async with running(process):
+            monkeypatch.setattr(process.quotas, "settlements", lambda _now: 1 / 0)
+            await eventually_on_loop(lambda: output.failed > 1)

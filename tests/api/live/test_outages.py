@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 from environs import Env
+from prometheus_client import REGISTRY
 
 from api.app import create_app
-from api.live import rounds, streams
+from api.live import counting, journal, rounds, streams
 from api.live.counting import UNKNOWN_COUNT, Counting
 from feed import unread
 from feed.background import BackgroundRebuilder
@@ -22,9 +23,10 @@ from storage.redis.pipeline import Pipeline
 from tests.api.conftest import SETTINGS
 from tests.api.live.conftest import OpenServer, Reader
 from tests.support.eventually import eventually
+from tests.support.failing_output import FULL, Output
 from tests.support.fast_feed import FastFeedProcess
 from tests.support.granian import Server
-from tests.support.live import PATH, LiveClient, LocalStream
+from tests.support.live import PATH, SECONDS, LiveClient, LocalStream
 from tests.support.people import Builders
 from tests.support.private_server import PrivateServer, start
 
@@ -79,6 +81,21 @@ def local(
     own.close()
 
 
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Output:
+    """What live streams log fails."""
+    output = Output()
+    output.failure = FULL
+    for module in (journal, rounds, counting):
+        monkeypatch.setattr(module, "log", output.logger())
+    return output
+
+
+def lost_lines() -> float:
+    labels = {"what": "access log"}
+    return REGISTRY.get_sample_value("photofeed_fail_open_total", labels) or 0.0
+
+
 def test_nothing_is_lost_while_the_cache_is_away(
     private_reader: Reader, private_cache: PrivateServer, connect: Connect
 ) -> None:
@@ -123,6 +140,44 @@ def test_comments_go_on_while_the_cache_is_away(
     monkeypatch.setattr(Pipeline, "execute", fail)
     before = stream.text.count(":\n\n")
     eventually(lambda: stream.text.count(":\n\n") > before + 2)
+    stream.close()
+
+
+def test_news_go_on_while_nothing_can_be_logged(
+    local: FastFeedProcess, reader: Reader, full_disk: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    author = reader.follow_new()
+    before = lost_lines()
+    stream = open_local(local, reader)
+    eventually(lambda: lost_lines() > before, seconds=SECONDS)
+    failed = full_disk.failed
+    with monkeypatch.context() as broken:
+        broken.setattr(rounds.Rounds, "look", fail)
+        eventually(lambda: full_disk.failed > failed + 1, seconds=SECONDS)
+    newest = reader.push(author)
+    eventually(lambda: f"id: {newest}-0" in stream.text, seconds=SECONDS)
+    stream.close()
+
+
+def test_a_count_that_fails_while_nothing_can_be_logged_is_late_and_the_next_one_is_not(
+    local: FastFeedProcess, reader: Reader, full_disk: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    author = reader.follow_new()
+    stream = open_local(local, reader)
+    eventually(lambda: "retry" in stream.text, seconds=SECONDS)
+    with monkeypatch.context() as broken:
+        broken.setattr(Counting, "_tails", fail)
+        reader.push(author)
+        eventually(lambda: "event: tick" in stream.text, seconds=SECONDS)
+    assert full_disk.failed
+    reader.push(author)
+    eventually(lambda: '"unread":{"count":2,"capped":false}' in stream.text, seconds=SECONDS)
     stream.close()
 
 
