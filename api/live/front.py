@@ -14,7 +14,13 @@ from api.http.responses import SAFE_HEADERS
 from api.live.events import opening
 from api.live.journal import Journal
 from api.live.refusals import method_not_allowed, refusal_of
-from api.live.requests import LiveRequest, is_for_flask, parse_request, request_id_of
+from api.live.requests import (
+    LiveRequest,
+    UnexpectedBodyError,
+    is_for_flask,
+    parse_request,
+    request_id_of,
+)
 from api.live.rounds import Rounds
 from api.live.sessions import SessionChecks
 from api.live.streams import OPENING, Stream, Streams
@@ -62,7 +68,14 @@ openings than this would keep the loop from the cache's replies until they are l
 OPENING_WAIT_SECONDS = 5.0
 """How long a client waits for its turn; then it gets 503."""
 
-EXPECTED = (ServiceError, StorageError, GraphError, OverloadedError, TooManyRequestsError)
+EXPECTED = (
+    ServiceError,
+    StorageError,
+    GraphError,
+    OverloadedError,
+    TooManyRequestsError,
+    UnexpectedBodyError,
+)
 """Errors that refuse a stream. Any other is a bug."""
 
 Opened = tuple[Viewer, SessionCopy]
@@ -212,9 +225,10 @@ async def _send_all(stream: Stream, send: Send) -> None:
 
 
 async def _watch(receive: Receive, stream: Stream) -> None:
-    """End the stream when the client is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    """End the stream when the client is gone, or goes on with a body, which could be endless."""
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):  # no body
+        await receive()
     stream.end("gone")
 
 

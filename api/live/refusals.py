@@ -6,6 +6,7 @@ from api.http.errors import ERROR_RESPONSES, STREAMS_RETRY_SECONDS
 from api.http.limits import TooManyRequestsError
 from api.http.plain_problems import OVERLOADED, PlainProblem, plain_problem
 from api.http.problems import code_of
+from api.live.requests import UnexpectedBodyError
 from storage.errors import StorageUnavailableError
 
 STORE_AWAY = "A store does not answer. It is safe to repeat the request, which then completes."
@@ -18,6 +19,8 @@ def refusal_of(error: Exception, request_id: str) -> PlainProblem:
         return plain_problem(
             429, "too-many-requests", str(error), request_id=request_id, headers=retry
         )
+    if isinstance(error, UnexpectedBodyError):
+        return _unexpected_body(request_id)
     if isinstance(error, StorageUnavailableError):
         return _unavailable(f"{error.part}-unavailable", STORE_AWAY, request_id)
     response = ERROR_RESPONSES.get(type(error))
@@ -40,6 +43,17 @@ def method_not_allowed(request_id: str) -> PlainProblem:
         "A stream is opened by GET.",
         request_id=request_id,
         headers={"Allow": "GET"},
+    )
+
+
+def _unexpected_body(request_id: str) -> PlainProblem:
+    """400. The body is not read, so the connection ends."""
+    return plain_problem(
+        400,
+        "bad-request",
+        "A stream is opened without a body.",
+        request_id=request_id,
+        headers={"Connection": "close"},
     )
 
 

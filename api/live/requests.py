@@ -22,6 +22,10 @@ MOST_PARAMETERS = 16
 """More are left to Flask."""
 
 
+class UnexpectedBodyError(Exception):
+    """The request announces a body."""
+
+
 class LiveRequest(NamedTuple):
     """A parsed request. Ticket and token are not verified yet."""
 
@@ -47,14 +51,22 @@ def is_for_flask(scope: Scope) -> bool:
 def parse_request(scope: Scope) -> LiveRequest:
     """The request. A ticket goes before a token.
 
-    Raises LiveTicketRefusedError, NotSignedInError for text that is neither.
+    Raises LiveTicketRefusedError, NotSignedInError for text that is neither; UnexpectedBodyError.
     """
+    if _announces_body(scope):
+        raise UnexpectedBodyError
     query = dict(_query(scope))
     header = next(_headers(scope, b"last-event-id"), "")
     last_seen = LastSeen.read(query.get("last_event_id") or header)
     if "ticket" in query:
         return LiveRequest(_ticket(query["ticket"]), last_seen)
     return LiveRequest(_token(next(_headers(scope, b"authorization"), "")), last_seen)
+
+
+def _announces_body(scope: Scope) -> bool:
+    lengths = _headers(scope, b"content-length")
+    chunked = any(_headers(scope, b"transfer-encoding"))
+    return chunked or any(length.strip("0") for length in lengths)
 
 
 def _ticket(text: str) -> Ticket:

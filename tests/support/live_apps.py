@@ -32,19 +32,24 @@ async def endless(_scope: Scope, receive: Receive, send: Send) -> None:
     await _run(receive, send)
 
 
+async def silent(_scope: Scope, receive: Receive, send: Send) -> None:
+    """A stream that sends nothing but its beginning."""
+    await _run(receive, send, sends=False)
+
+
 async def report(_scope: Scope, _receive: Receive, send: Send) -> None:
     """The reasons for which streams have ended, one a line."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": "\n".join(ended).encode()})
 
 
-async def _run(receive: Receive, send: Send) -> None:
+async def _run(receive: Receive, send: Send, *, sends: bool = True) -> None:
     stream = Stream(Viewer(user_id=1, session_id=1), None, expires_at=0)
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    tasks = [
-        asyncio.create_task(front._watch(receive, stream)),
-        asyncio.create_task(_feed(stream)),
-    ]
+    stream.put("opening", b"open")
+    tasks = [asyncio.create_task(front._watch(receive, stream))]
+    if sends:
+        tasks.append(asyncio.create_task(_feed(stream)))
     await front._send_all(stream, send)
     for task in tasks:
         task.cancel()
@@ -62,4 +67,5 @@ async def _running() -> AsyncIterator[None]:
     yield
 
 
-app = AsgiApp({("GET", "/bounded"): bounded, ("GET", "/endless"): endless}, report, _running)
+ROUTES = {"/bounded": bounded, "/endless": endless, "/silent": silent}
+app = AsgiApp({("GET", path): route for path, route in ROUTES.items()}, report, _running)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import requests
 from flask import Flask
 
@@ -18,6 +19,7 @@ from storage.redis.partitions import key_of
 from tests.api.live.conftest import OpenServer, Reader
 from tests.support.live import PATH, LiveClient
 from tests.support.people import PASSWORD, assert_problem, call_api
+from tests.support.raw_http import connected
 
 SIGN_OUT_SECONDS = 10.0
 """The bound of these tests on a busy machine; the promise is 2 s."""
@@ -142,6 +144,21 @@ def test_other_requests_are_refused_clearly(reader: Reader) -> None:
         ("?ticket=", 401, "live-ticket-refused"),
     ):
         assert problem(requests.get(url + query, headers=headers, timeout=20)) == (status, code)
+
+
+@pytest.mark.parametrize("header", ["Content-Length: 1", "Transfer-Encoding: chunked"])
+def test_a_request_with_a_body_opens_none(reader: Reader, header: str) -> None:
+    lines = [f"GET {PATH} HTTP/1.1", "Host: photofeed", header]
+    lines += [f"Authorization: Bearer {reader.person.token}", "", ""]
+    with connected(reader.server.url) as client:
+        client.send("\r\n".join(lines).encode())
+        assert client.read_until(b"\r\n") == b"HTTP/1.1 400 Bad Request\r\n"
+        assert b'"code": "bad-request"' in client.read_until_closed()
+
+
+def test_a_length_of_zero_announces_no_body(reader: Reader, connect: Connect) -> None:
+    length = {"Content-Length": "0"}
+    assert connect(reader.server.url, token=reader.person.token, **length).status == 200
 
 
 def test_the_loop_is_needed(app: Flask) -> None:

@@ -1,6 +1,6 @@
-"""Clients that do not read, over real sockets."""
+"""Clients that do not read, or send without an end, over real sockets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psutil
 import pytest
@@ -9,10 +9,12 @@ import requests
 from api.live import front
 from tests.support.eventually import eventually
 from tests.support.granian import Server, asgi_command, free_port, serving
+from tests.support.live import SECONDS
 from tests.support.raw_http import connected
 
 MEGABYTE = 1_000_000
 CLIENTS = 20
+CHUNK = b"1\r\nx\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,9 @@ def reasons(server: Server) -> list[str] | None:
         return None
 
 
-def request_of(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: photofeed\r\nConnection: close\r\n\r\n".encode()
+def request_of(path: str, *headers: str) -> bytes:
+    lines = [f"GET {path} HTTP/1.1", "Host: photofeed", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode()
 
 
 def test_a_client_that_reads_nothing_is_dropped_and_occupies_no_more_memory(server: Server) -> None:
@@ -67,3 +70,23 @@ def test_a_client_that_goes_is_noticed(server: Server) -> None:
         client.send(request_of("/endless"))
         client.read_until(b"xxx")
     eventually(lambda: "gone" in (reasons(server) or []))
+
+
+def test_a_stream_ends_when_its_client_sends_a_body(server: Server) -> None:
+    before = (reasons(server) or []).count("gone")
+    with connected(server.url) as client:
+        client.send(request_of("/silent", "Transfer-Encoding: chunked") + CHUNK)
+        client.read_until(b"open")
+        client.send(CHUNK)
+        eventually(lambda: (reasons(server) or []).count("gone") > before, seconds=SECONDS)
+        assert not client.read_until_closed().endswith(b"\r\n0\r\n\r\n"), "it was cut off"
+
+
+@pytest.mark.parametrize("headers", [(), ("Content-Length: 0",)])
+def test_a_stream_without_a_body_stays_open(server: Server, headers: Sequence[str]) -> None:
+    before = (reasons(server) or []).count("gone")
+    with connected(server.url) as client:
+        client.send(request_of("/silent", *headers))
+        client.read_until(b"open")
+        assert (reasons(server) or []).count("gone") == before
+    eventually(lambda: (reasons(server) or []).count("gone") == before + 1, seconds=SECONDS)
