@@ -156,14 +156,14 @@ def answer_of(problem: PlainProblem) -> Answer:
 
 
 def _broken_body() -> PlainProblem:
-    """The response to a body with an end too early or with wrong chunks. Often nobody reads it.
+    """The response to a body that ends too early, or has wrong or too many chunks.
 
     granian answers 500 for an application that does not answer.
     """
     return plain_problem(
         400,
         "bad-request",
-        "The body is incomplete, or its chunks are malformed.",
+        "The body is incomplete, its chunks are malformed, or it has too many of them.",
         headers={"Connection": "close"},
     )
 

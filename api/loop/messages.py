@@ -27,8 +27,12 @@ class Answer(NamedTuple):
     body: bytes
 
 
+MOST_PIECES = 2_000
+"""Messages of one body. Each costs the loop as much as a large one; usual pieces have kilobytes."""
+
+
 class BrokenBodyError(Exception):
-    """The body ended before it was complete, or it is not well-formed."""
+    """The body ended before it was complete, is not well-formed, or has too many pieces."""
 
 
 class SlowBodyError(Exception):
@@ -38,8 +42,8 @@ class SlowBodyError(Exception):
 async def read_body(receive: Receive, *, most_bytes: int, seconds: float) -> bytes:
     """The request's body, cut off after more than `most_bytes`.
 
-    Raises SlowBodyError, and BrokenBodyError where the server says that the client is gone: granian
-    says so of malformed chunks too.
+    Raises SlowBodyError, and BrokenBodyError after MOST_PIECES and where the server says that the
+    client is gone: granian says so of malformed chunks too.
     """
     chunks: list[bytes] = []
     size = 0
@@ -47,7 +51,7 @@ async def read_body(receive: Receive, *, most_bytes: int, seconds: float) -> byt
         async with asyncio.timeout(seconds):
             while size <= most_bytes:
                 message = await receive()
-                if message["type"] != "http.request":
+                if message["type"] != "http.request" or len(chunks) == MOST_PIECES:
                     raise BrokenBodyError
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
