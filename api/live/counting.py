@@ -8,7 +8,7 @@ not there in time is sent with the count UNKNOWN.
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -39,8 +39,8 @@ from storage.read_positions import Tail, pack_tail, parse_tail
 
 log = structlog.get_logger()
 
-STREAMS_A_BUFFER = 4
-"""Streams whose counts are read from the cache at once."""
+COUNTS_A_BUFFER = 4
+"""Ticks whose counts are read from the cache at once."""
 
 BODIES_A_BUFFER = 32
 """Bodies that are read from the cache at once: half a millisecond of the loop."""
@@ -69,6 +69,30 @@ Count = Callable[[int], UnreadCount | None]
 """Counts for a user; blocks. None: it is not known."""
 
 
+class _Line:
+    """Events that wait for their count, the longest first. An event waits once."""
+
+    def __init__(self) -> None:
+        self._events: OrderedDict[Owed, None] = OrderedDict()
+        self._wake = asyncio.Event()
+
+    def add(self, owed: Owed) -> None:
+        """One more, unless it waits already."""
+        self._events[owed] = None
+        self._wake.set()
+
+    def discard(self, owed: Owed) -> None:
+        """It waits no longer."""
+        self._events.pop(owed, None)
+
+    async def take(self, most: int) -> list[Owed]:
+        """At least one, removed from the line. Waits for it."""
+        while not self._events:
+            self._wake.clear()
+            await self._wake.wait()
+        return [self._events.popitem(last=False)[0] for _ in range(min(most, len(self._events)))]
+
+
 class Counting:
     """Counts for events that are owed, and sends them. For the loop's thread."""
 
@@ -89,9 +113,10 @@ class Counting:
         self._counts = counts
         self._owed: dict[Owed, float] = {}
         """When each event became due, the oldest first."""
-        self._fast: deque[Stream] = deque()
-        self._slow: asyncio.Queue[Owed] = asyncio.Queue()
-        self._has_fast = asyncio.Event()
+        self._fast = _Line()
+        """For the cache. This line and the next have only what is owed."""
+        self._slow = _Line()
+        """For a thread."""
         self._slice_ends = 0.0
 
     def owe(self, stream: Stream, event: str) -> None:
@@ -99,21 +124,15 @@ class Counting:
         if (stream, event) in self._owed:
             return
         self._owed[stream, event] = time.monotonic()
-        if event == TICK:
-            self._fast.append(stream)
-            self._has_fast.set()
-        else:
-            self._slow.put_nowait((stream, event))
+        line = self._fast if event == TICK else self._slow
+        line.add((stream, event))
 
     async def run_fast(self) -> None:
         """Count in the cache until cancelled."""
         while True:
-            await self._has_fast.wait()
-            streams = [self._fast.popleft() for _ in range(min(len(self._fast), STREAMS_A_BUFFER))]
-            if not self._fast:
-                self._has_fast.clear()
+            owed = await self._fast.take(COUNTS_A_BUFFER)
             try:
-                await self._count_in_cache([s for s in streams if (s, TICK) in self._owed])
+                await self._count_in_cache([stream for stream, _ in owed])
             except Exception:  # a bug: these events are late soon
                 with suppress(Exception):  # a full disk, for example
                     log.exception("live count failed")
@@ -121,10 +140,9 @@ class Counting:
     async def run_slowly(self) -> None:
         """Count in a thread until cancelled; as often at once as there are threads."""
         while True:
-            owed = await self._slow.get()
+            [owed] = await self._slow.take(1)
             try:
-                if owed in self._owed:
-                    await self._count_in_thread(*owed)
+                await self._count_in_thread(*owed)
             except Exception:  # a bug, as above
                 with suppress(Exception):
                     log.exception("live count failed")
@@ -145,10 +163,10 @@ class Counting:
             for stream, tail in zip(streams, tails, strict=True):
                 await self._breathe()
                 count = await self._count_in_tail(stream.viewer.user_id, tail)
-                if count is None:
-                    self._slow.put_nowait((stream, TICK))
-                else:
+                if count is not None:
                     self._send(stream, TICK, count, "cache")
+                elif (stream, TICK) in self._owed:
+                    self._slow.add((stream, TICK))
         except StorageError:
             return  # they are late soon
 
@@ -182,6 +200,8 @@ class Counting:
 
     def _send(self, stream: Stream, event: str, unread: UnreadCount | None, source: str) -> None:
         """Send the event, if it is still owed. The count may be None."""
+        self._fast.discard((stream, event))
+        self._slow.discard((stream, event))
         if self._owed.pop((stream, event), None) is None or stream.end_reason:
             return
         newest_id: int | None = stream.seen.newest if event == TICK else stream.notification_id
