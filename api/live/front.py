@@ -5,7 +5,8 @@ The view in endpoints/live.py documents the route, and refuses unusual requests.
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -65,6 +66,10 @@ OPENING_AT_ONCE = 32
 """Streams that are opened at the same time. All clients of a process that ends come at once: more
 openings than this would keep the loop from the cache's replies until they are late."""
 
+UNKNOWN_AT_ONCE = 8
+"""Tokens whose session has no copy in the cache, read from the graph at the same time. Anybody can
+make up such tokens: they hold up no ticket, and no session that has a copy."""
+
 OPENING_WAIT_SECONDS = 5.0
 """How long a client waits for its turn; then it gets 503."""
 
@@ -106,6 +111,7 @@ class Live:
         self._trusted_proxies = trusted_proxies
         self._stopping = False
         self._turns = LoopTurns(OPENING_AT_ONCE, wait_seconds=OPENING_WAIT_SECONDS)
+        self._unknown_turns = LoopTurns(UNKNOWN_AT_ONCE, wait_seconds=OPENING_WAIT_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A stream until its end, or a problem."""
@@ -143,41 +149,42 @@ class Live:
 
         A ticket is not used up if the process is full.
         """
-        if self._stopping or self._streams.is_full or not await self._turns.take():
-            raise OverloadedError
-        try:
-            return await self._open_in_turn(request)
-        finally:
-            self._turns.give_back()
-
-    async def _open_in_turn(self, request: LiveRequest) -> Opened:
+        self._refuse_if_full()
         viewer, session = await self._authenticate(request.credentials)
         use = self._quotas.take(viewer.user_id, time.monotonic())
         if not use.allowed:
             raise TooManyRequestsError(self._quotas.policy, use)
         if self._streams.user_is_full(viewer.user_id):
             raise TooManyStreamsError
-        if self._stopping or self._streams.is_full:  # others have come meanwhile
-            raise OverloadedError
+        self._refuse_if_full()  # others have come meanwhile
         return viewer, session
+
+    def _refuse_if_full(self) -> None:
+        if self._stopping or self._streams.is_full:
+            raise OverloadedError
 
     async def _authenticate(self, credentials: Ticket | Token) -> Opened:
         if isinstance(credentials, Ticket):
             return await self._redeem(credentials)
         viewer = viewer_of(credentials)
-        session = await self._sessions.session(viewer)
+        async with _turn(self._turns):
+            session = await self._sessions.read(viewer)
+        if session is None:
+            async with _turn(self._unknown_turns):
+                session = await self._sessions.load(viewer)
         if session is None or not token_matches(credentials, session):
             raise NotSignedInError
         return viewer, session
 
     async def _redeem(self, ticket: Ticket) -> Opened:
-        [reply] = await self._cache.execute([pack_redeem(ticket.user_id, ticket.secret)])
-        session_id = parse_redeemed(reply)
-        if session_id is None:
-            raise LiveTicketRefusedError
-        viewer = Viewer(user_id=ticket.user_id, session_id=session_id)
-        session = await self._sessions.session(viewer)
-        if session is None:
+        async with _turn(self._turns):
+            [reply] = await self._cache.execute([pack_redeem(ticket.user_id, ticket.secret)])
+            session_id = parse_redeemed(reply)
+            if session_id is None:
+                raise LiveTicketRefusedError
+            viewer = Viewer(user_id=ticket.user_id, session_id=session_id)
+            session = await self._sessions.read(viewer) or await self._sessions.load(viewer)
+        if session is None or session.expires_at <= time.time():
             raise LiveTicketRefusedError
         return viewer, session
 
@@ -202,6 +209,17 @@ class Live:
         with suppress(StorageError, GraphError):
             await self._rounds.look([stream])
         stream.put(OPENING, opening(stream.last_seen))
+
+
+@asynccontextmanager
+async def _turn(turns: LoopTurns) -> AsyncIterator[None]:
+    """A turn. Raises OverloadedError where the wait for it is in vain."""
+    if not await turns.take():
+        raise OverloadedError
+    try:
+        yield
+    finally:
+        turns.give_back()
 
 
 async def _send_all(stream: Stream, send: Send) -> None:

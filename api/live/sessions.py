@@ -34,14 +34,15 @@ class SessionChecks:
         self._in_doubt: dict[Stream, None] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def session(self, viewer: Viewer) -> SessionCopy | None:
-        """The session, if it stands now. Raises StorageError, GraphError, OverloadedError."""
+    async def read(self, viewer: Viewer) -> SessionCopy | None:
+        """The copy of the session in the cache, which may have expired. Raises StorageError."""
         [value] = await self._cache.execute([_pack(viewer)])
-        copy = parse_read(value)
-        if copy is None:
-            loaded = await self._threads.run(lambda: self._load([viewer]))
-            copy = loaded.get(viewer.session_id)
-        return copy if copy and copy.expires_at > time.time() else None
+        return parse_read(value)
+
+    async def load(self, viewer: Viewer) -> SessionCopy | None:
+        """The session from the graph. Raises StorageError, GraphError, OverloadedError."""
+        loaded = await self._threads.run(lambda: self._load([viewer]))
+        return loaded.get(viewer.session_id)
 
     def unknown(self, streams: Sequence[Stream]) -> list[Stream]:
         """The streams whose session has no copy in this process."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,8 +12,9 @@ from environs import Env
 from prometheus_client import REGISTRY
 
 from api.app import create_app
-from api.live import counting, journal, rounds, streams
+from api.live import application, counting, journal, rounds, streams
 from api.live.counting import UNKNOWN_COUNT, Counting
+from api.services.tokens import new_token
 from feed import unread
 from feed.background import BackgroundRebuilder
 from feed.unread import UnreadCount, UnreadReport
@@ -20,8 +22,10 @@ from graph import Graph
 from storage import Storage, StorageSettings
 from storage.errors import StorageUnavailableError
 from storage.redis.pipeline import Pipeline
+from storage.sessions import SessionCopy
 from tests.api.conftest import SETTINGS
 from tests.api.live.conftest import OpenServer, Reader
+from tests.support.asgi import scope_of
 from tests.support.eventually import eventually
 from tests.support.failing_output import FULL, Output
 from tests.support.fast_feed import FastFeedProcess
@@ -31,6 +35,9 @@ from tests.support.people import Builders
 from tests.support.private_server import PrivateServer, start
 
 Connect = Callable[..., LiveClient]
+
+MADE_UP = 40
+"""Tokens at once, more than streams are opened at once."""
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +239,43 @@ def test_counts_that_the_cache_does_not_prove_are_counted_in_two_threads(
         stream.close()
 
 
-def open_local(process: FastFeedProcess, reader: Reader) -> LocalStream:
-    scope = process.scope(reader.person, PATH)
+@pytest.fixture
+def patient_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for a thread waits for the whole test. Before the application is made."""
+    monkeypatch.setattr(application, "WAIT_SECONDS", 10 * SECONDS)
+
+
+@pytest.mark.usefixtures("patient_threads")
+def test_made_up_tokens_hold_up_nobody_who_has_a_ticket_or_a_copy(
+    local: FastFeedProcess, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, loads = threading.Event(), 0
+
+    def load(*_: object) -> dict[int, SessionCopy]:
+        nonlocal loads
+        loads += 1
+        released.wait(SECONDS)
+        return {}
+
+    ticket = reader.ticket()
+    monkeypatch.setattr(application, "load_copies", load)
+    made_up = [open_made_up(local, number) for number in range(MADE_UP)]
+    eventually(lambda: loads, seconds=SECONDS)
+    opened = [open_local(local, reader), open_local(local, reader, f"{PATH}?ticket={ticket}")]
+    assert [stream.status for stream in opened] == [200, 200]
+    released.set()
+    assert {stream.status for stream in made_up} <= {401, 503}
+    for stream in [*opened, *made_up]:
+        stream.close()
+
+
+def open_made_up(process: FastFeedProcess, number: int) -> LocalStream:
+    """A request with a token that is well-formed, of a session that never was."""
+    token = new_token(user_id=number, session_id=number)
+    scope = scope_of(target=PATH, headers=[(b"authorization", f"Bearer {token}".encode())])
+    return LocalStream(process._application, process._loop, scope)
+
+
+def open_local(process: FastFeedProcess, reader: Reader, path: str = PATH) -> LocalStream:
+    scope = process.scope(reader.person, path)
     return LocalStream(process._application, process._loop, scope)
