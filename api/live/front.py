@@ -245,8 +245,8 @@ async def _send_all(stream: Stream, send: Send) -> None:
 async def _watch(receive: Receive, stream: Stream) -> None:
     """End the stream when the client is gone, or goes on with a body, which could be endless."""
     message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):  # no body
-        await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        await receive()  # what follows a whole body is the end
     stream.end("gone")
 
 
