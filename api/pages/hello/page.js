@@ -49,8 +49,7 @@ const signIn = attempt(async (event) => {
 });
 
 const signOut = attempt(async () => {
-  const subscription = await (await worker())?.pushManager.getSubscription();
-  await subscription?.unsubscribe();
+  await unsubscribe().catch(() => {}); // not every browser can; the session's notices end anyway
   await call("DELETE", "/v1/me/sessions/current");
   signedOut("");
 });
@@ -170,6 +169,11 @@ async function offerPush() {
   const subscription = await (await worker()).pushManager.getSubscription();
   if (subscription) await call("POST", "/v1/me/push-subscriptions", subscription.toJSON());
   $("push").hidden = Boolean(subscription);
+}
+
+async function unsubscribe() {
+  const subscription = await (await worker())?.pushManager?.getSubscription();
+  await subscription?.unsubscribe();
 }
 
 const subscribe = attempt(async () => {

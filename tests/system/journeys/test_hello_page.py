@@ -161,6 +161,30 @@ def test_a_push_is_shown_and_a_click_shows_the_newest_posts(
     eventually(lambda: notifications_of(page) == [], seconds=60)
 
 
+PUSH_FAILS = {
+    "no PushManager": """Object.defineProperty(
+      ServiceWorkerRegistration.prototype, "pushManager", { value: undefined })""",
+    "no service worker": """ServiceWorkerContainer.prototype.register = async () => {
+      throw new Error("not here") }""",
+    "no end of the subscription": """PushManager.prototype.getSubscription = async () => ({
+      toJSON: () => ({}), unsubscribe: async () => { throw new Error("not now") } })""",
+}
+
+
+@pytest.mark.parametrize("name", PUSH_FAILS)
+def test_signing_out_needs_no_push(services: SupervisedStack, browser: Chromium, name: str) -> None:
+    reader = services.sign_up(f"hello_out_{list(PUSH_FAILS).index(name)}")
+    page = opened(browser, services)
+    sign_in(page, reader)
+    eventually(partial(page.run, "!document.querySelector('#push').hidden"), seconds=60)
+    assert len(reader.read("/v1/me/sessions")["sessions"]) == 2
+    page.run(f"(() => {{ {PUSH_FAILS[name]} }})()")
+    page.run("document.querySelector('#sign-out').click()")
+    eventually(lambda: len(reader.read("/v1/me/sessions")["sessions"]) == 1, seconds=60)
+    eventually(partial(page.run, "!document.querySelector('#sign-in').hidden"), seconds=60)
+    assert text_of(page, "#message") == ""
+
+
 @pytest.mark.parametrize("name", ["page.js", "page.css", "worker.js"])
 def test_the_page_allows_no_inline_script(services: SupervisedStack, name: str) -> None:
     person = services.sign_up("hello_policy")
