@@ -57,8 +57,9 @@ const signOut = attempt(async () => {
 async function start() {
   $("sign-in").hidden = true;
   $("menu").hidden = false;
-  await Promise.all([showNewest(), showNotifications(), offerPush()]);
+  await Promise.all([showNewest(), showNotifications()]);
   listen();
+  await offerPush();
 }
 
 async function showNewest() {

@@ -185,6 +185,32 @@ def test_signing_out_needs_no_push(services: SupervisedStack, browser: Chromium,
     assert text_of(page, "#message") == ""
 
 
+def test_a_subscription_that_is_refused_ends_no_live_news(
+    services: SupervisedStack, browser: Chromium, graph: Graph
+) -> None:
+    assert graph
+    author, reader = services.sign_up("hello_live"), services.sign_up("hello_refused")
+    reader.follow(author)
+    page = opened(browser, services)
+    subscription = {"endpoint": "https://push.invalid/1", "keys": {"p256dh": "a", "auth": "b"}}
+    page.run(
+        f"""(() => {{
+          PushManager.prototype.getSubscription = async () => ({{
+            toJSON: () => ({json.dumps(subscription)}) }});
+          const original = window.fetch;
+          window.fetch = async (...request) => {{
+            const response = await original(...request);
+            if (request[0] === "/v1/me/push-subscriptions") window.refused = !response.ok;
+            return response;
+          }};
+        }})()"""
+    )
+    sign_in(page, reader)
+    eventually(partial(page.run, "window.refused === true"), seconds=60)
+    author.publish(Town(graph).photo(author.id), caption="the first post")
+    eventually(partial(shows, page, "1 new", "#new"), seconds=60)
+
+
 @pytest.mark.parametrize("name", ["page.js", "page.css", "worker.js"])
 def test_the_page_allows_no_inline_script(services: SupervisedStack, name: str) -> None:
     person = services.sign_up("hello_policy")
