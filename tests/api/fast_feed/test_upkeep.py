@@ -27,6 +27,7 @@ from tests.support.private_server import PrivateServer, start
 
 POLICY = Policy(name="tests", quota=10, window_seconds=60)
 VIEWER = 7
+MANY = 1_000
 
 
 class Process:
@@ -128,11 +129,14 @@ async def test_what_happened_to_the_copies_is_reported(cache: PrivateServer) -> 
     with closing(Process(cache.url)) as process:
         await process.upkeep.step()
         process.keep_body(1)
-        process.copies.bodies_of([1, 2, 3])
+        for _ in range(MANY):
+            process.copies.bodies_of([1, 2, 3])
         cache.pause()  # it is reported without the cache, too
         before = reads()
         await process.upkeep.step()
-        assert [now - then for now, then in zip(reads(), before, strict=True)] == [1, 2]
+        hits, misses = (now - then for now, then in zip(reads(), before, strict=True))
+        assert hits >= MANY, "applications of other tests may report a few, too"
+        assert misses >= 2 * MANY
         assert sample("copy_bytes") == process.copies.size_bytes > 0
         cache.resume()
 
