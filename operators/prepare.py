@@ -42,6 +42,17 @@ def _replace_old_layout(storage: Storage) -> Iterator[str]:
     yield "The cache had the layout of another version and was emptied."
 
 
+def _check_cache_policy(storage: Storage) -> Iterator[str]:
+    policy = storage.cache.setting("maxmemory-policy")
+    if policy is None:
+        yield "Not readable: the cache's maxmemory-policy; it must not be allkeys-*."
+    elif policy.startswith("allkeys-"):
+        raise CommandError(
+            f"The cache's Redis has maxmemory-policy {policy}. Set it to volatile-lru: it would "
+            "drop the key by which old data are known, and the cache would be emptied for that."
+        )
+
+
 def _check_redis_settings(storage: Storage) -> Iterator[str]:
     """Yield a line for each setting that cannot be read. Raises CommandError for a wrong one."""
     timeout = storage.cache.setting("timeout")
@@ -53,6 +64,7 @@ def _check_redis_settings(storage: Storage) -> Iterator[str]:
             "a longer one, a process that was suspended could still push a post whose author its "
             "reader has unfollowed."
         )
+    yield from _check_cache_policy(storage)
     yield from _replace_old_layout(storage)
     policy = storage.queue.setting("maxmemory-policy")
     if policy is None:

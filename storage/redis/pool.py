@@ -95,6 +95,8 @@ class ConnectionPool:
         self._release = release
         self._timeout_seconds = timeout_seconds
         self._idle: deque[PooledConnection] = deque()
+        self._failed_at = 0.0
+        """When a connection last failed: those that were used before are checked."""
 
     def execute(self, buffer: bytes, commands: int) -> list[Any]:
         """The replies to a buffer of so many commands; raises the first error among them.
@@ -118,7 +120,8 @@ class ConnectionPool:
                 pooled = self._idle.pop()  # the most recently used
             except IndexError:
                 break
-            if time.monotonic() - pooled.used_at < IDLE_CHECK_SECONDS or pooled.is_usable():
+            is_fresh = time.monotonic() - pooled.used_at < IDLE_CHECK_SECONDS
+            if (is_fresh and pooled.used_at > self._failed_at) or pooled.is_usable():
                 return pooled
             self._discard(pooled)
         return PooledConnection(self._acquire(), self._timeout_seconds)
@@ -126,5 +129,4 @@ class ConnectionPool:
     def _discard(self, pooled: PooledConnection) -> None:
         pooled.connection.disconnect()  # type: ignore[no-untyped-call]
         self._release(pooled.connection)
-        for idle in self._idle:
-            idle.used_at = 0.0
+        self._failed_at = time.monotonic()

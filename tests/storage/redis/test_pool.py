@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from redis.exceptions import ResponseError
@@ -104,3 +105,26 @@ def test_an_error_among_the_replies_is_raised_and_no_reply_stays_unread(
         server.pool.execute(buffer, 2)
     assert isinstance(raised.value.__cause__, ResponseError)
     assert get(server, b"yours") == [b"2"]
+
+
+class _GivenBack:
+    """An idle connection. Whenever something is set on it, another thread gives one back."""
+
+    _idle: Any
+
+    def __init__(self, server: Server) -> None:
+        object.__setattr__(self, "_idle", server.pool._idle)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._idle.append(_GivenBack)
+
+
+def test_a_connection_that_fails_while_others_are_given_back_fails_its_caller_alone(
+    server_and_proxy: tuple[Server, Proxy],
+) -> None:
+    server, proxy = server_and_proxy
+    get(server, b"key")
+    server.pool._idle.appendleft(_GivenBack(server))  # type: ignore[arg-type]
+    proxy.cut_after(1)
+    with pytest.raises(StorageUnavailableError):
+        get(server, b"key")

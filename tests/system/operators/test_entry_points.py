@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
 from tests.support.eventually import eventually
+from tests.support.private_server import start
 
 
 def run(env: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
@@ -69,6 +71,17 @@ def test_init_refuses_a_redis_whose_settings_break_a_promise(
     done = run({**stack_env, variable: stack_env[other]}, "init")
     assert done.returncode == 1
     assert message in done.stderr
+
+
+def test_init_refuses_a_cache_that_may_drop_any_key_and_leaves_its_data(
+    stack_env: dict[str, str], tmp_path: Path
+) -> None:
+    with start(tmp_path, "maxmemory-policy allkeys-lru", "timeout 10") as cache:
+        cache.client.set("somebody's", "data")
+        done = run({**stack_env, "CACHE_REDIS_URL": cache.url}, "init")
+        assert done.returncode == 1
+        assert "maxmemory-policy allkeys-lru. Set it to volatile-lru" in done.stderr
+        assert cache.client.get("somebody's") == b"data"
 
 
 def test_all_missing_settings_are_named_together(
