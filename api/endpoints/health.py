@@ -34,19 +34,20 @@ def check_liveness() -> Any:
         "checks": {
             "neo4j": "unavailable",
             "queue": "ok",
-            "cache": "ok",
+            "cache": "unavailable",
             "s3": "ok",
             "oldest_event_seconds": None,
         },
     },
-    description="The process cannot serve requests now.",
+    description="The process can serve no feeds now.",
     headers={"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
 )
 def check_readiness() -> Any:
     """Checks that the process can serve requests.
 
-    200 with `ok`, or with `degraded` if a Redis server or S3 is down; 503 with `unavailable` if
-    the process should not receive requests.
+    200 with `ok`, or with `degraded` if a store is down or the clock is off, but feeds can be
+    served from the graph or the cache; 503 with `unavailable` if they cannot. The answer is
+    remembered for a second.
     """
     health = context.health().check()
     body = {"status": health.status, "checks": {name: getattr(health, name) for name in _CHECKS}}

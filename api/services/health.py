@@ -15,6 +15,9 @@ from storage.errors import StorageError
 _TIMEOUT_SECONDS = 3.0
 """A store that has not answered by then counts as down."""
 
+_REMEMBERED_SECONDS = 1.0
+"""How long an answer stands: many load balancers may ask, of many processes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
@@ -47,19 +50,20 @@ class HealthChecks:
             "s3": storage.photos.ping,
             "oldest": graph.events.oldest_due_seconds,
         }
-        self._probes = Probes(probes, threads_name="health")
+        self._probes = Probes(probes, threads_name="health", remembered_seconds=_REMEMBERED_SECONDS)
 
     def check(self) -> Health:
         """The health now.
 
-        `unavailable`, not ready: the graph is down or this machine's clock is off. `degraded`,
-        ready: a Redis server or S3 is down.
+        `unavailable`, not ready: neither the graph nor the cache answers, so no feed can be served.
+        `degraded`, ready: something is down, or this machine's clock is off. Then cached feeds
+        still are served, and a load balancer must not take them from everybody.
         """
         deadline = monotonic() + _TIMEOUT_SECONDS
         answers = self._probes.futures()
         oldest = answers.pop("oldest")
         states = {store: _state(answer, deadline) for store, answer in answers.items()}
-        ready = states["neo4j"] == "ok"
+        ready = "ok" in (states["neo4j"], states["cache"])
         all_ok = all(state == "ok" for state in states.values())
         return Health(
             ready=ready,

@@ -88,7 +88,7 @@ class Api(Program):
         return self._env
 
     def problem(self) -> str | None:
-        """Why /readyz does not answer 200, which needs all stores; None if it does."""
+        """Why /readyz does not answer 200, which needs the graph or the cache; None if it does."""
         return _status_problem(f"{self.url}/readyz", {OK})
 
 

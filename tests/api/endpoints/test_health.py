@@ -1,4 +1,6 @@
 import threading
+import time
+from itertools import pairwise
 
 import pytest
 from flask import Flask
@@ -8,6 +10,7 @@ from api.services.health import HealthChecks
 from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
+from storage.errors import StorageUnavailableError
 from tests.api.conftest import SETTINGS
 from tests.support.concurrency import run_together
 from tests.support.people import call_api
@@ -27,30 +30,51 @@ def test_a_process_with_all_stores_is_ready(app: Flask) -> None:
     assert checks == dict.fromkeys(("neo4j", "queue", "cache", "s3"), "ok")
 
 
-@pytest.mark.parametrize("part", ["cache", "queue"])
-def test_a_process_without_redis_is_degraded_and_ready(
-    request: pytest.FixtureRequest, part: str
+@pytest.mark.parametrize(
+    ("part", "store"), [("cache", "cache"), ("queue", "queue"), ("graph", "neo4j")]
+)
+def test_a_process_that_can_serve_feeds_is_ready_and_degraded(
+    request: pytest.FixtureRequest, part: str, store: str
 ) -> None:
     response = call_api(request.getfixturevalue(f"app_without_{part}"), "GET", "/readyz")
     assert (response.status_code, response.json["status"]) == (200, "degraded")
-    assert response.json["checks"][part] == "unavailable"
+    assert response.json["checks"][store] == "unavailable"
+    is_without_graph = part == "graph"
+    assert (response.json["checks"]["oldest_event_seconds"] is None) == is_without_graph
 
 
-def test_a_process_without_the_graph_is_not_ready(app_without_graph: Flask) -> None:
-    response = call_api(app_without_graph, "GET", "/readyz")
+def test_a_process_without_graph_and_cache_is_not_ready(
+    graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise StorageUnavailableError("a store", "down")
+
+    monkeypatch.setattr(graph, "ping", fail)
+    monkeypatch.setattr(storage, "ping_cache", fail)
+    response = call_api(create_app(SETTINGS, graph, storage, rebuilder), "GET", "/readyz")
     assert (response.status_code, response.json["status"]) == (503, "unavailable")
-    assert response.json["checks"]["neo4j"] != "ok"
-    assert response.json["checks"]["oldest_event_seconds"] is None
     assert response.headers["Retry-After"]
 
 
-def test_a_process_with_a_wrong_clock_is_not_ready(
+def test_a_process_with_a_wrong_clock_goes_on_with_cached_feeds(
     graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graph, "clock_offset_seconds", lambda: -6.0)
     response = call_api(create_app(SETTINGS, graph, storage, rebuilder), "GET", "/readyz")
-    assert response.status_code == 503
+    assert (response.status_code, response.json["status"]) == (200, "degraded")
     assert "clock" in response.json["checks"]["neo4j"]
+
+
+def test_a_store_is_asked_once_a_second_whoever_asks(
+    graph: Graph, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pings: list[float] = []
+    monkeypatch.setattr(storage, "ping_cache", lambda: pings.append(time.monotonic()))
+    checks, end = HealthChecks(graph, storage), time.monotonic() + 2.5
+    while time.monotonic() < end:
+        run_together(*[checks.check] * 4)
+    assert 2 <= len(pings) <= 3
+    assert all(later - earlier >= 0.9 for earlier, later in pairwise(pings))
 
 
 def test_a_graph_that_hangs_delays_no_other_check(
