@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from drill.checking.evidence import Evidence
 from drill.checking.model import Post
 from drill.checking.operations import Operation
+from graph.ids import ms_of
 
 LOOK_SECONDS = 2.0
 """From the entry in the timeline to the tick, and from a sign-out to the end of a stream."""
@@ -20,6 +21,7 @@ LEAVING_SECONDS = 40.0
 API_FAULTS = frozenset({"stop-api", "isolate-a-process"})
 """Faults in which a process cannot end a stream. The faults of the cache are others."""
 CLOCK_FAULTS = frozenset({"step-a-clock", "clock-within-its-bound", "start-with-a-wrong-clock"})
+"""Faults in which an id may be below one that the client knows: docs/promises.md, P9."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,11 @@ class _Listener:
     def end(self) -> float:
         """When the last stream had ended."""
         return max((op.end for op in self.streams), default=0.0)
+
+    def knows_later_id(self, evidence: Evidence, follow: Operation) -> bool:
+        """Whether a notification that the client has heard of has an id of a clock ahead."""
+        known = [_ids(op)[1] for op in self.events if op.start <= follow.end]
+        return ms_of(max(known, default=0)) / 1000 > follow.end + evidence.epoch_seconds
 
     def named(self, name: str, since: float, until: float) -> list[Operation]:
         """The events of a name between the two."""
@@ -117,7 +124,9 @@ def _check_number_of_ticks(evidence: Evidence, listener: _Listener) -> None:
 
 def _check_tick(evidence: Evidence, listener: _Listener, post: Post) -> None:
     until = _deadline(evidence, listener, post)
-    if until and not any(_ticks_of(listener, post, until)):
+    if not until or _knew_newer(listener, post, until):
+        return
+    if not any(_ticks_of(listener, post, until)):
         text = f"user {listener.viewer} got no tick of {post.tag} until {until:.1f} s"
         ops = [op for op in (post.acknowledgement, *listener.streams[-1:]) if op]
         evidence.findings.add_violation("P9", "tick-missed", text, *ops)
@@ -144,7 +153,6 @@ def _deadline(evidence: Evidence, listener: _Listener, post: Post) -> float:
         and follow is not None
         and follow.certain_start(post.earliest, until)
         and not _may_leave(evidence, listener.viewer, post.earliest - LEAVING_SECONDS, until)
-        and not _knew_newer(listener, post, until)
     )
     return until if is_required else 0.0
 
@@ -162,7 +170,7 @@ def _knew_newer(listener: _Listener, post: Post, until: float) -> bool:
 def _may_leave(evidence: Evidence, viewer: int, since: float, until: float) -> bool:
     """Whether the viewer may end a follow between the two."""
     return any(
-        not follow.certainly_unbroken(since, until)
+        follow.starts and not follow.certainly_unbroken(since, until)
         for (follower, _), follow in evidence.model.follows.items()
         if follower == viewer
     )
@@ -178,7 +186,9 @@ def _check_notifications(evidence: Evidence, listener: _Listener) -> None:
         if first.start < listener.begin or until > listener.end:
             continue
         if evidence.deadlines.faults_within(CLOCK_FAULTS, first.start, first.end):
-            continue  # the notification's id may be below those that the client knows
+            continue
+        if listener.knows_later_id(evidence, first):
+            continue
         if not listener.named("notification", first.start, until):
             text = f"user {followee} was not told that {follower} follows"
             evidence.findings.add_violation("P9", "notification-missed", text, first)

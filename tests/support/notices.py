@@ -84,7 +84,11 @@ class SteppedNotifier:
         self.stores = stores
         self.clock = clock
         self.user_id = user_id
-        self.dispatcher = Dispatcher(stores.graph, stores.storage, TIMES)
+        self.deciding_seconds = 0.0
+        """What a clock shows that measures how long a decision takes."""
+        self.dispatcher = Dispatcher(
+            stores.graph, stores.storage, TIMES, clock=lambda: self.deciding_seconds
+        )
         self.subscribers = PartitionSubscribers(
             stores.graph, stores.storage, TIMES, partition_of(user_id), clock.now_ms
         )

@@ -4,8 +4,9 @@ Whether something is news is decided here and not when it arrived: by now it may
 deleted, its author left or blocked, or the session ended.
 """
 
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graph import Graph
@@ -66,22 +67,33 @@ class Decider:
     Every method raises StorageUnavailableError and GraphUnavailableError; it can then be repeated.
     """
 
-    def __init__(self, graph: Graph, storage: Storage, times: NoticeTimes) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        storage: Storage,
+        times: NoticeTimes,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._graph = graph
         self._storage = storage
         self._times = times
+        self._clock = clock
         self._noticed_at: OrderedDict[int, int] = OrderedDict()
         """By user, the notices of the last window, oldest first, for the loss of their records."""
 
     def decide(self, waiting: Sequence[Waiting], now_ms: int) -> Decisions:
-        """The decisions. A notice is claimed in the user's record before this returns."""
+        """The decisions at `now_ms`. A notice is claimed in the user's record before this returns.
+
+        Windows and claims begin when the truth has been read: a slow graph must not make them old.
+        """
+        began = self._clock()
         records = self._storage.notice_records.read_many([one.user_id for one in waiting])
         later = {u: at for u, r in records.items() if (at := self._free_at(u, r)) > now_ms}
         ready = [one for one in waiting if one.user_id not in later]
-        plans = [
-            plan(truth, now_ms, self._times)
-            for truth in read_truth(self._graph, self._storage, ready, records)
-        ]
+        truths = read_truth(self._graph, self._storage, ready, records)
+        now_ms += int(1000 * (self._clock() - began))
+        plans = [plan(truth, now_ms, self._times) for truth in truths]
         later |= {one.user_id: one.turn_at for one in plans if one.turn_at is not None}
         changes = {one.user_id: (records[one.user_id], one.record) for one in plans if one.record}
         stored = self._storage.notice_records.replace_many(changes)

@@ -5,7 +5,8 @@ timelines say what has been told.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -34,8 +35,16 @@ FAULTY_SECONDS = 3_600
 class Dispatcher:
     """Nobody is forgotten, whatever fails. Thread-safe, but `take` by one thread at a time."""
 
-    def __init__(self, graph: Graph, storage: Storage, times: NoticeTimes) -> None:
-        self._decider = Decider(graph, storage, times)
+    def __init__(
+        self,
+        graph: Graph,
+        storage: Storage,
+        times: NoticeTimes,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` measures how long a decision takes, in seconds."""
+        self._decider = Decider(graph, storage, times, clock=clock)
         self._agenda = Agenda(times)
         self._lock = threading.Lock()
 

@@ -255,3 +255,21 @@ def test_a_bug_about_one_user_costs_the_others_nothing(
         patch.setattr("workers.notices.deciding.plan", fail_for_one)
         notices, _ = both.dispatcher.take(people.clock.at(60))
     assert [notice.user_id for notice in notices] == [reader]
+
+
+def test_a_window_begins_when_a_slow_graph_has_answered(
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
+    people.post(author, reader, seconds=1)
+    read = type(stage.graph.read_positions).news
+
+    def read_slowly(*arguments: Any) -> Any:
+        notifier.deciding_seconds += 100
+        return read(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(stage.graph.read_positions), "news", read_slowly)
+        assert notifier.texts_until(40) == ["Ana posted a photo"]
+    people.post(author, reader, seconds=150)
+    assert notifier.texts_until(100 + WINDOW) == []
+    assert notifier.texts_until(150 + WINDOW) == ["Ana posted a photo"]
