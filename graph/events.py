@@ -30,17 +30,23 @@ RELEASE = load("events/release")
 SELECT_FOR_WAKE = load("events/select_for_wake")
 COUNTS = load("events/counts")
 OLDEST_DUE = load("events/oldest_due")
+OLDEST_OWED = load("events/oldest_owed")
 QUARANTINE_PAGE = load("events/quarantine_page")
 REQUEUE = load("events/requeue")
 BY_DUE_TIME = load("events/by_due_time")
 BY_ID = load("events/by_id")
 QUARANTINE = load("events/quarantine")
 
+LONGEST_OWED_SECONDS = 10_000 * 86_400
+"""Longer than any event is owed."""
+
 _UNBOUNDED_MS = 10**15
 """A span in milliseconds that is longer than any event's time from now, in either direction."""
 
 
 State = Literal["due", "waiting", "quarantined"]
+Released = Literal["released", "quarantined", "fenced"]
+"""`fenced`: another worker has claimed the event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +79,8 @@ class EventStatus:
     quarantined: bool = False
     due_in_seconds: float | None = None
     """0 or less if the event is due; None in quarantine."""
+    owed_seconds: float | None = None
+    """The time since the event was first due, below 0 before; None in quarantine."""
     rung_seconds_ago: float | None = None
     """Time since the last wake by the sweeper; None if there was none, and in lists."""
 
@@ -123,13 +131,28 @@ class Events:
         """Delete an event whose work is done. False if fenced."""
         return bool(self._connection.write(FINISH, event_id=event_id, epoch=epoch))
 
-    def release(self, event_id: int, epoch: int, *, delay_seconds: float) -> bool:
-        """End a claim that failed because a store was down; it is no attempt. False if fenced."""
-        return bool(
-            self._connection.write(
-                RELEASE, event_id=event_id, epoch=epoch, delay_ms=int(delay_seconds * 1000)
-            )
+    def release(
+        self,
+        event_id: int,
+        epoch: int,
+        *,
+        delay_seconds: float,
+        longest_seconds: float = LONGEST_OWED_SECONDS,
+    ) -> Released:
+        """End a claim that failed because a store was down; it is no attempt.
+
+        An event that has been owed for longer than `longest_seconds` goes into quarantine instead.
+        """
+        rows = self._connection.write(
+            RELEASE,
+            event_id=event_id,
+            epoch=epoch,
+            delay_ms=int(delay_seconds * 1000),
+            longest_ms=int(longest_seconds * 1000),
         )
+        if not rows:
+            return "fenced"
+        return "quarantined" if rows[0]["quarantined"] else "released"
 
     def select_for_wake(self, shard: int, kinds: Sequence[str], limit: int) -> list[Event]:
         """Due events whose worker needs a wake, longest due first.
@@ -144,6 +167,13 @@ class Events:
     def oldest_due_seconds(self) -> float:
         """The time since the oldest due event was due; 0 if no event is due."""
         return float(self._connection.read(OLDEST_DUE, shards=SHARDS)[0]["seconds"])
+
+    def oldest_owed_seconds(self) -> float:
+        """The time since the oldest event was first due, however often it was claimed.
+
+        0 if none is owed.
+        """
+        return float(self._connection.read(OLDEST_OWED, shards=SHARDS)[0]["seconds"])
 
     def counts(self) -> dict[str, int]:
         """The number of events that are `due`, `waiting` and `quarantined`."""

@@ -13,14 +13,15 @@ def event_facts(status: EventStatus) -> list[tuple[str, str]]:
     event = status.event
     kind = KINDS.get(event.kind)
     subject, author = (kind.subject, kind.author) if kind else ("", "")
-    owed_since = time_of(event.id)
-    age_seconds = (datetime.now(UTC) - owed_since).total_seconds()
+    made_at = time_of(event.id)
+    age_seconds = (datetime.now(UTC) - made_at).total_seconds()
     return [
         ("event", str(event.id)),
         ("kind", event.kind),
         ("owes", kind.owes if kind else outbox.UNKNOWN_KIND),
         ("state", state_text(status)),
-        ("owed since", f"{owed_since:%Y-%m-%d %H:%M:%S} UTC, {duration_text(age_seconds)} ago"),
+        ("made", f"{made_at:%Y-%m-%d %H:%M:%S} UTC, {duration_text(age_seconds)} ago"),
+        ("owed for", owed_text(status)),
         ("subject", f"{event.subject_id} {subject and f'({subject})'}".rstrip()),
         ("author", f"{event.author_id} {author and f'({author})'}".rstrip()),
         ("attempts", f"{event.attempts} without progress ({ATTEMPTS} at most)"),
@@ -38,6 +39,12 @@ def state_text(status: EventStatus) -> str:
     if status.due_in_seconds <= 0:
         return f"due since {duration_text(-status.due_in_seconds)}"
     return f"waiting, due in {duration_text(status.due_in_seconds)}"
+
+
+def owed_text(status: EventStatus) -> str:
+    """The time since the event was first due, or `-`."""
+    seconds = status.owed_seconds
+    return "-" if seconds is None or seconds < 0 else duration_text(seconds)
 
 
 def duration_text(seconds: float) -> str:

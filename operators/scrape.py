@@ -33,6 +33,7 @@ class Snapshot:
     events: dict[str, int]
     """Events by state."""
     oldest_due_seconds: float | None
+    oldest_owed_seconds: float | None
 
 
 class Scrape:
@@ -45,7 +46,8 @@ class Scrape:
             "cache": storage.ping_cache,
             "s3": storage.photos.ping,
             "events": graph.events.counts,
-            "oldest": graph.events.oldest_due_seconds,
+            "oldest due": graph.events.oldest_due_seconds,
+            "oldest owed": graph.events.oldest_owed_seconds,
             **{f"depth:{name}": partial(storage.queues.depth, name) for name in QUEUES},
         }
         self._probes = Probes(probes, threads_name="scrape")
@@ -63,8 +65,14 @@ class Scrape:
                 if f"depth:{name}" in answers
             },
             events=answers["events"].result() if "events" in answers else {},
-            oldest_due_seconds=answers["oldest"].result() if "oldest" in answers else None,
+            oldest_due_seconds=_result(answers, "oldest due"),
+            oldest_owed_seconds=_result(answers, "oldest owed"),
         )
+
+
+def _result(answers: Mapping[str, Future[Any]], name: str) -> Any:
+    """The answer of a probe; None without one."""
+    return answers[name].result() if name in answers else None
 
 
 def has_answer(future: Future[Any]) -> bool:
@@ -105,6 +113,12 @@ class StoresCollector(Collector):
                 "photofeed_oldest_due_event_seconds",
                 "How long the oldest due event has been due; 0 without one.",
                 value=snapshot.oldest_due_seconds,
+            )
+        if snapshot.oldest_owed_seconds is not None:
+            yield GaugeMetricFamily(
+                "photofeed_oldest_owed_event_seconds",
+                "The age of the oldest event since it was first due; 0 without one.",
+                value=snapshot.oldest_owed_seconds,
             )
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
-from graph.events import Event
+from graph.events import LONGEST_OWED_SECONDS, Event, Released
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
@@ -24,12 +24,20 @@ OUTAGE_DELAY_SECONDS = 5
 """Delay after a store's outage until the event is due again. The sweeper then wakes a worker."""
 
 
+GIVE_UP_SECONDS = 86_400.0
+"""An event that has been owed for so long goes into quarantine at its next outage, if only its own
+work seems to fail: this worker has done other work of its queue meanwhile."""
+RECENT_SECONDS = 600.0
+"""How long ago that other work may have been done."""
+
 RELEASE_SECONDS = 20.0
 """How long a worker tries to release an event: as long as a lease."""
 RELEASE_PAUSE_SECONDS = 0.5
 
 _logged_kinds: set[str] = set()
 """Unknown kinds that this process has logged."""
+_done_at: dict[str, float] = {}
+"""By queue, when this process last finished an event."""
 
 
 def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
@@ -37,9 +45,10 @@ def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
 
     `done`. `stale`: already claimed, finished or not due. `fenced`: another worker has claimed the
     event. `continued`: a job for the rest is enqueued. `outage`: a store was unavailable, which
-    counts as no attempt. `failed`: an error of ours or a store's refusal used up an attempt; the
-    sweeper wakes a worker again until the event is quarantined. `left-alone`: a newer version's
-    kind, for that version's workers.
+    counts as no attempt. `given-up`: this went on for a day, so the event is in quarantine.
+    `failed`: an error of ours or a store's refusal used up an attempt; the sweeper wakes a worker
+    again until the event is quarantined. `left-alone`: a newer version's kind, for that version's
+    workers.
     """
     try:
         event = graph.events.claim(event_id, epoch)
@@ -62,7 +71,7 @@ def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
 def _handle(graph: Graph, storage: Storage, event: Event) -> str:
     try:
         HANDLERS[event.kind](graph, storage, event)
-        return "done" if graph.events.finish(event.id, event.epoch) else "fenced"
+        return _finish(graph, event)
     except FencedError:
         return "fenced"
     except UnfinishedError:
@@ -72,11 +81,29 @@ def _handle(graph: Graph, storage: Storage, event: Event) -> str:
         return "failed"
     except (StorageUnavailableError, GraphUnavailableError) as error:
         log.warning("store away", error=str(error))
-        _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS)
-        return "outage"
+        return _put_off(graph, event)
     except Exception:  # includes RQ's time-out, which counts as an attempt too
         log.exception("job failed", subject_id=event.subject_id, cursor=event.cursor)
         return "failed"
+
+
+def _finish(graph: Graph, event: Event) -> str:
+    if not graph.events.finish(event.id, event.epoch):
+        return "fenced"
+    _done_at[event.queue] = time.monotonic()
+    return "done"
+
+
+def _put_off(graph: Graph, event: Event) -> str:
+    """Release an event for which a store was away; one that is owed for too long is given up."""
+    done_at = _done_at.get(event.queue)
+    others_are_done = done_at is not None and time.monotonic() - done_at < RECENT_SECONDS
+    longest = GIVE_UP_SECONDS if others_are_done else LONGEST_OWED_SECONDS
+    released = _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS, longest_seconds=longest)
+    if released != "quarantined":
+        return "outage"
+    log.error("event given up", subject_id=event.subject_id, cursor=event.cursor)
+    return "given-up"
 
 
 def _log_failure(error: StalledError | StorageRefusedError) -> None:
@@ -101,13 +128,19 @@ def _release_unknown_kind(graph: Graph, event: Event) -> str:
 
 def _release_and_wake(graph: Graph, storage: Storage, event: Event) -> str:
     """Release the event and enqueue its next job behind those of other events."""
-    if _release(graph, event, delay_seconds=0):
+    if _release(graph, event, delay_seconds=0) == "released":
         storage.queues.wake(event)
     return "continued"
 
 
-def _release(graph: Graph, event: Event, *, delay_seconds: int) -> bool:
-    """Whether the event was released, which cancels the attempt.
+def _release(
+    graph: Graph,
+    event: Event,
+    *,
+    delay_seconds: int,
+    longest_seconds: float = LONGEST_OWED_SECONDS,
+) -> Released:
+    """Release the event, which cancels the attempt.
 
     Retries for as long as a lease lasts while the graph is unavailable. After that the lease has
     expired anyway.
@@ -115,10 +148,15 @@ def _release(graph: Graph, event: Event, *, delay_seconds: int) -> bool:
     end = time.monotonic() + RELEASE_SECONDS
     while True:
         try:
-            return graph.events.release(event.id, event.epoch, delay_seconds=delay_seconds)
+            return graph.events.release(
+                event.id,
+                event.epoch,
+                delay_seconds=delay_seconds,
+                longest_seconds=longest_seconds,
+            )
         except GraphUnavailableError:
             if time.monotonic() > end:
-                return False
+                return "fenced"
             time.sleep(RELEASE_PAUSE_SECONDS)
 
 

@@ -57,7 +57,7 @@ FOREACH (_ IN CASE WHEN changes THEN [0] ELSE [] END |
   CREATE (:Event {
     id: $event_id, kind: 'blocked', shard: $event_id % 16, subject_id: $blocker_id,
     author_id: $blocked_id, cursor: 0, epoch: 0, attempts: 0,
-    due_at: timestamp() + $hold_ms, rung_at: 0
+    due_at: timestamp() + $hold_ms, owed_at: timestamp() + $hold_ms, rung_at: 0
   })
 )
 DELETE blocker_follow, blocked_follow

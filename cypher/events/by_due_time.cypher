@@ -5,7 +5,7 @@
 // $to_ms:   integer, milliseconds from now, inclusive
 // $kinds:   list of texts; empty for all
 // $limit:   integer
-// returns:  event, due_in_seconds
+// returns:  event, due_in_seconds, owed_seconds
 // index:    Event(shard, due_at)
 // sorts:    the rows of all shards; each shard returns its own in order
 UNWIND range(0, $shards - 1) AS shard
@@ -24,4 +24,5 @@ WITH event
 ORDER BY event.due_at
 LIMIT $limit
 RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event,
-  (event.due_at - timestamp()) / 1000.0 AS due_in_seconds
+  (event.due_at - timestamp()) / 1000.0 AS due_in_seconds,
+  (timestamp() - event.owed_at) / 1000.0 AS owed_seconds

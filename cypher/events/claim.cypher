@@ -18,9 +18,11 @@ WITH event, event.attempts >= $attempts AS quarantined
 SET event.epoch = event.epoch + 1
 FOREACH (_ IN CASE WHEN quarantined THEN [0] ELSE [] END |
   SET event:Quarantined
-  REMOVE event.due_at
+  REMOVE event.due_at, event.owed_at
 )
 FOREACH (_ IN CASE WHEN quarantined THEN [] ELSE [0] END |
-  SET event.attempts = event.attempts + 1, event.due_at = timestamp() + $lease_ms
+  SET event.attempts = event.attempts + 1,
+    event.owed_at = coalesce(event.owed_at, event.due_at)
+  SET event.due_at = timestamp() + $lease_ms
 )
 RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event, quarantined

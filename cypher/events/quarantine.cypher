@@ -10,5 +10,5 @@ REMOVE event.locked
 WITH event
 WHERE NOT event:Quarantined
 SET event:Quarantined, event.epoch = event.epoch + 1
-REMOVE event.due_at
+REMOVE event.due_at, event.owed_at
 RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

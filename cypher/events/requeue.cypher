@@ -1,5 +1,5 @@
-// cypher/events/requeue.cypher: takes an event out of quarantine, makes it due now and resets its
-// attempts.
+// cypher/events/requeue.cypher: takes an event out of quarantine, makes it due and owed now and
+// resets its attempts.
 // $event_id: integer
 // returns:   event
 // index:     Event(id)
@@ -11,5 +11,5 @@ WITH event
 WHERE event:Quarantined
 REMOVE event:Quarantined
 SET event.epoch = event.epoch + 1, event.attempts = 0, event.due_at = timestamp(),
-  event.rung_at = timestamp()
+  event.owed_at = timestamp(), event.rung_at = timestamp()
 RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

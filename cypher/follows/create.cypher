@@ -53,7 +53,7 @@ FOREACH (_ IN CASE WHEN follow_exists OR limit_reached THEN [] ELSE [0] END |
   CREATE (:Event {
     id: $event_id, kind: 'followed', shard: $event_id % 16, subject_id: $follower_id,
     author_id: $followee_id, cursor: 0, epoch: 0, attempts: 0,
-    due_at: timestamp(), rung_at: timestamp()
+    due_at: timestamp(), owed_at: timestamp(), rung_at: timestamp()
   })
 )
 FOREACH (_ IN CASE WHEN notifies THEN [0] ELSE [] END |

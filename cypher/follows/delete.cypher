@@ -31,6 +31,6 @@ DELETE follows
 CREATE (event:Event {
   id: $event_id, kind: 'left', shard: $event_id % 16, subject_id: $follower_id,
   author_id: $followee_id, cursor: 0, epoch: 0, attempts: 0,
-  due_at: timestamp() + $hold_ms, rung_at: 0
+  due_at: timestamp() + $hold_ms, owed_at: timestamp() + $hold_ms, rung_at: 0
 })
 RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event

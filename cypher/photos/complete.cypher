@@ -16,7 +16,7 @@ FOREACH (_ IN CASE WHEN is_waiting THEN [0] ELSE [] END |
   CREATE (:Event {
     id: $event_id, kind: 'photo-uploaded', shard: $event_id % 16, subject_id: $photo_id,
     author_id: $owner_id, cursor: 0, epoch: 0, attempts: 0,
-    due_at: timestamp(), rung_at: timestamp()
+    due_at: timestamp(), owed_at: timestamp(), rung_at: timestamp()
   })
 )
 WITH photo

@@ -50,7 +50,7 @@ CREATE (event:Event {
   END,
   shard: $event_id % 16, subject_id: $post_id,
   author_id: $author_id, cursor: -2, epoch: 0, attempts: 0,
-  due_at: timestamp(), rung_at: timestamp()
+  due_at: timestamp(), owed_at: timestamp(), rung_at: timestamp()
 })
 WITH author, post, event, shown
 UNWIND shown AS one

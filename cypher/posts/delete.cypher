@@ -22,7 +22,7 @@ CREATE (deleted:DeletedPost {id: $post_id, author_id: $author_id, deleted_at: ti
 CREATE (event:Event {
   id: $event_id, kind: 'post-deleted', shard: $event_id % 16, subject_id: $post_id,
   author_id: $author_id, cursor: 0, epoch: 0, attempts: 0,
-  due_at: timestamp(), rung_at: timestamp()
+  due_at: timestamp(), owed_at: timestamp(), rung_at: timestamp()
 })
 WITH deleted, event, shown
 UNWIND shown AS one

@@ -15,7 +15,7 @@ FOREACH (_ IN CASE WHEN renamed THEN [0] ELSE [] END |
   CREATE (:Event {
     id: $event_id, kind: 'profile-changed', shard: $event_id % 16, subject_id: $user_id,
     author_id: $user_id, cursor: 0, epoch: 0, attempts: 0,
-    due_at: timestamp(), rung_at: timestamp()
+    due_at: timestamp(), owed_at: timestamp(), rung_at: timestamp()
   })
 )
 WITH user

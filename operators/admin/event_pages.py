@@ -11,7 +11,7 @@ from graph.event_kinds import KINDS
 from graph.events import EventStatus
 from graph.ids import MAX_ID
 from operators import outbox
-from operators.event_text import event_facts, state_text
+from operators.event_text import event_facts, owed_text, state_text
 from storage import Storage
 
 LIMITS = (50, 200, 1_000)
@@ -40,6 +40,7 @@ def add_event_pages(app: Flask, graph: Graph, storage: Storage) -> None:
             kinds=sorted(KINDS),
             limits=LIMITS,
             state_text=state_text,
+            owed_text=owed_text,
         )
 
     @app.get(f"/events/{ID}")

@@ -9,7 +9,7 @@ from graph.events import EventStatus, State
 from graph.ids import MAX_ID
 from operators import outbox
 from operators.commands.stores import CommandError, open_stores
-from operators.event_text import event_facts, state_text
+from operators.event_text import event_facts, owed_text, state_text
 
 EVENT_ID = click.IntRange(1, MAX_ID)
 KIND = click.Choice(sorted(KINDS))
@@ -29,12 +29,15 @@ def list_events(state: State | None, kind: str | None, limit: int) -> None:
         of_kind = f"of kind {kind} " if kind else ""
         click.echo(f"No event {of_kind}is {state or 'owed'}.")
         return
-    click.echo(f"{'event':<17} {'kind':<16} {'state':<26} {'subject':<17} {'author':<17} attempts")
+    click.echo(
+        f"{'event':<17} {'kind':<16} {'state':<26} {'owed for':<9} {'subject':<17} {'author':<17} "
+        "attempts"
+    )
     for status in statuses[:limit]:
         event = status.event
         click.echo(
-            f"{event.id:<17} {event.kind:<16} {state_text(status):<26} {event.subject_id:<17} "
-            f"{event.author_id:<17} {event.attempts}"
+            f"{event.id:<17} {event.kind:<16} {state_text(status):<26} {owed_text(status):<9} "
+            f"{event.subject_id:<17} {event.author_id:<17} {event.attempts}"
         )
     if len(statuses) > limit:
         click.echo(f"There are more than these {limit}: give a larger --limit.")

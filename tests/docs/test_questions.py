@@ -148,4 +148,4 @@ def test_the_quiet_follow_and_do_not_post(driver: neo4j.Driver, town: Town) -> N
 def test_what_is_owed_is_shown_by_kind(driver: neo4j.Driver) -> None:
     followed = [row for row in ask(driver, "owed") if row["kind"] == "followed"]
     assert sum(row["events"] for row in followed) >= 1
-    assert all(row["oldest_due_seconds"] >= 0 for row in followed)
+    assert all(row["oldest_owed_seconds"] >= 0 for row in followed)

@@ -66,7 +66,7 @@ def test_a_worker_whose_lease_expired_is_fenced_at_every_step(
     town.end_lease(event.id)
     assert graph.events.claim(event.id, 1)
     assert not graph.events.advance(event.id, 1, 5)
-    assert not graph.events.release(event.id, 1, delay_seconds=1)
+    assert graph.events.release(event.id, 1, delay_seconds=1) == "fenced"
     assert not graph.events.finish(event.id, 1)
     assert graph.events.finish(event.id, 2)
     assert not graph.events.finish(event.id, 2)
@@ -108,7 +108,7 @@ def test_an_outage_is_no_attempt(graph: Graph, town: Town, event: Event) -> None
         claimed = graph.events.claim(event.id, epoch)
         assert claimed
         assert claimed.attempts == 1
-        assert graph.events.release(event.id, claimed.epoch, delay_seconds=60)
+        assert graph.events.release(event.id, claimed.epoch, delay_seconds=60) == "released"
         assert graph.events.claim(event.id, claimed.epoch) is None
         town.end_lease(event.id)
 
@@ -117,7 +117,7 @@ def test_a_released_event_is_selected_for_a_wake_as_soon_as_it_is_due(
     graph: Graph, event: Event
 ) -> None:
     assert graph.events.claim(event.id, 0)
-    assert graph.events.release(event.id, 1, delay_seconds=0)
+    assert graph.events.release(event.id, 1, delay_seconds=0) == "released"
     assert is_selected(graph, event)
 
 
@@ -149,6 +149,75 @@ def test_the_age_of_the_oldest_due_event_is_reported(
     assert graph.events.oldest_due_seconds() >= 3600
     assert graph.events.counts()["due"] >= 1
     town.query("MATCH (event:Event {id: $id}) DELETE event", id=event.id)
+
+
+def owe_for(town: Town, event: Event, seconds: float) -> None:
+    town.query(
+        "MATCH (event:Event {id: $id}) SET event.owed_at = timestamp() - $ms",
+        id=event.id,
+        ms=int(1000 * seconds),
+    )
+
+
+# Case 51
+def test_the_age_of_an_event_counts_from_its_first_due_time_however_often_it_is_claimed(
+    graph: Graph, town: Town, event: Event
+) -> None:
+    owe_for(town, event, 36_000)
+    for epoch in range(3):
+        assert graph.events.claim(event.id, epoch)
+        assert graph.events.advance(event.id, epoch + 1, 5)
+        assert graph.events.release(event.id, epoch + 1, delay_seconds=0)
+        assert graph.events.oldest_owed_seconds() >= 36_000
+    status = graph.events.by_id(event.id)
+    assert status
+    assert 36_000 <= (status.owed_seconds or 0) < 36_100
+    assert graph.events.quarantine(event.id)
+    assert graph.events.oldest_owed_seconds() < 36_000
+    assert graph.events.requeue(event.id)
+    status = graph.events.by_id(event.id)
+    assert status
+    assert 0 <= (status.owed_seconds or 0) < 100
+
+
+def test_an_event_of_an_earlier_version_has_an_age_from_its_first_claim_on(
+    graph: Graph, town: Town, event: Event
+) -> None:
+    town.query("MATCH (event:Event {id: $id}) REMOVE event.owed_at", id=event.id)
+    assert graph.events.claim(event.id, 0)
+    status = graph.events.by_id(event.id)
+    assert status
+    assert status.owed_seconds is not None
+
+
+def test_an_event_is_owed_from_the_time_at_which_it_is_first_due(graph: Graph, town: Town) -> None:
+    ana, ben = town.users(2)
+    town.follow(ana, ben)
+    event = town.unfollow(ana, ben)
+    assert event
+    status = graph.events.by_id(event.id)
+    assert status
+    assert (status.owed_seconds or 0) < 0
+
+
+# Case 51
+def test_an_outage_of_an_event_that_was_owed_for_too_long_ends_in_quarantine(
+    graph: Graph, town: Town, event: Event
+) -> None:
+    owe_for(town, event, 100)
+    assert graph.events.claim(event.id, 0)
+    released = graph.events.release(event.id, 1, delay_seconds=0, longest_seconds=1_000)
+    assert released == "released"
+    assert graph.events.claim(event.id, 1)
+    released = graph.events.release(event.id, 2, delay_seconds=0, longest_seconds=99)
+    assert released == "quarantined"
+    status = graph.events.by_id(event.id)
+    assert status
+    assert status.state == "quarantined"
+    assert not graph.events.finish(event.id, 2)
+    requeued = graph.events.requeue(event.id)
+    assert requeued
+    assert graph.events.claim(event.id, requeued.epoch)
 
 
 def test_waiting_events_are_counted_separately(graph: Graph, town: Town) -> None:

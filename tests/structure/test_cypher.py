@@ -54,7 +54,8 @@ EVENT_CREATED = re.compile(
     r"CREATE \((?:event)?:Event \{ ?"
     r"id: \$event_id, kind: ('[a-z-]+'|CASE .+? END), shard: \$event_id % 16, "
     r"subject_id: \$\w+, author_id: \$\w+, cursor: (?:0|-2), epoch: 0, attempts: 0, "
-    r"due_at: timestamp\(\)(?: \+ \$hold_ms)?, rung_at: (?:0|timestamp\(\)) ?\}\)"
+    r"due_at: timestamp\(\)(?P<hold>(?: \+ \$hold_ms)?), owed_at: timestamp\(\)(?P=hold), "
+    r"rung_at: (?:0|timestamp\(\)) ?\}\)"
 )
 """The form of each event that a query creates: all queries set the same properties."""
 
@@ -125,7 +126,7 @@ def test_every_event_is_created_in_one_form_and_every_kind_by_some_query() -> No
     kinds: set[str] = set()
     for name, query in LOADED.items():
         text = " ".join(query.text.split())
-        created = EVENT_CREATED.findall(text)
+        created = [match[1] for match in EVENT_CREATED.finditer(text)]
         mentions = re.findall(r":Event \{ ?id: \$event_id, kind: ", text)
         notified = NOTIFICATION_CREATED.findall(text)
         assert len(created) == len(mentions), name

@@ -12,9 +12,9 @@ from drill.faults.catalogue import BY_NAME
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = (TESTS.parent / "docs" / "promises.md").read_text()
-CASES = range(1, 45)
+CASES = (*range(1, 45), 47, 51, 57, 58, 60)
 NOT_BUILT_YET: set[int] = set()
-"""Notices."""
+"""Cases with a row that says so."""
 CASE = re.compile(r"^#### (\d+)\. .+\n\n((?:- .+\n(?:  .+\n)*)+)", re.MULTILINE)
 DRILL = re.compile(r"^- drill: (.+(?:\n  .+)*)", re.MULTILINE)
 TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")

@@ -12,10 +12,10 @@ from storage import Storage
 from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
 from tests.support.stage import Stage
-from workers import fan_out
+from workers import fan_out, outbox
 from workers.__main__ import WORKER_NAMES
 from workers.handlers import HANDLERS
-from workers.outbox import run
+from workers.outbox import GIVE_UP_SECONDS, run
 
 
 def test_every_kind_of_event_has_a_handler_and_a_queue_and_every_queue_a_worker() -> None:
@@ -87,6 +87,40 @@ def test_an_outage_of_the_cache_counts_as_no_attempt_and_the_event_is_due_again(
             assert run(proxied.graph, proxied.storage, again.id, again.epoch) == "outage"
             stage.town.end_lease(event.id)
     assert stage.do(stage.town.find_event(event.id)) == "done"
+
+
+# Case 51
+def test_work_that_a_store_puts_off_for_a_day_is_given_up_while_other_work_is_done(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_done_at", {})
+    proxied = stage.behind_proxies()
+    _post, event = stage.town.post(stage.town.user())
+    _post, other = stage.town.post(stage.town.user())
+
+    def try_in_an_outage() -> str:
+        again = stage.town.find_event(event.id)
+        assert again
+        with proxied.to.cache.outage():
+            outcome = run(proxied.graph, proxied.storage, again.id, again.epoch)
+        stage.town.end_lease(event.id)
+        return outcome
+
+    assert stage.do(other) == "done"
+    assert try_in_an_outage() == "outage", "it has not been owed for long"
+    stage.town.query(
+        "MATCH (event:Event {id: $id}) SET event.owed_at = timestamp() - $ms",
+        id=event.id,
+        ms=int(1000 * GIVE_UP_SECONDS) + 1,
+    )
+    monkeypatch.setattr(outbox, "_done_at", {})
+    assert try_in_an_outage() == "outage", "no other work is done: everything may be away"
+    _post, other = stage.town.post(stage.town.user())
+    assert stage.do(other) == "done"
+    assert try_in_an_outage() == "given-up"
+    status = stage.graph.events.by_id(event.id)
+    assert status
+    assert status.state == "quarantined"
 
 
 def test_a_refusal_counts_as_an_attempt_and_ends_in_quarantine(stage: Stage) -> None:

@@ -127,7 +127,7 @@ def test_an_event_quarantined_by_hand_is_fenced_from_its_worker(
     assert result.output == f"Event {event_id} ({KIND}) is in quarantine until it is requeued.\n"
     assert not graph.events.advance(event_id, claimed.epoch, 5)
     assert not graph.events.finish(event_id, claimed.epoch)
-    assert not graph.events.release(event_id, claimed.epoch, delay_seconds=0)
+    assert graph.events.release(event_id, claimed.epoch, delay_seconds=0) == "fenced"
     assert state_of(graph, event_id) == "quarantined"
     repeat = flask("events", "quarantine", event_id)
     assert (repeat.exit_code, repeat.output) == (0, f"Event {event_id} is in quarantine already.\n")
