@@ -11,7 +11,7 @@ from graph.errors import (
     NotFoundError,
 )
 from graph.events import UNFOLLOW_DELAY_MS, Event, event_of
-from graph.ids import with_new_id
+from graph.ids import EPOCH_MS, RANDOM_BITS, with_new_id
 from graph.queries import Query, load
 from graph.users import User, Users
 
@@ -61,6 +61,8 @@ class Follows:
                 follower_id=follower_id,
                 followee_id=followee_id,
                 notification_id=notification_id,
+                epoch_ms=EPOCH_MS,
+                ids_of_ms=1 << RANDOM_BITS,
                 most=most,
             )
         except ConstraintViolatedError as error:

@@ -6,11 +6,14 @@
 // does not exist or is not active, or if a block exists in either direction.
 // A follower causes at most one notification of a followee in a UTC day, also by several follows.
 // Every statement that could create it holds the follower's lock, so none creates a second one. Its
-// id is returned if it exists, also if an earlier follow of the day created it.
+// id is returned if it exists, also if an earlier follow of the day created it. The id has the
+// graph's time, so that a host whose clock is ahead hides no later notifications.
 // $follower_id:     integer
 // $followee_id:     integer
 // $event_id:        integer, new
-// $notification_id: integer, new
+// $notification_id: integer, new; its random bits are used
+// $epoch_ms:        integer, Unix milliseconds at which ids begin
+// $ids_of_ms:       integer, the number of ids of a millisecond
 // $most:            integer, follows of one user
 // returns:          event, limit_reached, notification_id
 // index:            User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
@@ -37,14 +40,15 @@ WITH follower, followee, EXISTS {
 } AS follow_exists
 WITH follower, followee, follow_exists,
   NOT follow_exists AND COUNT { (follower)-[:FOLLOWS]->() } >= $most AS limit_reached,
-  timestamp() / 86400000 AS day
+  timestamp() / 86400000 AS day,
+  (timestamp() - $epoch_ms) * $ids_of_ms + $notification_id % $ids_of_ms AS new_id
 OPTIONAL MATCH (earlier:Notification)
 WHERE earlier.user_id = $followee_id
   AND earlier.actor_id = $follower_id
   AND earlier.kind = 'followed'
   AND earlier.subject_id = $followee_id
   AND earlier.day = day
-WITH follower, followee, follow_exists, limit_reached, day, earlier.id AS earlier_id,
+WITH follower, followee, follow_exists, limit_reached, day, new_id, earlier.id AS earlier_id,
   NOT follow_exists AND NOT limit_reached AND earlier IS NULL AS notifies
 FOREACH (_ IN CASE WHEN follow_exists OR limit_reached THEN [] ELSE [0] END |
   CREATE (follower)-[:FOLLOWS {
@@ -58,11 +62,11 @@ FOREACH (_ IN CASE WHEN follow_exists OR limit_reached THEN [] ELSE [0] END |
 )
 FOREACH (_ IN CASE WHEN notifies THEN [0] ELSE [] END |
   CREATE (:Notification {
-    id: $notification_id, user_id: $followee_id, kind: 'followed', actor_id: $follower_id,
+    id: new_id, user_id: $followee_id, kind: 'followed', actor_id: $follower_id,
     subject_id: $followee_id, day: day, created_at: timestamp()
   })
 )
-WITH limit_reached, CASE WHEN notifies THEN $notification_id ELSE earlier_id END AS notification_id
+WITH limit_reached, CASE WHEN notifies THEN new_id ELSE earlier_id END AS notification_id
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
 RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event,

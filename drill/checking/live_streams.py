@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from drill.checking.evidence import Evidence
 from drill.checking.model import Post
 from drill.checking.operations import Operation
-from graph.ids import ms_of
 
 LOOK_SECONDS = 2.0
 """From the entry in the timeline to the tick, and from a sign-out to the end of a stream."""
@@ -20,8 +19,6 @@ LEAVING_SECONDS = 40.0
 """After an unfollow a missing timeline is not built for half a minute."""
 API_FAULTS = frozenset({"stop-api", "isolate-a-process"})
 """Faults in which a process cannot end a stream. The faults of the cache are others."""
-CLOCK_FAULTS = frozenset({"step-a-clock", "clock-within-its-bound", "start-with-a-wrong-clock"})
-"""Faults in which an id may be below one that the client knows: docs/promises.md, P9."""
 
 
 @dataclass(slots=True)
@@ -41,11 +38,6 @@ class _Listener:
     def end(self) -> float:
         """When the last stream had ended."""
         return max((op.end for op in self.streams), default=0.0)
-
-    def knows_later_id(self, evidence: Evidence, follow: Operation) -> bool:
-        """Whether a notification that the client has heard of has an id of a clock ahead."""
-        known = [_ids(op)[1] for op in self.events if op.start <= follow.end]
-        return ms_of(max(known, default=0)) / 1000 > follow.end + evidence.epoch_seconds
 
     def named(self, name: str, since: float, until: float) -> list[Operation]:
         """The events of a name between the two."""
@@ -184,10 +176,6 @@ def _check_notifications(evidence: Evidence, listener: _Listener) -> None:
             continue
         until = evidence.deadlines.delivery(first.end) + LOOK_SECONDS + SLACK_SECONDS
         if first.start < listener.begin or until > listener.end:
-            continue
-        if evidence.deadlines.faults_within(CLOCK_FAULTS, first.start, first.end):
-            continue
-        if listener.knows_later_id(evidence, first):
             continue
         if not listener.named("notification", first.start, until):
             text = f"user {followee} was not told that {follower} follows"

@@ -11,7 +11,7 @@ from neo4j.exceptions import TransientError
 
 from graph import Graph, notifications
 from graph.errors import NotFoundError
-from graph.ids import EPOCH_MS, MAX_ID, new_id
+from graph.ids import EPOCH_MS, MAX_ID, ms_of, random_id
 from graph.notifications import COUNT_CAP, MOST, TRIM_SLACK, NotificationGroup
 from graph.transport import retries
 from tests.support.concurrency import errors, run_together
@@ -84,14 +84,30 @@ def test_a_refused_follow_creates_no_notification(town: Town) -> None:
 def test_a_notification_gets_another_id_if_its_first_one_exists(
     graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ana, ben, third = town.users(3)
-    taken = graph.follows.create(follower_id=ana, followee_id=ben).notification_id
-    ids = iter([taken, new_id()])
+    ana, ben = town.users(2)
+    town.query(  # the ids of the next seconds whose random bits are 7
+        "UNWIND range(0, 4999) AS ms"
+        " CREATE (:Notification {id: (timestamp() - $epoch_ms + ms) * 4096 + 7, user_id: 0})",
+        epoch_ms=EPOCH_MS,
+    )
+    ids = iter([7, 8])
     monkeypatch.setattr("graph.ids.new_id", lambda: next(ids))
-    created = graph.follows.create(follower_id=third, followee_id=ben)
+    created = graph.follows.create(follower_id=ana, followee_id=ben)
+    town.query("MATCH (n:Notification) WHERE n.user_id = 0 DELETE n")
     assert created.event
-    assert created.notification_id not in {taken, None}
-    assert len(town.notifications_of(ben)) == 2
+    assert created.notification_id
+    assert created.notification_id % 4096 == 8
+    assert [one["id"] for one in town.notifications_of(ben)] == [created.notification_id]
+
+
+def test_a_notification_has_the_time_of_the_graph_and_not_of_its_host(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, ben = town.users(2)
+    monkeypatch.setattr("graph.ids.new_id", lambda: random_id(time.time_ns() // 10**6 + 3_600_000))
+    created = graph.follows.create(follower_id=ana, followee_id=ben)
+    assert created.notification_id
+    assert abs(ms_of(created.notification_id) - time.time_ns() // 10**6) < 60_000
 
 
 def test_an_ended_follow_shows_nothing_and_a_new_one_of_the_day_shows_the_same(

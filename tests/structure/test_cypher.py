@@ -61,7 +61,7 @@ EVENT_CREATED = re.compile(
 
 NOTIFICATION_CREATED = re.compile(
     r"CREATE \(:Notification \{ ?"
-    r"id: \$notification_id, user_id: \$\w+, kind: '([a-z-]+)', actor_id: \$\w+, "
+    r"id: new_id, user_id: \$\w+, kind: '([a-z-]+)', actor_id: \$\w+, "
     r"subject_id: \$\w+, day: day, created_at: timestamp\(\) ?\}\)"
 )
 """The form of each notification that a query creates."""
