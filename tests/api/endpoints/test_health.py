@@ -46,11 +46,11 @@ def test_a_process_that_can_serve_feeds_is_ready_and_degraded(
 def test_a_process_without_graph_and_cache_is_not_ready(
     graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(*_: object) -> None:
         raise StorageUnavailableError("a store", "down")
 
     monkeypatch.setattr(graph, "ping", fail)
-    monkeypatch.setattr(storage, "ping_cache", fail)
+    monkeypatch.setattr(Storage, "ping_cache", fail)
     response = call_api(create_app(SETTINGS, graph, storage, rebuilder), "GET", "/readyz")
     assert (response.status_code, response.json["status"]) == (503, "unavailable")
     assert response.headers["Retry-After"]
@@ -69,7 +69,7 @@ def test_a_store_is_asked_once_a_second_whoever_asks(
     graph: Graph, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pings: list[float] = []
-    monkeypatch.setattr(storage, "ping_cache", lambda: pings.append(time.monotonic()))
+    monkeypatch.setattr(Storage, "ping_cache", lambda _: pings.append(time.monotonic()))
     checks, end = HealthChecks(graph, storage), time.monotonic() + 2.5
     while time.monotonic() < end:
         run_together(*[checks.check] * 4)
