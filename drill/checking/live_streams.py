@@ -13,8 +13,8 @@ from drill.checking.operations import Operation
 
 LOOK_SECONDS = 2.0
 """From the entry in the timeline to the tick, and from a sign-out to the end of a stream."""
-SLACK_SECONDS = 1.0
-"""For the busy machine of a drill."""
+SLACK_SECONDS = 8.0
+"""For the busy machine of a drill: a process may get no time for seconds."""
 LEAVING_SECONDS = 40.0
 """After an unfollow a missing timeline is not built for half a minute."""
 API_FAULTS = frozenset({"stop-api", "isolate-a-process"})

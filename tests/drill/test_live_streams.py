@@ -131,7 +131,7 @@ def test_a_second_follow_of_the_day_needs_no_notification(script: Script, stream
 def test_a_stream_that_outlives_its_session_is_found(script: Script) -> None:
     stream = Stream(script, session="b.0")
     script.do("sign-out", token="b.0", session="b.0")
-    script.wait(3)
+    script.wait(10)
     stream.end()
     assert kinds(script) == ["stream-outlived"]
 
@@ -140,6 +140,6 @@ def test_a_stream_may_end_late_while_the_cache_is_away(script: Script) -> None:
     stream = Stream(script, session="b.0")
     script.fault("cache-down", script.now, script.now + 4)
     script.do("sign-out", token="b.0", session="b.0")
-    script.wait(3)
+    script.wait(10)
     stream.end()
     assert kinds(script) == []
