@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from api.live.counting import UNKNOWN_COUNT
 from graph.ids import new_id
 from storage import Storage
 from tests.api.live.conftest import Reader
@@ -133,7 +134,8 @@ def test_a_new_notification_makes_an_event_once(reader: Reader) -> None:
     event = client.wait("notification")
     first = event.data["newest_id"]
     assert event.id.endswith(f"-{first}")
-    assert event.data["unread"] == {"count": 1, "capped": False}
+    exact = {"count": 1, "capped": False}
+    assert event.data["unread"] in (exact, UNKNOWN_COUNT)  # a busy machine may count too late
     reader.builders.new_user().follow(reader.person)
     second = client.wait("notification", 2).data["newest_id"]
     assert int(second) > int(first)
