@@ -103,6 +103,13 @@ def test_more_ticks_than_posts_are_found(script: Script, stream: Stream) -> None
     assert kinds(script) == ["false-tick"]
 
 
+def test_a_timeline_that_did_not_exist_at_the_opening_may_make_a_tick(script: Script) -> None:
+    stream = Stream(script, last_id="0-0")
+    stream.tell("tick", "20-0")
+    stream.end()
+    assert kinds(script) == []
+
+
 def test_an_id_that_falls_is_found(script: Script, stream: Stream) -> None:
     script.post(ANA, 30)
     stream.tell("tick", "30-5")
