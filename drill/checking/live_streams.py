@@ -15,6 +15,9 @@ LOOK_SECONDS = 2.0
 """From the entry in the timeline to the tick, and from a sign-out to the end of a stream."""
 SLACK_SECONDS = 8.0
 """For the busy machine of a drill: a process may get no time for seconds."""
+OUTLIVED_SECONDS = 30.0
+"""A stream that lasts so much longer than its session does not end by itself. That it takes 2 s is
+tested on a machine that is less busy."""
 LEAVING_SECONDS = 40.0
 """After an unfollow a missing timeline is not built for half a minute."""
 API_FAULTS = frozenset({"stop-api", "isolate-a-process"})
@@ -38,6 +41,18 @@ class _Listener:
     def end(self) -> float:
         """When the last stream had ended."""
         return max((op.end for op in self.streams), default=0.0)
+
+    def has_heard_by(self, deadline: float) -> float:
+        """When a stream had been open for long enough to tell what was there at the deadline.
+
+        inf if none was: during an outage of the graph and the cache no stream can be opened.
+        """
+        seconds = LOOK_SECONDS + SLACK_SECONDS
+        for stream in self.streams:
+            begin = max(stream.start, deadline)
+            if stream.phase == "ok" and stream.end - begin >= seconds:
+                return begin + seconds
+        return math.inf
 
     def named(self, name: str, since: float, until: float) -> list[Operation]:
         """The events of a name between the two."""
@@ -142,7 +157,7 @@ def _deadline(evidence: Evidence, listener: _Listener, post: Post) -> float:
     acknowledgement = post.acknowledgement
     if acknowledgement is None or post.earliest < listener.begin:
         return 0.0
-    until = evidence.deadlines.delivery(acknowledgement.end) + LOOK_SECONDS + SLACK_SECONDS
+    until = listener.has_heard_by(evidence.deadlines.delivery(acknowledgement.end))
     follow = evidence.model.follows.get((listener.viewer, post.author))
     is_required = (
         until <= listener.end
@@ -179,7 +194,7 @@ def _check_notifications(evidence: Evidence, listener: _Listener) -> None:
         first = follow.starts[0] if follow.starts else None
         if followee != listener.viewer or first is None or first.phase != "ok":
             continue
-        until = evidence.deadlines.delivery(first.end) + LOOK_SECONDS + SLACK_SECONDS
+        until = listener.has_heard_by(evidence.deadlines.delivery(first.end))
         if first.start < listener.begin or until > listener.end:
             continue
         if not listener.named("notification", first.start, until):
@@ -189,8 +204,7 @@ def _check_notifications(evidence: Evidence, listener: _Listener) -> None:
 
 def _check_end(evidence: Evidence, stream: Operation, sign_out: Operation) -> None:
     """A stream ends with its session."""
-    late = stream.end - sign_out.end - LOOK_SECONDS - SLACK_SECONDS
-    if late <= 0 or stream.start > sign_out.end:
+    if stream.end - sign_out.end <= OUTLIVED_SECONDS or stream.start > sign_out.end:
         return
     deadlines = evidence.deadlines
     is_excused = deadlines.has_cache_fault(sign_out) or deadlines.faults_within(

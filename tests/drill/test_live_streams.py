@@ -138,7 +138,7 @@ def test_a_second_follow_of_the_day_needs_no_notification(script: Script, stream
 def test_a_stream_that_outlives_its_session_is_found(script: Script) -> None:
     stream = Stream(script, session="b.0")
     script.do("sign-out", token="b.0", session="b.0")
-    script.wait(10)
+    script.wait(32)
     stream.end()
     assert kinds(script) == ["stream-outlived"]
 
@@ -147,6 +147,20 @@ def test_a_stream_may_end_late_while_the_cache_is_away(script: Script) -> None:
     stream = Stream(script, session="b.0")
     script.fault("cache-down", script.now, script.now + 4)
     script.do("sign-out", token="b.0", session="b.0")
-    script.wait(10)
+    script.wait(32)
     stream.end()
     assert kinds(script) == []
+
+
+def test_what_no_stream_could_tell_is_not_missed(script: Script) -> None:
+    first = Stream(script)
+    script.post(ANA, 30)
+    first.end()
+    script.wait(LONG)
+    short = Stream(script, last_id="20-0")
+    short.end()
+    assert kinds(script) == []
+    last = Stream(script, last_id="20-0")
+    script.wait(20)
+    last.end()
+    assert kinds(script) == ["tick-missed"]
