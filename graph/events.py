@@ -37,9 +37,6 @@ BY_DUE_TIME = load("events/by_due_time")
 BY_ID = load("events/by_id")
 QUARANTINE = load("events/quarantine")
 
-LONGEST_OWED_SECONDS = 10_000 * 86_400
-"""Longer than any event is owed."""
-
 _UNBOUNDED_MS = 10**15
 """A span in milliseconds that is longer than any event's time from now, in either direction."""
 
@@ -137,18 +134,20 @@ class Events:
         epoch: int,
         *,
         delay_seconds: float,
-        longest_seconds: float = LONGEST_OWED_SECONDS,
+        longest_seconds: float | None = None,
     ) -> Released:
         """End a claim that failed because a store was down; it is no attempt.
 
-        An event that has been owed for longer than `longest_seconds` goes into quarantine instead.
+        An event that has been owed for longer than `longest_seconds`, if given, goes into
+        quarantine instead.
         """
+        longest_ms = _UNBOUNDED_MS if longest_seconds is None else int(longest_seconds * 1000)
         rows = self._connection.write(
             RELEASE,
             event_id=event_id,
             epoch=epoch,
             delay_ms=int(delay_seconds * 1000),
-            longest_ms=int(longest_seconds * 1000),
+            longest_ms=longest_ms,
         )
         if not rows:
             return "fenced"

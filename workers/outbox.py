@@ -11,7 +11,7 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
-from graph.events import LONGEST_OWED_SECONDS, Event, Released
+from graph.events import Event, Released
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
@@ -98,7 +98,7 @@ def _put_off(graph: Graph, event: Event) -> str:
     """Release an event for which a store was away; one that is owed for too long is given up."""
     done_at = _done_at.get(event.queue)
     others_are_done = done_at is not None and time.monotonic() - done_at < RECENT_SECONDS
-    longest = GIVE_UP_SECONDS if others_are_done else LONGEST_OWED_SECONDS
+    longest = GIVE_UP_SECONDS if others_are_done else None
     released = _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS, longest_seconds=longest)
     if released != "quarantined":
         return "outage"
@@ -138,7 +138,7 @@ def _release(
     event: Event,
     *,
     delay_seconds: int,
-    longest_seconds: float = LONGEST_OWED_SECONDS,
+    longest_seconds: float | None = None,
 ) -> Released:
     """Release the event, which cancels the attempt.
 

@@ -55,7 +55,7 @@ class Report:
         for number, line in enumerate(self.lines):
             try:
                 log.info(**line)
-            except Exception:
+            except Exception:  # a full disk, for example: who called logs it, and goes on
                 metrics.FAIL_OPEN_TOTAL.labels(what="access log").inc(len(self.lines) - number)
                 raise
 

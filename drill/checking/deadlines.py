@@ -27,11 +27,12 @@ class Deadlines:
 
     def __init__(self, faults: Iterable[InjectedFault]) -> None:
         self._faults = list(faults)
-        faults = self._faults
-        self._outages = _merge((fault.start, fault.end) for fault in faults if _is_outage(fault))
+        self._outages = _merge(
+            (fault.start, fault.end) for fault in self._faults if _is_outage(fault)
+        )
         self._cache_faults = _merge(
             (fault.start, fault.end + CACHE_SLACK_SECONDS)
-            for fault in faults
+            for fault in self._faults
             if _is_cache_fault(fault)
         )
 
@@ -51,19 +52,19 @@ class Deadlines:
 
     def faults_within(self, names: Container[str], since: float, until: float) -> bool:
         """Whether one of the faults of these names overlaps the time between the two."""
-        return any(
-            fault.name in names and fault.start <= until and fault.end >= since
-            for fault in self._faults
-        )
+        return bool(self._begins(names, since, until))
 
     def begin_of_faults(self, names: Container[str], since: float, until: float) -> float:
         """`since`, or the earlier begin of a fault of these names that overlaps the time."""
-        begins = [
+        return min([since, *self._begins(names, since, until)])
+
+    def _begins(self, names: Container[str], since: float, until: float) -> list[float]:
+        """The begins of the faults of these names that overlap the time between the two."""
+        return [
             fault.start
             for fault in self._faults
             if fault.name in names and fault.start <= until and fault.end >= since
         ]
-        return min([since, *begins])
 
 
 def _is_outage(fault: InjectedFault) -> bool:

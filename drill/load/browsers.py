@@ -1,8 +1,7 @@
 """Browsers of the users: they subscribe to Web Push, and record each message that they get."""
 
-import itertools
-
 from drill.history import History
+from drill.http_status import is_success
 from drill.load.connection import ApiConnection, Response
 from drill.load.shared_state import DrillUser, SharedState
 from drill.support.push_service import Behaviour, PushService, Received
@@ -36,7 +35,6 @@ def record_messages(history: History, push: PushService) -> None:
 
     `answer` is a status, or how the service misbehaved.
     """
-    numbers = itertools.count(1)
 
     def record(received: Received, answer: Behaviour) -> None:
         payload = push.decrypt(received)
@@ -46,9 +44,8 @@ def record_messages(history: History, push: PushService) -> None:
             browser=received.path,
             topic=received.headers.get("topic", ""),
             body=payload["body"],
-            message=next(numbers),
         )
-        is_taken = isinstance(answer.status, int) and answer.status < 300  # noqa: PLR2004
+        is_taken = isinstance(answer.status, int) and is_success(answer.status)
         history.end(number, "ok" if is_taken else "fail", answer=answer.status)
 
     push.on_received = record

@@ -89,10 +89,6 @@ class Client(threading.Thread):
             connection.close()
 
     @property
-    def _label(self) -> str:
-        return self._user.label
-
-    @property
     def _session(self) -> str:
         return self._user.session
 
@@ -126,7 +122,7 @@ class Client(threading.Thread):
             return
         self._user.post_attempts += 1
         photo_id = self._user.photos.popleft()
-        tag = f"{self._label}-{self._user.post_attempts}"
+        tag = f"{self._user.label}-{self._user.post_attempts}"
         post = self._create_post(tag, secrets.token_hex(12), photo_id, attempts=ATTEMPTS)
         if post is None:
             return
@@ -186,7 +182,7 @@ class Client(threading.Thread):
 
     def _rename(self) -> None:
         self._user.renames += 1
-        name = f"{self._label} name {self._user.renames}"
+        name = f"{self._user.label} name {self._user.renames}"
         body = {"name": name}
         self._write("rename", "PATCH", "/v1/me", body=body, author=self._user.id, name=name)
         self._read_after_write(READ_AFTER_WRITE_SHARE)

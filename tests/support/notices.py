@@ -8,9 +8,10 @@ from graph.ids import new_id, random_id
 from graph.push_subscriptions import PushSubscription
 from storage.redis.partitions import partition_of
 from tests.support.stage import ProxiedStores, Stage
-from workers.notices.deciding import Notice
+from workers.notices.deciding import Decider
 from workers.notices.dispatching import Dispatcher
 from workers.notices.due import NoticeTimes
+from workers.notices.planning import Notice
 from workers.notices.push.messages import Outcome, Result
 from workers.notices.subscribers import PartitionSubscribers
 
@@ -86,9 +87,8 @@ class SteppedNotifier:
         self.user_id = user_id
         self.deciding_seconds = 0.0
         """What a clock shows that measures how long a decision takes."""
-        self.dispatcher = Dispatcher(
-            stores.graph, stores.storage, TIMES, clock=lambda: self.deciding_seconds
-        )
+        decider = Decider(stores.graph, stores.storage, TIMES, clock=lambda: self.deciding_seconds)
+        self.dispatcher = Dispatcher(decider, TIMES)
         self.subscribers = PartitionSubscribers(
             stores.graph, stores.storage, TIMES, partition_of(user_id), clock.now_ms
         )

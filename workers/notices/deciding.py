@@ -12,44 +12,15 @@ from dataclasses import dataclass, replace
 from graph import Graph
 from observing import metrics
 from storage import Storage
-from storage.notices.records import NoticeRecord, Sending
+from storage.notices.records import NoticeRecord
 from workers.notices.agenda import Waiting
 from workers.notices.due import NoticeTimes, free_at, window_end
-from workers.notices.planning import Plan, plan
-from workers.notices.push.messages import Message, Outcome, Result
+from workers.notices.planning import Notice, plan
+from workers.notices.push.messages import Outcome, Result
 from workers.notices.truth import read_truth
 
 OVERTAKEN_SECONDS = 5
 """When users are decided again for whom another notifier has just decided."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A notice that this process has claimed, with its messages."""
-
-    user_id: int
-    record: NoticeRecord
-    """The record as long as the notice is being sent."""
-    messages: Sequence[Message]
-    held_ids: Sequence[int] = ()
-    """Subscriptions that get nothing now, as they were put off before, with this time:"""
-    held_until: int = 0
-
-    @property
-    def claimed_until(self) -> int:
-        """When another try may begin, in Unix milliseconds."""
-        return self.record.sending.retry_at if self.record.sending else 0
-
-    @property
-    def waiting(self) -> Waiting:
-        """The user, to be decided again. Without a record, the floors are those of this notice."""
-        told = self.record.sending or self.record
-        return Waiting(
-            user_id=self.user_id,
-            notification_id=0,
-            post_floor=told.post_id,
-            notification_floor=told.notification_id,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +70,7 @@ class Decider:
         stored = self._storage.notice_records.replace_many(changes)
         overtaken = changes.keys() - stored
         later |= dict.fromkeys(overtaken, now_ms + OVERTAKEN_SECONDS * 1000)
-        notices = [_notice_of(one) for one in plans if one.messages and one.user_id in stored]
+        notices = [one.notice for one in plans if one.notice and one.user_id in stored]
         for one in plans:
             if one.dropped and one.user_id not in overtaken:
                 metrics.NOTICES_DROPPED.labels(reason=one.dropped).inc()
@@ -145,45 +116,31 @@ class Decider:
             del self._noticed_at[user_id]
 
 
-def _notice_of(planned: Plan) -> Notice:
-    assert planned.record  # noqa: S101 - a plan with messages has one
-    return Notice(
-        user_id=planned.user_id,
-        record=planned.record,
-        messages=planned.messages,
-        held_ids=planned.held_ids,
-        held_until=planned.held_until,
-    )
-
-
 def _record_of_outcomes(notice: Notice, outcomes: Sequence[Outcome], now_ms: int) -> NoticeRecord:
-    """The record after a try: the notice is done, or some messages are tried again."""
-    sending = notice.record.sending
-    if sending is None:  # a claimed notice always has it
-        return notice.record
-    again = [
-        (message.subscription.id, outcome)
-        for message, outcome in zip(notice.messages, outcomes, strict=True)
-        if outcome.result == Result.LATER
-    ]
-    if not again and not notice.held_ids:
+    """The record after a try: the notice is done, or some subscriptions get it later, together."""
+    done: set[int] = set()
+    later: list[Outcome] = []
+    for message, outcome in zip(notice.messages, outcomes, strict=True):
+        if outcome.result == Result.LATER:
+            later.append(outcome)
+        else:
+            done.add(message.subscription.id)
+    sending = notice.sending
+    pending = tuple(one for one in sending.subscription_ids if one not in done)
+    if not pending:
         return NoticeRecord(
             post_id=sending.post_id,
             notification_id=sending.notification_id,
             noticed_at=notice.record.noticed_at,
         )
-    return replace(notice.record, sending=_put_off(notice, sending, again, now_ms))
-
-
-def _put_off(
-    notice: Notice, sending: Sending, again: Sequence[tuple[int, Outcome]], now_ms: int
-) -> Sending:
-    """The notice, for those who get it later. They are tried again together."""
-    pauses = [now_ms + int(outcome.pause_seconds * 1000) for _, outcome in again]
+    pauses_end = [now_ms + int(outcome.pause_seconds * 1000) for outcome in later]
     return replace(
-        sending,
-        subscription_ids=(*(subscription_id for subscription_id, _ in again), *notice.held_ids),
-        tries=max([1, *(outcome.tries for _, outcome in again)]),
-        retry_at=max([notice.held_until, *pauses]),
-        is_claimed=False,
+        notice.record,
+        sending=replace(
+            sending,
+            subscription_ids=pending,
+            tries=max([1, *(outcome.tries for outcome in later)]),
+            retry_at=max([notice.held_until, *pauses_end]),
+            is_claimed=False,
+        ),
     )

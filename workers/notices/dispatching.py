@@ -5,19 +5,17 @@ timelines say what has been told.
 """
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
-from graph import Graph
 from graph.errors import GraphUnavailableError
 from observing import metrics
-from storage import Storage
 from storage.errors import StorageError
 from workers.notices.agenda import Agenda, Arrival, Waiting
-from workers.notices.deciding import Decider, Decisions, Notice
+from workers.notices.deciding import Decider, Decisions
 from workers.notices.due import NoticeTimes
+from workers.notices.planning import Notice
 from workers.notices.push.messages import Outcome
 
 log = structlog.get_logger()
@@ -35,16 +33,8 @@ FAULTY_SECONDS = 3_600
 class Dispatcher:
     """Nobody is forgotten, whatever fails. Thread-safe, but `take` by one thread at a time."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        storage: Storage,
-        times: NoticeTimes,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`clock` measures how long a decision takes, in seconds."""
-        self._decider = Decider(graph, storage, times, clock=clock)
+    def __init__(self, decider: Decider, times: NoticeTimes) -> None:
+        self._decider = decider
         self._agenda = Agenda(times)
         self._lock = threading.Lock()
 
@@ -78,7 +68,7 @@ class Dispatcher:
         """Record what became of notices. Raises as `take`: they are then sent after their claim."""
         try:
             later = self._decider.finish(results, now_ms)
-        except BaseException:
+        except BaseException:  # whatever it is, nobody may be forgotten
             self.put_back([notice for notice, _ in results])
             raise
         for notice, _ in results:
@@ -88,7 +78,7 @@ class Dispatcher:
     def put_back(self, notices: Iterable[Notice]) -> None:
         """Decide again about notices of which nobody knows whether they were sent."""
         for notice in notices:
-            self._put_back(notice.waiting, notice.claimed_until)
+            self._put_back(notice.waiting, notice.sending.retry_at)
 
     def _put_back(self, waiting: Waiting, not_before: int) -> None:
         with self._lock:
@@ -103,7 +93,7 @@ class Dispatcher:
             for one in waiting:
                 self._put_back(one, now_ms + RETRY_SECONDS * 1000)
             raise
-        except Exception:
+        except Exception:  # a bug of ours: it is logged once it is known about whom
             if len(waiting) == 1:
                 log.exception("no decision about a notice", user_id=waiting[0].user_id)
                 later = {waiting[0].user_id: now_ms + FAULTY_SECONDS * 1000}

@@ -19,9 +19,10 @@ from storage import Storage
 from storage.errors import StorageError
 from storage.notices.leases import LEASE_SECONDS
 from workers.notices.agenda import Arrival
-from workers.notices.deciding import Notice
+from workers.notices.deciding import Decider
 from workers.notices.dispatching import Dispatcher
 from workers.notices.due import NoticeTimes
+from workers.notices.planning import Notice
 from workers.notices.push.messages import Outcome
 from workers.notices.push.sender import PushSender
 from workers.notices.subscribers import PartitionSubscribers
@@ -61,7 +62,7 @@ class Notifier:
         self._storage = storage
         self._sender = sender
         self._times = times
-        self._dispatcher = Dispatcher(graph, storage, times)
+        self._dispatcher = Dispatcher(Decider(graph, storage, times), times)
         self._leases = storage.partition_leases()
         self._rebuilder = BackgroundRebuilder(graph, storage, threads=1, pending=REBUILDS)
         self._partitions: dict[int, PartitionSubscribers] = {}
@@ -165,7 +166,7 @@ class Notifier:
         """Send the messages of a notice, and hand over their outcomes to be recorded."""
         try:
             outcomes = await self._sender.send(notice.messages)
-        except Exception:
+        except Exception:  # a bug: the others are sent, and this one after its claim
             log.exception("notice not sent", user_id=notice.user_id)
             self._dispatcher.put_back([notice])
         else:
@@ -185,7 +186,7 @@ class Notifier:
             results, self._results = self._results[:FINISHED], self._results[FINISHED:]
             try:
                 now_ms = await asyncio.to_thread(self._storage.notice_records.now_ms)
-            except BaseException:
+            except BaseException:  # an outage, or the end of the process
                 self._dispatcher.put_back([notice for notice, _ in results])
                 raise
             await asyncio.to_thread(self._dispatcher.finish, results, now_ms)

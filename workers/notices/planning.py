@@ -14,6 +14,7 @@ from graph.notifications import NotificationGroup
 from graph.push_subscriptions import PushSubscription
 from graph.read_positions import NewPost
 from storage.notices.records import NoticeRecord, Sending
+from workers.notices.agenda import Waiting
 from workers.notices.due import NoticeTimes, spread_ms, window_end
 from workers.notices.push.messages import Message, Payload
 from workers.notices.push.retrying import MAX_TRIES
@@ -38,21 +39,43 @@ TITLE, URL, TAG = "photofeed", "/hello", "photofeed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A notice with its messages. It belongs to who has stored its record."""
+
+    user_id: int
+    record: NoticeRecord
+    """The record as long as the notice is being sent. Of its subscriptions, those without a
+    message still wait for their push service."""
+    sending: Sending
+    """The record's."""
+    messages: Sequence[Message]
+    held_until: int = 0
+    """Until when those wait, in Unix milliseconds."""
+
+    @property
+    def waiting(self) -> Waiting:
+        """The user, to be decided again. Without a record, the floors are those of this notice."""
+        return Waiting(
+            user_id=self.user_id,
+            notification_id=0,
+            post_floor=self.sending.post_id,
+            notification_floor=self.sending.notification_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What becomes of a user."""
 
     user_id: int
-    messages: Sequence[Message] = ()
-    """To be sent once `record` is stored."""
     record: NoticeRecord | None = None
     """The user's record from now on; None: it stays."""
+    notice: Notice | None = None
+    """To be sent once the record is stored."""
     turn_at: int | None = None
     """When to decide again, in Unix milliseconds; None: when something new comes."""
     dropped: str = ""
     """Why nothing is told, in a word."""
-    held_ids: Sequence[int] = ()
-    """Subscriptions that still wait for their push service, with this time:"""
-    held_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,47 +86,38 @@ class _Scope:
     post_id: int
     """The newest post that may be told."""
     notification_id: int
-    tries: int
+    tries: int = 0
     """Begun before."""
     held_ids: tuple[int, ...] = ()
+    """Subscriptions that still wait for their push service."""
 
 
 def plan(truth: Truth, now_ms: int, times: NoticeTimes) -> Plan:
     """The plan for a user whose turn is now."""
-    sending = truth.record.sending if truth.record else None
-    has_news = truth.newest_notification_id > truth.notification_floor
-    if not truth.has_list and not has_news:
+    sending = truth.sending
+    has_new_notifications = truth.newest_notification_id > truth.notification_floor
+    if not truth.has_list and (sending or not has_new_notifications):
         return _put_off(truth, now_ms + WITHOUT_LIST_SECONDS * 1000)
-    if sending and not _is_new_notice(truth, sending, now_ms, times):
-        if now_ms < sending.retry_at:
-            return Plan(user_id=truth.user_id, turn_at=_turn_after(truth, sending, times, now_ms))
+    if sending is None:
+        scope = _Scope(truth.subscriptions, truth.newest_post_id, truth.newest_notification_id)
+        return _plan_in(truth, scope, now_ms, times)
+    return _plan_unfinished(truth, sending, now_ms, times)
+
+
+def _plan_unfinished(truth: Truth, sending: Sending, now_ms: int, times: NoticeTimes) -> Plan:
+    """An unfinished notice goes on, or gives way to newer news once its window is over."""
+    end = window_end(truth.noticed_at, times)
+    is_newer = truth.is_newer_than(sending.post_id, sending.notification_id)
+    if is_newer and now_ms >= end:
+        return _plan_in(truth, _new_scope(truth, sending, now_ms), now_ms, times)
+    if now_ms >= sending.retry_at:
         return _plan_in(truth, _retry_scope(truth, sending), now_ms, times)
-    return _plan_in(truth, _new_scope(truth, sending, now_ms), now_ms, times)
-
-
-def _is_new_notice(truth: Truth, sending: Sending, now_ms: int, times: NoticeTimes) -> bool:
-    """Whether an unfinished notice gives way to one with newer news."""
-    noticed_at = truth.record.noticed_at if truth.record else 0
-    return _is_newer(truth, sending) and now_ms >= window_end(noticed_at, times)
-
-
-def _is_newer(truth: Truth, sending: Sending) -> bool:
-    """Whether there is something that the unfinished notice does not tell of."""
-    return (
-        truth.newest_post_id > sending.post_id
-        or truth.newest_notification_id > sending.notification_id
-    )
-
-
-def _turn_after(truth: Truth, sending: Sending, times: NoticeTimes, now_ms: int) -> int:
-    """When an unfinished notice can go on, or give way to newer news."""
-    noticed_at = truth.record.noticed_at if truth.record else 0
-    if not _is_newer(truth, sending):
-        return sending.retry_at
-    return max(now_ms, min(sending.retry_at, window_end(noticed_at, times)))
+    turn_at = min(sending.retry_at, end) if is_newer else sending.retry_at
+    return Plan(user_id=truth.user_id, turn_at=turn_at)
 
 
 def _retry_scope(truth: Truth, sending: Sending) -> _Scope:
+    """The same news, for the subscriptions that do not have them yet."""
     pending = set(sending.subscription_ids)
     return _Scope(
         [one for one in truth.subscriptions if one.id in pending],
@@ -113,16 +127,14 @@ def _retry_scope(truth: Truth, sending: Sending) -> _Scope:
     )
 
 
-def _new_scope(truth: Truth, sending: Sending | None, now_ms: int) -> _Scope:
-    held: tuple[int, ...] = ()
-    if sending and now_ms < sending.retry_at:
-        held = sending.subscription_ids
+def _new_scope(truth: Truth, sending: Sending, now_ms: int) -> _Scope:
+    """All news, for all subscriptions but those whose push service has asked for a longer pause."""
+    held = sending.subscription_ids if now_ms < sending.retry_at else ()
     return _Scope(
         [one for one in truth.subscriptions if one.id not in held],
-        truth.newest_post_id,
-        truth.newest_notification_id,
-        0,
-        held,
+        max(truth.newest_post_id, sending.post_id),
+        max(truth.newest_notification_id, sending.notification_id),
+        held_ids=held,
     )
 
 
@@ -176,8 +188,7 @@ def _floors_for(truth: Truth, subscription: PushSubscription) -> tuple[int, int]
 
     One that an unfinished notice has reached knows more than the others.
     """
-    floors = truth.post_floor, truth.notification_floor
-    sending = truth.record.sending if truth.record else None
+    floors, sending = (truth.post_floor, truth.notification_floor), truth.sending
     if sending and subscription.id not in sending.subscription_ids:
         floors = sending.post_id, sending.notification_id
     return max(floors[0], subscription.id), max(floors[1], subscription.id)
@@ -224,16 +235,16 @@ def _put_off(truth: Truth, turn_at: int) -> Plan:
 
 def _drop(truth: Truth, scope: _Scope, reason: str, now_ms: int, times: NoticeTimes) -> Plan:
     """Nothing is told of what is in the scope, now or later."""
-    if scope.held_ids and truth.record and truth.record.sending:
-        turn_at = truth.record.sending.retry_at
-        return Plan(user_id=truth.user_id, turn_at=turn_at, dropped=reason)
-    noticed_at = truth.record.noticed_at if truth.record else 0
+    if scope.held_ids and truth.sending:
+        return Plan(user_id=truth.user_id, turn_at=truth.sending.retry_at, dropped=reason)
     return Plan(
         user_id=truth.user_id,
         record=NoticeRecord(
-            post_id=scope.post_id, notification_id=scope.notification_id, noticed_at=noticed_at
+            post_id=scope.post_id,
+            notification_id=scope.notification_id,
+            noticed_at=truth.noticed_at,
         ),
-        turn_at=_next_turn(truth, scope, now_ms, window_end(noticed_at, times)),
+        turn_at=_next_turn(truth, scope, now_ms, window_end(truth.noticed_at, times)),
         dropped=reason,
     )
 
@@ -242,36 +253,34 @@ def _send(
     truth: Truth, scope: _Scope, messages: Sequence[Message], now_ms: int, times: NoticeTimes
 ) -> Plan:
     """Claim the notice. The floors rise only once every subscription has it."""
-    sending = truth.record.sending if truth.record else None
     ids = tuple(message.subscription.id for message in messages)
+    sending = Sending(
+        post_id=scope.post_id,
+        notification_id=scope.notification_id,
+        subscription_ids=(*ids, *scope.held_ids),
+        tries=scope.tries + 1,
+        retry_at=now_ms + CLAIM_SECONDS * 1000,
+        is_claimed=True,
+    )
     record = NoticeRecord(
         post_id=truth.post_floor,
         notification_id=truth.notification_floor,
         noticed_at=now_ms,
-        sending=Sending(
-            post_id=scope.post_id,
-            notification_id=scope.notification_id,
-            subscription_ids=(*ids, *scope.held_ids),
-            tries=scope.tries + 1,
-            retry_at=now_ms + CLAIM_SECONDS * 1000,
-            is_claimed=True,
-        ),
+        sending=sending,
     )
-    return Plan(
+    notice = Notice(
         user_id=truth.user_id,
-        messages=messages,
         record=record,
-        turn_at=_next_turn(truth, scope, now_ms, window_end(now_ms, times)),
-        held_ids=scope.held_ids,
-        held_until=sending.retry_at if sending and scope.held_ids else 0,
+        sending=sending,
+        messages=messages,
+        held_until=truth.sending.retry_at if truth.sending and scope.held_ids else 0,
     )
+    turn_at = _next_turn(truth, scope, now_ms, window_end(now_ms, times))
+    return Plan(user_id=truth.user_id, record=record, notice=notice, turn_at=turn_at)
 
 
 def _next_turn(truth: Truth, scope: _Scope, now_ms: int, end: int) -> int | None:
     """The end of the window if there is something that this plan does not tell of."""
-    left = (
-        not truth.has_list
-        or truth.newest_post_id > scope.post_id
-        or truth.newest_notification_id > scope.notification_id
-    )
-    return max(end, now_ms + WITHOUT_LIST_SECONDS * 1000) if left else None
+    if truth.has_list and not truth.is_newer_than(scope.post_id, scope.notification_id):
+        return None
+    return max(end, now_ms + WITHOUT_LIST_SECONDS * 1000)

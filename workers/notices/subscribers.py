@@ -85,7 +85,9 @@ class PartitionSubscribers:
         user_ids = self._read_user_ids()
         records = self._read_records([user for user in user_ids if user not in self.user_ids])
         self._unfinished += [
-            Arrival(waiting=self._waiting_of(user_id, record), not_before=record.sending.retry_at)
+            Arrival(
+                waiting=self._waiting_of(user_id, record), not_before=free_at(record, self._times)
+            )
             for user_id, record in records.items()
             if record and record.sending
         ]

@@ -10,7 +10,7 @@ from graph.notifications import NotificationGroup
 from graph.push_subscriptions import PushSubscription
 from graph.read_positions import NewPost
 from storage import Storage
-from storage.notices.records import NoticeRecord
+from storage.notices.records import NoticeRecord, Sending
 from storage.read_positions import Tail
 from storage.timeline_layout import ABOVE_NOTHING
 from workers.notices.agenda import Waiting
@@ -41,6 +41,20 @@ class Truth:
     settings: NotificationSettings | None
     """None: the user is not active."""
     subscriptions: Sequence[PushSubscription]
+
+    @property
+    def sending(self) -> Sending | None:
+        """The unfinished notice; None if there is none."""
+        return self.record.sending if self.record else None
+
+    @property
+    def noticed_at(self) -> int:
+        """When the last notice was sent, in Unix milliseconds; 0: never."""
+        return self.record.noticed_at if self.record else 0
+
+    def is_newer_than(self, post_id: int, notification_id: int) -> bool:
+        """Whether there is something above these ids."""
+        return self.newest_post_id > post_id or self.newest_notification_id > notification_id
 
 
 def read_truth(

@@ -140,6 +140,40 @@ def test_a_retry_without_a_timeline_waits_for_it(
     assert notifier.texts_until(100 + 2 * WITHOUT_LIST_SECONDS) == ["Ana posted a photo"]
 
 
+def test_a_retry_without_a_timeline_waits_for_it_although_somebody_has_followed(
+    stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
+    people.post(author, reader, seconds=1)
+    notifier.clock.at(40)
+    [first] = notifier.step()
+    notifier.answer(first, Result.LATER)
+    stage.evict_list(reader)
+    created = stage.graph.follows.create(
+        follower_id=stage.town.user("Bo"), followee_id=reader
+    ).notification_id
+    stage.storage.newest_notifications.raise_to({reader: created or 0})
+    assert notifier.texts_until(100) == []
+    stage.build(reader)
+    texts = notifier.texts_until(100 + 2 * WITHOUT_LIST_SECONDS)
+    assert texts == ["Ana posted a photo"]
+
+
+def test_after_a_restart_too_one_bad_push_service_does_not_silence_another_browser(
+    people: Watched, author: int, reader: int, notifier: SteppedNotifier
+) -> None:
+    bad = people.subscribe(reader)
+    people.post(author, reader, seconds=1)
+    notifier.clock.at(40)
+    [first] = notifier.step()
+    results = [
+        Result.LATER if one.subscription.id == bad.id else Result.DELIVERED
+        for one in first.messages
+    ]
+    notifier.answer(first, *results, retry_seconds=6 * HOURS)
+    people.post(author, reader, seconds=100)
+    assert notifier.restarted().texts_until(50 + WINDOW) == ["Ana posted a photo"]
+
+
 def test_a_timeline_that_is_being_built_is_waited_for_and_repeats_nothing(
     stage: Stage, people: Watched, author: int, reader: int, notifier: SteppedNotifier
 ) -> None:
