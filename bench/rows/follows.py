@@ -12,7 +12,7 @@ from bench.rows.row import Check, Row, Sides
 from bench.rows.writes import API_WORKERS, IN_FLIGHT, Writes, open_writes, writes_a_turn
 from bench.stage.measurement import Measurement
 from bench.stage.run_context import RunContext
-from graph.ids import CLOCK_TOLERANCE_MS, ms_of, new_id
+from graph.ids import CLOCK_TOLERANCE_MS, EPOCH_MS, RANDOM_BITS, ms_of, new_id
 from graph.settings import FOLLOW_LIMIT
 
 EVENTS = "MATCH (event:Event) WHERE event.subject_id IN $ids RETURN count(event) AS count"
@@ -59,6 +59,8 @@ def _follow(follower_id: int, followee_id: int, run_statement: RunStatement) -> 
         followee_id=followee_id,
         event_id=new_id(),
         notification_id=new_id(),
+        epoch_ms=EPOCH_MS,
+        ids_of_ms=1 << RANDOM_BITS,
         most=FOLLOW_LIMIT,
     )
     if not rows:
