@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.queries import load
+from graph.queries import LOADED
 
 ROWS = Path(__file__).parents[2] / "bench" / "rows"
 
@@ -32,4 +32,4 @@ def test_rows_send_statements() -> None:
 
 @pytest.mark.parametrize(("name", "keywords"), SENT, ids=[name for name, _ in SENT])
 def test_statement_gets_its_parameters(name: str, keywords: set[str]) -> None:
-    assert keywords == load(name).parameters.keys()
+    assert keywords == LOADED[name].parameters.keys()
