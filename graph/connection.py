@@ -8,6 +8,8 @@ repeat, by its key or its constraint, so write() repeats it on transient errors.
 import time
 from typing import Any
 
+import structlog
+
 from graph.errors import (
     ConstraintViolatedError,
     GraphTimeoutError,
@@ -107,14 +109,17 @@ class Connection:
     ) -> list[dict[str, Any]]:
         """The rows of a write that creates an event; its id is new, or the one given.
 
-        If the id exists, the write is repeated with another id. The id may exist because of this
-        very write, when an attempt was committed and its answer was lost. Then the second event
-        finds its work done. Raises as write(), and IdTakenError after four ids.
+        The event keeps the id of the current request, if any, for the logs.
+
+        If the event's id exists, the write is repeated with another id. The id may exist because of
+        this very write, when an attempt was committed and its answer was lost. Then the second
+        event finds its work done. Raises as write(), and IdTakenError after four ids.
         """
         event_id = event_id or new_id()
+        request_id = current_request_id()
         for _ in range(ID_ATTEMPTS):
             try:
-                return self.write(query, event_id=event_id, **parameters)
+                return self.write(query, event_id=event_id, request_id=request_id, **parameters)
             except ConstraintViolatedError as error:
                 if error.entity != "Event":
                     raise
@@ -197,3 +202,9 @@ class Connection:
             except DRIVER_ERRORS as error:
                 return is_answer(error)
         return True
+
+
+def current_request_id() -> str | None:
+    """The id of the request that runs now, for the event that it commits."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return None if request_id is None else str(request_id)

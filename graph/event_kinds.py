@@ -76,8 +76,3 @@ KINDS = {
     ),
 }
 """The kinds by name, as in `Event.kind`, the logs and the metrics."""
-
-
-def kinds_of(queue: str) -> list[str]:
-    """The names of the kinds that a queue serves."""
-    return [name for name, kind in KINDS.items() if kind.queue == queue]

@@ -1,11 +1,14 @@
-"""The outbox: each fact commits its owed work as an event; one worker at a time claims it."""
+"""The outbox: each fact commits its owed work as an event; one worker at a time claims it.
 
-from collections.abc import Sequence
+Every event is in a shard of a queue, and a worker claims what is due of one shard.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from graph.connection import Connection
-from graph.event_kinds import KINDS
+from graph.event_kinds import KINDS, QUEUES
 from graph.queries import load
 
 LEASE_MS = 20_000
@@ -21,13 +24,35 @@ ATTEMPTS = 8
 """Claims without progress before an event goes into quarantine."""
 
 SHARDS = 16
-"""Number of parts in which the sweeper reads due events; an event's shard is its id modulo 16."""
+"""Number of parts of a queue. The shard of an event is its id modulo 16, of a photo's event its
+owner's id modulo 16."""
+
+LATE_MS = 1_000
+"""Time for which an event is due before the sweeper wakes a worker for it, in milliseconds. Whoever
+committed the event has woken one."""
+
+LATE_COUNT = 100
+"""Up to so many events of a shard are counted for a wake."""
+
+FAIR_WINDOW = 500
+"""Due events among whose authors a fair claim chooses."""
+
+COUNTED = 2_000
+"""Up to so many events of a shard are counted in each state, so that a count costs no more in a
+backlog of millions."""
+
+ADOPT_PAGE = 1_000
+"""Events of the version before that are adopted at once."""
 
 CLAIM = load("events/claim")
+CLAIM_RETRIED = load("events/claim_retried")
+CLAIM_FAIRLY = load("events/claim_fairly")
 ADVANCE = load("events/advance")
+RENEW = load("events/renew")
 FINISH = load("events/finish")
 RELEASE = load("events/release")
-SELECT_FOR_WAKE = load("events/select_for_wake")
+DUE_SHARDS = load("events/due_shards")
+ADOPT = load("events/adopt")
 COUNTS = load("events/counts")
 OLDEST_DUE = load("events/oldest_due")
 OLDEST_OWED = load("events/oldest_owed")
@@ -40,10 +65,11 @@ QUARANTINE = load("events/quarantine")
 _UNBOUNDED_MS = 10**15
 """A span in milliseconds that is longer than any event's time from now, in either direction."""
 
+_ALL_SHARDS = {"queues": list(QUEUES), "shards": SHARDS}
+"""The parameters of statements about all queues."""
 
 State = Literal["due", "waiting", "quarantined"]
-Released = Literal["released", "quarantined", "fenced"]
-"""`fenced`: another worker has claimed the event."""
+Released = Literal["released", "quarantined"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +82,14 @@ class Event:
 
     id: int
     kind: str
+    shard: int
     subject_id: int
     author_id: int
     epoch: int
     cursor: int
     attempts: int
+    request_id: str | None = None
+    """The request that owes the work, for the logs."""
 
     @property
     def queue(self) -> str:
@@ -78,8 +107,6 @@ class EventStatus:
     """0 or less if the event is due; None in quarantine."""
     owed_seconds: float | None = None
     """The time since the event was first due, below 0 before; None in quarantine."""
-    rung_seconds_ago: float | None = None
-    """Time since the last wake by the sweeper; None if there was none, and in lists."""
 
     @property
     def state(self) -> State:
@@ -87,6 +114,37 @@ class EventStatus:
         if self.quarantined or self.due_in_seconds is None:
             return "quarantined"
         return "due" if self.due_in_seconds <= 0 else "waiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Events that were never tried and that the claimant now holds."""
+
+    events: list[Event]
+    more: bool
+    """Whether more of them are due in the shard."""
+    retried_due: bool
+    """Whether events that were tried before are due in the shard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetriedClaim:
+    """One event that was tried before, held by the claimant or in quarantine from now on.
+
+    Neither, if another claim got it.
+    """
+
+    event: Event | None = None
+    quarantined: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueShard:
+    """A shard with events that have been due for a while, and their number up to LATE_COUNT."""
+
+    queue: str
+    shard: int
+    count: int
 
 
 def event_of(row: dict[str, Any]) -> Event | None:
@@ -105,16 +163,43 @@ class Events:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def claim(self, event_id: int, epoch: int) -> Event | None:
-        """The event with a new epoch and a lease.
+    def claim(self, queue: str, shard: int, *, limit: int) -> Claims:
+        """Claim due events of a shard that were never tried, each with a new epoch and a lease."""
+        rows = self._connection.write(
+            CLAIM, queue=queue, shard=shard, limit=limit, lease_ms=LEASE_MS
+        )
+        return _claims_of(rows)
 
-        None if the event does not exist, is not due, or has another epoch. After 8 claims without
-        progress the event goes into quarantine, and None is returned.
+    def claim_fairly(self, queue: str, shard: int, *, served: Sequence[int]) -> Claims:
+        """Claim one due event that was never tried, of the author who was served longest ago.
+
+        `served`: the ids of the authors who were served lately, the latest last.
         """
         rows = self._connection.write(
-            CLAIM, event_id=event_id, epoch=epoch, lease_ms=LEASE_MS, attempts=ATTEMPTS
+            CLAIM_FAIRLY,
+            queue=queue,
+            shard=shard,
+            window=FAIR_WINDOW,
+            served=list(served),
+            lease_ms=LEASE_MS,
         )
-        return event_of(rows[0]) if rows and not rows[0]["quarantined"] else None
+        return _claims_of(rows)
+
+    def claim_retried(self, queue: str, shard: int) -> RetriedClaim:
+        """Claim one due event that was tried before, alone, as it may kill its process.
+
+        After 8 claims without progress it goes into quarantine instead.
+        """
+        rows = self._connection.write(
+            CLAIM_RETRIED, queue=queue, shard=shard, lease_ms=LEASE_MS, attempts=ATTEMPTS
+        )
+        for row in rows:
+            event = event_of(row)
+            if row["claimed"]:
+                return RetriedClaim(event=event)
+            if row["quarantined"]:
+                return RetriedClaim(quarantined=event)
+        return RetriedClaim()
 
     def advance(self, event_id: int, epoch: int, cursor: int) -> bool:
         """Store the cursor, renew the lease and reset the attempts. False if fenced."""
@@ -124,48 +209,58 @@ class Events:
             )
         )
 
-    def finish(self, event_id: int, epoch: int) -> bool:
-        """Delete an event whose work is done. False if fenced."""
-        return bool(self._connection.write(FINISH, event_id=event_id, epoch=epoch))
+    def renew(self, event_id: int, epoch: int) -> bool:
+        """Renew the lease of an event that has made no progress yet. False if fenced."""
+        return bool(
+            self._connection.write(RENEW, event_id=event_id, epoch=epoch, lease_ms=LEASE_MS)
+        )
+
+    def finish(self, events: Iterable[Event]) -> set[int]:
+        """Delete events whose work is done; returns the ids of those that were not fenced."""
+        rows = self._connection.write(FINISH, claims=_claims(events))
+        return {row["event_id"] for row in rows}
 
     def release(
         self,
-        event_id: int,
-        epoch: int,
+        events: Iterable[Event],
         *,
         delay_seconds: float,
         longest_seconds: float | None = None,
-    ) -> Released:
-        """End a claim that failed because a store was down; it is no attempt.
+    ) -> dict[int, Released]:
+        """End claims that are no attempts, by the events' ids; a fenced event is left out.
 
         An event that has been owed for longer than `longest_seconds`, if given, goes into
-        quarantine instead.
+        quarantine instead. A repeat does nothing.
         """
         longest_ms = _UNBOUNDED_MS if longest_seconds is None else int(longest_seconds * 1000)
         rows = self._connection.write(
             RELEASE,
-            event_id=event_id,
-            epoch=epoch,
+            claims=_claims(events),
             delay_ms=int(delay_seconds * 1000),
             longest_ms=longest_ms,
         )
-        if not rows:
-            return "fenced"
-        return "quarantined" if rows[0]["quarantined"] else "released"
+        return {
+            row["event_id"]: "quarantined" if row["quarantined"] else "released" for row in rows
+        }
 
-    def select_for_wake(self, shard: int, kinds: Sequence[str], limit: int) -> list[Event]:
-        """Due events whose worker needs a wake, longest due first.
-
-        This sets their `rung_at`, so no sweeper selects them again within a lease.
-        """
-        rows = self._connection.write(
-            SELECT_FOR_WAKE, shard=shard, kinds=list(kinds), lease_ms=LEASE_MS, limit=limit
+    def due_shards(self, queues: Sequence[str] = QUEUES) -> list[DueShard]:
+        """The shards of these queues with events that have been due for a second."""
+        rows = self._connection.read(
+            DUE_SHARDS, queues=list(queues), shards=SHARDS, late_ms=LATE_MS, most=LATE_COUNT
         )
-        return [Event(**row["event"]) for row in rows]
+        return [DueShard(**row) for row in rows]
+
+    def adopt(self) -> int:
+        """Give a page of the events of the version before what claims need; returns their number.
+
+        0 if there are no more.
+        """
+        queues = {name: kind.queue for name, kind in KINDS.items()}
+        return len(self._connection.write(ADOPT, queues=queues, limit=ADOPT_PAGE))
 
     def oldest_due_seconds(self) -> float:
         """The time since the oldest due event was due; 0 if no event is due."""
-        return float(self._connection.read(OLDEST_DUE, shards=SHARDS)[0]["seconds"])
+        return float(self._connection.read(OLDEST_DUE, **_ALL_SHARDS)[0]["seconds"])
 
     def oldest_owed_seconds(self) -> float:
         """The time since the oldest event was first due, however often it was claimed.
@@ -175,8 +270,11 @@ class Events:
         return float(self._connection.read(OLDEST_OWED, shards=SHARDS)[0]["seconds"])
 
     def counts(self) -> dict[str, int]:
-        """The number of events that are `due`, `waiting` and `quarantined`."""
-        return dict(self._connection.read(COUNTS, shards=SHARDS)[0])
+        """The number of events that are `due`, `waiting` and `quarantined`.
+
+        Each shard counts up to 2,000 of the first two.
+        """
+        return dict(self._connection.read(COUNTS, most=COUNTED, **_ALL_SHARDS)[0])
 
     def quarantine_page(
         self, limit: int, *, kinds: Sequence[str] = (), after: int = 0
@@ -192,7 +290,12 @@ class Events:
             return [EventStatus(event=event, quarantined=True) for event in events]
         from_ms, to_ms = (-_UNBOUNDED_MS, 0) if state == "due" else (0, _UNBOUNDED_MS)
         rows = self._connection.read(
-            BY_DUE_TIME, shards=SHARDS, from_ms=from_ms, to_ms=to_ms, kinds=list(kinds), limit=limit
+            BY_DUE_TIME,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            kinds=list(kinds),
+            limit=limit,
+            **_ALL_SHARDS,
         )
         return [status_of(row) for row in rows]
 
@@ -213,3 +316,13 @@ class Events:
         """Take an event out of quarantine and make it due now; None if it is not in quarantine."""
         rows = self._connection.write(REQUEUE, event_id=event_id)
         return event_of(rows[0]) if rows else None
+
+
+def _claims(events: Iterable[Event]) -> list[list[int]]:
+    """The parameter of statements about claimed events."""
+    return [[event.id, event.epoch] for event in events]
+
+
+def _claims_of(rows: Sequence[dict[str, Any]]) -> Claims:
+    [row] = rows
+    return Claims(**{**row, "events": [Event(**event) for event in row["events"]]})

@@ -1,6 +1,6 @@
 """Follows, and leavings: ended follows, which are stored as LEFT for 30 s."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from graph.connection import Connection
@@ -18,6 +18,7 @@ from graph.users import User, Users
 CREATE = load("follows/create")
 DELETE = load("follows/delete")
 DELETE_LEFT = load("follows/delete_left")
+FIRST_FOLLOWERS = load("follows/first_followers")
 FOLLOWERS_PAGE = load("follows/followers_page")
 FOLLOWERS_BEFORE = load("follows/followers_before")
 FOLLOWING_BEFORE = load("follows/following_before")
@@ -94,6 +95,11 @@ class Follows:
         self._connection.write(
             DELETE_LEFT, pairs=[list(pair) for pair in pairs], hold_ms=UNFOLLOW_DELAY_MS
         )
+
+    def first_followers(self, followee_ids: Iterable[int], *, limit: int) -> dict[int, list[int]]:
+        """The first `limit` followers of each author, ascending, by the author's id."""
+        rows = self._connection.read(FIRST_FOLLOWERS, followee_ids=list(followee_ids), limit=limit)
+        return {row["followee_id"]: row["follower_ids"] for row in rows}
 
     def followers_page(self, followee_id: int, *, after: int, limit: int) -> list[int]:
         """The ids of an author's followers above `after`, ascending."""

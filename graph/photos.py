@@ -147,12 +147,24 @@ class Photos:
             raise NotFoundError
         return _photo_of(rows[0]), event_of(rows[0])
 
-    def set_ready(self, photo_id: int, *, width: int, height: int, blurhash: str) -> bool:
-        """Change a photo to ready: its renditions exist. False if it was not processing."""
+    def set_ready(
+        self, photo_id: int, event: Event, *, width: int, height: int, blurhash: str
+    ) -> bool | None:
+        """Change a photo to ready, as its renditions exist, and finish its event.
+
+        False, and the event stays, if the photo was not processing. None if another worker has
+        claimed the event.
+        """
         rows = self._connection.write(
-            SET_READY, photo_id=photo_id, width=width, height=height, blurhash=blurhash
+            SET_READY,
+            event_id=event.id,
+            epoch=event.epoch,
+            photo_id=photo_id,
+            width=width,
+            height=height,
+            blurhash=blurhash,
         )
-        return bool(rows)
+        return rows[0]["ready"] if rows else None
 
     def set_failed(self, photo_id: int, code: str) -> bool:
         """Change a photo to failed, with this code. False if it was not processing."""

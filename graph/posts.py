@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from graph.connection import Connection
+from graph.connection import Connection, current_request_id
 from graph.errors import (
     ClockOffError,
     ConstraintViolatedError,
@@ -16,7 +16,7 @@ from graph.errors import (
     PhotoPostedError,
     PhotosNotPostableError,
 )
-from graph.events import Event, event_of
+from graph.events import SHARDS, Event, event_of
 from graph.idempotency_keys import CREATE_ATTEMPTS, KEY_LIFE_MS, IdempotencyKeys
 from graph.ids import CLOCK_TOLERANCE_MS, from_ms, ms_of, new_id
 from graph.queries import load
@@ -177,6 +177,7 @@ class Posts:
                 tolerance_ms=CLOCK_TOLERANCE_MS,
                 large_audience=self._connection.settings.large_audience,
                 key_life_ms=KEY_LIFE_MS,
+                request_id=current_request_id(),
                 **fields,
             )
         except ConstraintViolatedError as error:
@@ -211,8 +212,8 @@ class Posts:
     def _find_committed(self, fields: dict[str, Any]) -> CreatedPost | None:
         """What an earlier attempt committed although its answer was lost.
 
-        The kind of its event is assumed to be the usual one; the worker reads the event from the
-        graph. Raises KeyTakenError if the key belongs to another post.
+        The kind of its event is assumed to be the usual one; if it is not, the sweeper rings for
+        it. Raises KeyTakenError if the key belongs to another post.
         """
         used = self._keys.by_key(fields["author_id"], fields["key"])
         if used is None:
@@ -222,6 +223,7 @@ class Posts:
         event = Event(
             id=fields["event_id"],
             kind="post-published",
+            shard=fields["event_id"] % SHARDS,
             subject_id=fields["post_id"],
             author_id=fields["author_id"],
             epoch=0,

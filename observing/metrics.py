@@ -81,7 +81,7 @@ COPY_BYTES = Gauge(
     "photofeed_copy_bytes", "Bytes of the copies of all processes.", multiprocess_mode="livesum"
 )
 SWEEPER_RINGS = Counter(
-    "photofeed_sweeper_rings_total", "Events for which the sweeper enqueued a job.", ["kind"]
+    "photofeed_sweeper_rings_total", "Shards for which the sweeper enqueued a job.", ["queue"]
 )
 SWEPT = Counter("photofeed_swept_total", "Expired items that the sweeper cleared.", ["what"])
 NOTICES = Counter(

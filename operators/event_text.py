@@ -28,7 +28,7 @@ def event_facts(status: EventStatus) -> list[tuple[str, str]]:
         ("cursor", f"{event.cursor} (the progress of its work)"),
         ("epoch", f"{event.epoch} (claims and requeues so far)"),
         ("queue", kind.queue if kind else "unknown to this version"),
-        ("last wake", _wake_text(status.rung_seconds_ago)),
+        ("shard", str(event.shard)),
     ]
 
 
@@ -53,7 +53,3 @@ def duration_text(seconds: float) -> str:
         if seconds >= 2 * unit:
             return f"{seconds / unit:.0f} {name}"
     return f"{seconds:.0f} s"
-
-
-def _wake_text(seconds_ago: float | None) -> str:
-    return "none by the sweeper" if seconds_ago is None else f"{duration_text(seconds_ago)} ago"

@@ -19,6 +19,11 @@ def return_none(*_: object, **__: object) -> Any:
     """None: the fallback of a call without a result, or with an optional one."""
 
 
+def return_true(*_: object, **__: object) -> bool:
+    """True: the fallback of a question that a failure must not answer with no."""
+    return True
+
+
 def fail_open(what: str, fallback: Callable[..., R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorates a call that fails open: after a failure it returns `fallback(...)`.
 

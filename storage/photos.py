@@ -115,18 +115,11 @@ class Photos:
 
         Reads at most `limit_bytes` + 1 bytes: the extra byte shows that the upload is longer.
         """
-        with _translate_errors():
-            try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=_incoming(path))
-            except ClientError as error:
-                if _code(error) in _MISSING_OBJECT:
-                    return None
-                raise
-            with closing(answer["Body"]) as body:
-                data = bytes(body.read(limit_bytes + 1))
-            if len(data) < min(int(answer["ContentLength"]), limit_bytes):
-                raise StorageUnavailableError("s3", "an answer was cut short")
-            return data
+        return self._read(_incoming(path), limit_bytes)
+
+    def read_original(self, path: str, *, limit_bytes: int) -> bytes | None:
+        """The original's bytes, as read_upload(); None if none is stored."""
+        return self._read(_original(path), limit_bytes)
 
     def store_original(self, path: str, data: bytes, content_type: str) -> None:
         """Store the original, private. Repeating it with the same bytes changes nothing."""
@@ -203,6 +196,20 @@ class Photos:
         """Close every connection."""
         self._client.close()
         self._quick_client.close()
+
+    def _read(self, key: str, limit_bytes: int) -> bytes | None:
+        with _translate_errors():
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if _code(error) in _MISSING_OBJECT:
+                    return None
+                raise
+            with closing(answer["Body"]) as body:
+                data = bytes(body.read(limit_bytes + 1))
+            if len(data) < min(int(answer["ContentLength"]), limit_bytes):
+                raise StorageUnavailableError("s3", "an answer was cut short")
+            return data
 
     def _create_bucket(self) -> None:
         try:

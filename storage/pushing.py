@@ -1,4 +1,4 @@
-"""Pushes one post into many timelines, with one buffer in flight while the next is packed."""
+"""Pushes posts into many timelines, with one buffer in flight while the next is packed."""
 
 import time
 from collections.abc import Sequence
@@ -30,70 +30,100 @@ LATE_SECONDS = DISORDER_SECONDS / 2
 ORDERED = Script("ordered")
 
 
-@dataclass(frozen=True, slots=True)
-class Buffer:
-    """Packed commands, the last of them one for each of these users."""
+Pushes = Sequence[tuple[int, Sequence[int]]]
+"""Posts' ids, each with the ids of the users to whom it is pushed."""
 
-    user_ids: Sequence[int]
-    data: bytes
-    commands: int
+
+@dataclass(slots=True)
+class Buffer:
+    """Packed commands; their last replies are one for each of these users."""
+
+    user_ids: list[int] = field(default_factory=list)
+    data: bytes = b""
+    commands: int = 0
+    room: float = 1.0
+    """The share that is still free."""
+
+    def add(self, user_ids: Sequence[int], data: bytes, share: float) -> None:
+        """Add a command for each of these users, which together fill a share of the buffer."""
+        self.user_ids += user_ids
+        self.data += data
+        self.commands += len(user_ids)
+        self.room -= share
 
 
 @dataclass(slots=True, kw_only=True)
 class Push:
-    """A push of one post over one connection. `answered` counts users, from the first on."""
+    """A push of posts over one connection. `answered` counts pushes, from the first on."""
 
     connection: PipelinedConnection
-    post_id: int
     cap: int
     longest: int
     answered: int = 0
     too_long: list[int] = field(default_factory=list)
-    _plain: Sequence[bytes] = ()
-    _ordered: Sequence[bytes] = ()
+    _script_loaded: bool = False
+    _templates: dict[int, Sequence[bytes]] = field(default_factory=dict)
+    """By post, those of its last command."""
+    _ordered: set[int] = field(default_factory=set)
+    """Posts whose templates call the script."""
 
-    def run(self, user_ids: Sequence[int], *, read_at: float) -> None:
+    def run(self, pushes: Pushes, *, read_at: float) -> None:
         """Push to the users in their order, until `read_at` is too long ago.
 
-        Sends nothing twice. After an error, pushes to the users after the first `answered` may have
-        arrived or not.
+        Sends nothing twice. After an error, pushes after the first `answered` may have arrived or
+        not.
         """
+        pushes = [one for one in pushes if one[1]]
         in_flight: Buffer | None = None
-        at = 0
-        while at < len(user_ids):
-            buffer = self._pack(user_ids, at)
+        at = start = 0  # the next post; the next of its users
+        while at < len(pushes):
+            buffer, at, start = self._pack(pushes, at, start)
             if time.monotonic() - read_at > MAX_AGE_SECONDS:  # must be the last step before send()
                 break
             self.connection.send(buffer.data, buffer.commands)
             if in_flight:
                 self._read_replies(in_flight)
             in_flight = buffer
-            at += len(buffer.user_ids)
         if in_flight:
             self._read_replies(in_flight)
         self._trim()
 
-    def _pack(self, user_ids: Sequence[int], at: int) -> Buffer:
-        if self._is_late():
-            return self._pack_ordered(user_ids[at : at + USERS_PER_ORDERED_BUFFER])
-        part = user_ids[at : at + USERS_PER_BUFFER]
-        self._plain = self._plain or plain_templates(self.post_id)
-        return Buffer(part, fill_templates(self._plain, part), len(part))
+    def _pack(self, pushes: Pushes, at: int, start: int) -> tuple[Buffer, int, int]:
+        """A buffer of the pushes from a post's users on; and where the next buffer starts."""
+        buffer = Buffer()
+        while at < len(pushes):
+            post_id, user_ids = pushes[at]
+            is_late = _is_late(post_id)
+            most = USERS_PER_ORDERED_BUFFER if is_late else USERS_PER_BUFFER
+            size = int(buffer.room * most)
+            if not size:
+                break
+            part = user_ids[start : start + size]
+            if is_late and not self._script_loaded:
+                self._load_script(buffer)
+            templates = self._templates_of(post_id, is_late=is_late)
+            buffer.add(part, fill_templates(templates, part), len(part) / most)
+            at, start = (at, start + size) if start + size < len(user_ids) else (at + 1, 0)
+        return buffer, at, start
 
-    def _pack_ordered(self, part: Sequence[int]) -> Buffer:
-        """A call of the script a user; the first buffer also loads the script.
+    def _load_script(self, buffer: Buffer) -> None:
+        """Load the script with the first buffer that calls it.
 
         So no reply is NOSCRIPT: the server would have taken a part of the buffers in flight, and
         the rest would have to be sent again, later than it was judged.
         """
-        load = b"" if self._ordered else ORDERED.pack_load()
-        self._ordered = self._ordered or ordered_templates(self.post_id)
-        data = load + fill_templates(self._ordered, part)
-        return Buffer(part, data, len(part) + bool(load))
+        self._script_loaded = True
+        buffer.data = ORDERED.pack_load() + buffer.data
+        buffer.commands += 1
 
-    def _is_late(self) -> bool:
-        posted_at = ms_of(self.post_id) / 1_000
-        return time.time() - posted_at > LATE_SECONDS
+    def _templates_of(self, post_id: int, *, is_late: bool) -> Sequence[bytes]:
+        """The post's command by partition, made anew if the post has become late."""
+        if post_id not in self._templates or (is_late and post_id not in self._ordered):
+            make = ordered_templates if is_late else plain_templates
+            self._templates[post_id] = make(post_id)
+        if is_late:
+            self._ordered.add(post_id)
+        return self._templates[post_id]
 
     def _read_replies(self, buffer: Buffer) -> None:
         replies: list[Any] = raise_first_error(self.connection.read(buffer.commands))
@@ -107,6 +137,10 @@ class Push:
         for start in range(0, len(self.too_long), USERS_PER_BUFFER):
             part = self.too_long[start : start + USERS_PER_BUFFER]
             self.connection.execute([pack(b"LTRIM", timeline_key(u), -self.cap, -1) for u in part])
+
+
+def _is_late(post_id: int) -> bool:
+    return time.time() - ms_of(post_id) / 1_000 > LATE_SECONDS
 
 
 def plain_templates(post_id: int) -> list[bytes]:

@@ -1,39 +1,45 @@
-"""Wakes: an RQ job has an event's id and epoch only. The queue of record is the graph."""
+"""Bells: an RQ job names a shard of a queue, whose due events a worker then claims from the graph.
+
+To ring is to set the shard's key; only where it was not set, a job is enqueued. The job deletes
+the key before it claims. So a shard has one waiting job however many events it has, and an event
+that is committed while the job runs rings again. A key whose job was lost expires after a lease.
+"""
 
 import time
 from typing import Protocol
 
-import structlog
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from storage.errors import StorageUnavailableError
-from storage.fail_open import fail_open, return_none
+from storage.fail_open import fail_open, return_none, return_true
 from storage.redis.server import Server
 
-JOB_FUNCTION = "workers.jobs.work"
-"""The function that RQ calls with an event's id and epoch. A path, because storage must not import
+JOB_FUNCTION = "workers.jobs.drain"
+"""The function that RQ calls with a queue and a shard. A path, because storage must not import
 workers."""
-QUEUE_LIMIT = 20_000
-"""A queue with so many jobs takes no more. The sweeper enqueues later what is still due."""
+BELL_SECONDS = 20
+"""How long a shard's bell stays rung if no worker takes the job: as long as a lease."""
+QUEUE_LIMIT = 1_000
+"""A queue with so many jobs takes no more. Without a worker, each shard gets a job in a lease."""
 LENGTH_SECONDS = 1.0
 """How long a queue's length is cached."""
+STEP_SECONDS = 30
+"""How long a sweeper that died keeps its step from others."""
 FAILURE_TTL_SECONDS = 3_600
 """How long RQ stores a failed job for operators to look at."""
 JOB_TIMEOUT_SECONDS = 60
-"""RQ stops a job after this. The lease of its event is shorter, 20 s, so another worker has claimed
-the event by then."""
+"""RQ stops a job after this. The lease of its events is shorter, 20 s, so another worker has
+claimed them by then."""
 
 
 class EventLike(Protocol):
     """The properties of an event that a wake needs."""
 
     @property
-    def id(self) -> int: ...  # noqa: D102  (as in graph.events)
+    def queue(self) -> str: ...  # noqa: D102  (as in graph.events)
     @property
-    def queue(self) -> str: ...  # noqa: D102
-    @property
-    def epoch(self) -> int: ...  # noqa: D102
+    def shard(self) -> int: ...  # noqa: D102
 
 
 class Queues:
@@ -46,31 +52,64 @@ class Queues:
 
     @fail_open("ring", return_none)
     def wake(self, event: EventLike | None) -> None:
-        """Enqueue a job for the event, if there is one.
+        """Wake a worker for the event, if there is one.
 
-        Fails open: the sweeper wakes a worker again for an event that is still due.
+        Fails open: the sweeper rings for an event that is still due.
         """
         if event is not None:
-            self.enqueue(event)
+            self.ring(event.queue, event.shard)
 
-    def enqueue(self, event: EventLike) -> None:
-        """Enqueue a job for the event, with the id of the current request, if any.
+    @fail_open("ring", return_none)
+    def ring_again(self, queue: str, shard: int) -> None:
+        """Ring for the rest of a shard, behind the jobs of other shards. Fails open, as wake()."""
+        self.ring(queue, shard)
 
-        Raises StorageUnavailableError, also if the queue is full.
+    def ring(self, queue: str, shard: int, *, due: int = 1) -> bool:
+        """Enqueue a job for the shard, unless one waits; returns whether it was enqueued.
+
+        `due`: at least so many events are due, for who reads the job's description. Raises
+        StorageUnavailableError, also if the queue is full.
         """
-        name = event.queue
-        request_id = structlog.contextvars.get_contextvars().get("request_id")
-        if self._length(name) >= QUEUE_LIMIT:
-            raise StorageUnavailableError("queue", f"{name} is full")
+        if self._length(queue) >= QUEUE_LIMIT:
+            raise StorageUnavailableError("queue", f"{queue} is full")
+        with self._server.guard():
+            rung = self._server.client.set(bell_key(queue, shard), 1, nx=True, ex=BELL_SECONDS)
+        if rung:
+            self.enqueue(queue, shard, due=due)
+        return bool(rung)
+
+    @fail_open("silence", return_none)
+    def silence(self, queue: str, shard: int) -> None:
+        """Delete the shard's bell, before its events are claimed. Fails open: it expires."""
+        with self._server.guard():
+            self._server.client.delete(bell_key(queue, shard))
+
+    @fail_open("step", return_true)
+    def begin_step(self, name: str) -> bool:
+        """Whether no other sweeper does this step now; then it is this one's for 30 s at most.
+
+        Fails open, as a step that two sweepers do at once does no harm.
+        """
+        with self._server.guard():
+            return bool(self._server.client.set(_step_key(name), 1, nx=True, ex=STEP_SECONDS))
+
+    @fail_open("step", return_none)
+    def end_step(self, name: str) -> None:
+        """Let others do the step. Fails open: the reservation expires."""
+        with self._server.guard():
+            self._server.client.delete(_step_key(name))
+
+    def enqueue(self, queue: str, shard: int, *, due: int = 1) -> None:
+        """Enqueue a job for the shard, whatever its bell says. Raises StorageUnavailableError."""
         with self._server.guard(), self._server.client.pipeline() as pipeline:
-            self._queue(name).enqueue(
+            self._queue(queue).enqueue(
                 JOB_FUNCTION,
-                event.id,
-                event.epoch,
+                queue,
+                shard,
                 result_ttl=0,
                 failure_ttl=FAILURE_TTL_SECONDS,
                 job_timeout=JOB_TIMEOUT_SECONDS,
-                meta={"request_id": request_id},
+                description=describe(queue, shard, due),
                 pipeline=pipeline,  # one round trip; RQ alone would make two
             )
             pipeline.execute()
@@ -93,3 +132,17 @@ class Queues:
                 name, connection=self._server.client, serializer=JSONSerializer
             )
         return self._queues[name]
+
+
+def bell_key(queue: str, shard: int) -> str:
+    """The key that stands while a job for the shard waits."""
+    return f"bell:{queue}:{shard}"
+
+
+def _step_key(name: str) -> str:
+    return f"step:{name}"
+
+
+def describe(queue: str, shard: int, due: int) -> str:
+    """What rq-dashboard shows of a job: `fanout, shard 3: 1 or more events are due`."""
+    return f"{queue}, shard {shard}: {due} or more events are due"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from storage import windows
 from storage.errors import StorageUnavailableError
-from storage.pushing import Push
+from storage.pushing import Push, Pushes
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.redis.server import Server
@@ -47,21 +47,23 @@ class Timelines:
     def push(self, user_ids: Sequence[int], post_id: int, *, read_at: float) -> int:
         """Push a post to the users who have a list; returns the number of users that got a reply.
 
-        Users are pushed to in their order. The push ends early if `read_at` (monotonic, when the
-        users were read) becomes too old: the caller must then read the remaining users again.
+        As push_many().
+        """
+        return self.push_many([(post_id, user_ids)], read_at=read_at)
+
+    def push_many(self, pushes: Pushes, *, read_at: float) -> int:
+        """Push posts to those of their users who have a list; returns the number of replies.
+
+        Posts and users are pushed in their order. The push ends early if `read_at` (monotonic, when
+        the users were read) becomes too old: the caller must then read the remaining users again.
         StorageUnavailableError has the number too. Pushing twice is safe: readers remove
         duplicates.
         """
         push: Push | None = None
         try:
             with self._cache.connection() as connection:
-                push = Push(
-                    connection=connection,
-                    post_id=post_id,
-                    cap=self.cap,
-                    longest=self._longest,
-                )
-                push.run(user_ids, read_at=read_at)
+                push = Push(connection=connection, cap=self.cap, longest=self._longest)
+                push.run(pushes, read_at=read_at)
         except StorageUnavailableError as error:
             error.answered = push.answered if push else 0
             raise

@@ -50,7 +50,7 @@ EXIT_STORE, EXIT_USAGE = 1, 2
 
 
 class Worker(SimpleWorker):
-    """RQ's worker in one process. Every log line of a job has the id of its request."""
+    """RQ's worker in one process."""
 
     max_connection_wait_time = 5.0
     """Longest pause between reconnects to the queue, in seconds. RQ's default is 60."""
@@ -58,9 +58,8 @@ class Worker(SimpleWorker):
     watchdog: Watchdog
 
     def execute_job(self, job: Any, queue: Any) -> None:
-        """Run the job with the id of the request that enqueued it bound to the log."""
-        request_id = (job.meta or {}).get("request_id")
-        with structlog.contextvars.bound_contextvars(request_id=request_id), self.watchdog.step():
+        """Run the job; the watchdog limits its time."""
+        with self.watchdog.step():
             super().execute_job(job, queue)
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:

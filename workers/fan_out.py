@@ -52,6 +52,11 @@ def fan_out(graph: Graph, storage: Storage, event: Event) -> None:
         return
     with ThreadPoolExecutor(1, "followers") as executor:  # starts its thread with the first task
         audience = _FanOutJob(graph, storage, event, executor).run()
+    observe_lag(event, audience)
+
+
+def observe_lag(event: Event, audience: str) -> None:
+    """Observe the time from a post's id to now, when all followers have it."""
     lag = time.time() - time_of(event.subject_id).timestamp()
     metrics.PUBLISH_TO_VISIBLE.labels(audience=audience).observe(max(0.0, lag))
 

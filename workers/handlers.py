@@ -8,7 +8,8 @@ from storage import Storage
 from workers import fan_out, following, leaving, removal
 from workers.photos import processing
 
-Handler = Callable[[Graph, Storage, Event], None]
+Handler = Callable[[Graph, Storage, Event], bool | None]
+"""Returns True if it has finished the event too, in the statement of its last step."""
 
 HANDLERS: dict[str, Handler] = {
     "photo-uploaded": processing.process,

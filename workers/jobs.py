@@ -1,11 +1,16 @@
-"""The function that RQ calls. Every stored job has its path, so the function must not move."""
+"""The functions that RQ calls. Every stored job has the path of one, so they must not move."""
 
 from workers import outbox, stores
 
 
-def work(event_id: int, epoch: int, *_newer: object, **_named: object) -> None:
-    """Do the event's work with this process's stores.
+def drain(queue: str, shard: int, *_newer: object, **_named: object) -> None:
+    """Do the due work of a shard with this process's stores.
 
-    Ignores further arguments, which a newer version's jobs may have: the event has all data.
+    Ignores further arguments, which a newer version's jobs may have: the events have all data.
     """
-    outbox.run(stores.graph(), stores.storage(), event_id, epoch)
+    outbox.drain(stores.graph(), stores.storage(), queue, shard)
+
+
+def work(event_id: int, _epoch: int, *_newer: object, **_named: object) -> None:
+    """The same for the shard of an event: a job of the version before."""
+    outbox.drain_shard_of(stores.graph(), stores.storage(), event_id)

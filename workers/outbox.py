@@ -1,109 +1,270 @@
-"""A worker's job: claim the event, do the work of its kind, finish the event.
+"""A worker's job: drain a shard of a queue, that is, claim its due events and do their work.
 
-The graph is the queue of record. A job that dies at any point leaves its event, and the sweeper
-enqueues a new job when the lease has expired. A job that runs twice or late finds a higher epoch
-and does nothing.
+The graph is the queue of record. A job that dies at any point leaves its events, and the sweeper
+rings again when their leases have expired. A handler that runs twice or late finds a higher epoch
+and stops.
 """
 
 import time
+from collections import deque
+from collections.abc import Sequence
 
 import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
-from graph.events import Event, Released
+from graph.event_kinds import FANOUT, FANOUT_LARGE, PHOTOS, REMOVAL, TIMELINES
+from graph.events import Claims, Event
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
+from workers.endings import Endings
 from workers.errors import FencedError, StalledError, UnfinishedError
+from workers.fan_out_batch import push_first_pages
 from workers.handlers import HANDLERS
+from workers.outages import Outages
 
 log = structlog.get_logger()
 
+BATCH = {FANOUT: 64, TIMELINES: 64, REMOVAL: 64, FANOUT_LARGE: 1, PHOTOS: 1}
+"""Events that one statement claims, by queue. A large audience takes long, and so does a photo."""
+
+NEED_CACHE = frozenset({FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL})
+"""Queues whose work writes to the cache."""
+
+DRAIN_SECONDS = 1.0
+"""Time after which a job claims no more and rings for the rest, behind the jobs of other shards."""
+
+BEGIN_SECONDS = 1.0
+"""What has not begun so long after its claim is released: its lease must last for its work."""
+
+MOST_OUTAGES = 2
+"""After so many events in a row for which a store was away, a job does no more."""
+
 OUTAGE_DELAY_SECONDS = 5
-"""Delay after a store's outage until the event is due again. The sweeper then wakes a worker."""
+"""Delay after a store's outage until the event is due again."""
 
+SERVED = 64
+"""Owners of photos whom a process remembers as served lately."""
 
-GIVE_UP_SECONDS = 86_400.0
-"""An event that has been owed for so long goes into quarantine at its next outage, if only its own
-work seems to fail: this worker has done other work of its queue meanwhile."""
-RECENT_SECONDS = 600.0
-"""How long ago that other work may have been done."""
-
-RELEASE_SECONDS = 20.0
-"""How long a worker tries to release an event: as long as a lease."""
-RELEASE_PAUSE_SECONDS = 0.5
-
+_outages = Outages()
+_served: deque[int] = deque(maxlen=SERVED)
+"""The owners of the photos that this process has examined last."""
 _logged_kinds: set[str] = set()
 """Unknown kinds that this process has logged."""
-_done_at: dict[str, float] = {}
-"""By queue, when this process last finished an event."""
 
 
-def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:
-    """Do the event's work if it is due and still has this `epoch`; returns the outcome in one word.
+def drain(graph: Graph, storage: Storage, queue: str, shard: int) -> dict[int, str]:
+    """Do the due work of a shard, for a second and the batch that is claimed by then.
 
-    `done`. `stale`: already claimed, finished or not due. `fenced`: another worker has claimed the
-    event. `continued`: a job for the rest is enqueued. `outage`: a store was unavailable, which
-    counts as no attempt. `given-up`: this went on for a day, so the event is in quarantine.
-    `failed`: an error of ours or a store's refusal used up an attempt; the sweeper wakes a worker
-    again until the event is quarantined. `left-alone`: a newer version's kind, for that version's
-    workers.
+    Returns the outcomes by event, as work().
+
+    Rings for the rest. Claims nothing while the cache does not answer, if the work needs it, or
+    while outages keep this process from the queue; then the sweeper rings again.
+    """
+    storage.queues.silence(queue, shard)  # before the claim, so that later events ring again
+    job = _Drain(graph, storage, queue, shard)
+    if not _outages.is_paused(queue):
+        try:
+            if queue in NEED_CACHE:
+                storage.cache.ensure_connection()
+            job.run()
+        except (GraphUnavailableError, StorageUnavailableError) as error:
+            _outages.note(queue)
+            log.warning("drain put off", queue=queue, shard=shard, error=str(error))
+    return job.outcomes
+
+
+def work(graph: Graph, storage: Storage, events: Sequence[Event]) -> dict[int, str]:
+    """Do the work of claimed events of one shard; returns the outcomes by event.
+
+    `done`. `fenced`: another worker has claimed the event. `continued`: released, and the rest is
+    due now. `outage`: a store was away, which is no attempt. `given-up`: this went on for a day, so
+    the event is in quarantine. `failed`: an error of ours or a store's refusal used up an attempt;
+    the event is due after its lease. `left-alone`: a newer version's kind, for that version's
+    workers. An event without an outcome was released before it had begun. Raises
+    GraphUnavailableError.
+    """
+    job = _Drain(graph, storage, events[0].queue, events[0].shard)
+    job.do(events)
+    return job.outcomes
+
+
+def drain_shard_of(graph: Graph, storage: Storage, event_id: int) -> None:
+    """Drain the shard of an event, for a job of the version before.
+
+    Events of that version get what a claim needs.
     """
     try:
-        event = graph.events.claim(event_id, epoch)
+        while graph.events.adopt():
+            pass
+        status = graph.events.by_id(event_id)
     except GraphUnavailableError as error:
-        log.warning("job put off", event_id=event_id, error=str(error))
-        return _count("unknown", "outage")
-    if event is None:
-        return _count("unknown", "stale")
-    if event.kind not in HANDLERS:
-        return _release_unknown_kind(graph, event)
-    began = time.monotonic()
-    with structlog.contextvars.bound_contextvars(event_id=event_id, kind=event.kind):
-        outcome = _handle(graph, storage, event)
+        log.warning("drain put off", event_id=event_id, error=str(error))
+        return
+    if status and status.event.kind in HANDLERS:
+        drain(graph, storage, status.event.queue, status.event.shard)
+
+
+class _Drain:
+    """One job."""
+
+    def __init__(self, graph: Graph, storage: Storage, queue: str, shard: int) -> None:
+        self._graph = graph
+        self._storage = storage
+        self._queue = queue
+        self._shard = shard
+        self._endings = Endings(graph)
+        self._outages = 0
+        """Events in a row for which a store was away."""
+        self._left_due = False
+        """Whether the last claims have left events that are due now."""
+
+    @property
+    def outcomes(self) -> dict[int, str]:
+        """By event."""
+        return self._endings.outcomes
+
+    def run(self) -> None:
+        """Do batch after batch, and in turns an event that was tried before, alone.
+
+        Raises GraphUnavailableError.
+        """
+        end = time.monotonic() + DRAIN_SECONDS
+        while True:
+            claims = self._claim()
+            self._left_due = claims.more or claims.retried_due
+            self.do(claims.events)
+            if claims.retried_due and not self._is_out():
+                self.do(self._claim_retried())
+            if self._is_out() or not self._left_due:
+                return
+            if time.monotonic() > end:
+                self._storage.queues.ring_again(self._queue, self._shard)
+                return
+
+    def _is_out(self) -> bool:
+        return self._outages >= MOST_OUTAGES
+
+    def _claim(self) -> Claims:
+        if self._queue == PHOTOS:
+            return self._graph.events.claim_fairly(self._queue, self._shard, served=_served)
+        return self._graph.events.claim(self._queue, self._shard, limit=BATCH[self._queue])
+
+    def _claim_retried(self) -> list[Event]:
+        claim = self._graph.events.claim_retried(self._queue, self._shard)
+        if claim.quarantined:
+            self._endings.note(claim.quarantined, "quarantined", 0.0)
+        return [claim.event] if claim.event else []
+
+    def do(self, events: Sequence[Event]) -> None:
+        """Do the work of claimed events; release what has not begun after a second or two outages.
+
+        At least one of those that a batch leaves is begun, so that there is progress.
+        """
+        begin_until = time.monotonic() + BEGIN_SECONDS
+        known = self._leave_unknown(events)
+        rest = self._push_together(known) if self._queue == FANOUT and len(known) > 1 else known
+        for position, event in enumerate(rest):
+            is_late = position > 0 and time.monotonic() > begin_until
+            if is_late or self._is_out():
+                self._release_now(rest[position:])
+                break
+            self._do_one(event)
+        self._endings.finish()
+
+    def _leave_unknown(self, events: Sequence[Event]) -> list[Event]:
+        """Release events whose kind this version does not know; returns the others.
+
+        During a rolling restart workers of two versions serve the same queues. It is no attempt.
+        """
+        unknown = [event for event in events if event.kind not in HANDLERS]
+        self._endings.release(unknown, OUTAGE_DELAY_SECONDS)
+        for event in unknown:
+            metrics.JOBS.labels(kind="unknown", outcome="left-alone").inc()
+            self.outcomes[event.id] = "left-alone"
+            if event.kind not in _logged_kinds:
+                _logged_kinds.add(event.kind)
+                log.warning("kind unknown", kind=event.kind, event_id=event.id)
+        return [event for event in events if event.kind in HANDLERS]
+
+    def _push_together(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Push the first pages of several posts; returns the events that are left for do_one().
+
+        A fault of one post leaves all of them.
+        """
+        began = time.monotonic()
+        try:
+            pushed = push_first_pages(self._graph, self._storage, events)
+        except (GraphUnavailableError, StorageUnavailableError) as error:
+            log.warning("store away", error=str(error), events=len(events))
+            self._end_in_outage(events)
+            return []
+        except Exception:  # includes RQ's time-out
+            log.exception("batch failed", events=len(events))
+            return events
+        self._note_success()
         seconds = time.monotonic() - began
-        log.info("job", outcome=outcome, attempts=event.attempts, seconds=round(seconds, 4))
-    metrics.JOB_SECONDS.labels(kind=event.kind).observe(seconds)
-    return _count(event.kind, outcome)
+        self._endings.add_done(pushed.done, seconds / len(events))
+        return pushed.rest
 
+    def _end_in_outage(self, events: Sequence[Event]) -> None:
+        self._outages = MOST_OUTAGES
+        _outages.note(self._queue)
+        self._endings.release(events, OUTAGE_DELAY_SECONDS)
+        for event in events:
+            self._endings.note(event, "outage", 0.0)
 
-def _handle(graph: Graph, storage: Storage, event: Event) -> str:
-    try:
-        HANDLERS[event.kind](graph, storage, event)
-        return _finish(graph, event)
-    except FencedError:
-        return "fenced"
-    except UnfinishedError:
-        return _release_and_wake(graph, storage, event)
-    except (StalledError, StorageRefusedError) as error:
-        _log_failure(error)
-        return "failed"
-    except (StorageUnavailableError, GraphUnavailableError) as error:
-        log.warning("store away", error=str(error))
-        return _put_off(graph, event)
-    except Exception:  # includes RQ's time-out, which counts as an attempt too
-        log.exception("job failed", subject_id=event.subject_id, cursor=event.cursor)
-        return "failed"
+    def _do_one(self, event: Event) -> None:
+        began = time.monotonic()
+        with structlog.contextvars.bound_contextvars(
+            event_id=event.id, kind=event.kind, request_id=event.request_id
+        ):
+            outcome = self._handle(event)
+        seconds = time.monotonic() - began
+        if event.queue == PHOTOS:
+            _served.append(event.author_id)
+        if outcome == "done":
+            self._endings.add_done([event], seconds)
+        else:
+            self._endings.note(event, "done" if outcome == "finished" else outcome, seconds)
 
+    def _handle(self, event: Event) -> str:
+        """Run the handler; returns the outcome. `finished`: done, and the event is finished too."""
+        try:
+            is_finished = HANDLERS[event.kind](self._graph, self._storage, event)
+        except FencedError:
+            return "fenced"
+        except UnfinishedError:
+            self._note_success()
+            self._release_now([event])
+            return "continued"
+        except (StalledError, StorageRefusedError) as error:
+            _log_failure(error)
+            return "failed"
+        except (StorageUnavailableError, GraphUnavailableError) as error:
+            log.warning("store away", error=str(error))
+            return self._put_off(event)
+        except Exception:  # includes RQ's time-out, which counts as an attempt too
+            log.exception("job failed", subject_id=event.subject_id, cursor=event.cursor)
+            return "failed"
+        self._note_success()
+        return "finished" if is_finished else "done"
 
-def _finish(graph: Graph, event: Event) -> str:
-    if not graph.events.finish(event.id, event.epoch):
-        return "fenced"
-    _done_at[event.queue] = time.monotonic()
-    return "done"
+    def _release_now(self, events: Sequence[Event]) -> None:
+        """Release events that are due again at once."""
+        self._left_due = True
+        self._endings.release(events, 0)
 
+    def _note_success(self) -> None:
+        self._outages = 0
+        _outages.forget(self._queue)
 
-def _put_off(graph: Graph, event: Event) -> str:
-    """Release an event for which a store was away; one that is owed for too long is given up."""
-    done_at = _done_at.get(event.queue)
-    others_are_done = done_at is not None and time.monotonic() - done_at < RECENT_SECONDS
-    longest = GIVE_UP_SECONDS if others_are_done else None
-    released = _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS, longest_seconds=longest)
-    if released != "quarantined":
-        return "outage"
-    log.error("event given up", subject_id=event.subject_id, cursor=event.cursor)
-    return "given-up"
+    def _put_off(self, event: Event) -> str:
+        self._outages += 1
+        if self._is_out():
+            _outages.note(self._queue)
+        return self._endings.put_off(event, OUTAGE_DELAY_SECONDS)
 
 
 def _log_failure(error: StalledError | StorageRefusedError) -> None:
@@ -112,54 +273,3 @@ def _log_failure(error: StalledError | StorageRefusedError) -> None:
         log.warning("job stalled", error=str(error))
     else:  # the store would refuse every time
         log.error("store refuses", error=str(error))
-
-
-def _release_unknown_kind(graph: Graph, event: Event) -> str:
-    """Release an event whose kind this version does not know; this counts as no attempt.
-
-    During a rolling restart workers of two versions serve the same queues.
-    """
-    if event.kind not in _logged_kinds:
-        _logged_kinds.add(event.kind)
-        log.warning("kind unknown", kind=event.kind, event_id=event.id)
-    _release(graph, event, delay_seconds=OUTAGE_DELAY_SECONDS)
-    return _count("unknown", "left-alone")
-
-
-def _release_and_wake(graph: Graph, storage: Storage, event: Event) -> str:
-    """Release the event and enqueue its next job behind those of other events."""
-    if _release(graph, event, delay_seconds=0) == "released":
-        storage.queues.wake(event)
-    return "continued"
-
-
-def _release(
-    graph: Graph,
-    event: Event,
-    *,
-    delay_seconds: int,
-    longest_seconds: float | None = None,
-) -> Released:
-    """Release the event, which cancels the attempt.
-
-    Retries for as long as a lease lasts while the graph is unavailable. After that the lease has
-    expired anyway.
-    """
-    end = time.monotonic() + RELEASE_SECONDS
-    while True:
-        try:
-            return graph.events.release(
-                event.id,
-                event.epoch,
-                delay_seconds=delay_seconds,
-                longest_seconds=longest_seconds,
-            )
-        except GraphUnavailableError:
-            if time.monotonic() > end:
-                return "fenced"
-            time.sleep(RELEASE_PAUSE_SECONDS)
-
-
-def _count(kind: str, outcome: str) -> str:
-    metrics.JOBS.labels(kind=kind, outcome=outcome).inc()
-    return outcome

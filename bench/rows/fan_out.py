@@ -50,15 +50,13 @@ def publish(stage: Stage, driver: BareDriver, author: int) -> Event:
 def fan_out(stage: Stage, event: Event) -> float:
     """Seconds of the whole fan-out, over all jobs that it takes."""
     began = time.perf_counter()
-    epoch = event.epoch
     for _ in range(MAX_JOBS):
-        outcome = outbox.run(stage.graph, stage.storage, event.id, epoch)
+        outcomes = outbox.drain(stage.graph, stage.storage, event.queue, event.shard)
+        outcome = outcomes.get(event.id)
         if outcome == "done":
             return time.perf_counter() - began
-        status = stage.graph.events.by_id(event.id)
-        if outcome != "continued" or status is None:
+        if outcome != "continued":
             raise RuntimeError(f"the fan-out ended as {outcome}")
-        epoch = status.event.epoch
     raise RuntimeError(f"the fan-out did not end in {MAX_JOBS} jobs")
 
 
@@ -67,7 +65,8 @@ def publish_and_push(
 ) -> float:
     """Publish a post and push it to these users; returns seconds of the store's push alone."""
     event = publish(stage, driver, author)
-    if not stage.graph.events.claim(event.id, event.epoch):
+    claims = stage.graph.events.claim(event.queue, event.shard, limit=1)
+    if [claimed.id for claimed in claims.events] != [event.id]:
         raise RuntimeError("another worker has claimed the event")
     began = time.perf_counter()
     start = 0
@@ -76,7 +75,7 @@ def publish_and_push(
             user_ids[start:], event.subject_id, read_at=time.monotonic()
         )
     seconds = time.perf_counter() - began
-    stage.graph.events.finish(event.id, event.epoch + 1)
+    stage.graph.events.finish(claims.events)
     return seconds
 
 

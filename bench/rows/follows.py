@@ -58,6 +58,7 @@ def _follow(follower_id: int, followee_id: int, run_statement: RunStatement) -> 
         follower_id=follower_id,
         followee_id=followee_id,
         event_id=new_id(),
+        request_id=None,
         notification_id=new_id(),
         epoch_ms=EPOCH_MS,
         ids_of_ms=1 << RANDOM_BITS,

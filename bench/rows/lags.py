@@ -28,8 +28,8 @@ from bench.stage.town import Name
 from graph.event_kinds import FANOUT, FANOUT_LARGE
 from storage.queues import JOB_FUNCTION
 
-NO_EVENT = 1
-"""An id without event: its job does nothing."""
+NO_SHARD = 99
+"""A shard without events: its job does nothing."""
 
 LAG_SECONDS = 60.0
 """Time limit of a post, a job, or all events of an author."""
@@ -114,7 +114,7 @@ class Lags:
     def measure_empty_job(self) -> float:
         """Seconds from queueing a job that does nothing to its end."""
         began = time.perf_counter()
-        job = self._jobs.enqueue(JOB_FUNCTION, NO_EVENT, 0, result_ttl=0, failure_ttl=60)
+        job = self._jobs.enqueue(JOB_FUNCTION, FANOUT, NO_SHARD, result_ttl=0, failure_ttl=60)
         while self._stage.storage.queue.client.exists(job.key):
             if time.perf_counter() - began > LAG_SECONDS:
                 raise RuntimeError("a job that does nothing has not ended")

@@ -69,7 +69,7 @@ class _Photos:
         self.processed.clear()
         before, began = _worker_seconds(), time.perf_counter()
         for photo, event, path in uploads:
-            outbox.run(self.graph, self.storage, event.id, event.epoch)
+            outbox.drain(self.graph, self.storage, event.queue, event.shard)
             self.processed.append((photo, path))
         self.wall_seconds = (time.perf_counter() - began) / len(uploads)
         return _measurement(_worker_seconds() - before, len(uploads), "worker")

@@ -1,6 +1,7 @@
 """All rows, in the order in which they are run and printed."""
 
 from bench.rows import (
+    backlogs,
     deliveries,
     disturbed_pages,
     fan_out,
@@ -12,6 +13,7 @@ from bench.rows import (
     notices,
     pages,
     photos,
+    statements,
     streams,
     timelines,
     walks,
@@ -36,8 +38,10 @@ ROWS: tuple[Row, ...] = (
     *graph_pages.ROWS,
     *writes.ROWS,
     *follows.ROWS,
+    *statements.ROWS,
     *fan_out.ROWS,
     *deliveries.ROWS,
+    *backlogs.ROWS,
     *lags.ROWS,
     *(LARGEST if stage.USERS >= stage.LARGE else ()),
 )

@@ -171,6 +171,7 @@ def _publish(author_id: int, photo_id: int, run_statement: RunStatement) -> None
         fingerprint=secrets.token_hex(32),
         key_life_ms=KEY_LIFE_MS,
         event_id=new_id(),
+        request_id=None,
         drawn_at=ms_of(post_id),
         tolerance_ms=CLOCK_TOLERANCE_MS,
         large_audience=LARGE_AUDIENCE,

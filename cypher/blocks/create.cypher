@@ -9,6 +9,7 @@
 // $lower_id:   integer, the smaller of the two ids
 // $upper_id:   integer, the larger of the two ids
 // $event_id:   integer, new
+// $request_id: text or null, of the request that owes the work
 // $hold_ms:    integer, milliseconds until the event is due
 // returns:     event
 // index:       User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
@@ -55,13 +56,15 @@ FOREACH (_ IN CASE WHEN block IS NULL THEN [0] ELSE [] END |
 )
 FOREACH (_ IN CASE WHEN changes THEN [0] ELSE [] END |
   CREATE (:Event {
-    id: $event_id, kind: 'blocked', shard: $event_id % 16, subject_id: $blocker_id,
-    author_id: $blocked_id, cursor: 0, epoch: 0, attempts: 0,
-    due_at: timestamp() + $hold_ms, owed_at: timestamp() + $hold_ms, rung_at: 0
+    id: $event_id, kind: 'blocked', queue: 'timelines', shard: $event_id % 16,
+    subject_id: $blocker_id, author_id: $blocked_id, cursor: 0, epoch: 0, attempts: 0, tried: false,
+    due_at: timestamp() + $hold_ms, owed_at: timestamp() + $hold_ms, request_id: $request_id
   })
 )
 DELETE blocker_follow, blocked_follow
 WITH 1 AS one
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+RETURN event {
+  .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+} AS event

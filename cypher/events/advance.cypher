@@ -12,5 +12,6 @@ SET event.locked = true
 REMOVE event.locked
 WITH event
 WHERE event.epoch = $epoch AND NOT event:Quarantined
-SET event.cursor = $cursor, event.attempts = 0, event.due_at = timestamp() + $lease_ms
+SET event.cursor = $cursor, event.attempts = 0, event.tried = false,
+  event.due_at = timestamp() + $lease_ms
 RETURN event.id AS event_id

@@ -1,28 +1,38 @@
-// cypher/events/claim.cypher: claims a due event for a lease, or puts it into quarantine after too
-// many attempts.
-// The event is locked before it is read, so one of several concurrent claims succeeds. The new
-// epoch fences the holders of earlier epochs.
-// $event_id: integer
-// $epoch:    integer, the event's epoch when its worker was woken
+// cypher/events/claim.cypher: claims due events of a shard that were never tried, longest due first,
+// for a lease.
+// Each event is locked and looked at again, so one of several concurrent claims gets it.
+// $queue:    text
+// $shard:    integer, 0 to 15
+// $limit:    integer
 // $lease_ms: integer, milliseconds
-// $attempts: integer, attempts without progress after which it goes into quarantine
-// returns:   event, quarantined
-// index:     Event(id)
+// returns:   events, more, retried_due
+// index:     Event(queue, shard, tried, due_at)
 MATCH (event:Event)
-WHERE event.id = $event_id
-SET event.locked = true
-REMOVE event.locked
+USING INDEX event:Event(queue, shard, tried, due_at)
+WHERE event.queue = $queue
+  AND event.shard = $shard
+  AND event.tried = false
+  AND event.due_at <= timestamp()
 WITH event
-WHERE event.epoch = $epoch AND event.due_at <= timestamp()
-WITH event, event.attempts >= $attempts AS quarantined
-SET event.epoch = event.epoch + 1
-FOREACH (_ IN CASE WHEN quarantined THEN [0] ELSE [] END |
-  SET event:Quarantined
-  REMOVE event.due_at, event.owed_at
-)
-FOREACH (_ IN CASE WHEN quarantined THEN [] ELSE [0] END |
-  SET event.attempts = event.attempts + 1,
-    event.owed_at = coalesce(event.owed_at, event.due_at)
-  SET event.due_at = timestamp() + $lease_ms
-)
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event, quarantined
+ORDER BY event.queue, event.shard, event.tried, event.due_at
+LIMIT $limit + 1
+WITH collect(event) AS due
+CALL (due) {
+  UNWIND due[..$limit] AS event
+  SET event.locked = true
+  REMOVE event.locked
+  WITH event
+  WHERE event.due_at <= timestamp() AND NOT event.tried
+  SET event.epoch = event.epoch + 1, event.attempts = event.attempts + 1, event.tried = true,
+    event.due_at = timestamp() + $lease_ms
+  RETURN collect(event {
+    .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+  }) AS events
+}
+RETURN events, size(due) > $limit AS more, EXISTS {
+  MATCH (retried:Event)
+  WHERE retried.queue = $queue
+    AND retried.shard = $shard
+    AND retried.tried = true
+    AND retried.due_at <= timestamp()
+} AS retried_due

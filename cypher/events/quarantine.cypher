@@ -11,4 +11,6 @@ WITH event
 WHERE NOT event:Quarantined
 SET event:Quarantined, event.epoch = event.epoch + 1
 REMOVE event.due_at, event.owed_at
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+RETURN event {
+  .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+} AS event

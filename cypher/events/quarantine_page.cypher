@@ -10,4 +10,6 @@ WHERE event.id > $after AND (size($kinds) = 0 OR event.kind IN $kinds)
 WITH event
 ORDER BY event.id
 LIMIT $limit
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+RETURN event {
+  .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+} AS event

@@ -10,6 +10,8 @@ REMOVE event.locked
 WITH event
 WHERE event:Quarantined
 REMOVE event:Quarantined
-SET event.epoch = event.epoch + 1, event.attempts = 0, event.due_at = timestamp(),
-  event.owed_at = timestamp(), event.rung_at = timestamp()
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+SET event.epoch = event.epoch + 1, event.attempts = 0, event.tried = false,
+  event.due_at = timestamp(), event.owed_at = timestamp()
+RETURN event {
+  .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+} AS event

@@ -11,6 +11,7 @@
 // $follower_id:     integer
 // $followee_id:     integer
 // $event_id:        integer, new
+// $request_id:      text or null, of the request that owes the work
 // $notification_id: integer, new; its random bits are used
 // $epoch_ms:        integer, Unix milliseconds at which ids begin
 // $ids_of_ms:       integer, the number of ids of a millisecond
@@ -55,9 +56,9 @@ FOREACH (_ IN CASE WHEN follow_exists OR limit_reached THEN [] ELSE [0] END |
     follower_id: $follower_id, followee_id: $followee_id, created_at: timestamp()
   }]->(followee)
   CREATE (:Event {
-    id: $event_id, kind: 'followed', shard: $event_id % 16, subject_id: $follower_id,
-    author_id: $followee_id, cursor: 0, epoch: 0, attempts: 0,
-    due_at: timestamp(), owed_at: timestamp(), rung_at: timestamp()
+    id: $event_id, kind: 'followed', queue: 'timelines', shard: $event_id % 16,
+    subject_id: $follower_id, author_id: $followee_id, cursor: 0, epoch: 0, attempts: 0, tried: false,
+    due_at: timestamp(), owed_at: timestamp(), request_id: $request_id
   })
 )
 FOREACH (_ IN CASE WHEN notifies THEN [0] ELSE [] END |
@@ -69,5 +70,7 @@ FOREACH (_ IN CASE WHEN notifies THEN [0] ELSE [] END |
 WITH limit_reached, CASE WHEN notifies THEN new_id ELSE earlier_id END AS notification_id
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event,
+RETURN event {
+  .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+} AS event,
   limit_reached, notification_id

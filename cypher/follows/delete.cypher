@@ -5,6 +5,7 @@
 // $follower_id: integer
 // $followee_id: integer
 // $event_id:    integer, new
+// $request_id:  text or null, of the request that owes the work
 // $hold_ms:     integer, milliseconds until the event is due
 // returns:      event
 // index:        User(id); FOLLOWS(followee_id, follower_id); LEFT(follower_id, followee_id)
@@ -29,8 +30,10 @@ FOREACH (_ IN CASE WHEN ended_follow IS NULL THEN [0] ELSE [] END |
 )
 DELETE follows
 CREATE (event:Event {
-  id: $event_id, kind: 'left', shard: $event_id % 16, subject_id: $follower_id,
-  author_id: $followee_id, cursor: 0, epoch: 0, attempts: 0,
-  due_at: timestamp() + $hold_ms, owed_at: timestamp() + $hold_ms, rung_at: 0
+  id: $event_id, kind: 'left', queue: 'timelines', shard: $event_id % 16,
+  subject_id: $follower_id, author_id: $followee_id, cursor: 0, epoch: 0, attempts: 0, tried: false,
+  due_at: timestamp() + $hold_ms, owed_at: timestamp() + $hold_ms, request_id: $request_id
 })
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+RETURN event {
+  .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+} AS event

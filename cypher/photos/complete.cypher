@@ -1,11 +1,13 @@
 // cypher/photos/complete.cypher: changes a photo from waiting to processing and creates its event,
 // once it is uploaded.
-// In any other state nothing changes, and the event is null.
-// $photo_id: integer
-// $owner_id: integer
-// $event_id: integer, new
-// returns:   photo, event
-// index:     Photo(id); Event(id)
+// In any other state nothing changes, and the event is null. The photos of one owner are in one shard,
+// so that owners have turns.
+// $photo_id:   integer
+// $owner_id:   integer
+// $event_id:   integer, new
+// $request_id: text or null, of the request that owes the work
+// returns:     photo, event
+// index:       Photo(id); Event(id)
 MATCH (photo:Photo)
 WHERE photo.id = $photo_id AND photo.owner_id = $owner_id
 SET photo.locked = true
@@ -14,9 +16,9 @@ WITH photo, photo.state = 'waiting' AS is_waiting
 FOREACH (_ IN CASE WHEN is_waiting THEN [0] ELSE [] END |
   SET photo.state = 'processing'
   CREATE (:Event {
-    id: $event_id, kind: 'photo-uploaded', shard: $event_id % 16, subject_id: $photo_id,
-    author_id: $owner_id, cursor: 0, epoch: 0, attempts: 0,
-    due_at: timestamp(), owed_at: timestamp(), rung_at: timestamp()
+    id: $event_id, kind: 'photo-uploaded', queue: 'photos', shard: $owner_id % 16,
+    subject_id: $photo_id, author_id: $owner_id, cursor: 0, epoch: 0, attempts: 0, tried: false,
+    due_at: timestamp(), owed_at: timestamp(), request_id: $request_id
   })
 )
 WITH photo
@@ -26,4 +28,6 @@ RETURN photo {
   .id, .owner_id, .path, .state, .failure_code, .content_type, .size_bytes, .width, .height,
   .blurhash, .alt_text, .checksum_sha256, .expires_at
 } AS photo,
-  event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+  event {
+    .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+  } AS event

@@ -1,16 +1,27 @@
-// cypher/photos/set_ready.cypher: changes a photo from processing to ready.
+// cypher/photos/set_ready.cypher: changes a photo from processing to ready, and finishes its event.
+// No row is returned, and nothing changes, if another worker has claimed the event.
+// $event_id: integer
+// $epoch:    integer, of the claim
 // $photo_id: integer
 // $width:    integer, pixels, of the upright photo
 // $height:   integer, pixels, of the upright photo
 // $blurhash: text
-// returns:   photo_id
-// index:     Photo(id)
+// returns:   ready
+// index:     Event(id); Photo(id)
+MATCH (event:Event)
+WHERE event.id = $event_id
+SET event.locked = true
+REMOVE event.locked
+WITH event
+WHERE event.epoch = $epoch AND NOT event:Quarantined
 MATCH (photo:Photo)
 WHERE photo.id = $photo_id
 SET photo.locked = true
 REMOVE photo.locked
-WITH photo
-WHERE photo.state = 'processing'
-SET photo.state = 'ready', photo.width = $width, photo.height = $height,
-  photo.blurhash = $blurhash
-RETURN photo.id AS photo_id
+WITH event, photo, photo.state = 'processing' AS ready
+FOREACH (_ IN CASE WHEN ready THEN [0] ELSE [] END |
+  SET photo.state = 'ready', photo.width = $width, photo.height = $height,
+    photo.blurhash = $blurhash
+  DELETE event
+)
+RETURN ready

@@ -13,6 +13,7 @@
 // $fingerprint:    text, of the request's body
 // $key_life_ms:    integer, milliseconds
 // $event_id:       integer, new
+// $request_id:     text or null, of the request that owes the work
 // $drawn_at:       integer, Unix milliseconds, the time in the post's id
 // $tolerance_ms:   integer, milliseconds, the largest difference from the graph's clock
 // $large_audience: integer, followers above which the kind is post-published-widely
@@ -34,6 +35,7 @@ WHERE photo.owner_id = $author_id
   AND NOT EXISTS { (photo)<-[:SHOWS|SHOWED]-() }
 WITH author, collect({photo: photo, position: position}) AS shown
 WHERE size(shown) = size($photo_ids)
+WITH author, shown, COUNT { (author)<-[:FOLLOWS]-() } > $large_audience AS is_large
 CREATE (:IdempotencyKey {
   user_id: $author_id, key: $key, fingerprint: $fingerprint, result_id: $post_id,
   expires_at: timestamp() + $key_life_ms
@@ -44,13 +46,11 @@ CREATE (author)-[:POSTED]->(post:Post {
 })
 CREATE (event:Event {
   id: $event_id,
-  kind: CASE
-    WHEN COUNT { (author)<-[:FOLLOWS]-() } > $large_audience THEN 'post-published-widely'
-    ELSE 'post-published'
-  END,
-  shard: $event_id % 16, subject_id: $post_id,
-  author_id: $author_id, cursor: -2, epoch: 0, attempts: 0,
-  due_at: timestamp(), owed_at: timestamp(), rung_at: timestamp()
+  kind: CASE WHEN is_large THEN 'post-published-widely' ELSE 'post-published' END,
+  queue: CASE WHEN is_large THEN 'fanout-large' ELSE 'fanout' END,
+  shard: $event_id % 16,
+  subject_id: $post_id, author_id: $author_id, cursor: -2, epoch: 0, attempts: 0, tried: false,
+  due_at: timestamp(), owed_at: timestamp(), request_id: $request_id
 })
 WITH author, post, event, shown
 UNWIND shown AS one
@@ -59,7 +59,9 @@ CREATE (post)-[:SHOWS {position: position, photo_id: photo.id}]->(photo)
 WITH author, post, event, collect(photo {
     .id, .path, .width, .height, .blurhash, .alt_text, position: position
   }) AS photos
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event,
+RETURN event {
+  .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+} AS event,
   post {
     .id, .author_id, .caption, .location_name, .created_at,
     latitude: post.coordinates.latitude, longitude: post.coordinates.longitude

@@ -9,4 +9,6 @@ MATCH (deleted:DeletedPost)
 WHERE deleted.id = $post_id AND deleted.author_id = $author_id
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id AND event.subject_id = $post_id
-RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event
+RETURN event {
+  .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+} AS event

@@ -1,4 +1,5 @@
-// cypher/schema/event_due.cypher: orders the events of a shard by the time at which they are due.
+// cypher/schema/event_due.cypher: orders the events of a shard by the time at which they are due, for
+// processes of the version before.
 // returns: nothing
 // index:   nothing
 CREATE RANGE INDEX event_due IF NOT EXISTS

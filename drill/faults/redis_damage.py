@@ -4,11 +4,12 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import TypeVar
 
 import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from drill.faults.fault import Apply, Facts
 from drill.stage.programs import WORKERS
@@ -47,7 +48,8 @@ OPEN_EVENTS = Query(
     summary="events that are due or waiting, in any order.",
     text=(
         "MATCH (event:Event) WHERE event.due_at IS NOT NULL WITH event LIMIT 400"
-        " RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts} AS event"
+        " RETURN event {.id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts,"
+        " .request_id} AS event"
     ),
     parameters={},
     returns=("event",),
@@ -137,7 +139,7 @@ def strand_jobs(stage: DrillStage, rng: random.Random) -> Facts:
 
 
 def triple_jobs(stage: DrillStage, rng: random.Random) -> Facts:
-    """Enqueue three jobs for each open event, due or not, in random order."""
+    """Enqueue three jobs for the shard of each open event, due or not, in random order."""
     with _frozen_workers(stage):
         events = _open_events(stage) * 3
         rng.shuffle(events)
@@ -146,12 +148,12 @@ def triple_jobs(stage: DrillStage, rng: random.Random) -> Facts:
 
 
 def enqueue_stale_epochs(stage: DrillStage, rng: random.Random) -> Facts:
-    """Enqueue jobs of the epoch before or after the event's; some events are done by then."""
+    """Enqueue jobs of the version before, which name an event; some events are done by then."""
     events = _open_events(stage)
     with _frozen_workers(stage):
-        stale = [replace(event, epoch=event.epoch + rng.choice((-1, 1))) for event in events]
-        _enqueue(stage, stale)
-    return {"jobs": len(stale)}
+        for event in events:
+            _retry(lambda event=event: _enqueue_old(stage, event, rng))  # type: ignore[misc]
+    return {"jobs": len(events)}
 
 
 def tear_aof(stage: DrillStage, rng: random.Random) -> Facts:
@@ -225,7 +227,13 @@ def _open_events(stage: DrillStage) -> list[Event]:
 
 def _enqueue(stage: DrillStage, events: list[Event]) -> None:
     for event in events:
-        _retry(lambda event=event: stage.storage.queues.enqueue(event))  # type: ignore[misc]
+        _retry(lambda event=event: stage.storage.queues.enqueue(event.queue, event.shard))  # type: ignore[misc]
+
+
+def _enqueue_old(stage: DrillStage, event: Event, rng: random.Random) -> None:
+    queue = Queue(event.queue, connection=stage.storage.queue.client, serializer=JSONSerializer)
+    epoch = event.epoch + rng.choice((-1, 1))
+    queue.enqueue("workers.jobs.work", event.id, epoch, result_ttl=0, job_timeout=60)
 
 
 def _set_queue_memory(stage: DrillStage, memory: str) -> None:

@@ -9,6 +9,7 @@ from graph.errors import NotFoundError
 from graph.ids import new_id
 from tests.support.concurrency import errors, run_together
 from tests.support.ids import NEWEST
+from tests.support.outbox import claim
 from tests.support.town import Town
 
 
@@ -33,7 +34,7 @@ def test_a_block_ends_both_follows_with_one_event(graph: Graph, town: Town) -> N
     assert relationship_types(town, ana, ben) == {"BLOCKS", "LEFT"}
     for user in (ana, ben):
         assert graph.posts.feed_page(user, before=NEWEST, limit=1).unfollow_pending
-    assert graph.events.claim(event.id, 0) is None
+    assert claim(graph, event.id, 0) is None
 
 
 def test_a_repeated_block_renews_the_delay_and_later_creates_no_event(

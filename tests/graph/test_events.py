@@ -1,11 +1,14 @@
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from graph import Graph
-from graph.events import ATTEMPTS, SHARDS, Event
+from graph.events import ATTEMPTS, Event
 from graph.ids import new_id
 from tests.support.concurrency import errors, run_together
+from tests.support.outbox import claim, finish, release
 from tests.support.town import Town
 
 
@@ -18,14 +21,15 @@ def event(town: Town) -> Event:
     return event
 
 
-def is_selected(graph: Graph, event: Event) -> bool:
-    """Whether the sweeper selects the event for a wake now."""
-    events = graph.events.select_for_wake(event.id % SHARDS, [event.kind], 10_000)
-    return event.id in {selected.id for selected in events}
+def is_due(graph: Graph, event: Event) -> bool:
+    """Whether the sweeper would ring for the event's shard because of events of its kind."""
+    return (event.queue, event.shard) in {
+        (due.queue, due.shard) for due in graph.events.due_shards()
+    }
 
 
 def test_a_claim_raises_the_epoch_and_excludes_other_claims(graph: Graph, event: Event) -> None:
-    claimed = graph.events.claim(event.id, event.epoch)
+    claimed = claim(graph, event.id, event.epoch)
     assert claimed
     assert (claimed.id, claimed.kind, claimed.subject_id) == (
         event.id,
@@ -33,9 +37,9 @@ def test_a_claim_raises_the_epoch_and_excludes_other_claims(graph: Graph, event:
         event.subject_id,
     )
     assert (claimed.epoch, claimed.attempts) == (1, 1)
-    assert graph.events.claim(event.id, 0) is None
-    assert graph.events.claim(event.id, 1) is None
-    assert graph.events.claim(new_id(), 0) is None
+    assert claim(graph, event.id, 0) is None
+    assert claim(graph, event.id, 1) is None
+    assert claim(graph, new_id(), 0) is None
 
 
 def test_of_sixteen_claims_of_one_event_one_succeeds(graph: Graph, town: Town) -> None:
@@ -43,7 +47,7 @@ def test_of_sixteen_claims_of_one_event_one_succeeds(graph: Graph, town: Town) -
         ana, ben = town.users(2)
         event = town.follow(ana, ben)
         assert event
-        outcomes = run_together(*[partial(graph.events.claim, event.id, 0)] * 16)
+        outcomes = run_together(*[partial(claim, graph, event.id, 0)] * 16)
         assert not errors(outcomes)
         assert sum(outcome is not None for outcome in outcomes) == 1
 
@@ -51,10 +55,10 @@ def test_of_sixteen_claims_of_one_event_one_succeeds(graph: Graph, town: Town) -
 def test_progress_stores_the_cursor_and_resets_the_attempts(
     graph: Graph, town: Town, event: Event
 ) -> None:
-    assert graph.events.claim(event.id, 0)
+    assert claim(graph, event.id, 0)
     assert graph.events.advance(event.id, 1, 77)
     town.end_lease(event.id)
-    claimed = graph.events.claim(event.id, 1)
+    claimed = claim(graph, event.id, 1)
     assert claimed
     assert (claimed.epoch, claimed.cursor, claimed.attempts) == (2, 77, 1)
 
@@ -62,82 +66,240 @@ def test_progress_stores_the_cursor_and_resets_the_attempts(
 def test_a_worker_whose_lease_expired_is_fenced_at_every_step(
     graph: Graph, town: Town, event: Event
 ) -> None:
-    assert graph.events.claim(event.id, 0)
+    assert claim(graph, event.id, 0)
     town.end_lease(event.id)
-    assert graph.events.claim(event.id, 1)
+    assert claim(graph, event.id, 1)
     assert not graph.events.advance(event.id, 1, 5)
-    assert graph.events.release(event.id, 1, delay_seconds=1) == "fenced"
-    assert not graph.events.finish(event.id, 1)
-    assert graph.events.finish(event.id, 2)
-    assert not graph.events.finish(event.id, 2)
+    assert release(graph, event.id, 1, delay_seconds=1) is None
+    assert not finish(graph, event.id, 1)
+    assert finish(graph, event.id, 2)
+    assert not finish(graph, event.id, 2)
 
 
 def test_an_event_without_progress_goes_into_quarantine_after_eight_attempts(
     graph: Graph, town: Town, event: Event
 ) -> None:
-    for epoch in range(ATTEMPTS):
-        assert graph.events.claim(event.id, epoch)
+    town.put_off_all()
+    for _ in range(ATTEMPTS):
         town.end_lease(event.id)
-    assert graph.events.claim(event.id, ATTEMPTS) is None
+        assert claim_any(graph, event) == event.id
+    town.end_lease(event.id)
+    assert claim_any(graph, event) is None
     assert event.id in {quarantined.id for quarantined in graph.events.quarantine_page(10_000)}
     assert graph.events.counts()["quarantined"] >= 1
-    assert not is_selected(graph, event)
+    assert not is_due(graph, event)
     assert not graph.events.advance(event.id, ATTEMPTS, 1)
     assert not graph.events.advance(event.id, ATTEMPTS + 1, 1)
-    assert not graph.events.finish(event.id, ATTEMPTS + 1)
+    assert not finish(graph, event.id, ATTEMPTS + 1)
 
 
 def test_a_requeued_event_continues_at_its_cursor_without_attempts(
     graph: Graph, town: Town, event: Event
 ) -> None:
     assert graph.events.requeue(event.id) is None
-    assert graph.events.claim(event.id, 0)
+    assert claim(graph, event.id, 0)
     assert graph.events.advance(event.id, 1, 42)
-    for epoch in range(1, ATTEMPTS + 2):
+    town.put_off_all()
+    for _ in range(ATTEMPTS + 1):
         town.end_lease(event.id)
-        graph.events.claim(event.id, epoch)
+        claim_any(graph, event)
     requeued = graph.events.requeue(event.id)
     assert requeued
     assert (requeued.cursor, requeued.attempts) == (42, 0)
     assert graph.events.requeue(event.id) is None
-    assert graph.events.claim(event.id, requeued.epoch)
+    assert claim(graph, event.id, requeued.epoch)
 
 
 def test_an_outage_is_no_attempt(graph: Graph, town: Town, event: Event) -> None:
-    for epoch in range(2 * ATTEMPTS):
-        claimed = graph.events.claim(event.id, epoch)
+    for claims in range(2 * ATTEMPTS):
+        claimed = claim(graph, event.id, 2 * claims)  # a release raises the epoch too
         assert claimed
         assert claimed.attempts == 1
-        assert graph.events.release(event.id, claimed.epoch, delay_seconds=60) == "released"
-        assert graph.events.claim(event.id, claimed.epoch) is None
+        assert release(graph, event.id, claimed.epoch, delay_seconds=60) == "released"
+        assert claim(graph, event.id, claimed.epoch + 1) is None
         town.end_lease(event.id)
 
 
-def test_a_released_event_is_selected_for_a_wake_as_soon_as_it_is_due(
+def test_a_release_that_is_repeated_after_a_lost_answer_does_nothing(
     graph: Graph, event: Event
 ) -> None:
-    assert graph.events.claim(event.id, 0)
-    assert graph.events.release(event.id, 1, delay_seconds=0) == "released"
-    assert is_selected(graph, event)
+    assert claim(graph, event.id, 0)
+    assert release(graph, event.id, 1, delay_seconds=0) == "released"
+    claimed = claim(graph, event.id, 2)
+    assert claimed
+    assert release(graph, event.id, 1, delay_seconds=0) is None
+    assert finish(graph, event.id, claimed.epoch)
 
 
-def test_a_due_event_is_selected_for_a_wake_once_a_lease(
-    graph: Graph, town: Town, event: Event
+def claim_any(graph: Graph, event: Event) -> int | None:
+    """Claim what a drain would claim next in the event's shard; the id of the one event."""
+    claims = graph.events.claim(event.queue, event.shard, limit=1)
+    if claims.events:
+        return claims.events[0].id
+    retried = graph.events.claim_retried(event.queue, event.shard).event
+    return retried.id if retried else None
+
+
+def one_shard(town: Town, count: int, *, kind: str = "followed") -> list[Event]:
+    """Events that are due in one shard, the longest due first, and nothing else is due."""
+    town.put_off_all()
+    user = town.user()
+    events = [town.event(kind, new_id(), user) for _ in range(count)]
+    town.query(
+        "UNWIND range(0, size($ids) - 1) AS at MATCH (event:Event {id: $ids[at]})"
+        " SET event.shard = 3, event.due_at = timestamp() - 10000 + at",
+        ids=[event.id for event in events],
+    )
+    return [replace(event, shard=3) for event in events]
+
+
+def ids(events: Iterable[Event]) -> list[int]:
+    return [event.id for event in events]
+
+
+def test_a_claim_takes_the_longest_due_events_of_its_shard_and_says_whether_more_are_due(
+    graph: Graph, town: Town
 ) -> None:
-    assert not is_selected(graph, event)  # the wake of its commit
+    events = one_shard(town, 5)
+    assert not graph.events.claim("timelines", 4, limit=9).events
+    assert not graph.events.claim("fanout", 3, limit=9).events
+    first = graph.events.claim("timelines", 3, limit=3)
+    assert (ids(first.events), first.more) == (ids(events[:3]), True)
+    assert [(event.epoch, event.attempts) for event in first.events] == [(1, 1)] * 3
+    second = graph.events.claim("timelines", 3, limit=2)
+    assert (ids(second.events), second.more) == (ids(events[3:]), False)
+    assert not graph.events.claim("timelines", 3, limit=9).events
+
+
+def test_what_was_tried_before_is_claimed_alone(graph: Graph, town: Town) -> None:
+    events = one_shard(town, 4)
+    assert len(graph.events.claim("timelines", 3, limit=3).events) == 3  # and the worker dies
+    for event in events[:3]:
+        town.end_lease(event.id)
+    claims = graph.events.claim("timelines", 3, limit=9)
+    assert (ids(claims.events), claims.retried_due) == ([events[3].id], True)
+    for event in events[:3]:
+        retried = graph.events.claim_retried("timelines", 3).event
+        assert retried
+        assert (retried.id, retried.attempts) == (event.id, 2)
+    assert graph.events.claim_retried("timelines", 3).event is None
+    assert not graph.events.claim("timelines", 3, limit=9).retried_due
+
+
+def test_a_release_makes_an_event_as_if_it_had_never_been_claimed(graph: Graph, town: Town) -> None:
+    [event] = one_shard(town, 1)
+    for _ in range(ATTEMPTS + 1):
+        claims = graph.events.claim("timelines", 3, limit=9)
+        assert ids(claims.events) == [event.id]
+        assert graph.events.release(claims.events, delay_seconds=0) == {event.id: "released"}
+
+
+def test_progress_makes_an_event_claimable_beside_others(graph: Graph, town: Town) -> None:
+    events = one_shard(town, 2)
+    [claimed, _other] = graph.events.claim("timelines", 3, limit=2).events
+    assert graph.events.advance(claimed.id, claimed.epoch, 9)
+    town.end_lease(claimed.id)
+    claims = graph.events.claim("timelines", 3, limit=2)
+    assert (ids(claims.events), claims.retried_due) == ([events[0].id], False)
+
+
+def test_renewing_a_lease_resets_no_attempt(graph: Graph, town: Town) -> None:
+    [event] = one_shard(town, 1)
+    assert claim(graph, event.id, 0)
     town.end_lease(event.id)
-    assert is_selected(graph, event)
-    assert not is_selected(graph, event)
+    assert graph.events.renew(event.id, 1)
+    assert not graph.events.renew(event.id, 0)
+    assert graph.events.claim_retried("timelines", 3).event is None, "the lease is new"
+    town.end_lease(event.id)
+    retried = graph.events.claim_retried("timelines", 3).event
+    assert retried
+    assert retried.attempts == 2
 
 
-def test_a_claimed_event_is_not_selected_for_a_wake_until_its_lease_expires(
-    graph: Graph, town: Town, event: Event
+def test_concurrent_claims_of_one_shard_are_disjoint_and_leave_nothing(
+    graph: Graph, town: Town
 ) -> None:
-    assert graph.events.claim(event.id, 0)
-    town.query("MATCH (event:Event {id: $id}) SET event.rung_at = 0", id=event.id)
-    assert not is_selected(graph, event)
-    town.end_lease(event.id)
-    assert is_selected(graph, event)
+    events = one_shard(town, 400)
+
+    def drain() -> list[int]:
+        mine: list[int] = []
+        while True:
+            claims = graph.events.claim("timelines", 3, limit=16)
+            assert graph.events.finish(claims.events) == set(ids(claims.events))
+            mine += ids(claims.events)
+            if not claims.events and not claims.more:
+                return mine
+
+    outcomes = run_together(*[drain] * 4)
+    assert not errors(outcomes)
+    claimed = [event_id for mine in outcomes if isinstance(mine, list) for event_id in mine]
+    assert sorted(claimed) == sorted(ids(events))
+
+
+# Case 54
+def test_a_fair_claim_takes_the_owner_who_was_served_longest_ago(graph: Graph, town: Town) -> None:
+
+    greedy = one_shard(town, 20)
+    other = town.event("followed", new_id(), town.user())
+    third = town.event("followed", new_id(), town.user())
+    for event in (other, third):
+        town.query("MATCH (event:Event {id: $id}) SET event.shard = 3", id=event.id)
+    served: list[int] = []
+    turns = []
+    for _ in range(5):
+        claims = graph.events.claim_fairly("timelines", 3, served=served)
+        [event] = claims.events
+        served.append(event.author_id)
+        turns.append(event.id)
+        assert claims.more
+    assert turns == [greedy[0].id, other.id, third.id, greedy[1].id, greedy[2].id]
+
+
+def test_finishing_many_leaves_those_that_are_fenced(graph: Graph, town: Town) -> None:
+    events = one_shard(town, 3)
+    claimed = graph.events.claim("timelines", 3, limit=9).events
+    town.end_lease(events[1].id)
+    other = graph.events.claim_retried("timelines", 3).event
+    assert other
+    assert graph.events.finish(claimed) == {events[0].id, events[2].id}
+    assert graph.events.finish([other]) == {events[1].id}
+
+
+def test_a_shard_is_due_when_an_event_of_it_has_been_due_for_a_second(
+    graph: Graph, town: Town
+) -> None:
+    town.put_off_all()
+    event = town.event("followed", new_id(), town.user())
+    assert graph.events.due_shards() == [], "whoever created it has rung"
+    town.query("MATCH (e:Event {id: $id}) SET e.due_at = timestamp() - 1001", id=event.id)
+    [due] = graph.events.due_shards()
+    assert (due.queue, due.shard, due.count) == ("timelines", event.shard, 1)
+    assert graph.events.due_shards(["fanout"]) == []
+    assert claim(graph, event.id, 0)
+    assert graph.events.due_shards() == []
+
+
+def test_events_of_the_version_before_are_adopted(graph: Graph, town: Town) -> None:
+    town.put_off_all()
+    user = town.user()
+    old = [town.event("post-published", new_id(), user, attempts=n) for n in (0, 3)]
+    unknown = town.event("of-the-next-version", 1, user)
+    town.query(
+        "MATCH (event:Event) WHERE event.id IN $ids SET event.rung_at = 0"
+        " REMOVE event.queue, event.tried, event.owed_at",
+        ids=[*ids(old), unknown.id],
+    )
+    for event in old:
+        assert not graph.events.claim("fanout", event.shard, limit=9).events
+    assert graph.events.adopt() == 2
+    assert graph.events.adopt() == 0
+    assert ids(graph.events.claim("fanout", old[0].shard, limit=9).events) == [old[0].id]
+    retried = graph.events.claim_retried("fanout", old[1].shard).event
+    assert retried
+    assert (retried.id, retried.attempts) == (old[1].id, 4)
+    status = graph.events.by_id(old[0].id)
+    assert status
+    assert status.owed_seconds is not None
 
 
 def test_the_age_of_the_oldest_due_event_is_reported(
@@ -164,10 +326,10 @@ def test_the_age_of_an_event_counts_from_its_first_due_time_however_often_it_is_
     graph: Graph, town: Town, event: Event
 ) -> None:
     owe_for(town, event, 36_000)
-    for epoch in range(3):
-        assert graph.events.claim(event.id, epoch)
-        assert graph.events.advance(event.id, epoch + 1, 5)
-        assert graph.events.release(event.id, epoch + 1, delay_seconds=0)
+    for claims in range(3):
+        assert claim(graph, event.id, 2 * claims)
+        assert graph.events.advance(event.id, 2 * claims + 1, 5)
+        assert release(graph, event.id, 2 * claims + 1, delay_seconds=0)
         assert graph.events.oldest_owed_seconds() >= 36_000
     status = graph.events.by_id(event.id)
     assert status
@@ -178,16 +340,6 @@ def test_the_age_of_an_event_counts_from_its_first_due_time_however_often_it_is_
     status = graph.events.by_id(event.id)
     assert status
     assert 0 <= (status.owed_seconds or 0) < 100
-
-
-def test_an_event_of_an_earlier_version_has_an_age_from_its_first_claim_on(
-    graph: Graph, town: Town, event: Event
-) -> None:
-    town.query("MATCH (event:Event {id: $id}) REMOVE event.owed_at", id=event.id)
-    assert graph.events.claim(event.id, 0)
-    status = graph.events.by_id(event.id)
-    assert status
-    assert status.owed_seconds is not None
 
 
 def test_an_event_is_owed_from_the_time_at_which_it_is_first_due(graph: Graph, town: Town) -> None:
@@ -205,19 +357,21 @@ def test_an_outage_of_an_event_that_was_owed_for_too_long_ends_in_quarantine(
     graph: Graph, town: Town, event: Event
 ) -> None:
     owe_for(town, event, 100)
-    assert graph.events.claim(event.id, 0)
-    released = graph.events.release(event.id, 1, delay_seconds=0, longest_seconds=1_000)
-    assert released == "released"
-    assert graph.events.claim(event.id, 1)
-    released = graph.events.release(event.id, 2, delay_seconds=0, longest_seconds=99)
-    assert released == "quarantined"
+    claimed = claim(graph, event.id, 0)
+    assert claimed
+    released = graph.events.release([claimed], delay_seconds=0, longest_seconds=1_000)
+    assert released == {event.id: "released"}
+    claimed = claim(graph, event.id, 2)
+    assert claimed
+    released = graph.events.release([claimed], delay_seconds=0, longest_seconds=99)
+    assert released == {event.id: "quarantined"}
     status = graph.events.by_id(event.id)
     assert status
     assert status.state == "quarantined"
-    assert not graph.events.finish(event.id, 2)
+    assert not finish(graph, event.id, claimed.epoch)
     requeued = graph.events.requeue(event.id)
     assert requeued
-    assert graph.events.claim(event.id, requeued.epoch)
+    assert claim(graph, event.id, requeued.epoch)
 
 
 def test_waiting_events_are_counted_separately(graph: Graph, town: Town) -> None:
@@ -228,15 +382,4 @@ def test_waiting_events_are_counted_separately(graph: Graph, town: Town) -> None
     assert event
     assert graph.events.counts()["waiting"] >= 1
     assert before >= 0
-    assert not is_selected(graph, event)
-
-
-def test_of_eight_concurrent_sweepers_one_gets_an_event(graph: Graph, town: Town) -> None:
-    for _ in range(10):
-        ana, ben = town.users(2)
-        event = town.follow(ana, ben)
-        assert event
-        town.end_lease(event.id)
-        outcomes = run_together(*[partial(is_selected, graph, event)] * 8)
-        assert not errors(outcomes)
-        assert sum(map(bool, outcomes)) == 1
+    assert not is_due(graph, event)

@@ -10,6 +10,7 @@ from graph.events import Event
 from graph.ids import new_id
 from tests.support.concurrency import errors, run_together
 from tests.support.ids import NEWEST
+from tests.support.outbox import claim
 from tests.support.town import Town
 
 
@@ -142,7 +143,7 @@ def test_an_unfollow_replaces_the_follow_with_a_left_whose_event_is_due_later(
     assert count_relationships(town, ana, ben) == (0, 1)
     assert graph.posts.feed_page(ana, before=NEWEST, limit=5).unfollow_pending
     assert not graph.posts.feed_page(ben, before=NEWEST, limit=5).unfollow_pending
-    assert graph.events.claim(event.id, 0) is None
+    assert claim(graph, event.id, 0) is None
     assert town.unfollow(ben, ana) is None
 
 

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -124,16 +125,21 @@ def test_a_photo_of_another_owner_cannot_be_completed(graph: Graph, town: Town) 
 def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, town: Town) -> None:
     owner = town.user()
     photo_id = town.waiting_photo(owner).id
-    assert not graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
     assert not graph.photos.set_failed(photo_id, "truncated")
-    graph.photos.complete(photo_id, owner_id=owner)
+    _, event = graph.photos.complete(photo_id, owner_id=owner)
+    assert event
     assert graph.photos.set_failed(photo_id, "truncated")
-    assert not graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
+    assert graph.photos.set_ready(photo_id, event, width=1, height=1, blurhash="x") is False
+    assert town.find_event(event.id), "its worker finishes it"
     photo = graph.photos.by_id(photo_id, owner_id=owner)
     assert (photo.state, photo.failure_code) == ("failed", "truncated")
     photo_id = town.waiting_photo(owner).id
-    graph.photos.complete(photo_id, owner_id=owner)
-    assert graph.photos.set_ready(photo_id, width=1080, height=720, blurhash="L00000")
+    _, event = graph.photos.complete(photo_id, owner_id=owner)
+    assert event
+    fenced = replace(event, epoch=7)
+    assert graph.photos.set_ready(photo_id, fenced, width=1, height=1, blurhash="x") is None
+    assert graph.photos.set_ready(photo_id, event, width=1080, height=720, blurhash="L00000")
+    assert town.find_event(event.id) is None
     ready = graph.photos.by_id(photo_id, owner_id=owner)
     assert (ready.state, ready.width, ready.height, ready.blurhash) == (
         "ready",

@@ -18,6 +18,7 @@ from graph.events import Event
 from graph.ids import new_id
 from graph.posts import Location
 from tests.support.concurrency import errors, run_together
+from tests.support.outbox import claim
 from tests.support.town import Town
 
 SECONDS_OFF = 6
@@ -62,7 +63,7 @@ def test_a_post_is_created_with_its_photos_in_order_its_key_and_its_event(
     assert used
     assert (used.result_id, used.fingerprint) == (post.id, "f")
     assert counts_of(town, author) == {"posts": 1, "shown": 3, "keys": 1, "events": 1}
-    assert graph.events.claim(event.id, 0)
+    assert claim(graph, event.id, 0)
 
 
 def test_a_post_with_a_large_audience_has_an_event_of_its_own_kind(

@@ -79,8 +79,8 @@ def test_a_push_whose_connection_was_closed_does_not_use_another_one(
     with pytest.raises(StorageUnavailableError), cache.connection() as connection:  # noqa: PT012
         [client_id] = connection.execute([pack(b"CLIENT", b"ID")])
         cache.client.client_kill_filter(_id=client_id)
-        push = Push(connection=connection, post_id=post_id, cap=400, longest=500)
-        push.run(users, read_at=time.monotonic())
+        push = Push(connection=connection, cap=400, longest=500)
+        push.run([(post_id, users)], read_at=time.monotonic())
 
     assert count_pushed(storage, users, post_id) == 0
     assert storage.timelines.push(users, post_id, read_at=time.monotonic()) == len(users)

@@ -6,7 +6,6 @@ import zlib
 from dataclasses import dataclass
 
 import pytest
-import structlog
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -15,14 +14,14 @@ from observing.metrics import FAIL_OPEN_TOTAL
 from storage import StorageUnavailableError, queues
 from storage.queues import Queues
 from storage.redis.server import Server
+from tests.support.eventually import eventually
 from tests.support.private_server import PrivateServer
 
 
 @dataclass
 class Event:
-    id: int = 2**53 - 1
     queue: str = "fanout"
-    epoch: int = 3
+    shard: int = 3
 
 
 def queues_of(server: PrivateServer) -> Queues:
@@ -33,20 +32,49 @@ def failures() -> float:
     return float(FAIL_OPEN_TOTAL.labels(what="ring")._value.get())
 
 
-def test_a_wake_up_job_has_the_events_id_and_epoch_and_nothing_else(
-    private_server: PrivateServer,
-) -> None:
-    with structlog.contextvars.bound_contextvars(request_id="r-1"):
-        queues_of(private_server).wake(Event())
+def test_a_job_has_a_queue_and_a_shard_and_nothing_else(private_server: PrivateServer) -> None:
+    queues_of(private_server).wake(Event())
 
     fanout = Queue("fanout", connection=private_server.client, serializer=JSONSerializer)
     [job] = fanout.jobs
-    assert job.func_name == "workers.jobs.work"
-    assert job.args == [2**53 - 1, 3]
-    assert job.meta == {"request_id": "r-1"}
+    assert job.func_name == "workers.jobs.drain"
+    assert job.args == ["fanout", 3]
+    assert job.description == "fanout, shard 3: 1 or more events are due"
     assert (job.result_ttl, job.failure_ttl, job.timeout) == (0, 3_600, 60)
     stored = zlib.decompress(job.to_dict()["data"])
-    assert json.loads(stored) == ["workers.jobs.work", None, [2**53 - 1, 3], {}]  # never pickle
+    assert json.loads(stored) == ["workers.jobs.drain", None, ["fanout", 3], {}]  # never pickle
+
+
+def test_a_shard_has_one_waiting_job_however_often_it_is_rung(
+    private_server: PrivateServer,
+) -> None:
+    private_queues = queues_of(private_server)
+    assert private_queues.ring("fanout", 3)
+    for _ in range(5):
+        assert not private_queues.ring("fanout", 3)
+    assert private_queues.ring("fanout", 4)
+    assert private_queues.ring("timelines", 3)
+    assert private_queues.depth("fanout") == 2
+    assert 0 < private_server.client.ttl("bell:fanout:3") <= queues.BELL_SECONDS
+
+
+def test_a_job_that_has_begun_lets_later_events_ring_again(private_server: PrivateServer) -> None:
+    private_queues = queues_of(private_server)
+    private_queues.wake(Event())
+    private_queues.silence("fanout", 3)
+    private_queues.wake(Event())
+    assert private_queues.depth("fanout") == 2
+
+
+def test_a_bell_whose_job_was_lost_can_be_rung_after_a_lease(
+    private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "BELL_SECONDS", 1)
+    private_queues = queues_of(private_server)
+    private_queues.wake(Event())
+    private_server.client.delete("rq:queue:fanout")
+    assert not private_queues.ring("fanout", 3)
+    eventually(lambda: private_queues.ring("fanout", 3), seconds=5)
 
 
 @pytest.mark.parametrize("queue", QUEUES)
@@ -82,8 +110,8 @@ def test_a_full_queue_takes_no_job(
     monkeypatch.setattr(queues, "QUEUE_LIMIT", 2)
     monkeypatch.setattr(queues, "LENGTH_SECONDS", 0.0)
     private_queues, before = queues_of(private_server), failures()
-    for _ in range(4):
-        private_queues.wake(Event())
+    for shard in range(4):
+        private_queues.wake(Event(shard=shard))
     private_queues.wake(Event(queue="timelines"))
 
     assert private_queues.depth("fanout") == 2

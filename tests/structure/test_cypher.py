@@ -52,10 +52,11 @@ def data(graph: Graph) -> None:
 
 EVENT_CREATED = re.compile(
     r"CREATE \((?:event)?:Event \{ ?"
-    r"id: \$event_id, kind: ('[a-z-]+'|CASE .+? END), shard: \$event_id % 16, "
-    r"subject_id: \$\w+, author_id: \$\w+, cursor: (?:0|-2), epoch: 0, attempts: 0, "
+    r"id: \$event_id, kind: ('[a-z-]+'|CASE .+? END), queue: ('[a-z-]+'|CASE .+? END), "
+    r"shard: \$(?:event|owner)_id % 16, "
+    r"subject_id: \$\w+, author_id: \$\w+, cursor: (?:0|-2), epoch: 0, attempts: 0, tried: false, "
     r"due_at: timestamp\(\)(?P<hold>(?: \+ \$hold_ms)?), owed_at: timestamp\(\)(?P=hold), "
-    r"rung_at: (?:0|timestamp\(\)) ?\}\)"
+    r"request_id: \$request_id ?\}\)"
 )
 """The form of each event that a query creates: all queries set the same properties."""
 
@@ -123,16 +124,18 @@ def test_a_query_sorts_and_expands_only_if_its_header_declares_it(graph: Graph, 
 
 
 def test_every_event_is_created_in_one_form_and_every_kind_by_some_query() -> None:
-    kinds: set[str] = set()
+    queues: dict[str, str] = {}
     for name, query in LOADED.items():
         text = " ".join(query.text.split())
-        created = [match[1] for match in EVENT_CREATED.finditer(text)]
+        created = [(match[1], match[2]) for match in EVENT_CREATED.finditer(text)]
         mentions = re.findall(r":Event \{ ?id: \$event_id, kind: ", text)
         notified = NOTIFICATION_CREATED.findall(text)
         assert len(created) == len(mentions), name
         assert len(created) + len(notified) == text.count("kind: "), name
-        kinds.update(kind for literal in created for kind in re.findall(r"'([a-z-]+)'", literal))
-    assert kinds == KINDS.keys()
+        for kinds_of_one, queues_of_one in created:
+            literals = [re.findall(r"'([a-z-]+)'", text) for text in (kinds_of_one, queues_of_one)]
+            queues.update(zip(*literals, strict=True))
+    assert queues == {name: kind.queue for name, kind in KINDS.items()}
     assert SHARDS == 16
 
 
@@ -163,7 +166,7 @@ def test_every_event_is_returned_in_one_form() -> None:
     fields = ", ".join(f".{field.name}" for field in dataclasses.fields(Event))
     for name, query in LOADED.items():
         projections = re.findall(r"\bevent \{([^}]*)\}", query.text)
-        assert set(projections) <= {fields}, name
+        assert {text.strip() for text in projections} <= {fields}, name
 
 
 def test_a_page_of_followers_starts_with_an_index_seek_after_the_last_one(graph: Graph) -> None:

@@ -17,10 +17,10 @@ from storage.sessions import copy_key
 from storage.timeline_layout import timeline_key
 from tests.support.fast_feed import FastFeedProcess
 from tests.support.front import differences
+from tests.support.outbox import run
 from tests.support.people import PASSWORD, Builders, Person, post_ids
 from tests.support.town import Town
 from tests.support.transports import ApiResponse
-from workers.outbox import run
 
 PATH = "/v1/me/feed"
 LIMITS = (3, 100)

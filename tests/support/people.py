@@ -17,6 +17,7 @@ from api.services.passwords import Passwords
 from graph import Graph
 from graph.ids import new_id
 from tests.support.eventually import eventually
+from tests.support.outbox import claim, finish
 from tests.support.town import Town
 from tests.support.transports import ApiResponse, AppTransport, Transport
 
@@ -170,14 +171,14 @@ class Builders:
         photo_id = self.photo_waiting(owner)
         _, event = self.graph.photos.complete(photo_id, owner_id=owner.id)
         assert event
-        claimed = self.graph.events.claim(event.id, event.epoch)
+        claimed = claim(self.graph, event.id, event.epoch)
         assert claimed
-        self.graph.events.finish(claimed.id, claimed.epoch)
+        finish(self.graph, claimed.id, claimed.epoch)
         return photo_id
 
     def photo_ready(self, owner: Person) -> int:
         photo_id = self.photo_processing(owner)
-        self.graph.photos.set_ready(photo_id, width=640, height=480, blurhash="LEHV6nWB2yk8")
+        Town(self.graph).set_ready(photo_id)
         return photo_id
 
     def photo_failed(self, owner: Person) -> int:

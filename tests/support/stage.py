@@ -22,14 +22,16 @@ from feed.pages import Cursor, FeedPage
 from feed.rebuilding import rebuild
 from graph import Graph
 from graph.event_kinds import QUEUES
-from graph.events import Event
+from graph.events import SHARDS, Event
 from storage import Storage, StorageSettings
+from storage.queues import bell_key
 from storage.timeline_layout import lock_key, timeline_key
 from storage.timelines import FINISH
 from tests.support.environment import graph_settings, storage_settings
+from tests.support.outbox import run
 from tests.support.proxies import Proxies
 from tests.support.town import Town
-from workers.outbox import run
+from workers.outbox import drain
 
 T = TypeVar("T")
 
@@ -158,6 +160,10 @@ class Stage:
         assert event is not None
         return run(self.graph, self.storage, event.id, event.epoch)
 
+    def drain(self, event: Event) -> dict[int, str]:
+        """Run a job for the event's shard; the outcomes by event."""
+        return drain(self.graph, self.storage, event.queue, event.shard)
+
     def do_all(self, *user_ids: int) -> None:
         """Run the jobs of these users' events until no event is left."""
         for _ in range(20):
@@ -252,10 +258,11 @@ def page_ids(page: FeedPage) -> list[int]:
 
 
 def empty_queues(storage: Storage) -> None:
-    """Delete the waiting jobs of all queues. For queues that only the tests use."""
+    """Delete the waiting jobs and the bells of all queues. For queues that only the tests use."""
     for name in QUEUES:
         queue: Any = Queue(name, connection=storage.queue.client, serializer=JSONSerializer)
         queue.empty()
+        storage.queue.client.delete(*(bell_key(name, shard) for shard in range(SHARDS)))
 
 
 def _with_database(url: str) -> str:

@@ -13,11 +13,17 @@ from typing import Any
 from neo4j import Transaction
 
 from graph import Graph
+from graph.event_kinds import KINDS
 from graph.events import Event
 from graph.ids import new_id
 from graph.photos import Photo
 from graph.queries import Query
 from graph.users import User
+
+EVENT = (
+    "event {.id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id}"
+)
+"""An event as a row has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,12 @@ class Town:
         """Delete the events of this town's users, so that no later sweeper works on them."""
         self.query("MATCH (e:Event) WHERE e.author_id IN $ids DETACH DELETE e", ids=self.user_ids)
 
-    def mark_all_woken(self) -> None:
-        """Mark all due events, of other tests too, as woken just now: a sweeper skips them."""
-        self.query("MATCH (e:Event) WHERE e.due_at IS NOT NULL SET e.rung_at = timestamp() + 60000")
+    def put_off_all(self) -> None:
+        """Make all events, of other tests too, due in an hour: no worker claims them now."""
+        self.query(
+            "MATCH (e:Event) WHERE e.due_at < timestamp() + 3600000"
+            " SET e.due_at = timestamp() + 3600000"
+        )
 
     def follow(self, follower_id: int, followee_id: int) -> Event | None:
         """Create a follow and its event; no job has been enqueued for it."""
@@ -182,15 +191,28 @@ class Town:
         )
         return list(post_ids)
 
-    def event(self, kind: str, subject_id: int, author_id: int, *, attempts: int = 0) -> Event:
-        """Create an event that is due now."""
+    def set_ready(self, photo_id: int, *, width: int = 640, height: int = 480) -> None:
+        """Make a photo ready, as if a worker had processed it."""
+        self.query(
+            "MATCH (photo:Photo {id: $id}) SET photo.state = 'ready', photo.width = $width,"
+            " photo.height = $height, photo.blurhash = 'LEHV6nWB2yk8'",
+            id=photo_id,
+            width=width,
+            height=height,
+        )
+
+    def event(
+        self, kind: str, subject_id: int, author_id: int, *, attempts: int = 0, queue: str = ""
+    ) -> Event:
+        """Create an event that is due now, by default in the queue of its kind."""
         [row] = self.query(
-            "CREATE (event:Event {id: $id, kind: $kind, shard: $id % 16, subject_id: $subject,"
-            " author_id: $author, cursor: $cursor, epoch: 0, attempts: $attempts,"
-            " due_at: timestamp(), rung_at: 0}) RETURN event {.id, .kind, .subject_id, .author_id,"
-            " .epoch, .cursor, .attempts} AS event",
+            "CREATE (event:Event {id: $id, kind: $kind, queue: $queue, shard: $id % 16,"
+            " subject_id: $subject, author_id: $author, cursor: $cursor, epoch: 0,"
+            " attempts: $attempts, tried: $attempts > 0, due_at: timestamp(),"
+            f" owed_at: timestamp()}}) RETURN {EVENT} AS event",
             id=new_id(),
             kind=kind,
+            queue=queue or (KINDS[kind].queue if kind in KINDS else "fanout"),
             subject=subject_id,
             author=author_id,
             cursor=-2 if kind.startswith("post-published") else 0,
@@ -202,16 +224,14 @@ class Town:
         """The events whose subject or author is one of these users, due or not."""
         rows = self.query(
             "MATCH (event:Event) WHERE event.subject_id IN $ids OR event.author_id IN $ids"
-            " RETURN event {.id, .kind, .subject_id, .author_id, .epoch, .cursor, .attempts}"
-            " AS event ORDER BY event.id",
+            f" RETURN {EVENT} AS event ORDER BY event.id",
             ids=list(user_ids),
         )
         return [Event(**row["event"]) for row in rows]
 
     def find_event(self, event_id: int) -> Event | None:
         rows = self.query(
-            "MATCH (event:Event {id: $id}) RETURN event {.id, .kind, .subject_id, .author_id,"
-            " .epoch, .cursor, .attempts} AS event",
+            f"MATCH (event:Event {{id: $id}}) RETURN {EVENT} AS event",
             id=event_id,
         )
         return Event(**rows[0]["event"]) if rows else None
@@ -248,7 +268,7 @@ class Town:
     def end_lease(self, event_id: int) -> None:
         """Make the event due now, as if its lease or delay had expired."""
         self.query(
-            "MATCH (event:Event {id: $id}) SET event.due_at = timestamp(), event.rung_at = 0",
+            "MATCH (event:Event {id: $id}) SET event.due_at = timestamp()",
             id=event_id,
         )
 
@@ -257,7 +277,7 @@ class Town:
         self.query(
             "MATCH (event:Event) WHERE event.kind IN ['left', 'blocked']"
             " AND (event.subject_id IN $ids OR event.author_id IN $ids)"
-            " SET event.due_at = timestamp(), event.rung_at = 0",
+            " SET event.due_at = timestamp()",
             ids=list(user_ids),
         )
         self.query(

@@ -14,6 +14,7 @@ from graph.events import Event
 from graph.photos import Photo
 from storage import Storage, StorageSettings
 from storage.photos import Photos
+from tests.support.outbox import claim
 from tests.support.town import Town
 from tests.support.uploads import Upload, upload_photo
 
@@ -45,7 +46,7 @@ def upload(graph: Graph, storage: Storage, owner_id: int) -> Upload:
 
     def upload(*arguments: Any, **named: Any) -> tuple[Photo, Event]:
         photo, event = upload_photo(graph, storage, owner_id, *arguments, **named)
-        claimed = graph.events.claim(event.id, event.epoch)
+        claimed = claim(graph, event.id, event.epoch)
         assert claimed
         return photo, claimed
 

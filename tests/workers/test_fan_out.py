@@ -15,6 +15,7 @@ from graph.ids import new_id
 from storage.pushing import MAX_AGE_SECONDS
 from storage.timeline_layout import timeline_key
 from storage.timelines import Timelines
+from tests.support.outbox import claim
 from tests.support.stage import CAP, SLACK, Stage
 from workers import fan_out
 
@@ -75,7 +76,7 @@ def test_a_push_cut_in_mid_buffer_continues_over_a_new_connection(stage: Stage) 
     proxied = stage.behind_proxies()
     post, event = stage.town.post(author)
     hold = proxied.to.cache.hold(timeline_key(followers[2]))
-    job = stage.begin(fan_out.fan_out, proxied.graph, proxied.storage, claim(stage, event.id))
+    job = stage.begin(fan_out.fan_out, proxied.graph, proxied.storage, claim_first(stage, event.id))
     hold.wait()
     proxied.to.cache.cut()
     job.result(10)
@@ -85,8 +86,8 @@ def test_a_push_cut_in_mid_buffer_continues_over_a_new_connection(stage: Stage) 
         stage.check_feed(follower)
 
 
-def claim(stage: Stage, event_id: int) -> Event:
-    event = stage.graph.events.claim(event_id, 0)
+def claim_first(stage: Stage, event_id: int) -> Event:
+    event = claim(stage.graph, event_id, 0)
     assert event
     return event
 
@@ -131,7 +132,14 @@ def test_lag_and_pushes_are_counted_by_the_size_of_the_audience(
 
 def test_the_size_of_an_audience_follows_from_the_first_page_cursor_and_kind() -> None:
     fresh = Event(
-        id=1, kind="post-published", subject_id=2, author_id=3, epoch=1, cursor=-2, attempts=1
+        id=1,
+        kind="post-published",
+        shard=1,
+        subject_id=2,
+        author_id=3,
+        epoch=1,
+        cursor=-2,
+        attempts=1,
     )
     assert fan_out.audience_of(fresh, 999) == "small"
     assert fan_out.audience_of(fresh, 1_000) == "medium"

@@ -6,10 +6,10 @@ from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from graph.ids import new_id
 from tests.support.local_copies import CopyingProcess
+from tests.support.outbox import claim, run
 from tests.support.stage import Stage
 from tests.support.uploads import object_names
 from workers import removal
-from workers.outbox import run
 
 
 def test_a_deleted_posts_photos_are_removed_and_then_forgotten(stage: Stage) -> None:
@@ -78,7 +78,7 @@ def test_a_refresh_that_died_continues_below_its_cursor(stage: Stage) -> None:
     bodies_of(stage.graph, stage.storage, posts)
     _user, event = stage.graph.users.update(author, changes={"name": "Ana"})
     assert event
-    claimed = stage.graph.events.claim(event.id, event.epoch)
+    claimed = claim(stage.graph, event.id, event.epoch)
     assert claimed
     stage.graph.events.advance(event.id, claimed.epoch, posts[2])
     stage.town.end_lease(event.id)

@@ -13,206 +13,136 @@ from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
 from drill.support.proxy import Hold, Proxy
-from graph.events import SHARDS
+from graph.events import Event
 from graph.ids import new_id
-from storage import Storage
+from storage import Storage, queues
 from storage.errors import StorageUnavailableError
 from storage.photos import Photos
-from storage.queues import JOB_FUNCTION
 from tests.support.eventually import eventually
 from tests.support.stage import Stage, empty_queues
-from workers import sweeper
+from workers import clearing, sweeper
+from workers.outbox import drain
 from workers.sweeper import Sweeper
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=3)
 
 
-def queued_jobs(stage: Stage, queue: str) -> list[list[int]]:
-    """The arguments of the jobs that wait in a queue."""
+def queued_shards(stage: Stage, queue: str) -> list[int]:
+    """The shards of the jobs that wait in a queue."""
     jobs = Queue(queue, connection=stage.storage.queue.client, serializer=JSONSerializer).jobs
-    return [list(job.args) for job in jobs]
+    return [job.args[1] for job in jobs]
 
 
-def silence(stage: Stage) -> None:
-    """Empty the stage's queues, and mark the events of other tests as woken."""
-    stage.town.mark_all_woken()
+def begin_alone(stage: Stage) -> None:
+    """Empty the stage's queues, and make the events of other tests due later."""
+    stage.town.put_off_all()
     empty_queues(stage.storage)
 
 
-def test_a_due_event_gets_one_job_in_each_lease(stage: Stage) -> None:
-    silence(stage)
-    author = stage.town.user()
-    event = stage.town.event("post-published", new_id(), author)
-    Sweeper(stage.graph, stage.storage).sweep()
-    assert queued_jobs(stage, "fanout").count([event.id, 0]) == 1
-    Sweeper(stage.graph, stage.storage).sweep()
-    assert queued_jobs(stage, "fanout").count([event.id, 0]) == 1
-    stage.town.end_lease(event.id)
-    Sweeper(stage.graph, stage.storage).sweep()
-    assert queued_jobs(stage, "fanout").count([event.id, 0]) == 2
-    assert stage.do(event) == "done"
+def late_event(stage: Stage, kind: str = "post-published", *, shard: int | None = None) -> Event:
+    """An event that has been due for two seconds, for which nobody has rung."""
+    event = stage.town.event(kind, new_id(), stage.town.user())
+    shard = event.shard if shard is None else shard
+    stage.town.query(
+        "MATCH (e:Event {id: $id}) SET e.due_at = timestamp() - 2000, e.shard = $shard",
+        id=event.id,
+        shard=shard,
+    )
+    return replace(event, shard=shard)
 
 
-def test_an_event_that_is_not_due_gets_no_job(stage: Stage) -> None:
-    silence(stage)
+# Cases 11 and 14
+def test_a_shard_with_due_events_gets_one_job(stage: Stage) -> None:
+    begin_alone(stage)
+    event = late_event(stage)
+    late_event(stage, shard=event.shard)
+    assert Sweeper(stage.graph, stage.storage).sweep() == 1
+    assert Sweeper(stage.graph, stage.storage).sweep() == 0, "its bell stands"
+    assert queued_shards(stage, "fanout") == [event.shard]
+    stage.storage.queues.silence("fanout", event.shard)  # the job begins, and its worker dies
+    assert Sweeper(stage.graph, stage.storage).sweep() == 1
+
+
+def test_a_shard_whose_events_are_not_due_gets_no_job(stage: Stage) -> None:
+    begin_alone(stage)
     viewer, author = stage.town.users(2)
     stage.town.add_followees(viewer, author)
     event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
     assert event
+    assert Sweeper(stage.graph, stage.storage).sweep() == 0
+    stage.town.query("MATCH (e:Event {id: $id}) SET e.due_at = timestamp() - 2000", id=event.id)
+    assert Sweeper(stage.graph, stage.storage).sweep() == 1
+    assert queued_shards(stage, "timelines") == [event.shard]
+
+
+def test_a_job_says_how_many_events_of_its_shard_are_due(stage: Stage) -> None:
+    begin_alone(stage)
+    for _ in range(3):
+        late_event(stage, shard=5)
     Sweeper(stage.graph, stage.storage).sweep()
-    assert [event.id, 0] not in queued_jobs(stage, "timelines")
-    stage.town.end_hold(viewer)
-    Sweeper(stage.graph, stage.storage).sweep()
-    assert [event.id, 0] in queued_jobs(stage, "timelines")
+    queue = Queue("fanout", connection=stage.storage.queue.client, serializer=JSONSerializer)
+    [job] = queue.jobs
+    assert job.description == "fanout, shard 5: 3 or more events are due"
 
 
-def test_a_job_lost_by_the_queue_is_enqueued_again(stage: Stage) -> None:
-    author = stage.town.user()
-    _post, event = stage.town.post(author)
-    stage.storage.queues.wake(event)
-    silence(stage)
-    stage.town.end_lease(event.id)
-    Sweeper(stage.graph, stage.storage).sweep()
-    assert [event.id, 0] in queued_jobs(stage, "fanout")
-    stage.do(event)
-
-
+# Case 52
 def test_a_full_queue_gets_no_job_and_does_not_delay_the_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silence(stage)
-    monkeypatch.setattr(sweeper, "LONGEST_QUEUE", 3)
-    monkeypatch.setattr(sweeper, "PAGE", 2)
-    viewer, author = stage.town.users(2)
-    posts = [stage.town.event("post-published", new_id(), author) for _ in range(40)]
-    follows = [stage.town.event("followed", viewer, author) for _ in range(2)]
-    for _ in range(2):
+    begin_alone(stage)
+    monkeypatch.setattr(queues, "QUEUE_LIMIT", 3)
+    monkeypatch.setattr(queues, "LENGTH_SECONDS", 0.0)
+    for shard in range(8):
+        late_event(stage, shard=shard)
+    follow = late_event(stage, "followed")
+    with pytest.raises(StorageUnavailableError, match="full"):
         Sweeper(stage.graph, stage.storage).sweep()
-    assert len(queued_jobs(stage, "fanout")) == 3
-    assert len(queued_jobs(stage, "timelines")) <= 3
-    for event in [*posts, *follows]:
-        stage.do(event)
+    assert len(queued_shards(stage, "fanout")) == 3
+    assert queued_shards(stage, "timelines") == [follow.shard]
 
 
-def test_an_event_without_room_in_its_queue_gets_a_job_when_there_is_room(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silence(stage)
-    monkeypatch.setattr(sweeper, "LONGEST_QUEUE", 3)
-    monkeypatch.setattr(sweeper, "PAGE", 2)
+# Case 52
+def test_any_job_of_a_shard_does_the_events_for_which_nobody_rang(stage: Stage) -> None:
+    begin_alone(stage)
     author = stage.town.user()
-    posts = [stage.town.event("post-published", new_id(), author) for _ in range(9)]
-    a_sweeper = Sweeper(stage.graph, stage.storage)
-    calls = []
-    for _ in range(3):  # all within one lease
-        assert "fanout" in a_sweeper.sweep()
-        calls += queued_jobs(stage, "fanout")
-        empty_queues(stage.storage)
-    assert sorted(calls) == sorted([post.id, 0] for post in posts)
-    assert "fanout" not in a_sweeper.sweep()
-    for event in posts:
-        stage.do(event)
+    _post, event = stage.town.post(author)
+    forgotten = late_event(stage, "followed", shard=event.shard)
+    outcomes = drain(stage.graph, stage.storage, "timelines", event.shard)
+    assert outcomes == {forgotten.id: "done"}
 
 
-def test_a_job_that_redis_did_not_accept_is_enqueued_in_the_next_sweep(
-    stage: Stage,
-) -> None:
-    silence(stage)
-    proxied = stage.behind_proxies()
-    author = stage.town.user()
-    posts = [stage.town.event("post-published", new_id(), author) for _ in range(3)]
-    a_sweeper = Sweeper(stage.graph, proxied.storage)
-    hold = proxied.to.queue.hold(JOB_FUNCTION.encode())
-    with pytest.raises(StorageUnavailableError):
-        a_sweeper.sweep()
-    hold.release()
-    for _ in posts:  # one sweep for each shard that has not been read
-        a_sweeper.sweep()
-    assert {(event, epoch) for event, epoch in queued_jobs(stage, "fanout")} == {
-        (post.id, 0) for post in posts
-    }
-    for event in posts:
-        stage.do(event)
-
-
-def test_the_event_that_has_been_due_longest_gets_the_first_job(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silence(stage)
-    monkeypatch.setattr(sweeper, "LONGEST_QUEUE", 3)
-    author = stage.town.user()
-    events = [stage.town.event("post-published", new_id(), author) for _ in range(6)]
-    shard, due_at = events[0].id % SHARDS, 1_000_000
-    for place, event in enumerate(reversed(events)):
-        stage.town.query(
-            "MATCH (e:Event) WHERE e.id = $id SET e.shard = $shard, e.due_at = $due_at",
-            id=event.id,
-            shard=shard,
-            due_at=due_at + place,
-        )
-    Sweeper(stage.graph, stage.storage).sweep()
-    assert queued_jobs(stage, "fanout") == [[event.id, 0] for event in reversed(events[3:])]
-    for event in events:
-        stage.do(event)
-
-
-def test_a_full_queue_is_filled_again_before_the_next_full_sweep(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silence(stage)
-    monkeypatch.setattr(sweeper, "LONGEST_QUEUE", 2)
-    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 60.0)
-    monkeypatch.setattr(sweeper, "SHORTEST_PAUSE_SECONDS", 0.02)
-    author = stage.town.user()
-    posts = [stage.town.event("post-published", new_id(), author) for _ in range(6)]
-    stop, calls = threading.Event(), set()
-
-    def all_are_queued() -> bool:
-        queued = {event_id for event_id, _epoch in queued_jobs(stage, "fanout")}
-        if len(queued) == 2:  # empties the queue, as a worker does
-            calls.update(queued)
-            empty_queues(stage.storage)
-        return calls == {post.id for post in posts}
-
+def test_events_of_the_version_before_are_adopted_and_rung_for(stage: Stage) -> None:
+    begin_alone(stage)
+    event = late_event(stage)
+    stage.town.query(
+        "MATCH (e:Event {id: $id}) SET e.rung_at = 0 REMOVE e.queue, e.tried", id=event.id
+    )
+    stop = threading.Event()
     running = stage.begin(Sweeper(stage.graph, stage.storage).run, stop)
-    eventually(all_are_queued, seconds=20)
+    eventually(lambda: queued_shards(stage, "fanout") == [event.shard])
     stop.set()
-    running.result(10)
-    for event in posts:
-        stage.do(event)
-
-
-def test_an_event_of_an_unknown_kind_does_not_delay_the_others(stage: Stage) -> None:
-    silence(stage)
-    author = stage.town.user()
-    unknown = stage.town.event("of-the-next-version", 1, author)
-    known = [stage.town.event("post-published", new_id(), author) for _ in range(2 * SHARDS)]
-    Sweeper(stage.graph, stage.storage).sweep()
-    calls = queued_jobs(stage, "fanout")
-    assert all([event.id, 0] in calls for event in known)
-    assert stage.town.find_event(unknown.id) == unknown
+    running.result(15)
+    assert stage.drain(event) == {event.id: "done"}
 
 
 def test_an_outage_is_logged_once_and_then_the_sweeper_continues(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.0)
-    monkeypatch.setattr(sweeper, "SHORTEST_PAUSE_SECONDS", 0.02)
-    silence(stage)
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.02)
+    begin_alone(stage)
     proxied = stage.behind_proxies()
-    event = stage.town.event("post-published", new_id(), stage.town.user())
+    event = late_event(stage)
     stop = threading.Event()
     with capture_logs() as lines:
         proxied.to.queue.down()
         running = stage.begin(Sweeper(proxied.graph, proxied.storage).run, stop)
         eventually(lambda: proxied.to.queue.refused >= 3)
         proxied.to.queue.up()
-        eventually(lambda: [event.id, 0] in queued_jobs(stage, "fanout"))
+        eventually(lambda: event.shard in queued_shards(stage, "fanout"))
         stop.set()
         running.result(10)
     events = [line["event"] for line in lines if line.get("step") == "sweep"]
     assert events == ["sweeper waits for a store", "sweeper goes on"]
-    stage.do(event)
 
 
 def test_an_upload_never_completed_expires_after_a_day_with_its_objects(stage: Stage) -> None:
@@ -240,20 +170,18 @@ def test_an_s3_that_hangs_delays_no_sweep(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, held_s3: tuple[Storage, Hold]
 ) -> None:
     monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.1)
-    monkeypatch.setattr(sweeper, "SHORTEST_PAUSE_SECONDS", 0.02)
-    silence(stage)
+    begin_alone(stage)
     storage, hold = held_s3
     owner = stage.town.user()
     photo_since(stage, owner, LONG_AGO)
     stop = threading.Event()
     running = stage.begin(Sweeper(stage.graph, storage).run, stop)
     hold.wait()
-    event = stage.town.event("post-published", new_id(), owner)
-    eventually(lambda: [event.id, 0] in queued_jobs(stage, "fanout"), seconds=5)
+    event = late_event(stage)
+    eventually(lambda: event.shard in queued_shards(stage, "fanout"), seconds=5)
     hold.release()
     stop.set()
     running.result(15)
-    stage.do(event)
 
 
 def test_objects_that_a_slow_s3_keeps_are_left_to_the_clearing_of_incoming_objects(
@@ -262,7 +190,7 @@ def test_objects_that_a_slow_s3_keeps_are_left_to_the_clearing_of_incoming_objec
     def fail_on_removal(path: str) -> None:
         raise AssertionError(path)
 
-    monkeypatch.setattr(sweeper, "REMOVAL_SECONDS", 0.0)
+    monkeypatch.setattr(sweeper, "STEP_SECONDS", 0.0)
     monkeypatch.setattr(stage.storage.photos, "remove", fail_on_removal)
     owner = stage.town.user()
     photo = photo_since(stage, owner, LONG_AGO)
@@ -291,6 +219,77 @@ def test_expired_keys_are_deleted_and_others_are_not(stage: Stage) -> None:
         "MATCH (k:IdempotencyKey) WHERE k.user_id = $owner RETURN k.key AS key", owner=owner
     )
     assert [row["key"] for row in rows] == ["new"]
+
+
+def create_expired_keys(stage: Stage, count: int) -> int:
+    """Idempotency keys of one new user that have expired; the user's id."""
+    owner = stage.town.user()
+    stage.town.query(
+        "UNWIND range(1, $count) AS key CREATE (:IdempotencyKey"
+        " {user_id: $owner, key: 'k' + key, fingerprint: 'f', result_id: 1, expires_at: key})",
+        owner=owner,
+        count=count,
+    )
+    return owner
+
+
+def count_keys(stage: Stage, owner: int) -> int:
+    [row] = stage.town.query(
+        "MATCH (k:IdempotencyKey) WHERE k.user_id = $owner RETURN count(k) AS count", owner=owner
+    )
+    return int(row["count"])
+
+
+# Case 49
+def test_a_round_clears_page_after_page_until_one_is_short(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "PAGE", 10)
+    owner = create_expired_keys(stage, 95)
+    assert not Sweeper(stage.graph, stage.storage).clear()
+    assert count_keys(stage, owner) == 0
+
+
+# Case 48
+def test_a_step_that_takes_its_whole_time_goes_on_in_the_next_round(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "PAGE", 10)
+    monkeypatch.setattr(sweeper, "STEP_SECONDS", 0.0)
+    owner = create_expired_keys(stage, 25)
+    left: list[int] = []
+    while not left or left[-1]:
+        assert Sweeper(stage.graph, stage.storage).clear(), "there may be more"
+        left.append(count_keys(stage, owner))
+    assert left == [15, 5, 0]
+
+
+# Case 48
+def test_a_slow_step_keeps_no_other_from_its_own(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sweep_slowly(_before: datetime, limit: int) -> int:
+        time.sleep(0.05)
+        return limit
+
+    monkeypatch.setattr(sweeper, "STEP_SECONDS", 0.2)
+    monkeypatch.setattr(type(stage.storage.photos), "sweep_incoming", staticmethod(sweep_slowly))
+    owner = create_expired_keys(stage, 5)
+    assert Sweeper(stage.graph, stage.storage).clear(), "the slow step is not done"
+    assert count_keys(stage, owner) == 0
+
+
+# Case 49
+def test_sweepers_side_by_side_share_the_steps(stage: Stage) -> None:
+    owner = create_expired_keys(stage, 3)
+    assert stage.storage.queues.begin_step("keys"), "another sweeper is at it"
+    Sweeper(stage.graph, stage.storage).clear()
+    assert count_keys(stage, owner) == 3
+    stage.storage.queues.end_step("keys")
+    proxied = stage.behind_proxies()
+    with proxied.to.queue.outage():  # nobody knows what others do
+        Sweeper(proxied.graph, proxied.storage).clear()
+    assert count_keys(stage, owner) == 0
 
 
 def test_notifications_of_more_than_ninety_days_are_deleted(stage: Stage) -> None:

@@ -5,20 +5,17 @@ state only leftover objects are removed.
 """
 
 import base64
-import contextlib
 import hashlib
-import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from graph import Graph
-from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.photos import Photo
 from storage import Storage
-from storage.errors import StorageRefusedError, StorageUnavailableError
+from storage.errors import StorageUnavailableError
 from workers.errors import FencedError
 from workers.photos.decoding import PROCESSING_FAILED, render_in_child
 from workers.photos.errors import ImageRefusedError
@@ -31,52 +28,35 @@ STORING_SECONDS = 20.0
 ended the job after 60 s, that would count as a try although the photo is good."""
 
 RENEW_SECONDS = 2.0
-"""Age of a lease (20 s) at which the next step renews it. Most photos are done before.
-
-Each renewal is a write to the graph. The first renewal, which counts the try, and the last, which
-fences the final state, are always made.
-"""
+"""Age of a lease (20 s) at which the next step renews it. Most photos are done before, so that they
+cost the graph no renewal."""
 
 MAX_TRIES = 5
-"""Tries without a final state, outages not counted, after which the photo has failed.
+"""Claims without a final state, outages not counted, after which the photo has failed.
 
-The event's cursor counts them, as each renewal of the lease resets the event's attempts. Without
-the limit a picture that crashes the worker would do so for ever.
+Without the limit a picture that crashes the worker would do so until its event is in quarantine,
+and its owner would never hear of it.
 """
 
 
-def process(graph: Graph, storage: Storage, event: Event) -> None:
-    """Bring the photo to a final state, then remove the objects that this state does not need.
+def process(graph: Graph, storage: Storage, event: Event) -> bool:
+    """Bring the photo to a final state; returns whether that has finished the event too.
 
-    Raises FencedError, DecodingInterruptedError (try again), StorageUnavailableError,
-    StorageRefusedError, GraphUnavailableError.
+    Then nothing is left to remove. After any other outcome the objects that the photo's state does
+    not need are removed. Raises FencedError, DecodingInterruptedError (try again),
+    StorageUnavailableError, StorageRefusedError, GraphUnavailableError.
     """
     photo = graph.photos.get(event.subject_id)
     if photo is None:
-        return
+        return False
     try:
-        if photo.state == "processing" and _try_once(graph, storage, event, photo):
-            storage.photos.remove_upload(photo.path)
-            return
+        if photo.state == "processing" and _set_final_state(graph, storage, event, photo):
+            return True
     except FencedError:  # our last object may have come after the other worker's cleanup
         _remove_leftovers(graph, storage, photo, fenced=True)
         raise
     _remove_leftovers(graph, storage, photo)
-
-
-def _try_once(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
-    """Bring the photo to `ready` or `failed`; returns whether this call made it ready.
-
-    An outage of a store does not count as a try. A store's refusal does: it would repeat for ever.
-    """
-    try:
-        return _set_final_state(graph, storage, event, photo)
-    except StorageRefusedError:
-        raise
-    except (StorageUnavailableError, GraphUnavailableError):
-        with contextlib.suppress(GraphUnavailableError):
-            _Lease(graph, event, tries=event.cursor).renew()  # takes this try back
-        raise
+    return False
 
 
 def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
@@ -87,23 +67,31 @@ def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo)
         log.info("photo refused", photo_id=photo.id, code=refused.code)
         graph.photos.set_failed(photo.id, refused.code)
         return False
-    log.info("photo ready", photo_id=photo.id, width=result.width, height=result.height)
-    return graph.photos.set_ready(
-        photo.id, width=result.width, height=result.height, blurhash=result.blurhash
+    ready = graph.photos.set_ready(
+        photo.id,
+        event,
+        width=result.width,
+        height=result.height,
+        blurhash=result.blurhash,
     )
+    if ready is None:
+        raise FencedError(event.id)
+    if ready:
+        log.info("photo ready", photo_id=photo.id, width=result.width, height=result.height)
+    return ready
 
 
 def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo) -> RenditionSet:
     """Store the renditions, and as the original the same bytes that were examined.
 
-    Raises ImageRefusedError, and StorageUnavailableError, also if S3 is so slow that RQ would end
-    the job.
+    Then the upload is removed, so that nothing is left to do once the photo is ready. Raises
+    ImageRefusedError, and StorageUnavailableError, also if S3 is so slow that RQ would end the job.
     """
-    if event.cursor >= MAX_TRIES:
+    if event.attempts > MAX_TRIES:
         raise ImageRefusedError(PROCESSING_FAILED)
-    lease, end = _Lease(graph, event, tries=event.cursor + 1), time.monotonic() + STORING_SECONDS
+    lease, end = _Lease(graph, event), time.monotonic() + STORING_SECONDS
     data = _read_upload(storage, photo)
-    lease.renew()
+    lease.renew_if_old()
     result = render_in_child(data, photo.content_type)
     lease.renew_if_old()
     storage.photos.store_original(photo.path, data, photo.content_type)
@@ -112,14 +100,20 @@ def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo
             raise StorageUnavailableError("s3", "too slow to store the rest of a photo's objects")
         lease.renew_if_old()
         storage.photos.put_rendition(photo.path, side, rendition)
-    lease.renew()
+    lease.renew_if_old()
+    storage.photos.remove_upload(photo.path)
     return result
 
 
 def _read_upload(storage: Storage, photo: Photo) -> bytes:
-    """The uploaded bytes. Raises ImageRefusedError if length or checksum are not as announced."""
+    """The uploaded bytes, which are the original if an earlier try has stored it.
+
+    Raises ImageRefusedError if length or checksum are not as announced.
+    """
     limit = min(photo.size_bytes, MAX_BYTES)
     data = storage.photos.read_upload(photo.path, limit_bytes=limit)
+    if data is None:
+        data = storage.photos.read_original(photo.path, limit_bytes=limit)
     if data is None:
         raise ImageRefusedError("nothing-uploaded")
     if len(data) > limit:
@@ -137,24 +131,23 @@ def _checksum(data: bytes) -> str:
 
 @dataclass(slots=True)
 class _Lease:
-    """The lease on an event. Both methods raise FencedError if another worker has claimed it."""
+    """The lease on an event, which the claim has just begun."""
 
     graph: Graph
     event: Event
-    tries: int
-    renewed_at: float = -math.inf
-
-    def renew(self) -> None:
-        """Renew the lease, and save the number of tries as the event's cursor."""
-        began_at = time.monotonic()
-        if not self.graph.events.advance(self.event.id, self.event.epoch, self.tries):
-            raise FencedError(self.event.id)
-        self.renewed_at = began_at
+    renewed_at: float = field(default_factory=time.monotonic)
 
     def renew_if_old(self) -> None:
-        """Renew a lease older than RENEW_SECONDS; a younger one cannot be lost yet."""
-        if time.monotonic() - self.renewed_at > RENEW_SECONDS:
-            self.renew()
+        """Renew a lease older than RENEW_SECONDS; a younger one cannot be lost yet.
+
+        Raises FencedError if another worker has claimed the event.
+        """
+        began_at = time.monotonic()
+        if began_at - self.renewed_at < RENEW_SECONDS:
+            return
+        if not self.graph.events.renew(self.event.id, self.event.epoch):
+            raise FencedError(self.event.id)
+        self.renewed_at = began_at
 
 
 def _remove_leftovers(

@@ -11,9 +11,9 @@ import pytest
 from graph import Graph
 from storage import Storage
 from tests.support.eventually import eventually
+from tests.support.outbox import run
 from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
-from workers import outbox
 
 RETRY_SECONDS = 0.2
 """The pause of a reader after a 503 `feed-busy`."""
@@ -60,7 +60,7 @@ class Load:
         while not self._stopping.is_set():
             self.posts.append(int(self.builders.publish(self.author)["id"]))
             for event in town.events_of(self.posts[-1]):
-                outbox.run(self.builders.graph, self.storage, event.id, event.epoch)
+                run(self.builders.graph, self.storage, event.id, event.epoch)
 
     def seen_after(self, moment: float) -> set[int]:
         return set().union(*(ids for start_time, ids in self.reads if start_time > moment))

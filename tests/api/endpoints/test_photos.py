@@ -7,6 +7,7 @@ import requests
 from graph import Graph
 from storage import Storage
 from tests.support.people import Builders, Person, assert_problem, checksum
+from tests.support.town import Town
 from tests.support.transports import ApiResponse
 
 BYTES = b"\xff\xd8\xff\xe0 the beginning of a photograph"
@@ -139,7 +140,7 @@ def test_the_key_of_a_photo_is_410_after_its_post_is_deleted(
     person, key = builders.new_user(), secrets.token_hex(8)
     photo_id = int(create(person, key).json["id"])
     graph.photos.complete(photo_id, owner_id=person.id)
-    graph.photos.set_ready(photo_id, width=640, height=480, blurhash="LEHV6nWB2yk8")
+    Town(graph).set_ready(photo_id)
     post = builders.publish(person, photo_ids=[photo_id])
     assert person.delete(f"/v1/posts/{post['id']}").status_code == 204
     graph.posts.delete_photos([photo_id])  # as the worker does after the deletion

@@ -10,6 +10,7 @@ from graph import Graph
 from graph.ids import new_id
 from storage import Storage
 from tests.support.people import Builders, Person, assert_problem, send_post
+from tests.support.town import Town
 
 PLACE = {"name": "Cabo da Roca", "latitude": 38.7804, "longitude": -9.4989}
 
@@ -144,7 +145,7 @@ def test_a_photo_that_becomes_ready_can_be_posted_under_the_same_key(
     photo_id = builders.photo_processing(ana)
     draft = builders.draft(ana, photo_ids=[photo_id])
     assert_problem(send_post(ana, draft, key), 409, "photos-not-ready")
-    graph.photos.set_ready(photo_id, width=64, height=64, blurhash="x")
+    Town(graph).set_ready(photo_id)
     assert send_post(ana, draft, key).status_code == 201
 
 

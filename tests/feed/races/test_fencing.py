@@ -7,9 +7,9 @@ import pytest
 from graph.events import ATTEMPTS
 from storage.timeline_layout import timeline_key
 from tests.feed.races.test_order import DAY, past_ids
+from tests.support.outbox import claim, run
 from tests.support.stage import Stage
 from workers import fan_out
-from workers.outbox import run
 
 
 # Case 8
@@ -42,7 +42,7 @@ def test_a_fenced_worker_does_not_move_the_cursor_of_the_new_claimant(
     stage.town.end_lease(event.id)
     overdue = stage.town.find_event(event.id)
     assert overdue
-    other = stage.graph.events.claim(event.id, overdue.epoch)
+    other = claim(stage.graph, event.id, overdue.epoch)
     assert other
     assert stage.graph.events.advance(event.id, other.epoch, followers[1])
     hold.release()
@@ -74,7 +74,7 @@ def test_a_worker_fenced_before_its_finish_does_not_finish_the_event(stage: Stag
 def test_a_fan_out_that_died_continues_from_its_cursor(stage: Stage) -> None:
     author, followers = stage.audience(4)
     post, event = stage.town.post(author)
-    claimed = stage.graph.events.claim(event.id, event.epoch)
+    claimed = claim(stage.graph, event.id, event.epoch)
     assert claimed
     stage.storage.timelines.push([author, *followers[:2]], post, read_at=float("inf"))
     assert stage.graph.events.advance(event.id, claimed.epoch, followers[1])

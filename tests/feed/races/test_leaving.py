@@ -17,8 +17,8 @@ from tests.support.leaving import (
     following,
     leave_and_rebuild,
 )
+from tests.support.outbox import run
 from tests.support.stage import Stage, Step, after_the_reading, before_the_writing
-from workers.outbox import run
 
 
 # Case 21

@@ -6,8 +6,8 @@ import pytest
 
 from graph.ids import new_id
 from storage.timeline_layout import timeline_key
+from tests.support.outbox import run
 from tests.support.stage import CAP, LIMIT, SLACK, Stage
-from workers.outbox import run
 
 SECOND = 1_000
 DAY = 86_400 * SECOND

@@ -11,8 +11,8 @@ from graph import Graph
 from graph.ids import new_id
 
 EVENT = """
-CREATE (event:Event {id: $id, kind: 'photo-uploaded', shard: $id % 16, subject_id: 1, author_id: 2,
-  cursor: 0, epoch: 9, attempts: 8, rung_at: 0})
+CREATE (event:Event {id: $id, kind: 'photo-uploaded', queue: 'photos', shard: $id % 16,
+  subject_id: 1, author_id: 2, cursor: 0, epoch: 9, attempts: 8, tried: true})
 SET event.due_at = timestamp() + $due_in_ms
 FOREACH (_ IN CASE WHEN $due_in_ms IS NULL THEN [0] ELSE [] END | SET event:Quarantined)
 """

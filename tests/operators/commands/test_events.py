@@ -14,6 +14,7 @@ from graph.ids import new_id
 from operators import outbox
 from operators.outbox import STATES, list_events
 from tests.operators.commands.conftest import KIND, Flask_
+from tests.support.outbox import claim, finish, release
 
 ROOT = Path(__file__).resolve().parents[3]
 FAR = 10**9
@@ -121,18 +122,18 @@ def test_an_event_quarantined_by_hand_is_fenced_from_its_worker(
     flask: Flask_, graph: Graph, create_event: Callable[..., int]
 ) -> None:
     event_id = create_event(due_in_ms=0, attempts=0)
-    claimed = graph.events.claim(event_id, 9)
+    claimed = claim(graph, event_id, 9)
     assert claimed
     result = flask("events", "quarantine", event_id)
     assert result.output == f"Event {event_id} ({KIND}) is in quarantine until it is requeued.\n"
     assert not graph.events.advance(event_id, claimed.epoch, 5)
-    assert not graph.events.finish(event_id, claimed.epoch)
-    assert graph.events.release(event_id, claimed.epoch, delay_seconds=0) == "fenced"
+    assert not finish(graph, event_id, claimed.epoch)
+    assert release(graph, event_id, claimed.epoch, delay_seconds=0) is None
     assert state_of(graph, event_id) == "quarantined"
     repeat = flask("events", "quarantine", event_id)
     assert (repeat.exit_code, repeat.output) == (0, f"Event {event_id} is in quarantine already.\n")
     assert flask("events", "requeue", event_id).exit_code == 0
-    assert graph.events.claim(event_id, claimed.epoch + 2)
+    assert claim(graph, event_id, claimed.epoch + 2)
 
 
 @pytest.mark.parametrize("action", ["show", "requeue", "quarantine"])

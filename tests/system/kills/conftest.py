@@ -20,7 +20,7 @@ def session_processes(stack_env: dict[str, str]) -> Iterator[Processes]:
 @pytest.fixture
 def processes(session_processes: Processes, stage: Stage) -> Iterator[Processes]:
     """Starts processes that end with the test. The sweeper skips the events of other tests."""
-    stage.town.mark_all_woken()
+    stage.town.put_off_all()
     yield session_processes
     session_processes.end_all()
 

@@ -35,8 +35,10 @@ from tests.support.supervised_stack import SupervisedStack, external_stores
 LEASE_SECONDS = 2.0
 SHORT_WAITS = {
     "graph.events.LEASE_MS": int(LEASE_SECONDS * 1000),
+    "graph.events.LATE_MS": 100,
+    "storage.queues.BELL_SECONDS": int(LEASE_SECONDS),
     "workers.sweeper.SWEEP_SECONDS": 0.2,
-    "workers.sweeper.SHORTEST_PAUSE_SECONDS": 0.1,
+    "workers.outages.LONGEST_PAUSE_SECONDS": 1.0,
 }
 """Constants of the workers here: leases and pauses are at most a tenth of those in production."""
 

@@ -4,6 +4,7 @@ import pytest
 
 from storage import Storage
 from tests.support.eventually import eventually
+from tests.support.outbox import claim, finish
 from tests.support.stage import Stage
 from tests.system.kills.processes import Processes
 
@@ -17,7 +18,7 @@ def test_workers_whose_clock_is_off_take_over_no_lease_and_deliver(
 ) -> None:
     author, followers = stage.audience(2)
     _post, event = stage.town.post(author)
-    claimed = stage.graph.events.claim(event.id, event.epoch)  # for 20 s
+    claimed = claim(stage.graph, event.id, event.epoch)  # for 20 s
     assert claimed
     worker = processes.start_worker("fanout", clock_seconds=clock_seconds)
     processes.start_worker("sweeper", clock_seconds=clock_seconds)
@@ -32,6 +33,6 @@ def test_workers_whose_clock_is_off_take_over_no_lease_and_deliver(
     latest = stage.town.find_event(event.id)
     assert latest
     assert latest.epoch == claimed.epoch
-    assert stage.graph.events.finish(event.id, claimed.epoch)
+    assert finish(stage.graph, event.id, claimed.epoch)
     for follower in followers:
         assert sorted(entry for entry in stage.entries(follower) if entry > 0) == posts

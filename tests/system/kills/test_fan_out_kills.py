@@ -1,12 +1,15 @@
 """Fan-out workers that are killed or paused during their work (cases 7, 8, 10, 12 and 13)."""
 
 import random
-from dataclasses import replace
+from typing import Any
 
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from graph.events import ATTEMPTS, Event
 from storage import Storage
+from storage.queues import JOB_FUNCTION
 from tests.support.eventually import B_SECONDS, eventually
 from tests.support.stage import Stage
 from tests.system.kills.processes import Processes, page_size
@@ -17,6 +20,8 @@ CHUNK = 2 * PAGE
 """The most that is pushed again after a kill: the last page pushed, and the one before it, whose
 advance may have been in flight."""
 KILLS = 20
+OLD_JOB = "workers.jobs.work"
+"""The function of a job of the version before, which names an event and an epoch."""
 
 
 def is_finished(stage: Stage, event: Event) -> bool:
@@ -31,9 +36,9 @@ def current_state(stage: Stage, event: Event) -> Event:
 
 
 def wake(stage: Stage, worker_storage: Storage, event: Event) -> None:
-    """Ends the event's lease and enqueues its job, for tests without a sweeper."""
+    """Ends the event's lease and enqueues a job for its shard, for tests without a sweeper."""
     stage.town.end_lease(event.id)
-    worker_storage.queues.wake(current_state(stage, event))
+    worker_storage.queues.enqueue(event.queue, event.shard)
 
 
 # Case 7: before the first page, between push and advance, before the finish
@@ -92,10 +97,12 @@ def test_repeated_and_stale_jobs_in_any_order_give_the_right_feeds(
 ) -> None:
     author, followers = stage.audience(PAGE)
     events = [stage.town.post(author)[1] for _ in range(6)]
-    jobs = [replace(event, epoch=epoch) for event in events for epoch in (0, 0, 0, 1, 2, 7)]
+    queue = Queue("fanout", connection=worker_storage.queue.client, serializer=JSONSerializer)
+    jobs: list[tuple[Any, ...]] = [(JOB_FUNCTION, "fanout", event.shard) for event in events] * 3
+    jobs += [(OLD_JOB, event.id, epoch) for event in events for epoch in (0, 0, 1, 7)]
     random.Random(10).shuffle(jobs)
     for job in jobs:
-        worker_storage.queues.enqueue(job)
+        queue.enqueue(*job)
     workers = [processes.start_worker("fanout", constants=page_size(1)) for _ in range(2)]
     eventually(lambda: all(is_finished(stage, event) for event in events))
     eventually(lambda: worker_storage.queues.depth("fanout") == 0)
@@ -118,12 +125,14 @@ def test_an_event_that_kills_its_worker_is_quarantined_and_delays_no_other(
     for attempt in range(ATTEMPTS):
         hold = worker.to.cache.hold(b"p:%d" % post)  # the first key that the fan-out reads
         wake(stage, worker_storage, event)
-        worker_storage.queues.wake(stage.town.post(other)[1])
+        neighbour = stage.town.post(other)[1]
+        move_to(stage, neighbour, event.shard)
         hold.wait(B_SECONDS)
         assert current_state(stage, event).attempts == attempt + 1
         worker.kill()
         worker = processes.start_worker("fanout")
     wake(stage, worker_storage, event)
+    processes.start_worker("sweeper")
     eventually(lambda: is_quarantined(stage, event))
     eventually(lambda: not stage.town.events_of(other))
     for follower in others:
@@ -134,6 +143,12 @@ def test_an_event_that_kills_its_worker_is_quarantined_and_delays_no_other(
     eventually(lambda: is_finished(stage, event))
     for follower in followers:
         stage.check_feed(follower)
+
+
+def move_to(stage: Stage, event: Event, shard: int) -> None:
+    stage.town.query(
+        "MATCH (event:Event {id: $id}) SET event.shard = $shard", id=event.id, shard=shard
+    )
 
 
 def is_quarantined(stage: Stage, event: Event) -> bool:

@@ -73,7 +73,7 @@ def test_a_photo_whose_decoding_was_killed_becomes_ready(
         assert worker.is_alive()
         pending = stage.town.find_event(event.id)
         assert pending
-        assert pending.cursor == 1, "one try"
+        assert pending.attempts == 1, "one try"
     else:
         worker = processes.start_worker("photos")
     processes.start_worker("sweeper")

@@ -145,11 +145,11 @@ def feed_has_each_once(person: Person, posts: list[int]) -> bool:
 def test_an_event_of_a_newer_version_is_released_and_never_quarantined(
     services: SupervisedStack, town: Town, timelines_queue: Queue, graph: Graph
 ) -> None:
-    event = town.event("of-the-next-version", 1, 2, attempts=ATTEMPTS)
+    event = town.event("of-the-next-version", 1, 2, queue="timelines", attempts=ATTEMPTS)
     for _ in range(4):
         town.end_lease(event.id)
         epoch = current_state(town, event.id).epoch
-        timelines_queue.enqueue(JOB_FUNCTION, event.id, epoch)
+        timelines_queue.enqueue(JOB_FUNCTION, "timelines", event.shard)
         eventually(partial(was_released, town, event.id, epoch))
     latest = graph.events.by_id(event.id)
     assert latest
@@ -183,7 +183,7 @@ def test_a_job_and_an_event_with_unknown_fields_are_done(
     town.query(
         "MATCH (event:Event {id: $id}) SET event.newer = 'x', event.trace = [1]", id=event.id
     )
-    timelines_queue.enqueue(JOB_FUNCTION, event.id, event.epoch, "more", newer=True)
+    timelines_queue.enqueue(JOB_FUNCTION, event.queue, event.shard, "more", newer=True)
     eventually(lambda: town.find_event(event.id) is None)
 
 
@@ -191,4 +191,19 @@ def test_a_job_and_an_event_with_unknown_fields_are_done(
 def test_an_event_of_an_older_version_is_done(town: Town) -> None:
     viewer, author = town.users(2)
     event = town.event("followed", viewer, author)
+    town.query(
+        "MATCH (event:Event {id: $id}) SET event.rung_at = 0"
+        " REMOVE event.queue, event.tried, event.owed_at",
+        id=event.id,
+    )
+    eventually(lambda: town.find_event(event.id) is None)
+
+
+# Case 6
+def test_a_job_of_an_older_version_drains_the_shard_of_its_event(
+    town: Town, timelines_queue: Queue
+) -> None:
+    viewer, author = town.users(2)
+    event = town.event("followed", viewer, author)
+    timelines_queue.enqueue("workers.jobs.work", event.id, event.epoch)
     eventually(lambda: town.find_event(event.id) is None)

@@ -133,10 +133,10 @@ def test_all_missing_settings_are_named_in_one_message(env: dict[str, str]) -> N
 def test_a_worker_runs_a_job_with_the_id_of_the_request_and_ends_on_sigterm(
     stage: Stage, env: dict[str, str], storage_of_worker: Storage
 ) -> None:
-    event = publish(stage)
+    with structlog.contextvars.bound_contextvars(request_id="request-7"):
+        event = publish(stage)
     with started("fanout", env, first_event="worker ready") as process:
-        with structlog.contextvars.bound_contextvars(request_id="request-7"):
-            storage_of_worker.queues.wake(event)
+        storage_of_worker.queues.wake(event)
         eventually(lambda: stage.town.find_event(event.id) is None)
         lines = [json.loads(line) for line in end(process).splitlines()]
     [job] = [line for line in lines if line.get("event_id") == event.id]
@@ -203,7 +203,7 @@ def test_a_time_out_while_a_job_releases_its_event_is_logged_in_one_line(
         hold = proxy.hold(LOADED["follows/followers_page"].text.encode())
         client = storage_of_worker.queue.client
         queue = Queue("fanout", connection=client, serializer=JSONSerializer)
-        queue.enqueue(JOB_FUNCTION, event.id, event.epoch, job_timeout=12)
+        queue.enqueue(JOB_FUNCTION, event.queue, event.shard, job_timeout=12)
         hold.wait(B_SECONDS)
         proxy.down()
         hold.release()
@@ -216,7 +216,7 @@ def test_a_time_out_while_a_job_releases_its_event_is_logged_in_one_line(
 def test_the_sweeper_enqueues_jobs_and_ends_on_sigterm(
     stage: Stage, env: dict[str, str], storage_of_worker: Storage
 ) -> None:
-    stage.town.mark_all_woken()
+    stage.town.put_off_all()
     event = stage.town.event("followed", stage.town.user(), stage.town.user())
     with started("sweeper", env, first_event="sweeper ready") as process:
         eventually(lambda: storage_of_worker.queues.depth("timelines") > 0)

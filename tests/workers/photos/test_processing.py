@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,8 +17,9 @@ from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage, StorageRefusedError, StorageUnavailableError
 from tests.support import images
+from tests.support.outbox import claim, release, run
+from tests.support.town import Town
 from tests.support.uploads import COMPLETE, Upload, object_names, put_upload
-from workers import outbox
 from workers.errors import FencedError
 from workers.photos import processing
 from workers.photos.decoding import Limits, render_in_child
@@ -38,17 +38,24 @@ def final_state(graph: Graph, photo: Photo) -> tuple[str, str | None]:
     return found.state, found.failure_code
 
 
-def in_background(graph: Graph, storage: Storage, event: Event) -> "Future[None]":
+def in_background(graph: Graph, storage: Storage, event: Event) -> "Future[bool]":
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(processing.process, graph, storage, event)
     pool.shutdown(wait=False)
     return future
 
 
+def find(graph: Graph, event: Event) -> Event:
+    """The event as it is now."""
+    found = Town(graph).find_event(event.id)
+    assert found
+    return found
+
+
 def claimed_by_another(graph: Graph, event: Event) -> Event:
-    """Claim the event as another worker does."""
-    graph.events.release(event.id, event.epoch, delay_seconds=0)
-    claimed = graph.events.claim(event.id, event.epoch)
+    """Claim the event as another worker does, after its lease."""
+    Town(graph).end_lease(event.id)
+    claimed = claim(graph, event.id, event.epoch)
     assert claimed is not None
     return claimed
 
@@ -187,17 +194,16 @@ def test_an_outage_of_s3_at_any_step_leaves_a_photo_processing_until_the_next_jo
     proxy.up()
     assert object_names(proxied_storage.photos, photo.path) < COMPLETE | {"incoming/*"}
     again = claimed_by_another(graph, event)
-    assert again.cursor == 0  # an outage does not count as a try
     processing.process(graph, proxied_storage, again)
     assert final_state(graph, photo) == ("ready", None)
     assert object_names(proxied_storage.photos, photo.path) == COMPLETE
 
 
 @pytest.mark.parametrize(
-    ("store", "method", "error", "tries"),
+    ("store", "method", "error", "outcome", "tries"),
     [
-        ("graph", "set_ready", GraphUnavailableError(), 0),
-        ("storage", "put_rendition", StorageRefusedError("s3", "AccessDenied"), 1),
+        ("graph", "set_ready", GraphUnavailableError(), "outage", 0),
+        ("storage", "put_rendition", StorageRefusedError("s3", "AccessDenied"), "failed", 1),
     ],
 )
 def test_a_refusal_of_s3_counts_as_a_try_and_an_outage_of_the_graph_does_not(
@@ -209,6 +215,7 @@ def test_a_refusal_of_s3_counts_as_a_try_and_an_outage_of_the_graph_does_not(
     store: str,
     method: str,
     error: Exception,
+    outcome: str,
     tries: int,
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -216,10 +223,10 @@ def test_a_refusal_of_s3_counts_as_a_try_and_an_outage_of_the_graph_does_not(
 
     photo, event = upload(images.jpeg())
     monkeypatch.setattr({"graph": graph.photos, "storage": storage.photos}[store], method, fail)
-    with pytest.raises(type(error)):
-        processing.process(graph, storage, event)
+    release(graph, event.id, event.epoch, delay_seconds=0)
+    assert run(graph, storage, event.id, event.epoch + 1) == outcome
     assert final_state(graph, photo) == ("processing", None)
-    assert claimed_by_another(graph, event).cursor == tries
+    assert claimed_by_another(graph, find(graph, event)).attempts == tries + 1
 
 
 def test_an_outage_of_s3_while_the_upload_is_read_leaves_a_photo_processing(
@@ -231,7 +238,7 @@ def test_an_outage_of_s3_while_the_upload_is_read_leaves_a_photo_processing(
     assert final_state(graph, photo) == ("processing", None)
 
 
-def test_leftovers_of_an_outage_of_s3_are_removed_by_the_next_job(
+def test_an_outage_while_the_upload_is_removed_leaves_the_rest_to_the_next_job(
     graph: Graph, storage: Storage, proxied_storage: Storage, proxy: Proxy, upload: Upload
 ) -> None:
     photo, event = upload(images.jpeg())
@@ -242,9 +249,25 @@ def test_leftovers_of_an_outage_of_s3_are_removed_by_the_next_job(
     hold.release()
     with pytest.raises(StorageUnavailableError):
         running.result(timeout=30)
-    assert final_state(graph, photo) == ("ready", None)
+    assert final_state(graph, photo) == ("processing", None)
     assert object_names(storage.photos, photo.path) == COMPLETE | {"incoming/*"}
     processing.process(graph, storage, event)
+    assert final_state(graph, photo) == ("ready", None)
+    assert object_names(storage.photos, photo.path) == COMPLETE
+
+
+def test_a_photo_whose_worker_died_after_it_removed_the_upload_is_made_of_its_original(
+    graph: Graph, storage: Storage, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, event = upload(images.jpeg())
+    with monkeypatch.context() as patch:
+        patch.setattr(graph.photos, "set_ready", lambda *_, **__: None)  # the worker dies here
+        with pytest.raises(FencedError):
+            processing.process(graph, storage, event)
+    assert object_names(storage.photos, photo.path) == COMPLETE
+    assert run(graph, storage, event.id, claimed_by_another(graph, event).epoch) == "stale"
+    processing.process(graph, storage, find(graph, event))
+    assert final_state(graph, photo) == ("ready", None)
     assert object_names(storage.photos, photo.path) == COMPLETE
 
 
@@ -316,7 +339,7 @@ def test_a_picture_whose_decoding_is_always_interrupted_has_failed_after_five_tr
     monkeypatch.setattr(processing, "render_in_child", impatient)
     photo, event = upload(images.scan_bomb(2_000))
     for tries in range(processing.MAX_TRIES):
-        assert event.cursor == tries
+        assert event.attempts == tries + 1
         with pytest.raises(DecodingInterruptedError):
             processing.process(graph, storage, event)
         assert final_state(graph, photo) == ("processing", None)
@@ -328,7 +351,7 @@ def test_a_picture_whose_decoding_is_always_interrupted_has_failed_after_five_tr
 
 def test_the_event_of_a_missing_photo_does_nothing(graph: Graph, storage: Storage) -> None:
     absent = Event(
-        id=new_id(), kind="photo-uploaded", subject_id=new_id(), author_id=new_id(),
+        id=new_id(), kind="photo-uploaded", shard=0, subject_id=new_id(), author_id=new_id(),
         epoch=1, cursor=0, attempts=1,
     )  # fmt: skip
     processing.process(graph, storage, absent)
@@ -338,12 +361,13 @@ def test_a_job_brings_a_photo_to_its_final_state_and_finishes_the_event(
     graph: Graph, storage: Storage, proxied_storage: Storage, proxy: Proxy, upload: Upload
 ) -> None:
     photo, event = upload(images.jpeg())
-    graph.events.release(event.id, event.epoch, delay_seconds=0)
+    release(graph, event.id, event.epoch, delay_seconds=0)
     with proxy.outage():
-        assert outbox.run(graph, proxied_storage, event.id, event.epoch) == "outage"
+        assert run(graph, proxied_storage, event.id, event.epoch + 1) == "outage"
     assert final_state(graph, photo) == ("processing", None)
-    again = claimed_by_another(graph, replace(event, epoch=event.epoch + 1))
-    graph.events.release(again.id, again.epoch, delay_seconds=0)
-    assert outbox.run(graph, storage, event.id, again.epoch) == "done"
+    Town(graph).end_lease(event.id)
+    again = find(graph, event)
+    assert again.attempts == 0, "an outage does not count as a try"
+    assert run(graph, storage, event.id, again.epoch) == "done"
     assert final_state(graph, photo) == ("ready", None)
-    assert outbox.run(graph, storage, event.id, again.epoch + 1) == "stale"
+    assert run(graph, storage, event.id, again.epoch + 1) == "stale"
