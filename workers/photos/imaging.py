@@ -8,11 +8,13 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import blurhash
 import pi_heif
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageFile
 
+from workers.photos import colours, heic, png
 from workers.photos.errors import ImageRefusedError
 
 MAX_BYTES = 15 * 1000 * 1000
@@ -23,9 +25,12 @@ MIN_SIDE = 32
 """The shortest side accepted, in pixels."""
 RENDITION_SIDES = (1080, 640, 320)
 """The longest side of each rendition, in pixels. A smaller picture is never enlarged."""
+LEAST_SHORT_SIDE = Fraction(320, 1080)
+"""The shortest side of a rendition, as a part of its longest: panoramas and tall screenshots are
+made larger, so that they stay legible. A phone's screen is 320 to 430 points wide."""
+MOST_LONG_SIDE = 4
+"""Times the usual longest side: the bound of such a rendition."""
 JPEG_QUALITY = 82
-MAX_PROFILE_BYTES = 4 * 1024 * 1024
-"""The largest colour profile used. Printers' profiles reach about 2 MB."""
 
 FORMATS = {
     "image/jpeg": "JPEG",
@@ -56,12 +61,11 @@ _UPRIGHT_TRANSPOSES = {
 }
 """EXIF orientation → the transpose that turns the stored pixels upright."""
 _ORIENTATION_TAG = 0x0112
-_PROFILE_MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionSet:
-    """A photo's renditions, each a JPEG by its longest side, with the original's upright size."""
+    """A photo's renditions, JPEGs by their usual longest side, with the original's upright size."""
 
     width: int
     height: int
@@ -85,16 +89,14 @@ def examine_and_render(data: bytes, declared: str) -> RenditionSet:
         raise ImageRefusedError("wrong-content-type")
     if _is_truncated(data, actual):
         raise ImageRefusedError("truncated")
-    image = _translate_errors(lambda: _open(data, FORMATS[actual]))
-    _check_size(image)
-    orientation = _orientation(image)
+    image = _translate_errors(lambda: _decode(data, actual))
+    orientation = 1 if actual == "image/heic" else _orientation(image)
     width, height = image.size if orientation < 5 else image.size[::-1]  # noqa: PLR2004 - 5 to 8 turn by 90°
-    base = _translate_errors(lambda: _reduce(image))
-    base = _flatten_on_white(base, base.info.get("icc_profile"))
+    base = colours.flatten_on_white(_translate_errors(lambda: _reduce(image)))
     if orientation in _UPRIGHT_TRANSPOSES:
         base = base.transpose(_UPRIGHT_TRANSPOSES[orientation])
     base.info = {}  # removes the file's last metadata: the resized picture has no other
-    images = _rendition_images(base)
+    images = _rendition_images(base, (width, height))
     return RenditionSet(
         width=width,
         height=height,
@@ -199,16 +201,51 @@ def _check_size(image: Image.Image) -> None:
         raise ImageRefusedError("too-small")
 
 
+def _decode(data: bytes, content_type: str) -> Image.Image:
+    """The picture, its size checked. Of a JPEG, WebP or GIF the pixels are decoded later.
+
+    A PNG's EXIF can follow its pixels, and a HEIC's size can change while it is decoded.
+    """
+    if content_type == "image/png":
+        return _decode_png(png.readable(data))
+    image = _open(data, FORMATS[content_type])
+    _check_size(image)
+    return _decode_heic(data, image) if content_type == "image/heic" else image
+
+
+def _decode_png(data: bytes) -> Image.Image:
+    image = _open(data, "PNG")
+    _check_size(image)
+    _load(image)
+    if image.mode == "RGBA" and png.has_grey_alpha(data):  # of 16 bits
+        grey = image.convert("LA")
+        grey.info = image.info
+        return grey
+    return image
+
+
+def _decode_heic(data: bytes, image: Image.Image) -> Image.Image:
+    """The picture; one that libheif refuses to crop is decoded whole and cropped here."""
+    try:
+        return _load(image)
+    except ImageRefusedError:
+        raise
+    except Exception:
+        whole = heic.uncropped(data)
+        if whole is None:
+            raise
+    frame = _open(whole.data, "HEIF")
+    _check_size(frame)
+    if _load(frame).size != whole.size:
+        raise ImageRefusedError("not-an-image")
+    return frame.crop(whole.box)
+
+
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation; 1 if there is none or it is unreadable.
 
-    The HEIC decoder has already turned the picture, so its EXIF is ignored. A PNG's EXIF can follow
-    the pixels, which are therefore decoded first.
+    A HEIC's is not asked for: its decoder has already turned the picture.
     """
-    if image.format == "HEIF":
-        return 1
-    if image.format == "PNG":
-        _translate_errors(lambda: _load(image))
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001 - hostile EXIF can raise any exception; the pixels are intact
@@ -224,57 +261,32 @@ def _load(image: Image.Image) -> Image.Image:
 
 
 def _reduce(image: Image.Image) -> Image.Image:
-    """The picture reduced to the largest rendition's size, in a mode that can be averaged."""
-    size = _size_within(image.size, RENDITION_SIDES[0])
+    """The picture reduced to the largest rendition's size, in a mode that can be averaged.
+
+    Its info tells what its colours mean.
+    """
+    size = rendition_size(image.size, RENDITION_SIDES[0])
     image.draft(None, size)  # decodes a JPEG at the smallest scale of n/8 that is large enough
     _load(image)
     info = image.info
-    if image.mode == "I" or image.mode.startswith("I;16"):  # 16 bits of grey
-        image = image.point(lambda value: value * (1 / 256)).convert("L")
-    elif image.has_transparency_data and image.mode != "RGBA":
-        image = image.convert("RGBA")
-    elif image.mode in {"P", "1", "PA", "LA"}:
-        image = image.convert("RGB")
-    reduced = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    reduced.info = {"icc_profile": info.get("icc_profile")}
+    reduced = colours.averageable(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    reduced.info = {name: info[name] for name in colours.INFO if name in info}
     return reduced
 
 
-def _flatten_on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB, with white behind transparent pixels."""
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    colours = _to_srgb(image.convert("RGB") if alpha else image, profile)
-    if alpha is None:
-        return colours
-    white = Image.new("RGB", image.size, "white")
-    white.paste(colours, mask=alpha)
-    return white
+def rendition_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """The size of the rendition `side` of a picture of this size: as long as `side`, at most.
+
+    A picture longer than 27:8 is larger: its shortest side has 8/27 of `side`, as long as its
+    longest has at most four times `side`. None is enlarged.
+    """
+    longest, shortest = max(size), min(size)
+    scale = max(Fraction(side, longest), LEAST_SHORT_SIDE * side / shortest)
+    return _scaled(size, min(scale, Fraction(MOST_LONG_SIDE * side, longest), Fraction(1)))
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB by its embedded profile; without a usable profile it counts as sRGB."""
-    if profile and len(profile) <= MAX_PROFILE_BYTES and _matches_mode(profile, image.mode):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            target = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None
-        if converted is not None:
-            return converted
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _matches_mode(profile: bytes, mode: str) -> bool:
-    """Whether the profile's header has the colour space of this image mode."""
-    return _PROFILE_MODES.get(profile[16:20]) == mode
-
-
-def _size_within(size: tuple[int, int], side: int) -> tuple[int, int]:
-    longest = max(size)
-    if longest <= side:
-        return size
-    width, height = (max(1, round(length * side / longest)) for length in size)
+def _scaled(size: tuple[int, int], scale: Fraction) -> tuple[int, int]:
+    width, height = (max(1, round(length * scale)) for length in size)
     return width, height
 
 
@@ -282,15 +294,15 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def _rendition_images(image: Image.Image) -> list[Image.Image]:
+def _rendition_images(image: Image.Image, original: tuple[int, int]) -> list[Image.Image]:
     """The renditions' pixels, largest first, each resized from the one before to save work.
 
-    All sizes derive from the first: rounding twice would make a side wrong by a pixel.
+    All sizes derive from the original's: rounding twice would make a side wrong by a pixel.
     """
     images: list[Image.Image] = []
     previous = image
     for side in RENDITION_SIDES:
-        previous = _resize(previous, _size_within(image.size, side))
+        previous = _resize(previous, rendition_size(original, side))
         images.append(previous)
     return images
 
@@ -303,7 +315,8 @@ def _encode_jpeg(image: Image.Image) -> bytes:
 
 def _blurhash(image: Image.Image) -> str:
     """The blurhash, a placeholder of a few characters, with 12 components."""
-    small = _resize(image, _size_within(image.size, 32)).copy()
+    scale = min(Fraction(32, max(image.size)), Fraction(1))
+    small = _resize(image, _scaled(image.size, scale)).copy()
     across, down = (4, 3) if image.width >= image.height else (3, 4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # from blurhash's use of Pillow

@@ -6,6 +6,8 @@ import time
 import zipfile
 
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.support import images
@@ -199,13 +201,50 @@ def test_a_portrait_is_measured_by_its_height() -> None:
 
 
 def test_a_small_picture_is_never_enlarged() -> None:
+    rendered = examine_and_render(images.jpeg(500, 200), "image/jpeg")
+    assert sizes_of(rendered) == {1080: (500, 200), 640: (500, 200), 320: (320, 128)}
     rendered = examine_and_render(images.jpeg(500, 100), "image/jpeg")
-    assert sizes_of(rendered) == {1080: (500, 100), 640: (500, 100), 320: (320, 64)}
+    assert sizes_of(rendered) == {1080: (500, 100), 640: (500, 100), 320: (474, 95)}
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        ((2700, 800), {1080: (1080, 320), 640: (640, 190), 320: (320, 95)}),  # 27:8, as usual
+        ((8000, 1000), {1080: (2560, 320), 640: (1517, 190), 320: (759, 95)}),  # a panorama
+        ((1080, 12_000), {1080: (320, 3556), 640: (190, 2107), 320: (95, 1053)}),  # a chat
+        ((13_500, 1000), {1080: (4320, 320), 640: (2560, 190), 320: (1280, 95)}),
+        ((20_000, 1000), {1080: (4320, 216), 640: (2560, 128), 320: (1280, 64)}),  # the bound
+    ],
+)
+def test_panoramas_and_tall_screenshots_stay_legible(
+    size: tuple[int, int], sizes: dict[int, tuple[int, int]]
+) -> None:
+    rendered = examine_and_render(images.jpeg(*size), "image/jpeg")
+    assert (rendered.width, rendered.height) == size
+    assert sizes_of(rendered) == sizes
+    assert all(images.looks_right(data, within=20) for data in rendered.renditions.values())
+
+
+@given(width=st.integers(32, 60_000), height=st.integers(32, 60_000))
+@example(width=32, height=60_000)
+def test_a_rendition_of_any_size_keeps_to_its_bounds(width: int, height: int) -> None:
+    assume(width * height <= imaging.MAX_PIXELS)
+    for side in imaging.RENDITION_SIDES:
+        small = imaging.rendition_size((width, height), side)
+        assert small[0] <= width
+        assert small[1] <= height
+        assert max(small) <= 4 * side
+        assert small[0] * small[1] <= 1.25 * side * side  # no more than of a square
+        legible = min(width, height, round(side * 8 / 27))
+        assert min(small) >= legible or max(small) == 4 * side
+        if max(width, height) * 8 <= min(width, height) * 27:
+            assert max(small) == min(side, max(height, width))
 
 
 def test_a_long_strip_keeps_at_least_a_row() -> None:
     rendered = examine_and_render(images.jpeg(65_000, 32), "image/jpeg")
-    assert sizes_of(rendered) == {1080: (1080, 1), 640: (640, 1), 320: (320, 1)}
+    assert sizes_of(rendered) == {1080: (4320, 2), 640: (2560, 1), 320: (1280, 1)}
 
 
 def sizes_of(rendered: RenditionSet) -> dict[int, tuple[int, int]]:
