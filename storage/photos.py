@@ -8,7 +8,7 @@ media/<path>/<side>.jpg    renditions; anonymous GET, unguessable path, immutabl
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from storage.errors import StorageRefusedError, StorageUnavailableError
 from storage.settings import StorageSettings
 
 RENDITION_SIDES = (1080, 640, 320)
-"""Longest sides in pixels, and the names of the objects. Equal to those of the module
+"""Usual longest sides in pixels, and the names of the objects. Equal to those of the module
 workers/photos/imaging.py."""
 UPLOAD_SECONDS = 3600
 """How long a presigned PUT is valid."""
@@ -47,6 +47,8 @@ _PERMANENT_ERRORS = {
 credentials are not among them: they fail every call at once, as an outage does."""
 _DELETE_BATCH = 1000
 """The most keys per delete request."""
+_PART_BYTES = 64 * 1024
+"""An upload is read in parts of this size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,16 +112,21 @@ class Photos:
                 raise
             return int(answer["ContentLength"])
 
-    def read_upload(self, path: str, *, limit_bytes: int) -> bytes | None:
+    def read_upload(
+        self, path: str, *, limit_bytes: int, at_each_part: Callable[[], None] = lambda: None
+    ) -> bytes | None:
         """The uploaded bytes, or None if there is no upload.
 
-        Reads at most `limit_bytes` + 1 bytes: the extra byte shows that the upload is longer.
+        Reads at most `limit_bytes` + 1 bytes: the extra byte shows that the upload is longer. The
+        caller's `at_each_part` is called before each 64 kB, and can end the read by an error.
         """
-        return self._read(_incoming(path), limit_bytes)
+        return self._read(_incoming(path), limit_bytes, at_each_part)
 
-    def read_original(self, path: str, *, limit_bytes: int) -> bytes | None:
+    def read_original(
+        self, path: str, *, limit_bytes: int, at_each_part: Callable[[], None] = lambda: None
+    ) -> bytes | None:
         """The original's bytes, as read_upload(); None if none is stored."""
-        return self._read(_original(path), limit_bytes)
+        return self._read(_original(path), limit_bytes, at_each_part)
 
     def store_original(self, path: str, data: bytes, content_type: str) -> None:
         """Store the original, private. Repeating it with the same bytes changes nothing."""
@@ -150,7 +157,7 @@ class Photos:
             self._client.delete_object(Bucket=self._bucket, Key=_incoming(path))
 
     def rendition_urls(self, path: str) -> dict[str, str]:
-        """The public URLs of the renditions, by their longest side."""
+        """The public URLs of the renditions, by their usual longest side."""
         return {str(side): f"{self.media_url}/{path}/{side}.jpg" for side in RENDITION_SIDES}
 
     def sweep_incoming(self, older_than: datetime, limit: int) -> int:
@@ -197,7 +204,7 @@ class Photos:
         self._client.close()
         self._quick_client.close()
 
-    def _read(self, key: str, limit_bytes: int) -> bytes | None:
+    def _read(self, key: str, limit_bytes: int, at_each_part: Callable[[], None]) -> bytes | None:
         with _translate_errors():
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
@@ -206,7 +213,7 @@ class Photos:
                     return None
                 raise
             with closing(answer["Body"]) as body:
-                data = bytes(body.read(limit_bytes + 1))
+                data = b"".join(_parts(body, limit_bytes + 1, at_each_part))
             if len(data) < min(int(answer["ContentLength"]), limit_bytes):
                 raise StorageUnavailableError("s3", "an answer was cut short")
             return data
@@ -251,6 +258,17 @@ class Photos:
                 if answer.get("Errors"):
                     code = str(answer["Errors"][0].get("Code"))
                     raise _unavailable(code, f"{code} in a delete request")
+
+
+def _parts(body: Any, limit_bytes: int, at_each_part: Callable[[], None]) -> Iterator[bytes]:
+    """The first `limit_bytes` of an answer's body."""
+    while limit_bytes > 0:
+        at_each_part()
+        part = bytes(body.read(min(_PART_BYTES, limit_bytes)))
+        if not part:
+            return
+        limit_bytes -= len(part)
+        yield part
 
 
 def _client(settings: StorageSettings, *, read_seconds: float, attempts: int) -> Any:

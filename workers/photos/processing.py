@@ -5,14 +5,18 @@ state only leftover objects are removed.
 """
 
 import base64
+import functools
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from graph import Graph
 from graph.events import Event
+from graph.ids import time_of
 from graph.photos import Photo
 from storage import Storage
 from storage.errors import StorageUnavailableError
@@ -24,12 +28,21 @@ from workers.photos.imaging import MAX_BYTES, RenditionSet
 log = structlog.get_logger()
 
 STORING_SECONDS = 20.0
-"""Time after which no further object is stored. A slow S3 can take 36 s for an object, and if RQ
-ended the job after 60 s, that would count as a try although the photo is good."""
+"""Time after which the upload is read no further, and no further object is stored. A slow S3 can
+take 36 s for an object, and if RQ ended the job after 60 s, that would count as a try although the
+photo is good."""
 
 RENEW_SECONDS = 2.0
 """Age of a lease (20 s) at which the next step renews it. Most photos are done before, so that they
 cost the graph no renewal."""
+
+LONGEST_OUTAGE = timedelta(hours=23)
+"""Age of an event at which S3's next failure fails its photo, if only this photo's objects seem to
+fail: this worker has made others ready meanwhile. Earlier than an event is given up (a day)."""
+RECENT_SECONDS = 600.0
+"""How long ago another photo may have become ready for that."""
+OBJECT_UNREADABLE = "object-unreadable"
+"""The code of such a photo."""
 
 MAX_TRIES = 5
 """Claims without a final state, outages not counted, after which the photo has failed.
@@ -37,6 +50,10 @@ MAX_TRIES = 5
 Without the limit a picture that crashes the worker would do so until its event is in quarantine,
 and its owner would never hear of it.
 """
+
+
+_ready_at: float | None = None
+"""When this process last made a photo ready, by the monotonic clock."""
 
 
 def process(graph: Graph, storage: Storage, event: Event) -> bool:
@@ -50,13 +67,34 @@ def process(graph: Graph, storage: Storage, event: Event) -> bool:
     if photo is None:
         return False
     try:
-        if photo.state == "processing" and _set_final_state(graph, storage, event, photo):
+        if photo.state == "processing" and _try_once(graph, storage, event, photo):
             return True
     except FencedError:  # our last object may have come after the other worker's cleanup
         _remove_leftovers(graph, storage, photo, fenced=True)
         raise
     _remove_leftovers(graph, storage, photo)
     return False
+
+
+def _try_once(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
+    """Bring the photo to `ready` or `failed`; returns whether this call made it ready.
+
+    A photo that alone fails by outages of S3 fails for good after LONGEST_OUTAGE.
+    """
+    try:
+        return _set_final_state(graph, storage, event, photo)
+    except StorageUnavailableError as error:
+        if not _fails_alone(event):
+            raise
+        log.error("photo given up", photo_id=photo.id, error=str(error))  # noqa: TRY400 - no bug
+        graph.photos.set_failed(photo.id, OBJECT_UNREADABLE)
+        return False
+
+
+def _fails_alone(event: Event) -> bool:
+    """Whether S3 has failed for this photo for long, while it serves other photos."""
+    is_old = datetime.now(UTC) - time_of(event.id) > LONGEST_OUTAGE
+    return is_old and _ready_at is not None and time.monotonic() - _ready_at < RECENT_SECONDS
 
 
 def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:
@@ -77,8 +115,14 @@ def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo)
     if ready is None:
         raise FencedError(event.id)
     if ready:
+        _note_that_s3_serves()
         log.info("photo ready", photo_id=photo.id, width=result.width, height=result.height)
     return ready
+
+
+def _note_that_s3_serves() -> None:
+    global _ready_at  # noqa: PLW0603 - of this process
+    _ready_at = time.monotonic()
 
 
 def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo) -> RenditionSet:
@@ -90,30 +134,39 @@ def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo
     if event.attempts > MAX_TRIES:
         raise ImageRefusedError(PROCESSING_FAILED)
     lease, end = _Lease(graph, event), time.monotonic() + STORING_SECONDS
-    data = _read_upload(storage, photo)
+    go_on = functools.partial(_go_on, lease, end)
+    data = _read_upload(storage, photo, go_on)
     lease.renew_if_old()
     result = render_in_child(data, photo.content_type)
     lease.renew_if_old()
     storage.photos.store_original(photo.path, data, photo.content_type)
     for side, rendition in result.renditions.items():
-        if time.monotonic() > end:
-            raise StorageUnavailableError("s3", "too slow to store the rest of a photo's objects")
-        lease.renew_if_old()
+        go_on()
         storage.photos.put_rendition(photo.path, side, rendition)
     lease.renew_if_old()
     storage.photos.remove_upload(photo.path)
     return result
 
 
-def _read_upload(storage: Storage, photo: Photo) -> bytes:
+def _go_on(lease: "_Lease", end: float) -> None:
+    """Return if there is time for the next bytes or object, the lease renewed if it is old.
+
+    Raises StorageUnavailableError, FencedError.
+    """
+    if time.monotonic() > end:
+        raise StorageUnavailableError("s3", "too slow for the rest of a photo's objects")
+    lease.renew_if_old()
+
+
+def _read_upload(storage: Storage, photo: Photo, go_on: Callable[[], None]) -> bytes:
     """The uploaded bytes, which are the original if an earlier try has stored it.
 
     Raises ImageRefusedError if length or checksum are not as announced.
     """
     limit = min(photo.size_bytes, MAX_BYTES)
-    data = storage.photos.read_upload(photo.path, limit_bytes=limit)
+    data = storage.photos.read_upload(photo.path, limit_bytes=limit, at_each_part=go_on)
     if data is None:
-        data = storage.photos.read_original(photo.path, limit_bytes=limit)
+        data = storage.photos.read_original(photo.path, limit_bytes=limit, at_each_part=go_on)
     if data is None:
         raise ImageRefusedError("nothing-uploaded")
     if len(data) > limit:

@@ -204,6 +204,7 @@ def test_an_outage_of_s3_at_any_step_leaves_a_photo_processing_until_the_next_jo
     [
         ("graph", "set_ready", GraphUnavailableError(), "outage", 0),
         ("storage", "put_rendition", StorageRefusedError("s3", "AccessDenied"), "failed", 1),
+        ("storage", "read_upload", StorageRefusedError("s3", "InvalidObjectState"), "failed", 1),
     ],
 )
 def test_a_refusal_of_s3_counts_as_a_try_and_an_outage_of_the_graph_does_not(

@@ -1,10 +1,14 @@
-"""S3 slow, overloaded or cut in mid-body (case 38)."""
+"""S3 slow, overloaded or cut in mid-body (case 38), or broken for one object (case 51)."""
 
+import http.client
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 from environs import Env
@@ -16,9 +20,11 @@ from graph.photos import Photo
 from storage import Storage, StorageSettings, StorageUnavailableError
 from storage.photos import Photos
 from tests.support import images
-from tests.support.outbox import run
+from tests.support.eventually import eventually
+from tests.support.outbox import claim, release, run
 from tests.support.town import Town
 from tests.support.uploads import COMPLETE, Upload, object_names
+from workers.errors import FencedError
 from workers.photos import processing
 
 
@@ -73,6 +79,90 @@ def overloaded_s3() -> Iterator[str]:
         server.shutdown()
 
 
+@contextmanager
+def s3_without(path: str) -> Iterator[str]:
+    """The URL of an S3 that answers 500 whenever the upload of this path is read."""
+    upstream = urlsplit(StorageSettings.from_env(Env()).s3_endpoint_url).netloc
+
+    class Forwarder(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.command == "GET" and f"incoming/{path}" in self.path:
+                self.reply(500, b"<Error><Code>InternalError</Code></Error>")
+                return
+            connection = http.client.HTTPConnection(upstream, timeout=20)
+            connection.putrequest(self.command, self.path, skip_host=True)
+            for name, value in self.headers.items():
+                if name.lower() not in {"expect", "connection", "accept-encoding"}:
+                    connection.putheader(name, value)
+            connection.endheaders(body)
+            response = connection.getresponse()
+            self.reply(response.status, response.read())
+            connection.close()
+
+        def reply(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forwarder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@contextmanager
+def broken_for(storage: Storage, photo: Photo) -> Iterator[Storage]:
+    """The storage with an S3 that never returns the upload of this photo."""
+    with s3_without(photo.path) as url:
+        photos = Photos(replace(StorageSettings.from_env(Env()), s3_endpoint_url=url))
+        yield replace(storage, photos=photos)
+        photos.close()
+
+
+def test_a_photo_whose_upload_cannot_be_read_for_a_day_has_failed_and_others_go_on(
+    graph: Graph, storage: Storage, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case 51."""
+    photo, event = upload(images.jpeg())
+    other, other_event = upload(images.jpeg())
+    monkeypatch.setattr(processing, "_ready_at", None)
+    with broken_for(storage, photo) as broken:
+        with pytest.raises(StorageUnavailableError):
+            processing.process(graph, broken, event)
+        with monkeypatch.context() as a_day_later:
+            a_day_later.setattr(processing, "LONGEST_OUTAGE", timedelta(minutes=-1))
+            with pytest.raises(StorageUnavailableError):  # perhaps all photos fail
+                processing.process(graph, broken, event)
+            processing.process(graph, broken, other_event)
+            assert state(graph, other) == "ready"
+            processing.process(graph, broken, event)
+    failed = graph.photos.get(photo.id)
+    assert failed
+    assert (failed.state, failed.failure_code) == ("failed", "object-unreadable")
+    assert object_names(storage.photos, photo.path) == set()
+
+
+def test_a_photo_is_not_given_up_before_its_day_is_over(
+    graph: Graph, storage: Storage, upload: Upload
+) -> None:
+    photo, event = upload(images.jpeg())
+    _, other_event = upload(images.jpeg())
+    with broken_for(storage, photo) as broken:
+        processing.process(graph, broken, other_event)
+        with pytest.raises(StorageUnavailableError):
+            processing.process(graph, broken, event)
+    finish_later(graph, storage, photo, event)
+
+
 def test_an_overloaded_s3_is_an_outage_and_counts_as_no_try(
     graph: Graph, storage: Storage, upload: Upload
 ) -> None:
@@ -112,6 +202,81 @@ def test_an_s3_too_slow_for_a_job_is_an_outage_and_counts_as_no_try(
     assert state(graph, photo) == "processing"
     assert "media/*/320.jpg" not in object_names(storage.photos, photo.path)
     finish_later(graph, storage, photo, event)
+
+
+def test_a_lease_is_renewed_while_the_upload_is_read(
+    graph: Graph,
+    storage: Storage,
+    proxied_storage: Storage,
+    proxy: Proxy,
+    *,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo, event = upload(large_jpeg())
+    monkeypatch.setattr(processing, "RENEW_SECONDS", 0.2)
+    proxy.narrow(150_000)  # ten seconds for the upload
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(processing.process, graph, proxied_storage, event)
+        Town(graph).end_lease(event.id)
+
+        def is_renewed() -> bool:
+            status = graph.events.by_id(event.id)
+            assert status
+            assert status.event.cursor == 0, "the upload has been read"
+            return (status.due_in_seconds or 0) > 10
+
+        assert eventually(is_renewed, seconds=9, every=0.05)
+        assert not running.done()
+        proxy.resume()
+        running.result(timeout=30)
+    assert state(graph, photo) == "ready"
+    assert object_names(storage.photos, photo.path) == COMPLETE
+
+
+def test_an_upload_that_takes_too_long_to_read_is_an_outage_and_read_no_further(
+    graph: Graph,
+    storage: Storage,
+    proxied_storage: Storage,
+    proxy: Proxy,
+    *,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo, event = upload(large_jpeg())
+    proxy.narrow(500_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(processing, "STORING_SECONDS", 0.5)
+        patch.setattr(processing, "render_in_child", lambda *_: pytest.fail("read to the end"))
+        with pytest.raises(StorageUnavailableError):
+            processing.process(graph, proxied_storage, event)
+    assert state(graph, photo) == "processing"
+    finish_later(graph, storage, photo, event)
+
+
+def large_jpeg() -> bytes:
+    """A small picture in a file of 1.5 MB."""
+    return images.jpeg() + bytes(1_500_000)
+
+
+def test_a_worker_whose_lease_is_lost_reads_the_upload_no_further(
+    graph: Graph,
+    proxied_storage: Storage,
+    proxy: Proxy,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, event = upload(large_jpeg())
+    monkeypatch.setattr(processing, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(processing, "render_in_child", lambda *_: pytest.fail("read to the end"))
+    proxy.narrow(150_000)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(processing.process, graph, proxied_storage, event)
+        release(graph, event.id, event.epoch, delay_seconds=0)
+        assert claim(graph, event.id, event.epoch)
+        with pytest.raises(FencedError):
+            running.result(timeout=9)
+        proxy.resume()
 
 
 @pytest.mark.parametrize("where", [("answer", 20_000), ("request", 4_000)])
