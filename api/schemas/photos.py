@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from api.schemas import examples
+from api.schemas import content_types, examples
 from api.schemas.fields import Choice, Id, Prose, Time
 from api.services.photos import CONTENT_TYPES, MAX_PHOTO_BYTES
 
@@ -44,11 +45,24 @@ def _state(example: str) -> Choice:
     )
 
 
+class ContentType(fields.String):
+    """The content type of a photo, in whatever way it is spelled. It can be another one's."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return content_types.normalize(super()._deserialize(value, attr, data, **kwargs))
+
+
 class NewPhoto(Schema):
     """The file that will be uploaded. The upload URL is signed for this type, size and checksum."""
 
-    content_type = fields.String(
-        required=True, metadata={"enum": list(CONTENT_TYPES), "examples": ["image/jpeg"]}
+    content_type = ContentType(
+        required=True,
+        metadata={
+            "description": "Other spellings are accepted, such as `image/jpg`, `image/heif`, "
+            "capitals and parameters. `upload.headers` has the type to send.",
+            "enum": list(CONTENT_TYPES),
+            "examples": ["image/jpeg"],
+        },
     )
     size_bytes = fields.Integer(
         required=True,
@@ -106,7 +120,9 @@ class PhotoProgressSchema(Schema):
 class RenditionsSchema(Schema):
     """URLs of the photo as JPEG, by the longest side in pixels.
 
-    They are stable and cannot be guessed.
+    A picture longer than 27:8, such as a panorama, is larger, so that it stays legible: its shorter
+    side has 8/27 of this number of pixels (320 of 1080), its longer side up to four times the
+    number. No picture is enlarged. The URLs are stable and cannot be guessed.
     """
 
     class Meta:

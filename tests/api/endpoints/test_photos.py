@@ -119,6 +119,40 @@ def test_an_invalid_declaration_of_a_photo_is_refused(
     assert list(problem["errors"]) == [field]
 
 
+@pytest.mark.parametrize(
+    ("spelling", "content_type"),
+    [
+        ("image/jpg", "image/jpeg"),
+        ("image/pjpeg", "image/jpeg"),
+        ("IMAGE/JPEG; q=0.9", "image/jpeg"),
+        ("image/heif", "image/heic"),
+        ("image/x-png", "image/png"),
+    ],
+)
+def test_a_content_type_in_another_spelling_is_signed_and_returned_in_its_usual_one(
+    builders: Builders, graph: Graph, spelling: str, content_type: str
+) -> None:
+    person, key = builders.new_user(), secrets.token_hex(8)
+    response = create(person, key, content_type=spelling, checksum_sha256=checksum(BYTES))
+    assert response.status_code == 201
+    assert response.json["upload"]["headers"]["Content-Type"] == content_type
+    photo = graph.photos.get(int(response.json["id"]))
+    assert photo
+    assert photo.content_type == content_type
+    usual = create(person, key, content_type=content_type, checksum_sha256=checksum(BYTES))
+    assert (usual.status_code, usual.json["id"]) == (200, response.json["id"])
+    assert upload(response, BYTES, **{"Content-Type": spelling}) == 403
+    assert upload(response) == 200
+
+
+def test_an_alt_text_is_stored_in_one_form(builders: Builders) -> None:
+    person = builders.new_user()
+    alt_text = "A\tlighthouse\u2028\u202bat night\r"
+    photo_id = create(person, alt_text=alt_text).json["id"]
+    shown = person.get(f"/v1/me/photos/{photo_id}").json["alt_text"]
+    assert shown == "A lighthouse\n\u202bat night\u202c"
+
+
 def test_a_photo_of_15_mb_is_accepted(builders: Builders) -> None:
     assert create(builders.new_user(), size_bytes=15_000_000).status_code == 201
 
