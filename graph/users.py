@@ -26,6 +26,7 @@ CREDENTIALS = load("users/credentials")
 PASSWORD_HASH = load("users/password_hash")
 UPDATE = load("users/update")
 SET_PASSWORD = load("users/set_password")
+REPLACE_HASH = load("users/replace_hash")
 IDS = load("users/ids")
 COUNT_AFTER = load("users/count_after")
 
@@ -230,3 +231,9 @@ class Users:
         if not rows:
             raise NotFoundError
         return list(rows[0]["session_ids"])
+
+    def replace_hash(self, user_id: int, password_hash: str, *, checked_hash: str) -> None:
+        """Store another hash of the same password. Nothing changes if the hash is another now."""
+        self._connection.write(
+            REPLACE_HASH, user_id=user_id, password_hash=password_hash, checked_hash=checked_hash
+        )

@@ -1,5 +1,6 @@
 """Sign-up, sign-in and password changes."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 from api.services import sessions
@@ -9,17 +10,17 @@ from api.services.errors import (
     WrongCredentialsError,
     WrongPasswordError,
 )
-from api.services.passwords import Passwords
+from api.services.passwords import Passwords, is_nfc
 from api.services.sessions import NewSession, Viewer
 from api.services.tokens import new_token
 from graph import Graph
-from graph.errors import NotFoundError
+from graph.errors import GraphUnavailableError, NotFoundError
 from graph.ids import new_id, with_new_id
-from graph.users import FirstSession, User
+from graph.users import Credentials, FirstSession, User
 from storage import Storage, changes
 
 _MAX_ATTEMPTS = 2
-"""A password change is tried again if another request changes the password at the same time."""
+"""A sign-in or password change is tried again if another request replaces the hash meanwhile."""
 
 
 def sign_up(
@@ -62,17 +63,33 @@ def sign_in(
     Raises WrongCredentialsError, after the same time for an unknown username as for a wrong
     password. Raises TooBusyError.
     """
-    credentials = graph.users.credentials(username)
-    password_hash = credentials.password_hash if credentials else None
-    if not passwords.verify(password, password_hash) or credentials is None:
-        raise WrongCredentialsError
-    try:
-        session = sessions.create(
-            graph, credentials.user_id, days=session_days, password_hash=password_hash
+    for _ in range(_MAX_ATTEMPTS):
+        credentials = graph.users.credentials(username)
+        password_hash = credentials.password_hash if credentials else None
+        form = passwords.form_with_hash(password, password_hash)
+        if form is None or credentials is None:
+            raise WrongCredentialsError
+        try:
+            session = sessions.create(
+                graph, credentials.user_id, days=session_days, password_hash=password_hash
+            )
+        except NotFoundError:  # the hash was replaced after it was read
+            continue
+        if not is_nfc(form):
+            _hash_anew(graph, passwords, credentials, form)
+        return graph.users.by_id(credentials.user_id), session
+    raise WrongCredentialsError
+
+
+def _hash_anew(graph: Graph, passwords: Passwords, checked: Credentials, password: str) -> None:
+    """Replace a hash of the form that was sent by that of its NFC. The sessions stay.
+
+    If that fails the next sign-in does it.
+    """
+    with contextlib.suppress(GraphUnavailableError, TooBusyError):
+        graph.users.replace_hash(
+            checked.user_id, passwords.hash(password), checked_hash=checked.password_hash
         )
-    except NotFoundError:  # the password was changed after the hash was read
-        raise WrongCredentialsError from None
-    return graph.users.by_id(credentials.user_id), session
 
 
 def change_password(

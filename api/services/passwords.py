@@ -1,4 +1,10 @@
-"""Password hashing: argon2id, at most two hashes at the same time in one process."""
+"""Password hashing: argon2id, at most two hashes at the same time in one process.
+
+A password is hashed in NFC: keyboards of different systems send the same letters in different
+forms. Versions before this rule hashed the form that was sent, so that form is tried too.
+"""
+
+import unicodedata
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -27,17 +33,42 @@ class Passwords:
     def hash(self, password: str) -> str:
         """The argon2id hash of the password, with a new salt."""
         with self._turns.turn(TooBusyError):
-            return self._hasher.hash(password)
+            return self._hasher.hash(_nfc(password))
 
     def verify(self, password: str, password_hash: str | None) -> bool:
-        """Whether the password has this hash.
+        """Whether the password has this hash, in NFC or as it was sent."""
+        return self.form_with_hash(password, password_hash) is not None
 
-        Without a hash it is False after the same time: a dummy hash is verified, so that the time
+    def form_with_hash(self, password: str, password_hash: str | None) -> str | None:
+        """The form of the password that has this hash: NFC, or as it was sent; None if neither has.
+
+        Without a hash it is None after the same time: a dummy hash is verified, so that the time
         does not show whether a username exists.
         """
+        for form in _forms(password):
+            if self._verify_form(form, password_hash):
+                return form
+        return None
+
+    def _verify_form(self, form: str, password_hash: str | None) -> bool:
         with self._turns.turn(TooBusyError):
             try:
-                matches = self._hasher.verify(password_hash or self._dummy_hash, password)
+                matches = self._hasher.verify(password_hash or self._dummy_hash, form)
             except (VerificationError, InvalidHashError):
                 return False
         return matches and password_hash is not None
+
+
+def is_nfc(form: str) -> bool:
+    """Whether a form of a password is the one that is hashed now."""
+    return unicodedata.is_normalized("NFC", form)
+
+
+def _forms(password: str) -> tuple[str, ...]:
+    """One form, or two if the password was not sent in NFC."""
+    return tuple(dict.fromkeys((_nfc(password), password)))
+
+
+def _nfc(password: str) -> str:
+    """The password in NFC: at most three times as many bytes."""
+    return unicodedata.normalize("NFC", password)

@@ -52,6 +52,18 @@ def test_credentials_are_found_by_any_spelling_of_the_name(graph: Graph, town: T
     assert graph.users.credentials("nobody at all") is None
 
 
+def test_a_hash_is_replaced_by_another_only_if_it_is_still_the_checked_one(
+    graph: Graph, town: Town
+) -> None:
+    user = town.create_user()
+    for _ in range(2):  # repeated after a lost answer
+        graph.users.replace_hash(user.id, "y", checked_hash="x")
+        assert graph.users.password_hash(user.id) == "y"
+    graph.users.replace_hash(user.id, "z", checked_hash="x")
+    assert graph.users.password_hash(user.id) == "y"
+    graph.users.replace_hash(new_id(), "z", checked_hash="x")
+
+
 def test_a_block_hides_two_users_from_each_other_only(graph: Graph, town: Town) -> None:
     ana, ben, third = town.users(3)
     town.block(ana, ben)

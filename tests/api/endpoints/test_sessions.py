@@ -219,11 +219,11 @@ def test_a_sign_in_with_a_password_changed_meanwhile_creates_no_session(
     class SlowPasswords(Passwords):
         """Returns after the password has been changed."""
 
-        def verify(self, password: str, password_hash: str | None) -> bool:
-            matches = super().verify(password, password_hash)
+        def form_with_hash(self, password: str, password_hash: str | None) -> str | None:
+            form = super().form_with_hash(password, password_hash)
             body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
             assert person.patch("/v1/me", json=body).status_code == 200
-            return matches
+            return form
 
     with pytest.raises(WrongCredentialsError):
         accounts.sign_in(
