@@ -5,17 +5,27 @@ import re
 from marshmallow import Schema, ValidationError, fields
 
 from api.schemas import examples
-from api.schemas.fields import Id, Line, Password, Time
+from api.schemas.fields import Id, Line, Name, Password, Time
 from api.schemas.users import LONGEST_NAME, UserSchema
 from api.services.passwords import MAX_PASSWORD_BYTES
 
-_USERNAME = re.compile(r"[A-Za-z0-9_.]{3,30}", re.ASCII)
+_USERNAME = re.compile(r"[A-Za-z0-9](?:(?:\.?_)*\.?[A-Za-z0-9])+", re.ASCII)
+"""A letter or digit first and last, and no two dots together.
+
+Earlier versions accepted such names. Their users keep them: sign-in and searches do not ask.
+"""
+
+_SHORTEST_USERNAME, _LONGEST_USERNAME = 3, 30
 
 
 def _require_username(text: str) -> None:
     """Raises ValidationError."""
-    if _USERNAME.fullmatch(text) is None:
-        raise ValidationError("3 to 30 of the letters a to z, digits, _ and .")
+    fits = _SHORTEST_USERNAME <= len(text) <= _LONGEST_USERNAME
+    if not fits or _USERNAME.fullmatch(text) is None:
+        raise ValidationError(
+            "3 to 30 of the letters a to z, digits, _ and . with a letter or digit first and last, "
+            "and no two dots together."
+        )
 
 
 class NewAccount(Schema):
@@ -25,14 +35,16 @@ class NewAccount(Schema):
         required=True,
         validate=_require_username,
         metadata={
-            "description": "Unique without regard to upper and lower case.",
+            "description": "Unique without regard to upper and lower case. A letter or digit is "
+            "first and last, and no two dots are together.",
             "pattern": f"^{_USERNAME.pattern}$",
+            "minLength": _SHORTEST_USERNAME,
+            "maxLength": _LONGEST_USERNAME,
             "examples": [examples.USERNAME],
         },
     )
     password = Password(shortest=8, longest_bytes=MAX_PASSWORD_BYTES, required=True)
-    name = Line(
-        shortest=1,
+    name = Name(
         longest=LONGEST_NAME,
         metadata={"description": "The username, if absent.", "examples": [examples.NAME]},
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from api.schemas import words
 from feed.rendering import rfc3339
 from graph.ids import CLOCK_TOLERANCE_MS, MAX_ID, new_id
 
@@ -17,15 +18,6 @@ ID_PATTERN = r"(0|[1-9][0-9]{0,15})"
 """The decimal text of an id, without leading zeros."""
 
 _ID = re.compile(ID_PATTERN, re.ASCII)
-
-_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Direction controls: they can also reverse the text around them."""
-
-_MARKS = frozenset("\u061c\u200e\u200f\ufeff")
-"""Invisible marks: useful in running text, but in a name they only make look-alikes."""
-
-_CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode categories: control characters, surrogates, line and paragraph separators."""
 
 
 def read_id(text: str) -> int | None:
@@ -118,38 +110,48 @@ class Choice(fields.String):
 
 
 class Prose(fields.String):
-    """Text that users write, line breaks allowed: NFC, stripped, without control characters."""
+    """Text that users write, line breaks allowed: in the form of `words.normalize`.
 
-    breaks = frozenset("\n")
-    """Control characters that are allowed."""
-
-    refused = _OVERRIDES
-    """Other characters that are refused."""
+    The limits count the characters of that form.
+    """
 
     def __init__(self, *, longest: int, shortest: int = 0, **kwargs: Any) -> None:
         super().__init__(validate=validate.Length(shortest, longest), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **kwargs).replace("\r\n", "\n").strip()
-        if any(self._is_refused(character) for character in text):
+        text = words.normalize(super()._deserialize(value, attr, data, **kwargs))
+        if words.has_controls(text):
             raise ValidationError("Control characters are not allowed.")
-        return unicodedata.normalize("NFC", text)
-
-    def _is_refused(self, character: str) -> bool:
-        if character in self.breaks:
-            return False
-        return character in self.refused or unicodedata.category(character) in _CONTROL_CATEGORIES
+        return text
 
 
 class Line(Prose):
-    """One line of text that users write: a name, a place."""
+    """One line of text that users write, such as a place."""
 
-    breaks = frozenset[str]()
-    refused = _OVERRIDES | _MARKS
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if "\n" in text:
+            raise ValidationError("More than one line.")
+        if not words.OVERRIDES.isdisjoint(text):
+            raise ValidationError("Characters that reverse letters are not allowed.")
+        return text
+
+
+class Name(Line):
+    """The name of a person or place: one line, of which something is visible."""
+
+    def __init__(self, *, longest: int, **kwargs: Any) -> None:
+        super().__init__(shortest=1, longest=longest, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text and not words.is_visible(text):
+            raise ValidationError("Nothing of it is visible.")
+        return text
 
 
 class Password(fields.String):
-    """A password. No character of it is changed or refused."""
+    """A password, as it was sent. Its length is that of its NFC, which is what is hashed."""
 
     def __init__(self, *, shortest: int = 1, longest_bytes: int, **kwargs: Any) -> None:
         super().__init__(
@@ -167,12 +169,12 @@ class Password(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if len(text) < self._shortest:
-            raise ValidationError(f"Shorter than {self._shortest} characters.")
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
             raise ValidationError("Not valid Unicode.") from None
         if size > self._longest_bytes:
             raise ValidationError(f"Longer than {self._longest_bytes} bytes.")
+        if len(unicodedata.normalize("NFC", text)) < self._shortest:
+            raise ValidationError(f"Shorter than {self._shortest} characters.")
         return text

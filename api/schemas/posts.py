@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from api.schemas import examples
-from api.schemas.fields import Id, Line, Prose, Time
+from api.schemas.fields import Id, Name, Prose, Time
 from api.schemas.photos import RenditionsSchema
 from api.schemas.users import UserSummarySchema
 from api.services.posts import Draft
@@ -24,7 +24,7 @@ _CAPTION = {"examples": [examples.CAPTION]}
 class LocationSchema(Schema):
     """The place of a post: a name, and coordinates if the author gives them."""
 
-    name = Line(required=True, shortest=1, longest=LONGEST_PLACE, metadata={"examples": ["Lisbon"]})
+    name = Name(required=True, longest=LONGEST_PLACE, metadata={"examples": ["Lisbon"]})
     latitude = fields.Float(
         load_default=None,
         allow_none=True,

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from api.schemas import examples
-from api.schemas.fields import Id, Line, Password, Prose, Time
+from api.schemas.fields import Id, Line, Name, Password, Prose, Time
 from api.services.passwords import MAX_PASSWORD_BYTES
 
 LONGEST_NAME, LONGEST_BIO, LONGEST_LOCATION = 60, 500, 100
@@ -105,7 +105,7 @@ class ProfileChanges(Schema):
     A new `password` needs the `current_password`.
     """
 
-    name = Line(shortest=1, longest=LONGEST_NAME, metadata=_NAME)
+    name = Name(longest=LONGEST_NAME, metadata=_NAME)
     bio = Prose(longest=LONGEST_BIO, allow_none=True, metadata=_BIO)
     location = Line(longest=LONGEST_LOCATION, allow_none=True, metadata=_LOCATION)
     password = Password(shortest=8, longest_bytes=MAX_PASSWORD_BYTES)

@@ -61,6 +61,10 @@ post or creating a photo with an `Idempotency-Key` can be repeated with the same
 **Paging**: lists take `limit` and `cursor`, and return the cursors `next` and (the feed) `prev`,
 also as a `Link` header (RFC 8288). A cursor is opaque, and valid for one user and one path.
 
+**Text** of users is stored and returned in NFC, without spaces at its ends. Tabs become spaces, all
+kinds of line ends `\\n`; other control characters are 422. Directions that are open at the end of a
+line are ended there. Limits count the characters of this form.
+
 **Limits**: the headers `RateLimit-Policy` and `RateLimit` have the quotas that a request counts
 under, and how much of each is left. An installation can scale all quotas. By default:
 

@@ -5,7 +5,16 @@ import pytest
 from flask import Flask
 
 from graph import Graph
-from tests.support.people import PASSWORD, Builders, assert_problem, call_api, sign_in
+from graph.errors import UsernameTakenError
+from graph.ids import new_id
+from tests.support.people import (
+    PASSWORD,
+    PASSWORD_HASH,
+    Builders,
+    assert_problem,
+    call_api,
+    sign_in,
+)
 from tests.support.transports import ApiResponse
 
 
@@ -61,6 +70,16 @@ def test_concurrent_sign_ups_with_one_username_create_one_user(app: Flask) -> No
         7,
         None,
         ["ana"],
+        "...",
+        ".ana",
+        "ana.",
+        "a..b",
+        "___",
+        "_ana",
+        "ana_",
+        "_.a",
+        "a" + "._" * 14 + ".",
+        "ana\n",
     ],
 )
 def test_a_username_is_3_to_30_plain_characters(app: Flask, username: object) -> None:
@@ -68,10 +87,27 @@ def test_a_username_is_3_to_30_plain_characters(app: Flask, username: object) ->
     assert list(problem["errors"]) == ["username"]
 
 
-@pytest.mark.parametrize("username", ["a.b", "___", "A1_" + "z" * 27])
+@pytest.mark.parametrize("username", ["a.b", "a__b", "1_2", "x_._y", "A1_" + "z" * 27])
 def test_the_shortest_and_longest_usernames_are_accepted(app: Flask, username: str) -> None:
     response = sign_up(app, username=username)
     assert response.status_code == 201 or response.json["code"] == "username-taken"
+
+
+@pytest.mark.parametrize("username", ["...", "a..", "_{}_", "__{}"])
+def test_a_user_with_a_username_of_older_versions_is_found_and_signs_in(
+    app: Flask, builders: Builders, graph: Graph, username: str
+) -> None:
+    username = username.format(secrets.token_hex(8))
+    try:
+        user_id = new_id()
+        graph.users.create(
+            user_id=user_id, username=username, name=username, password_hash=PASSWORD_HASH
+        )
+    except UsernameTakenError:  # by an earlier run
+        user_id = graph.users.credentials(username).user_id  # type: ignore[union-attr]
+    assert sign_in(app, username).status_code == 201
+    found = builders.new_user().get("/v1/users", query_string={"username": username})
+    assert found.json["id"] == str(user_id)
 
 
 @pytest.mark.parametrize("password", ["1234567", "x" * 1025, "é" * 513, 12345678, None])
@@ -88,7 +124,9 @@ def test_a_password_of_1024_arbitrary_bytes_is_compared_in_full(app: Flask) -> N
     assert sign_in(app, username, password[:-1]).status_code == 401
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a\x00b", "a\u202eb", "a\nb", "x" * 61, None])
+@pytest.mark.parametrize(
+    "name", ["", "  ", "\u200b", "\u3164", "a\x00b", "a\u202eb", "a\nb", "x" * 61, None]
+)
 def test_a_name_is_one_line_of_visible_characters(app: Flask, name: object) -> None:
     problem = assert_problem(sign_up(app, name=name), 422, "invalid-fields")
     assert list(problem["errors"]) == ["name"]

@@ -187,9 +187,11 @@ def test_concurrent_posts_of_one_photo_publish_one_post(builders: Builders) -> N
         ({"photo_ids": [1, 1]}, "photo_ids"),
         ({"caption": "x" * 2201}, "caption"),
         ({"caption": "a\x00b"}, "caption"),
-        ({"caption": "a\u202eb"}, "caption"),
+        ({"caption": "x" * 2200 + "\u202e"}, "caption"),
         ({"caption": None}, "caption"),
         ({"location": {"name": ""}}, "location.name"),
+        ({"location": {"name": "\u2060\u3164"}}, "location.name"),
+        ({"location": {"name": "a\u202eb"}}, "location.name"),
         ({"location": {}}, "location.name"),
         ({"location": {**PLACE, "latitude": 90.1}}, "location.latitude"),
         ({"location": {**PLACE, "longitude": 181}}, "location.longitude"),
@@ -210,6 +212,19 @@ def test_the_longest_caption_and_a_place_without_coordinates_are_accepted(
     post = builders.publish(builders.new_user(), caption="é" * 2200, location={"name": "Sea"})
     assert post["caption"] == "é" * 2200
     assert post["location"] == {"name": "Sea", "latitude": None, "longitude": None}
+
+
+def test_a_caption_is_published_in_one_form(builders: Builders) -> None:
+    ana = builders.new_user()
+    caption = "\ufeffSea\tand\r\nwind\u2028\u202e(olleh)\u2029\u2067a\u2069\u202c\r"
+    draft = builders.draft(ana, caption=caption, location={"name": "Cabo\tda Roca\r\n"})
+    key = secrets.token_hex(8)
+    post = send_post(ana, draft, key).json
+    assert post["caption"] == "Sea and\nwind\n\u202e(olleh)\u202c\n\u2067a\u2069"
+    assert post["location"]["name"] == "Cabo da Roca"
+    assert ana.get(f"/v1/posts/{post['id']}").json["caption"] == post["caption"]
+    same = {**draft, "caption": post["caption"], "location": {"name": "Cabo da Roca"}}
+    assert send_post(ana, same, key).status_code == 200  # the same text, so the same request
 
 
 @pytest.mark.parametrize("store", ["cache", "queue"])

@@ -56,9 +56,11 @@ def test_a_profile_change_leaves_absent_fields(builders: Builders) -> None:
         ("name", ""),
         ("name", None),
         ("bio", "a\x00b"),
-        ("bio", "a\u202eb"),
         ("bio", "a\x1bb"),
         ("bio", "x" * 501),
+        ("name", "\u200b\u2800"),
+        ("name", "a\u2028b"),
+        ("name", "a\u202eb"),
         ("location", "a\nb"),
         ("location", "x" * 101),
     ],
@@ -72,9 +74,13 @@ def test_invalid_text_is_422(builders: Builders, field: str, value: object) -> N
 
 def test_text_is_stored_in_one_normal_form(builders: Builders) -> None:
     ana = builders.new_user()
-    response = ana.patch("/v1/me", json={"name": "Jose\u0301 日本 👩‍👩‍👧", "bio": "a\r\nb"})
+    response = ana.patch(
+        "/v1/me", json={"name": "Jose\u0301 日本 👩‍👩‍👧", "bio": "a\r\nb\u2028c\u202e"}
+    )
     assert response.json["name"] == "Jos\u00e9 日本 👩‍👩‍👧"
-    assert response.json["bio"] == "a\nb"
+    assert response.json["bio"] == "a\nb\nc\u202e\u202c"
+    turned = ana.patch("/v1/me", json={"name": "\u2067Ana\tLima\u202c", "location": "Porto\r"}).json
+    assert (turned["name"], turned["location"]) == ("\u2067Ana Lima\u2069", "Porto")
 
 
 def test_queries_in_text_are_not_executed(builders: Builders) -> None:
