@@ -119,7 +119,10 @@ class Prose(fields.String):
         super().__init__(validate=validate.Length(shortest, longest), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        text = words.normalize(super()._deserialize(value, attr, data, **kwargs))
+        try:
+            text = words.normalize(super()._deserialize(value, attr, data, **kwargs))
+        except words.TooManyMarksError:
+            raise ValidationError("Too many marks on one letter.") from None
         if words.has_controls(text):
             raise ValidationError("Control characters are not allowed.")
         return text

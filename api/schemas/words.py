@@ -3,6 +3,7 @@
 The fields of api/schemas/fields.py call this module, and nothing else changes users' text.
 """
 
+import itertools
 import re
 import unicodedata
 
@@ -48,15 +49,27 @@ _UNSEEN_RANGES = (
 """Code points without a character that Unicode never shows. Others can be newer than our tables."""
 
 
+_MOST_MARKS = 30
+"""Marks on one letter, as in Unicode's stream-safe format (UAX #15). No language has so many.
+
+Normalizing takes time as the square of their number: seconds for a body of 64 kB.
+"""
+
+
+class TooManyMarksError(ValueError):
+    """The text has more marks on one letter than are normalized."""
+
+
 def normalize(text: str) -> str:
     """The text in NFC, with spaces for tabs, one kind of line end, and no space at its own ends.
 
     In each line every direction is ended and none is ended that has not begun. A second call
-    changes nothing. The result shows every character that the text shows.
+    changes nothing. The result shows every character that the text shows. Raises TooManyMarksError.
     """
     text = _LINE_END.sub("\n", text.replace(_BYTE_ORDER_MARK, "")).replace("\t", " ")
     if _DIRECTION.search(text):
         text = "\n".join(map(_end_directions, text.split("\n")))
+    _refuse_many_marks(text)
     return unicodedata.normalize("NFC", text.strip())
 
 
@@ -71,6 +84,20 @@ def has_controls(text: str) -> bool:
 def is_visible(text: str) -> bool:
     """Whether something of the text is seen where it stands alone."""
     return any(map(_is_seen, text))
+
+
+def _refuse_many_marks(text: str) -> None:
+    """Raises TooManyMarksError.
+
+    Decomposed characters are counted, so that it is the same for all forms of a text.
+    """
+    if text.isascii():
+        return
+    marks = 0
+    for part in itertools.chain.from_iterable(unicodedata.normalize("NFD", one) for one in text):
+        marks = marks + 1 if unicodedata.combining(part) else 0
+        if marks > _MOST_MARKS:
+            raise TooManyMarksError
 
 
 def _is_seen(character: str) -> bool:

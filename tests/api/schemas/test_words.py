@@ -1,5 +1,6 @@
 """Users' text in its one form. Hypothesis draws texts, and prints how to repeat one that fails."""
 
+import time
 import unicodedata
 from collections.abc import Callable
 
@@ -82,6 +83,47 @@ def test_directions_are_nested_and_ended_in_their_line(text: str, normal: str) -
 def test_ten_thousand_open_directions_take_no_time() -> None:
     text = RLE * 10_000 + PDI * 10_000 + RLI * 10_000 + PDF * 10_000
     assert words.normalize(text) == RLE * 10_000 + RLI * 10_000 + PDI * 10_000 + PDF * 10_000
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "\u0301" * 11_000 + "\u0316" * 11_000,
+        "\u0301\u0316" * 11_000,
+        "\u0f73" * 21_000,
+        ("\u0316" * 30 + PDF) * 350 + ("\u0301" * 30 + PDF) * 350,
+        ("\u0316" * 30 + "\ufeff") * 350 + ("\u0301" * 30 + PDI) * 350,
+    ],
+)
+@pytest.mark.parametrize("field", [Prose, Line])
+def test_a_heap_of_marks_is_refused_without_being_sorted(
+    field: Callable[..., Prose], marks: str
+) -> None:
+    began = time.process_time()
+    with pytest.raises(ValidationError):
+        field(longest=100_000).deserialize("a" + marks)
+    assert time.process_time() - began < 0.5  # a hundredth of it, and seconds if it were sorted
+
+
+def test_thirty_marks_on_a_letter_are_accepted_in_every_form() -> None:
+    heap = "a" + "\u0316\u0301" * 15
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, heap * 2)
+        assert words.normalize(text) == unicodedata.normalize("NFC", heap * 2)
+        with pytest.raises(words.TooManyMarksError):
+            words.normalize(text + "\u0301")
+    assert words.normalize("\u0344" * 15) == "\u0308\u0301" * 15
+    with pytest.raises(words.TooManyMarksError):
+        words.normalize("\u0344" * 16)
+
+
+@given(st.text(st.sampled_from("aạǻ\u0301\u0316\u0323\u030a\u0344\u0f73\u0958"), max_size=80))
+def test_a_text_that_was_accepted_is_accepted_again(text: str) -> None:
+    try:
+        normal = words.normalize(text)
+    except words.TooManyMarksError:
+        return
+    assert words.normalize(normal) == normal
 
 
 def test_words_of_every_script_stay_as_they_are() -> None:

@@ -15,12 +15,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support import images
+from tests.support import heic_files, images
 from tests.support.eventually import eventually
 from workers.photos import decoding
 from workers.photos.decoding import Limits, render_in_child
 from workers.photos.errors import DecodingInterruptedError, ImageRefusedError
 from workers.photos.imaging import RenditionSet, examine_and_render
+
+PATIENT = Limits(wall_seconds=60.0)
+"""The limits of production but for the time on the clock: the machine can be busy."""
 
 
 def endless() -> bytes:
@@ -61,8 +64,21 @@ def test_a_child_returns_the_result_of_the_pure_function() -> None:
 
 def test_the_largest_allowed_photo_fits_into_the_limits() -> None:
     data = (images.PICTURES / "forty_megapixels.heic").read_bytes()
-    limits = Limits(wall_seconds=60.0)  # for a busy machine
-    assert render_in_child(data, "image/heic", limits=limits).width == 7_300
+    assert render_in_child(data, "image/heic", limits=PATIENT).width == 7_300
+
+
+def test_a_crop_of_the_largest_photo_fits_into_the_limits() -> None:
+    crop = heic_files.Crop(7200, 5400)
+    rendered = render_in_child(heic_files.large(crop), "image/heic", limits=PATIENT)
+    assert (rendered.width, rendered.height) == (7200, 5400)
+
+
+def test_the_largest_png_of_16_bits_with_a_transparent_grey_fits_into_the_limits() -> None:
+    transparent = images.chunk(b"tRNS", b"\0\0")
+    data = images.png(
+        6320, 6320, bytes((2 * 6320 + 1) * 6320), depth=16, colour_type=0, before=transparent
+    )
+    assert render_in_child(data, "image/png", limits=PATIENT).width == 6320
 
 
 @pytest.mark.parametrize(
