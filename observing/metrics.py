@@ -21,6 +21,16 @@ REQUEST_SECONDS = Histogram(
 FAIL_OPEN_TOTAL = Counter(
     "photofeed_fail_open_total", "Calls that failed open: their caller continued.", ["what"]
 )
+CIRCUIT_OPENINGS = Counter(
+    "photofeed_circuit_openings_total",
+    "Times that a process left a store alone because it did not answer.",
+    ["store"],
+)
+CALLS_REFUSED = Counter(
+    "photofeed_calls_refused_total",
+    "Calls to a store that were refused unsent, because of its open circuit or for want of a turn.",
+    ["store", "why"],
+)
 CACHE_EMPTIED = Counter(
     "photofeed_cache_emptied_total", "Times that a cache with old data was emptied.", ["why"]
 )

@@ -9,16 +9,17 @@ media/<path>/<side>.jpg    renditions; anonymous GET, unguessable path, immutabl
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore.client import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from storage.errors import StorageRefusedError, StorageUnavailableError
+from bounds.turns import Turns
+from observing import metrics
+from storage.errors import StorageUnavailableError
+from storage.s3 import PART, S3Circuit, answers, error_code, open_client, unavailable
 from storage.settings import StorageSettings
 
 RENDITION_SIDES = (1080, 640, 320)
@@ -30,25 +31,25 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 _MISSING_OBJECT = {"404", "NoSuchKey", "NotFound"}
 _MISSING_BUCKET = {"404", "NoSuchBucket"}
 _EXISTING_BUCKET = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
-_PERMANENT_ERRORS = {
-    "AccessDenied",
-    "AllAccessDisabled",
-    "EntityTooLarge",
-    "InvalidArgument",
-    "InvalidBucketName",
-    "InvalidObjectState",
-    "InvalidRequest",
-    "KeyTooLongError",
-    "MalformedXML",
-    "MethodNotAllowed",
-    "NoSuchBucket",
-}
-"""Error codes that S3 returns again until an operator or a developer fixes something. Wrong
-credentials are not among them: they fail every call at once, as an outage does."""
 _DELETE_BATCH = 1000
 """The most keys per delete request."""
 _PART_BYTES = 64 * 1024
 """An upload is read in parts of this size."""
+
+READ_SECONDS = 10.0
+"""A worker's time-out for each read. Workers move whole photos, and try each call three times."""
+QUICK_READ_SECONDS = 2.0
+"""The time-out of a call for which a request waits, and of a probe. It is tried once."""
+QUICK_CALLS = 2
+"""Calls of requests at a time. They hold two of the eight requests that a process works on."""
+TURN_SECONDS = 0.1
+"""How long a request waits for such a call to end: a healthy S3 answers in a few milliseconds."""
+BUSY_SECONDS = 1.0
+"""After a wait in vain no request waits for so long."""
+QUICK_FAILURES_TO_OPEN = 3
+QUICK_FORGET_SECONDS = 10.0
+PROBE_SECONDS = 2.0
+"""Time between two probes of an open circuit: not shorter than a probe takes to fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +72,22 @@ class Photos:
         self._bucket = settings.s3_bucket
         self.media_url = settings.media_base_url.rstrip("/") + "/media"
         self._cors_origins = settings.s3_cors_origins
-        # Workers move whole photos: long waits, retries. API requests need a quick answer.
-        self._client = _client(settings, read_seconds=10, attempts=3)
-        self._quick_client = _client(settings, read_seconds=2, attempts=1)
+        self._client = open_client(settings, read_seconds=READ_SECONDS, attempts=3)
+        self._quick_client = open_client(settings, read_seconds=QUICK_READ_SECONDS, attempts=1)
+        # A worker's call can wait half a minute in vain: one failure is enough for a probe.
+        self._circuit = S3Circuit(
+            PART,
+            failures_to_open=1,
+            open_seconds=PROBE_SECONDS,
+            probe=lambda: answers(self._quick_client, self._bucket),
+        )
+        self._quick_circuit = S3Circuit(
+            PART,
+            failures_to_open=QUICK_FAILURES_TO_OPEN,
+            forget_seconds=QUICK_FORGET_SECONDS,
+            open_seconds=PROBE_SECONDS,
+        )
+        self._quick_turns = Turns(QUICK_CALLS, wait_seconds=TURN_SECONDS, busy_seconds=BUSY_SECONDS)
 
     def presign_upload(
         self,
@@ -102,12 +116,15 @@ class Photos:
         return Upload(method="PUT", url=url, headers=headers, expires_at=expires_at)
 
     def upload_size(self, path: str) -> int | None:
-        """The size of the upload in bytes, or None if there is no upload."""
-        with _translate_errors():
+        """The size of the upload in bytes, or None if there is no upload.
+
+        For requests: QUICK_CALLS at a time, the others raise StorageUnavailableError at once.
+        """
+        with self._quick_turns.turn(_no_turn), self._quick_circuit.guard():
             try:
                 answer = self._quick_client.head_object(Bucket=self._bucket, Key=_incoming(path))
             except ClientError as error:
-                if _code(error) in _MISSING_OBJECT:
+                if error_code(error) in _MISSING_OBJECT:
                     return None
                 raise
             return int(answer["ContentLength"])
@@ -130,14 +147,14 @@ class Photos:
 
     def store_original(self, path: str, data: bytes, content_type: str) -> None:
         """Store the original, private. Repeating it with the same bytes changes nothing."""
-        with _translate_errors():
+        with self._circuit.guard():
             self._client.put_object(
                 Bucket=self._bucket, Key=_original(path), Body=data, ContentType=content_type
             )
 
     def put_rendition(self, path: str, side: int, data: bytes) -> None:
         """Publish one JPEG. Repeating it with the same bytes changes nothing."""
-        with _translate_errors():
+        with self._circuit.guard():
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=_rendition(path, side),
@@ -153,7 +170,7 @@ class Photos:
 
     def remove_upload(self, path: str) -> None:
         """Remove the upload, after its original is stored or it was refused."""
-        with _translate_errors():  # half the work of a delete request with one key
+        with self._circuit.guard():  # half the work of a delete request with one key
             self._client.delete_object(Bucket=self._bucket, Key=_incoming(path))
 
     def rendition_urls(self, path: str) -> dict[str, str]:
@@ -163,10 +180,10 @@ class Photos:
     def sweep_incoming(self, older_than: datetime, limit: int) -> int:
         """Remove at most `limit` uploads older than `older_than`. Returns how many."""
         swept = 0
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix="incoming/"
-        )
-        with _translate_errors():
+        with self._circuit.guard():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix="incoming/"
+            )
             for page in pages:
                 old = [
                     entry["Key"]
@@ -184,7 +201,7 @@ class Photos:
 
         Anyone may GET `media/*` and nothing else. Browsers may upload from the allowed origins.
         """
-        with _translate_errors():
+        with self._circuit.guard():
             self._create_bucket()
             self._client.put_bucket_policy(Bucket=self._bucket, Policy=self._policy())
             if self._cors_origins:
@@ -195,8 +212,8 @@ class Photos:
                 self._client.delete_bucket_cors(Bucket=self._bucket)
 
     def ping(self) -> None:
-        """Return if the bucket can be reached within a few seconds."""
-        with _translate_errors():
+        """Return if the bucket can be reached within seconds, even while a circuit is open."""
+        with S3Circuit(PART).guard():
             self._quick_client.head_bucket(Bucket=self._bucket)
 
     def close(self) -> None:
@@ -205,11 +222,11 @@ class Photos:
         self._quick_client.close()
 
     def _read(self, key: str, limit_bytes: int, at_each_part: Callable[[], None]) -> bytes | None:
-        with _translate_errors():
+        with self._circuit.guard():
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
-                if _code(error) in _MISSING_OBJECT:
+                if error_code(error) in _MISSING_OBJECT:
                     return None
                 raise
             with closing(answer["Body"]) as body:
@@ -222,12 +239,12 @@ class Photos:
         try:
             self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
-            if _code(error) not in _MISSING_BUCKET:
+            if error_code(error) not in _MISSING_BUCKET:
                 raise
             try:
                 self._client.create_bucket(Bucket=self._bucket)
             except ClientError as conflict:  # another process may have created it
-                if _code(conflict) not in _EXISTING_BUCKET:
+                if error_code(conflict) not in _EXISTING_BUCKET:
                     raise
 
     def _policy(self) -> str:
@@ -249,7 +266,7 @@ class Photos:
         }
 
     def _delete(self, keys: list[str]) -> None:
-        with _translate_errors():
+        with self._circuit.guard():
             for at in range(0, len(keys), _DELETE_BATCH):
                 objects = [{"Key": key} for key in keys[at : at + _DELETE_BATCH]]
                 answer = self._client.delete_objects(
@@ -257,7 +274,7 @@ class Photos:
                 )
                 if answer.get("Errors"):
                     code = str(answer["Errors"][0].get("Code"))
-                    raise _unavailable(code, f"{code} in a delete request")
+                    raise unavailable(code, f"{code} in a delete request")
 
 
 def _parts(body: Any, limit_bytes: int, at_each_part: Callable[[], None]) -> Iterator[bytes]:
@@ -271,50 +288,9 @@ def _parts(body: Any, limit_bytes: int, at_each_part: Callable[[], None]) -> Ite
         yield part
 
 
-def _client(settings: StorageSettings, *, read_seconds: float, attempts: int) -> Any:
-    """A client with a time-out on every wait. Threads may share it.
-
-    Checksums are computed only if required: other S3 servers do not support the newer ones, and a
-    presigned PUT would require them of the uploading client.
-    """
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        connect_timeout=2,
-        read_timeout=read_seconds,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=16,
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=settings.s3_endpoint_url,
-        aws_access_key_id=settings.s3_access_key,
-        aws_secret_access_key=settings.s3_secret_key,
-        region_name=settings.s3_region,
-        config=config,
-    )
-
-
-@contextmanager
-def _translate_errors() -> Iterator[None]:
-    """Translate every error of S3 and its client into StorageUnavailableError."""
-    try:
-        yield
-    except ClientError as error:
-        raise _unavailable(_code(error), _code(error)) from error
-    except (BotoCoreError, OSError) as error:
-        raise StorageUnavailableError("s3", type(error).__name__) from error
-
-
-def _unavailable(code: str, reason: str) -> StorageUnavailableError:
-    kind = StorageRefusedError if code in _PERMANENT_ERRORS else StorageUnavailableError
-    return kind("s3", reason)
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+def _no_turn() -> StorageUnavailableError:
+    metrics.CALLS_REFUSED.labels(store=PART, why="turns").inc()
+    return StorageUnavailableError(PART, "too many requests wait for it")
 
 
 def _incoming(path: str) -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import structlog
 
 from graph.errors import GraphUnavailableError
+from observing import metrics
 
 log = structlog.get_logger()
 
@@ -54,6 +55,7 @@ class Circuit:
     def call(self) -> Iterator[None]:
         """Register a call to the graph. Raises GraphUnavailableError while the circuit is open."""
         if self._open:
+            metrics.CALLS_REFUSED.labels(store="neo4j", why="circuit").inc()
             raise GraphUnavailableError("circuit open: the graph does not answer")
         self._ensure_thread()
         thread = threading.get_ident()
@@ -122,6 +124,7 @@ class Circuit:
         with self._lock:
             changed, self._open = self._open != open_, open_
         if changed and open_:
+            metrics.CIRCUIT_OPENINGS.labels(store="neo4j").inc()
             log.warning("graph away, left alone")
             self._on_open()
         elif changed:

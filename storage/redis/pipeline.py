@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from storage.errors import StorageUnavailableError
-from storage.redis.circuit import Circuit
+from storage.redis.circuit import RedisCircuit
 from storage.redis.generation import Generation
 from storage.redis.scripts import Script
 
@@ -159,7 +159,7 @@ class Pipeline:
         self._part = part
         self._settings: dict[str, Any] = {**parse_url(url)}
         self._generation = generation
-        self._circuit = Circuit(part)  # of its own, so its lock is never contended
+        self._circuit = RedisCircuit(part)  # of its own, so its lock is never contended
         self._link: _Link | None = None
         self._opening: asyncio.Task[_Link] | None = None
         self._watcher: asyncio.TimerHandle | None = None

@@ -15,7 +15,7 @@ import redis
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.connection import Connection
 
-from storage.redis.circuit import Circuit
+from storage.redis.circuit import RedisCircuit
 from storage.redis.protocol import raise_first_error
 
 IDLE_CHECK_SECONDS = 1.0
@@ -84,7 +84,7 @@ class ConnectionPool:
 
     def __init__(
         self,
-        circuit: Circuit,
+        circuit: RedisCircuit,
         *,
         acquire: Callable[[], Connection],
         release: Callable[[Connection], None],

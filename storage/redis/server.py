@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 from storage.errors import StorageUnavailableError
-from storage.redis.circuit import Circuit
+from storage.redis.circuit import RedisCircuit
 from storage.redis.pool import ConnectionPool
 from storage.redis.protocol import PipelinedConnection
 from storage.redis.scripts import Script
@@ -40,7 +40,7 @@ class Server:
         self._part = part
         self._redis_pool = _redis_pool(url, TIMEOUT_SECONDS, check)
         self._ping_client = redis.Redis(connection_pool=_redis_pool(url, PING_TIMEOUT_SECONDS))
-        self._circuit = Circuit(part)
+        self._circuit = RedisCircuit(part)
         self.pool = ConnectionPool(
             self._circuit,
             acquire=self._redis_pool.get_connection,
@@ -93,7 +93,7 @@ class Server:
 
         Raises StorageUnavailableError, StorageRefusedError.
         """
-        with Circuit(self._part).guard():
+        with RedisCircuit(self._part).guard():
             self._ping_client.ping()
 
     def ensure_connection(self) -> None:

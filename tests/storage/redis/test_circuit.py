@@ -8,25 +8,26 @@ import pytest
 import redis
 
 from storage import Storage, StorageRefusedError, StorageUnavailableError
-from storage.redis.circuit import FAILURES_TO_OPEN, OPEN_SECONDS, Circuit
+from storage.circuit import FAILURES_TO_OPEN, OPEN_SECONDS
+from storage.redis.circuit import RedisCircuit
 from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
 
 
-def fail(circuit: Circuit, error: Exception) -> None:
+def fail(circuit: RedisCircuit, error: Exception) -> None:
     with circuit.guard():
         raise error
 
 
-def open_circuit() -> Circuit:
-    circuit = Circuit("cache")
+def open_circuit() -> RedisCircuit:
+    circuit = RedisCircuit("cache")
     for _ in range(FAILURES_TO_OPEN):
         with pytest.raises(StorageUnavailableError):
             fail(circuit, redis.TimeoutError())
     return circuit
 
 
-def succeeds(circuit: Circuit) -> bool:
+def succeeds(circuit: RedisCircuit) -> bool:
     try:
         with circuit.guard():
             return True
@@ -89,7 +90,7 @@ def test_only_a_permanent_error_is_a_refusal(storage: Storage, user: int) -> Non
     ]
     for error in transient:
         with pytest.raises(StorageUnavailableError) as outage:
-            fail(Circuit("cache"), error)
+            fail(RedisCircuit("cache"), error)
         assert not isinstance(outage.value, StorageRefusedError)
     storage.cache.client.set(timeline_key(user), "no list")
     with pytest.raises(StorageRefusedError):
@@ -99,7 +100,7 @@ def test_only_a_permanent_error_is_a_refusal(storage: Storage, user: int) -> Non
 
 
 def test_error_replies_do_not_open_the_circuit() -> None:
-    circuit = Circuit("cache")
+    circuit = RedisCircuit("cache")
     for _ in range(3 * FAILURES_TO_OPEN):
         with pytest.raises(StorageUnavailableError):
             fail(circuit, redis.ResponseError("OOM command not allowed"))
@@ -122,4 +123,4 @@ def test_an_error_reply_to_the_probe_closes_the_circuit() -> None:
 
 def test_other_exceptions_are_not_translated() -> None:
     with pytest.raises(KeyError):
-        fail(Circuit("cache"), KeyError())
+        fail(RedisCircuit("cache"), KeyError())

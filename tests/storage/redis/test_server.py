@@ -7,8 +7,8 @@ import pytest
 
 from drill.support.proxy import proxied
 from storage import Storage, StorageUnavailableError
+from storage.circuit import FAILURES_TO_OPEN
 from storage.limits import TAKE
-from storage.redis.circuit import FAILURES_TO_OPEN
 from storage.redis.protocol import pack
 from storage.redis.server import Server
 from tests.support.eventually import eventually

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from graph import Graph
 from graph.events import Event
 from graph.photos import Photo
 from storage import Storage, StorageSettings, StorageUnavailableError
+from storage import photos as photos_module
 from storage.photos import Photos
 from tests.support import images
 from tests.support.eventually import eventually
@@ -300,3 +302,41 @@ def test_a_body_cut_in_the_middle_never_becomes_a_partial_photo(
     if outcome == "outage":
         finish_later(graph, storage, photo, event)
     assert object_names(storage.photos, photo.path) == COMPLETE
+
+
+# Case 45
+def test_a_silent_s3_costs_one_photo_its_time_out_and_puts_the_others_off_at_once(
+    graph: Graph,
+    storage: Storage,
+    proxy: Proxy,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(photos_module, "READ_SECONDS", 1.0)
+    settings = replace(
+        StorageSettings.from_env(Env()), s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"
+    )
+    silent = replace(storage, photos=Photos(settings))
+    waiting = [upload(images.jpeg()) for _ in range(5)]
+    proxy.swallow()
+    seconds = []
+    for _photo, event in waiting:
+        job = due(graph, event)
+        began = time.monotonic()
+        assert run(graph, silent, job.id, job.epoch) == "outage"
+        seconds.append(time.monotonic() - began)
+    proxy.resume()
+    time_out, *others = seconds
+    assert time_out > photos_module.READ_SECONDS, "the first one shows that S3 is away"
+    assert sum(others) < time_out
+    assert [due(graph, event).cursor for _photo, event in waiting] == [0] * len(waiting)
+
+    def all_done() -> bool:
+        for photo, event in waiting:
+            if state(graph, photo) == "processing":
+                job = due(graph, event)
+                run(graph, silent, job.id, job.epoch)
+        return {state(graph, photo) for photo, _event in waiting} == {"ready"}
+
+    eventually(all_done)
+    silent.photos.close()
