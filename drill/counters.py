@@ -6,6 +6,8 @@ from typing import Any
 
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from observing.metric_files import settled
+
 PAGES = "photofeed_timeline_reads_total"
 """The counter of feed pages by `source`."""
 LABELS = {
@@ -42,7 +44,9 @@ def read_pages_by_source(folder: str) -> dict[str, float]:
 
 
 def _samples(folder: str) -> Iterator[Any]:
-    """The samples of all counters, added up. A process that is just starting has an empty file."""
-    files = [str(file) for file in Path(folder).glob("counter_*.db") if file.stat().st_size]
-    for metric in MultiProcessCollector.merge(files):  # type: ignore[no-untyped-call]
+    """The samples of all counters, added up."""
+    with settled(Path(folder)) as paths:
+        files = [str(path) for path in paths if path.name.startswith("counter_")]
+        metrics = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+    for metric in metrics:
         yield from metric.samples

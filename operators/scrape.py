@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from graph import Graph
 from graph.errors import GraphError
 from graph.event_kinds import QUEUES
+from observing.metric_files import settled
 from observing.probes import Probes
 from storage import Storage
 from storage.errors import StorageError
@@ -126,11 +127,9 @@ class LiveProcessCollector(MultiProcessCollector):
     """The metrics of all processes, with the gauges of those alone that still run."""
 
     def collect(self) -> Any:
-        """Forget the gauges of processes that have ended, then add up."""
-        for path in Path(self._path).glob("gauge_live*_*.db"):
-            if not Path(f"/proc/{path.stem.rpartition('_')[2]}").exists():
-                path.unlink(missing_ok=True)
-        return super().collect()  # type: ignore[no-untyped-call]
+        """Archive the files of processes that have ended, then add up."""
+        with settled(Path(self._path)) as files:
+            return self.merge([str(file) for file in files])  # type: ignore[no-untyped-call]
 
 
 def registry(scrape: Scrape, metrics_dir: Path | None) -> CollectorRegistry:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from subprocess import PIPE
 
+import pytest
 import redis
 from environs import Env
 from flask.testing import FlaskClient
@@ -84,6 +85,25 @@ def test_the_counters_of_all_processes_are_added_up(
     assert sample(metrics, "photofeed_jobs_total", **labels) == 4
     assert sample(metrics, "photofeed_publish_to_visible_seconds_count", audience="small") == 2
     assert sample(metrics, "photofeed_store_up", store="neo4j") == 1
+
+
+def test_the_files_of_ended_processes_do_not_grow_in_number_and_their_counts_stay(
+    graph: Graph, storage: Storage, stack_env: dict[str, str], tmp_path: Path
+) -> None:
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    app = create_admin_app(settings(tmp_path), graph, storage, stack_env["QUEUE_REDIS_URL"])
+    labels = {"kind": "photo-uploaded", "outcome": "done"}
+    files = []
+    for number in range(1, 4):
+        subprocess.run([sys.executable, "-c", COUNT], env=environ, check=True, timeout=30)
+        metrics = app.test_client().get("/metrics", auth=("admin", settings().password)).text
+        assert sample(metrics, "photofeed_jobs_total", **labels) == 2 * number
+        bucket = {"audience": "small", "le": "0.5"}
+        assert sample(metrics, "photofeed_publish_to_visible_seconds_bucket", **bucket) == number
+        name = "photofeed_publish_to_visible_seconds_sum"
+        assert sample(metrics, name, audience="small") == pytest.approx(0.3 * number)
+        files.append(len(list(tmp_path.iterdir())))
+    assert files[0] == files[1] == files[2]
 
 
 def test_a_gauge_of_a_process_that_has_ended_is_not_added(
