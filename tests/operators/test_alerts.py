@@ -1,23 +1,30 @@
 """deploy/alerts.yml: valid rules for Prometheus, with metrics that exist."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from graph.event_kinds import KINDS
 from operators.outbox import STATES
 from workers.notices.push.messages import Result
 from workers.notices.push.sender import HELD
 
 ROOT = Path(__file__).resolve().parents[2]
 METRIC = re.compile(r"\bphotofeed_[a-z_]+")
+MATCHER = re.compile(r'(\w+)(?:=|=~|!~)"([^"]+)"')
 DURATION = re.compile(r"\d+[smhd]")
+RULES = ROOT / "deploy" / "alerts.yml"
+EXAMPLES = ROOT / "tests" / "operators" / "alerts.yml"
 STORES = {"neo4j", "queue", "cache", "s3"}
 
 
 def rules() -> list[dict[str, Any]]:
-    loaded = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())
+    loaded = yaml.safe_load(RULES.read_text())
     assert list(loaded) == ["groups"]
     [group] = loaded["groups"]
     assert set(group) == {"name", "rules"}
@@ -60,9 +67,14 @@ def test_every_metric_of_a_rule_exists() -> None:
 
 
 def test_every_label_of_a_rule_exists() -> None:
-    matched = {pair for rule in rules() for pair in re.findall(r'(\w+)=~?"([^"]+)"', rule["expr"])}
+    matched = {
+        pair for rule in rules() for pair in re.findall(r'(\w+)(?:=|=~|!~)"([^"]+)"', rule["expr"])
+    }
     assert matched == {
         ("state", "quarantined"),
+        ("kind", "left|blocked"),
+        ("outcome", "outage|failed|left-alone"),
+        ("outcome", "done"),
         ("status", "5.."),
         ("source", "graph"),
         ("audience", "large"),
@@ -74,6 +86,9 @@ def test_every_label_of_a_rule_exists() -> None:
     assert {"later", "exhausted", "refused"} <= {str(result) for result in Result}
     assert HELD == "held"
     assert "quarantined" in STATES
+    assert {"left", "blocked"} <= set(KINDS)
+    outbox = (ROOT / "workers" / "outbox.py").read_text()
+    assert all(f'"{word}"' in outbox for word in ("done", "outage", "failed", "left-alone"))
     assert 'return "large"' in (ROOT / "workers" / "fan_out.py").read_text()
     assert '"graph"' in (ROOT / "feed" / "reading.py").read_text()
 
@@ -86,3 +101,31 @@ def test_every_rule_links_to_its_runbook() -> None:
         path, _, anchor = rule["annotations"]["runbook"].partition("#")
         assert path == "docs/operating/alerts.md"
         assert anchor in anchors, anchor
+
+
+def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("This test needs promtool (apt-get install prometheus). CI installs it.")
+    return subprocess.run(
+        [program, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_prometheus_accepts_the_rules() -> None:
+    result = promtool("check", "rules", str(RULES))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"{len(rules())} rules found" in result.stdout
+
+
+def test_every_alert_fires_when_it_should_and_is_silent_otherwise() -> None:
+    result = promtool("test", "rules", str(EXAMPLES))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_alert_has_an_example_in_which_it_fires_and_one_in_which_it_is_silent() -> None:
+    examples = yaml.safe_load(EXAMPLES.read_text())["tests"]
+    cases = [case for example in examples for case in example["alert_rule_test"]]
+    names = {rule["alert"] for rule in rules()}
+    assert {case["alertname"] for case in cases if "exp_alerts" in case} == names
+    assert {case["alertname"] for case in cases if "exp_alerts" not in case} == names
