@@ -14,7 +14,7 @@ from graph.errors import (
     UsernameTakenError,
 )
 from graph.events import Event, event_of
-from graph.ids import from_ms, to_ms
+from graph.ids import MAX_ID, from_ms, to_ms
 from graph.queries import load
 
 CREATE = load("users/create")
@@ -29,6 +29,9 @@ SET_PASSWORD = load("users/set_password")
 REPLACE_HASH = load("users/replace_hash")
 IDS = load("users/ids")
 COUNT_AFTER = load("users/count_after")
+
+COUNT_PAGE = 100_000
+"""Users that one statement counts, in about 50 ms."""
 
 ABSENT_USER_ID = 0
 """An id that no user has."""
@@ -154,9 +157,20 @@ class Users:
         rows = self._connection.read(IDS, after=after, limit=limit)
         return list(rows[0]["user_ids"])
 
-    def count_after(self, after: int) -> int:
-        """The number of users above `after`."""
-        return int(self._connection.read(COUNT_AFTER, after=after)[0]["count"])
+    def count_after(self, after: int, *, most: int = MAX_ID) -> int:
+        """The number of users above `after`, counted up to `most`.
+
+        Counts in pages: a statement that counted millions of users would exceed its time.
+        """
+        counted = 0
+        while counted < most:
+            limit = min(COUNT_PAGE, most - counted)
+            [page] = self._connection.read(COUNT_AFTER, after=after, limit=limit)
+            counted += page["count"]
+            if page["count"] < limit:
+                break
+            after = page["last_id"]
+        return counted
 
     def by_id(self, user_id: int) -> User:
         """A user, for the user's own request or a worker: this does not check a viewer.

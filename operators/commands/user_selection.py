@@ -87,7 +87,7 @@ def _sample(graph: Graph, count: int) -> set[int]:
     It draws random moments and takes the first user who signed up after each. Users who signed up
     after a pause are therefore drawn more often.
     """
-    if graph.users.count_after(0) <= count:
+    if graph.users.count_after(0, most=count + 1) <= count:
         return {user_id for batch in _all_users(graph, 0) for user_id in batch}
     [first], end = graph.users.ids(after=0, limit=1), new_id()
     sample: set[int] = set()

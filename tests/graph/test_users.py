@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from graph import Graph
+from graph import Graph, users
 from graph.errors import IdTakenError, NotFoundError, UsernameTakenError
 from graph.ids import new_id, time_of
 from tests.support.concurrency import errors, run_together
@@ -125,3 +125,15 @@ def test_only_fields_of_the_profile_can_be_updated(graph: Graph, town: Town) -> 
         graph.users.update(user, changes={"state": "admin"})
     with pytest.raises(NotFoundError):
         graph.users.update(new_id(), changes={"name": "x"})
+
+
+def test_users_are_counted_in_pages_and_no_further_than_asked(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = [town.user() for _ in range(6)]
+    monkeypatch.setattr(users, "COUNT_PAGE", 2)
+    assert graph.users.count_after(first - 1) == 6
+    assert graph.users.count_after(others[0]) == 4
+    assert graph.users.count_after(others[-1]) == 0
+    assert graph.users.count_after(first - 1, most=3) == 3
+    assert graph.users.count_after(first - 1, most=9) == 6

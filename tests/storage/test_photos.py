@@ -304,6 +304,37 @@ def test_s3_that_does_not_answer_delays_no_request_for_long(settings: StorageSet
         photos.close()
 
 
+# Case 45
+def test_of_ten_requests_that_ask_a_slow_s3_eight_are_refused_at_once(
+    settings: StorageSettings,
+) -> None:
+    upstream = urlsplit(settings.s3_endpoint_url)
+    with Proxy(upstream.hostname or "", upstream.port or 80) as proxy:
+        photos = Photos(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
+        photos.ping()
+        proxy.slow(0.8)
+
+        def ask(_number: int) -> tuple[bool, timedelta]:
+            start = datetime.now(UTC)
+            try:
+                answered = photos.upload_size("x") is None
+            except StorageUnavailableError:
+                answered = False
+            return answered, datetime.now(UTC) - start
+
+        with ThreadPoolExecutor(10) as pool:
+            outcomes = list(pool.map(ask, range(10)))
+            upload = photos.presign_upload(
+                "x", content_type="image/jpeg", size_bytes=1, checksum_sha256=None
+            )
+        proxy.resume()
+        assert upload.url
+        assert sum(answered for answered, _ in outcomes) == 2
+        assert all(time < timedelta(seconds=0.8) for answered, time in outcomes if not answered)
+        assert photos.upload_size("x") is None
+        photos.close()
+
+
 def test_an_answer_that_is_cut_off_is_never_returned_as_whole(
     settings: StorageSettings, photos: Photos, path: str
 ) -> None:
