@@ -34,7 +34,7 @@ class Died(BaseException):
 
 
 def key(metric: str, sample: str, labels: dict[str, str]) -> str:
-    text = mmap_key(metric, sample, list(labels), list(labels.values()), "help")  # type: ignore[no-untyped-call]
+    text = mmap_key(metric, sample, list(labels), list(labels.values()), "help")
     return str(text)
 
 
