@@ -25,14 +25,14 @@ from tests.support.town import Town
 COMPLETIONS_A_SECOND = 50
 SECONDS = 7.0
 """Three calls in a row that get no answer, and the time after them."""
-WARM_UP_SECONDS = 2.0
-"""Of the processes' connections, before anything is measured."""
 LATENCY_SECONDS = 0.85
 """Of a slow S3, each way: a call takes 1.7 s, less than its time-out."""
-AT_ONCE_SECONDS = LATENCY_SECONDS
-"""For nine refusals in ten: half of a slow call. An idle machine needs 5 ms to 0.1 s."""
+CALL_SECONDS = 2 * LATENCY_SECONDS
+"""For nine refusals in ten, and for a presigned URL. An idle machine needs 5 ms to 0.1 s."""
 TIMES = 3
 """How much longer the other routes may take than with a healthy S3."""
+REFUSED_SHARE = 0.02
+"""Of the other routes' requests: a busy machine may refuse some although S3 is healthy."""
 PATHS = ("/v1/me/feed?limit=20", "/v1/me")
 PICTURE = b"\xff\xd8 nobody decodes it here"
 
@@ -110,6 +110,17 @@ class Readings:
     def p99(self, path: str) -> float:
         return quantiles(self.seconds[path], n=100)[98]
 
+    @property
+    def refused_share(self) -> float:
+        return self.statuses[HTTPStatus.SERVICE_UNAVAILABLE] / self.statuses.total()
+
+    @property
+    def calm(self) -> bool:
+        """Whether the processes and stores have warmed up."""
+        return set(self.statuses) == {HTTPStatus.OK} and all(
+            self.p99(path) < WAIT_SECONDS for path in PATHS
+        )
+
 
 def read(reader: Person, seconds: float = SECONDS) -> Readings:
     readings, end = Readings(), time.monotonic() + seconds
@@ -156,7 +167,7 @@ def test_a_slow_s3_delays_no_other_route_and_completions_beyond_its_turns_are_re
     waiting = town.waiting_photo(owner.id).id
     proxy, _url = to_s3
     with Completions(owner, waiting) as healthy_completions:
-        read(reader, WARM_UP_SECONDS)
+        eventually(lambda: read(reader, 1).calm)
         healthy = read(reader)
     if fault == "slow":
         proxy.slow(LATENCY_SECONDS)
@@ -180,13 +191,14 @@ def test_a_slow_s3_delays_no_other_route_and_completions_beyond_its_turns_are_re
             f"{dict(healthy_completions.statuses)}; refused: median "
             f"{1000 * refused[len(refused) // 2]:.0f} ms, slowest {refused[-1]:.1f} s"
         )
-    assert set(healthy.statuses) == set(disturbed.statuses) == {HTTPStatus.OK}
+    assert set(disturbed.statuses) <= {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
+    assert disturbed.refused_share <= max(healthy.refused_share, REFUSED_SHARE)
     for path in PATHS:
         assert disturbed.p99(path) < max(TIMES * healthy.p99(path), WAIT_SECONDS), path
     assert set(completions.statuses) <= {HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE}
     assert not completions.wrong
-    assert refused[len(refused) * 9 // 10] < AT_ONCE_SECONDS
-    assert creation_seconds < AT_ONCE_SECONDS, "a presigned URL needs no call to S3"
+    assert refused[len(refused) * 9 // 10] < CALL_SECONDS
+    assert creation_seconds < CALL_SECONDS, "a presigned URL needs no call to S3"
     if fault == "silent":
         assert "store away, left alone" in services.log("api")
     upload(photo)
