@@ -137,6 +137,8 @@ def registry(scrape: Scrape, metrics_dir: Path | None) -> CollectorRegistry:
     metrics = CollectorRegistry()
     if metrics_dir is not None:
         metrics_dir.mkdir(parents=True, exist_ok=True)  # this can be the first process
+        with settled(metrics_dir):
+            pass  # where nobody scrapes, the files are archived at each start at least
         LiveProcessCollector(metrics, str(metrics_dir))  # type: ignore[no-untyped-call]
     metrics.register(StoresCollector(scrape))
     return metrics
