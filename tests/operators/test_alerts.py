@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from graph.event_kinds import KINDS
+from graph.queries import LOADED
 from operators.outbox import STATES
 from workers.notices.push.messages import Result
 from workers.notices.push.sender import HELD
@@ -101,6 +102,15 @@ def test_every_rule_links_to_its_runbook() -> None:
         path, _, anchor = rule["annotations"]["runbook"].partition("#")
         assert path == "docs/operating/alerts.md"
         assert anchor in anchors, anchor
+
+
+def test_the_alert_about_wakes_leaves_out_the_kinds_that_are_due_later() -> None:
+    [rule] = [rule for rule in rules() if rule["alert"] == "SweeperRingsMuch"]
+    left_out = set(re.findall(r'kind!~"([^"]+)"', rule["expr"]))
+    delayed = "due_at: timestamp() + $hold_ms"
+    texts = [query.text for query in LOADED.values() if delayed in query.text]
+    later = {kind for kind in KINDS for text in texts if f"kind: '{kind}'" in text}
+    assert left_out == {"|".join(sorted(later, reverse=True))}
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
