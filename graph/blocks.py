@@ -1,5 +1,7 @@
 """Blocks: two users with a block between them do not see each other."""
 
+from dataclasses import dataclass
+
 from graph.connection import Connection
 from graph.errors import NotFoundError
 from graph.events import UNFOLLOW_DELAY_MS, Event, event_of
@@ -11,17 +13,29 @@ DELETE = load("blocks/delete")
 PAGE = load("blocks/page")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBlock:
+    """A block, and the follows that it has ended.
+
+    The event is None if it has ended none. `leaver_ids`: the users whose follow of the other is
+    ended and still exists as LEFT, also if an earlier request has ended it.
+    """
+
+    event: Event | None
+    leaver_ids: tuple[int, ...]
+
+
 class Blocks:
     """Creates, deletes and lists blocks."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, *, blocker_id: int, blocked_id: int) -> Event | None:
-        """The event of a new block; the same statement ends the follows between the two users.
+    def create(self, *, blocker_id: int, blocked_id: int) -> NewBlock:
+        """Create a block; the same statement ends the follows between the two users.
 
-        A repeat returns a new event while an ended follow between the two still exists as LEFT,
-        else None. Raises NotFoundError if one of the users does not exist or is not active.
+        A repeat changes nothing. Raises NotFoundError if one of the users does not exist or is not
+        active.
         """
         rows = self._connection.write_with_event(
             CREATE,
@@ -33,7 +47,7 @@ class Blocks:
         )
         if not rows:
             raise NotFoundError
-        return event_of(rows[0])
+        return NewBlock(event=event_of(rows[0]), leaver_ids=tuple(rows[0]["leaver_ids"]))
 
     def delete(self, *, blocker_id: int, blocked_id: int) -> None:
         """Delete a block, if it exists."""

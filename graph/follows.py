@@ -19,6 +19,8 @@ CREATE = load("follows/create")
 DELETE = load("follows/delete")
 DELETE_LEFT = load("follows/delete_left")
 FIRST_FOLLOWERS = load("follows/first_followers")
+LEFT_PAIRS = load("follows/left_pairs")
+FOLLOWED_AT = load("follows/followed_at")
 FOLLOWERS_PAGE = load("follows/followers_page")
 FOLLOWERS_BEFORE = load("follows/followers_before")
 FOLLOWING_BEFORE = load("follows/following_before")
@@ -29,11 +31,25 @@ class NewFollow:
     """The event of a new follow, None if the follow exists; and the followee's notification.
 
     `notification_id` is that of the day's notification, which an earlier follow of the day may have
-    created. None if the follow exists since an earlier day.
+    created. None if the follow exists since an earlier day. `followed_at_ms` names the follow among
+    those of the pair, earlier and later ones.
     """
 
     event: Event | None
     notification_id: int | None
+    followed_at_ms: int
+    age_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedFollow:
+    """A follow that is ended and still exists as LEFT.
+
+    The event ends the LEFT after 30 s. None if an earlier request has ended the follow: that one's
+    event does.
+    """
+
+    event: Event | None
 
 
 class Follows:
@@ -74,13 +90,17 @@ class Follows:
             raise NotFoundError
         if rows[0]["limit_reached"]:
             raise FollowLimitReachedError(most)
-        return NewFollow(event=event_of(rows[0]), notification_id=rows[0]["notification_id"])
+        return NewFollow(
+            event=event_of(rows[0]),
+            notification_id=rows[0]["notification_id"],
+            followed_at_ms=rows[0]["followed_at"],
+            age_ms=rows[0]["age_ms"],
+        )
 
-    def delete(self, *, follower_id: int, followee_id: int) -> Event | None:
-        """The event of an unfollow: FOLLOWS becomes LEFT until the event is done, after 30 s.
+    def delete(self, *, follower_id: int, followee_id: int) -> EndedFollow | None:
+        """End a follow: FOLLOWS becomes LEFT until the event is done, after 30 s.
 
-        A repeat renews the time of the LEFT and creates another event. None if neither a FOLLOWS
-        nor a LEFT exists.
+        A repeat changes nothing. None if neither a FOLLOWS nor a LEFT exists.
         """
         rows = self._connection.write_with_event(
             DELETE,
@@ -88,7 +108,17 @@ class Follows:
             followee_id=followee_id,
             hold_ms=UNFOLLOW_DELAY_MS,
         )
-        return event_of(rows[0]) if rows else None
+        return EndedFollow(event=event_of(rows[0])) if rows else None
+
+    def followed_at_ms(self, *, follower_id: int, followee_id: int) -> int | None:
+        """When the follow was created, as NewFollow has it. None without a follow."""
+        rows = self._connection.read(FOLLOWED_AT, follower_id=follower_id, followee_id=followee_id)
+        return rows[0]["followed_at"] if rows else None
+
+    def left_pairs(self, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those of the pairs (follower id, followee id) that have a LEFT."""
+        rows = self._connection.read(LEFT_PAIRS, pairs=[list(pair) for pair in pairs])
+        return [(row["follower_id"], row["followee_id"]) for row in rows]
 
     def delete_left(self, *, pairs: Sequence[tuple[int, int]]) -> None:
         """Delete the LEFT of each (follower id, followee id) if it is at least 30 s old."""

@@ -28,3 +28,13 @@ def timeline_key(user_id: int) -> bytes:
 def lock_key(user_id: int) -> bytes:
     """The key of the build lock of the user's timeline."""
     return key_of(b"tb", user_id)
+
+
+def follow_key(follower_id: int, followee_id: int) -> bytes:
+    """The key of the mark that the follower's timeline was dropped for this follow."""
+    return b"%b:%014x" % (key_of(b"tf", follower_id), followee_id)
+
+
+def postponed_key(user_id: int) -> bytes:
+    """The key of the number of builds of the user's timeline that ran out of time."""
+    return key_of(b"tw", user_id)

@@ -1,5 +1,8 @@
 """Timelines: one list of post ids per user (`tl:`), newest at the tail, and its build lock (`tb:`).
 
+A mark (`tf:`) says that a list was dropped for a follow, another one (`tw:`) that builds run out of
+time.
+
 windows.py reads windows of a list, pushing.py pushes posts into lists. Only a build creates a list:
 begin, read the graph once, finish. A push without a list does nothing.
 """
@@ -7,6 +10,7 @@ begin, read the graph once, finish. A push without a list does nothing.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage import windows
 from storage.errors import StorageUnavailableError
@@ -14,7 +18,14 @@ from storage.pushing import Push, Pushes
 from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.redis.server import Server
-from storage.timeline_layout import ABOVE_NOTHING, TIMELINE_TTL_SECONDS, lock_key, timeline_key
+from storage.timeline_layout import (
+    ABOVE_NOTHING,
+    TIMELINE_TTL_SECONDS,
+    follow_key,
+    lock_key,
+    postponed_key,
+    timeline_key,
+)
 from storage.windows import Entries
 
 BUILD_LOCK_SECONDS = 10
@@ -23,6 +34,14 @@ UNFINISHED_TTL_SECONDS = 60
 """TTL of an unfinished list, which a killed build leaves behind. Reads renew it."""
 
 BEGIN, FINISH, ABORT = Script("begin"), Script("finish"), Script("abort")
+
+FOLLOW_TTL_SECONDS = 300
+"""How long a mark of a follow exists. Without it the list is dropped once more."""
+
+POSTPONED_SECONDS = 30
+"""How long no build begins after one that ran out of time; twice as long after each further one."""
+MOST_POSTPONED_SECONDS = 1800
+"""The longest time likewise."""
 
 NO_EXPIRY = -1
 """The reply of TTL for a key without one. The cache can never evict such a key."""
@@ -34,6 +53,14 @@ class RawTimeline:
 
     entries: list[int]
     expires: bool
+
+
+class DropForFollow(NamedTuple):
+    """A drop of the follower's list that one follow needs. `followed_at_ms` names the follow."""
+
+    follower_id: int
+    followee_id: int
+    followed_at_ms: int
 
 
 class Timelines:
@@ -75,6 +102,27 @@ class Timelines:
             with self._cache.connection() as connection:
                 connection.execute([pack(b"DEL", timeline_key(u), lock_key(u)) for u in user_ids])
 
+    def drop_for(self, follow: DropForFollow) -> None:
+        """Drop the follower's list after the follow was committed, and leave a mark of it.
+
+        A list that is built from now on has the followee's posts.
+        """
+        follower_id, followee_id, followed_at_ms = follow
+        mark = follow_key(follower_id, followee_id)
+        with self._cache.connection() as connection:
+            connection.execute(
+                [
+                    pack(b"DEL", timeline_key(follower_id), lock_key(follower_id)),
+                    pack(b"SET", mark, followed_at_ms, b"EX", FOLLOW_TTL_SECONDS),
+                ]
+            )
+
+    def was_dropped_for(self, follow: DropForFollow) -> bool:
+        """Whether the list was dropped for this follow. False also if the mark is lost."""
+        mark = follow_key(follow.follower_id, follow.followee_id)
+        [followed_at_ms] = self._cache.execute([pack(b"GET", mark)])
+        return followed_at_ms is not None and int(followed_at_ms) == follow.followed_at_ms
+
     def begin(self, user_id: int) -> str | None:
         """Begin a build; returns its token. To be called before the graph is read.
 
@@ -96,6 +144,23 @@ class Timelines:
     def abort(self, user_id: int, token: str) -> None:
         """Delete lock and unfinished list, if this build still holds the lock."""
         self._run_script(ABORT, user_id, token.encode())
+
+    def postpone(self, user_id: int) -> None:
+        """Let no build begin for a while, after one that ran out of time.
+
+        The key lives twice as long, so that the next failure finds how many there were.
+        """
+        key = postponed_key(user_id)
+        [failures] = self._cache.execute([pack(b"GET", key)])
+        count = int(failures or 0) + 1
+        ttl_seconds = 2 * _postponed_seconds(count)
+        self._cache.execute([pack(b"SET", key, count, b"EX", ttl_seconds)])
+
+    def is_postponed(self, user_id: int) -> bool:
+        """Whether no build may begin now."""
+        key = postponed_key(user_id)
+        failures, left_ms = self._cache.execute([pack(b"GET", key), pack(b"PTTL", key)])
+        return failures is not None and left_ms > _postponed_seconds(int(failures)) * 1000
 
     def window(self, user_id: int, limit: int) -> Entries:
         """The newest entries for a page of `limit`, in one round trip. Renews the list's TTL."""
@@ -135,3 +200,8 @@ class Timelines:
         keys = [lock_key(user_id), timeline_key(user_id)]
         [reply] = self._cache.execute([script.pack_call(keys, arguments)], script)
         return int(reply)
+
+
+def _postponed_seconds(failures: int) -> int:
+    """The time without a build after so many that ran out of time. Pure."""
+    return min(POSTPONED_SECONDS << min(failures - 1, 10), MOST_POSTPONED_SECONDS)

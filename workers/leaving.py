@@ -13,15 +13,19 @@ def drop_after_leaving(graph: Graph, storage: Storage, event: Event) -> None:
     """Drop the former follower's timeline, then end the leaving, so that it can be rebuilt.
 
     The event is due when no page of followers that was read before the leaving can be pushed any
-    more. If the leaving was repeated meanwhile, its LEFT is too young to be ended here, and the
-    newer event ends it.
+    more. If a new follow was ended meanwhile, the LEFT is too young to be ended here, and
+    the newer event ends it.
     """
     storage.timelines.drop(event.subject_id)
     graph.follows.delete_left(pairs=[(event.subject_id, event.author_id)])
 
 
 def drop_after_block(graph: Graph, storage: Storage, event: Event) -> None:
-    """The same for both users of a block."""
+    """The same for those users of a block who followed the other.
+
+    A LEFT that is gone was ended by another event, which has dropped the list before.
+    """
     blocker, blocked = event.subject_id, event.author_id
-    storage.timelines.drop(blocker, blocked)
-    graph.follows.delete_left(pairs=[(blocker, blocked), (blocked, blocker)])
+    pairs = [(blocker, blocked), (blocked, blocker)]
+    storage.timelines.drop(*(follower for follower, _ in graph.follows.left_pairs(pairs)))
+    graph.follows.delete_left(pairs=pairs)

@@ -16,11 +16,11 @@ def block(graph: Graph, storage: Storage, *, blocker_id: int, blocked_id: int) -
     if blocker_id == blocked_id:
         raise CannotBlockYourselfError
     _require_blockable(graph, blocker_id, blocked_id)
-    event = graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
-    # There is an event while a follow between the two is being removed, also on repeats. Without an
-    # event only the blocker's timeline is dropped: users must not drop each other's timelines.
-    storage.timelines.drop(*((blocker_id, blocked_id) if event else (blocker_id,)))
-    storage.queues.wake(event)
+    block = graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
+    # On a repeat too: the first try may have failed here. No list of a leaver is built until the
+    # LEFT has ended, so the repeat costs them none.
+    storage.timelines.drop(*block.leaver_ids)
+    storage.queues.wake(block.event)
 
 
 def _require_blockable(graph: Graph, blocker_id: int, blocked_id: int) -> None:

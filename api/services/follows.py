@@ -1,22 +1,23 @@
 """Follows: committed to the graph, then the follower's timeline is dropped, then the response."""
 
-from api.services.best_effort import drop_timeline, raise_newest_notification
+from api.services.best_effort import drop_timeline_for_follow, raise_newest_notification
 from api.services.errors import CannotFollowYourselfError
 from graph import Graph
+from graph.follows import EndedFollow
 from storage import Storage
 
 
 def follow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:
     """Create a follow; repeating it is safe.
 
-    The follower's timeline is dropped: the next page, read from the graph, has the followee's
+    The follower's timeline is dropped, once: the next page, read from the graph, has the followee's
     posts. The number of the followee's newest notification is raised. Both fail open, as the event
     repeats them. Raises CannotFollowYourselfError, NotFoundError, FollowLimitReachedError.
     """
     if follower_id == followee_id:
         raise CannotFollowYourselfError
     follow = graph.follows.create(follower_id=follower_id, followee_id=followee_id)
-    drop_timeline(storage, follower_id)  # on a repeat too: the first try may have failed here
+    drop_timeline_for_follow(storage, follower_id, followee_id, follow)
     if follow.notification_id is not None:
         raise_newest_notification(storage, followee_id, follow.notification_id)
     storage.queues.wake(follow.event)
@@ -29,11 +30,11 @@ def unfollow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: i
     StorageUnavailableError if the timeline could not be dropped: the same request again completes
     the unfollow. Raises NotFoundError for a followee who is hidden and was not followed.
     """
-    event = graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
-    storage.timelines.drop(follower_id)  # on a repeat too: the first try may have failed here
-    storage.queues.wake(event)
-    if event is None:
+    ended = graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
+    if ended is None:
         graph.users.require_visible(followee_id, viewer_id=follower_id)
+    else:
+        _finish(storage, follower_id, ended)
 
 
 def remove_follower(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:
@@ -41,7 +42,18 @@ def remove_follower(graph: Graph, storage: Storage, *, follower_id: int, followe
 
     Raises StorageUnavailableError like `unfollow`.
     """
-    event = graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
-    if event:  # without a follow to remove, nobody may drop another user's timeline
-        storage.timelines.drop(follower_id)
-    storage.queues.wake(event)
+    ended = graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
+    if ended is not None:
+        _finish(storage, follower_id, ended)
+
+
+def _finish(storage: Storage, follower_id: int, ended: EndedFollow) -> None:
+    """Drop the former follower's timeline, and wake a worker for the event.
+
+    On a repeat too, as the first try may have failed here. While the follow exists as LEFT no list
+    of the follower is built, so a repeat drops what the first try has left, and nothing else. After
+    that the event has dropped the list, and a repeat drops nothing: nobody can keep another user
+    without a timeline.
+    """
+    storage.timelines.drop(follower_id)
+    storage.queues.wake(ended.event)

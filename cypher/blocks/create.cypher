@@ -1,9 +1,10 @@
 // cypher/blocks/create.cypher: creates a block, ends the follows between the two users, and creates
 // one event for both.
 // Each ended FOLLOWS becomes a LEFT. Both users are locked in the order of their ids before
-// anything is read, so that concurrent blocks of one pair do not deadlock. The event is null if the
-// block exists and no FOLLOWS or LEFT does. No row is returned if one of the users does not exist
-// or is not active.
+// anything is read, so that concurrent blocks of one pair do not deadlock. The event is null if no
+// FOLLOWS is ended: neither a repeat nor a block after an unblock renews a LEFT. leaver_ids has the
+// users whose follow of the other is ended, now or for less than the time of a LEFT. No row is
+// returned if one of the users does not exist or is not active.
 // $blocker_id: integer
 // $blocked_id: integer
 // $lower_id:   integer, the smaller of the two ids
@@ -11,7 +12,7 @@
 // $event_id:   integer, new
 // $request_id: text or null, of the request that owes the work
 // $hold_ms:    integer, milliseconds until the event is due
-// returns:     event
+// returns:     event, leaver_ids
 // index:       User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
 //              LEFT(follower_id, followee_id); Event(id)
 MATCH (lower:User)
@@ -36,15 +37,22 @@ WHERE blocker_left.follower_id = $blocker_id AND blocker_left.followee_id = $blo
 OPTIONAL MATCH ()-[blocked_left:LEFT]->()
 WHERE blocked_left.follower_id = $blocked_id AND blocked_left.followee_id = $blocker_id
 WITH blocker, blocked, block, blocker_follow, blocked_follow, blocker_left, blocked_left,
-  block IS NULL OR blocker_follow IS NOT NULL OR blocked_follow IS NOT NULL
-    OR blocker_left IS NOT NULL OR blocked_left IS NOT NULL AS changes
-SET blocker_left.created_at = timestamp(), blocked_left.created_at = timestamp()
-FOREACH (_ IN CASE WHEN blocker_follow IS NOT NULL AND blocker_left IS NULL THEN [0] ELSE [] END |
+  blocker_follow IS NOT NULL AS blocker_leaves, blocked_follow IS NOT NULL AS blocked_leaves,
+  CASE WHEN blocker_follow IS NULL AND blocker_left IS NULL THEN [] ELSE [$blocker_id] END
+    + CASE WHEN blocked_follow IS NULL AND blocked_left IS NULL THEN [] ELSE [$blocked_id] END
+    AS leaver_ids
+FOREACH (_ IN CASE WHEN blocker_leaves THEN [0] ELSE [] END |
+  SET blocker_left.created_at = timestamp()
+)
+FOREACH (_ IN CASE WHEN blocked_leaves THEN [0] ELSE [] END |
+  SET blocked_left.created_at = timestamp()
+)
+FOREACH (_ IN CASE WHEN blocker_leaves AND blocker_left IS NULL THEN [0] ELSE [] END |
   CREATE (blocker)-[:LEFT {
     follower_id: $blocker_id, followee_id: $blocked_id, created_at: timestamp()
   }]->(blocked)
 )
-FOREACH (_ IN CASE WHEN blocked_follow IS NOT NULL AND blocked_left IS NULL THEN [0] ELSE [] END |
+FOREACH (_ IN CASE WHEN blocked_leaves AND blocked_left IS NULL THEN [0] ELSE [] END |
   CREATE (blocked)-[:LEFT {
     follower_id: $blocked_id, followee_id: $blocker_id, created_at: timestamp()
   }]->(blocker)
@@ -54,7 +62,7 @@ FOREACH (_ IN CASE WHEN block IS NULL THEN [0] ELSE [] END |
     blocker_id: $blocker_id, blocked_id: $blocked_id, created_at: timestamp()
   }]->(blocked)
 )
-FOREACH (_ IN CASE WHEN changes THEN [0] ELSE [] END |
+FOREACH (_ IN CASE WHEN blocker_leaves OR blocked_leaves THEN [0] ELSE [] END |
   CREATE (:Event {
     id: $event_id, kind: 'blocked', queue: 'timelines', shard: $event_id % 16,
     subject_id: $blocker_id, author_id: $blocked_id, cursor: 0, epoch: 0, attempts: 0, tried: false,
@@ -62,9 +70,9 @@ FOREACH (_ IN CASE WHEN changes THEN [0] ELSE [] END |
   })
 )
 DELETE blocker_follow, blocked_follow
-WITH 1 AS one
+WITH leaver_ids
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
 RETURN event {
   .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
-} AS event
+} AS event, leaver_ids

@@ -7,7 +7,8 @@
 // A follower causes at most one notification of a followee in a UTC day, also by several follows.
 // Every statement that could create it holds the follower's lock, so none creates a second one. Its
 // id is returned if it exists, also if an earlier follow of the day created it. The id has the
-// graph's time, so that a host whose clock is ahead hides no later notifications.
+// graph's time, so that a host whose clock is ahead hides no later notifications. followed_at is the
+// time of the follow in Unix milliseconds, also if it exists; age_ms is its age.
 // $follower_id:     integer
 // $followee_id:     integer
 // $event_id:        integer, new
@@ -16,7 +17,7 @@
 // $epoch_ms:        integer, Unix milliseconds at which ids begin
 // $ids_of_ms:       integer, the number of ids of a millisecond
 // $most:            integer, follows of one user
-// returns:          event, limit_reached, notification_id
+// returns:          event, limit_reached, notification_id, followed_at, age_ms
 // index:            User(id); BLOCKS(blocker_id, blocked_id); FOLLOWS(followee_id, follower_id);
 //                   Notification(user_id, actor_id, kind, subject_id, day); Event(id)
 MATCH (follower:User)
@@ -35,11 +36,11 @@ WHERE followee.id = $followee_id
     MATCH ()-[follower_block:BLOCKS]->()
     WHERE follower_block.blocker_id = $follower_id AND follower_block.blocked_id = $followee_id
   }
-WITH follower, followee, EXISTS {
-  MATCH ()-[follows:FOLLOWS]->()
-  WHERE follows.followee_id = $followee_id AND follows.follower_id = $follower_id
-} AS follow_exists
-WITH follower, followee, follow_exists,
+OPTIONAL MATCH ()-[follows:FOLLOWS]->()
+WHERE follows.followee_id = $followee_id AND follows.follower_id = $follower_id
+WITH follower, followee, follows IS NOT NULL AS follow_exists,
+  coalesce(follows.created_at, timestamp()) AS followed_at
+WITH follower, followee, follow_exists, followed_at,
   NOT follow_exists AND COUNT { (follower)-[:FOLLOWS]->() } >= $most AS limit_reached,
   timestamp() / 86400000 AS day,
   (timestamp() - $epoch_ms) * $ids_of_ms + $notification_id % $ids_of_ms AS new_id
@@ -49,7 +50,8 @@ WHERE earlier.user_id = $followee_id
   AND earlier.kind = 'followed'
   AND earlier.subject_id = $followee_id
   AND earlier.day = day
-WITH follower, followee, follow_exists, limit_reached, day, new_id, earlier.id AS earlier_id,
+WITH follower, followee, follow_exists, followed_at, limit_reached, day, new_id,
+  earlier.id AS earlier_id,
   NOT follow_exists AND NOT limit_reached AND earlier IS NULL AS notifies
 FOREACH (_ IN CASE WHEN follow_exists OR limit_reached THEN [] ELSE [0] END |
   CREATE (follower)-[:FOLLOWS {
@@ -67,10 +69,11 @@ FOREACH (_ IN CASE WHEN notifies THEN [0] ELSE [] END |
     subject_id: $followee_id, day: day, created_at: timestamp()
   })
 )
-WITH limit_reached, CASE WHEN notifies THEN new_id ELSE earlier_id END AS notification_id
+WITH limit_reached, followed_at,
+  CASE WHEN notifies THEN new_id ELSE earlier_id END AS notification_id
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
 RETURN event {
   .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
 } AS event,
-  limit_reached, notification_id
+  limit_reached, notification_id, followed_at, timestamp() - followed_at AS age_ms

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from graph import Graph
+from graph.blocks import NewBlock
 from graph.errors import NotFoundError
 from graph.ids import new_id
 from tests.support.concurrency import errors, run_together
@@ -37,17 +38,29 @@ def test_a_block_ends_both_follows_with_one_event(graph: Graph, town: Town) -> N
     assert claim(graph, event.id, 0) is None
 
 
-def test_a_repeated_block_renews_the_delay_and_later_creates_no_event(
-    graph: Graph, town: Town
+# Case 53
+@pytest.mark.parametrize("unblocked", [False, True], ids=["repeated", "unblocked between"])
+def test_a_repeated_block_neither_renews_a_left_nor_creates_an_event(
+    graph: Graph, town: Town, *, unblocked: bool
 ) -> None:
     ana, ben = town.users(2)
     town.follow(ben, ana)
     assert town.block(ana, ben)
-    assert town.block(ana, ben)
     town.query("MATCH (:User {id: $id})-[left:LEFT]->() SET left.created_at = 0", id=ben)
+    if unblocked:
+        graph.blocks.delete(blocker_id=ana, blocked_id=ben)
+    again = graph.blocks.create(blocker_id=ana, blocked_id=ben)
+    assert again == NewBlock(event=None, leaver_ids=(ben,))
     graph.follows.delete_left(pairs=[(ana, ben), (ben, ana)])
-    assert town.block(ana, ben) is None
     assert relationship_types(town, ana, ben) == {"BLOCKS"}
+    again = graph.blocks.create(blocker_id=ana, blocked_id=ben)
+    assert again == NewBlock(event=None, leaver_ids=())
+
+
+def test_a_block_of_a_stranger_has_no_event(graph: Graph, town: Town) -> None:
+    ana, ben = town.users(2)
+    created = graph.blocks.create(blocker_id=ana, blocked_id=ben)
+    assert created == NewBlock(event=None, leaver_ids=())
 
 
 def test_a_user_who_does_not_exist_can_neither_block_nor_be_blocked(town: Town) -> None:

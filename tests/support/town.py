@@ -74,15 +74,29 @@ class Town:
             " SET e.due_at = timestamp() + 3600000"
         )
 
+    def old_sessions(self, user_id: int, count: int) -> list[int]:
+        """Create sessions as older versions allowed: any number; their ids ascend."""
+        session_ids = [new_id() for _ in range(count)]
+        for start in range(0, count, 10_000):
+            self.query(
+                "UNWIND $ids AS id CREATE (:Session {id: id, user_id: $user, secret_sha256: $sha,"
+                " created_at: timestamp(), expires_at: timestamp() + 86400000})",
+                ids=session_ids[start : start + 10_000],
+                user=user_id,
+                sha="5e" * 32,
+            )
+        return session_ids
+
     def follow(self, follower_id: int, followee_id: int) -> Event | None:
         """Create a follow and its event; no job has been enqueued for it."""
         return self.graph.follows.create(follower_id=follower_id, followee_id=followee_id).event
 
     def unfollow(self, follower_id: int, followee_id: int) -> Event | None:
-        return self.graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
+        ended = self.graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
+        return ended.event if ended else None
 
     def block(self, blocker_id: int, blocked_id: int) -> Event | None:
-        return self.graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id)
+        return self.graph.blocks.create(blocker_id=blocker_id, blocked_id=blocked_id).event
 
     def add_followees(self, follower_id: int, *followee_ids: int) -> None:
         """Create old follows: they have no event, and no timeline is dropped."""

@@ -77,7 +77,7 @@ def test_an_outage_of_the_graph_during_a_job_counts_as_no_attempt(
 def test_a_job_before_its_due_time_does_nothing(stage: Stage) -> None:
     viewer, author = stage.town.users(2)
     stage.town.add_followees(viewer, author)
-    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
+    event = stage.town.unfollow(viewer, author)
     assert stage.do(event) == "stale"
     assert stage.town.find_event(event.id if event else 0) == event
 

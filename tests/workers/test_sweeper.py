@@ -67,7 +67,7 @@ def test_a_shard_whose_events_are_not_due_gets_no_job(stage: Stage) -> None:
     begin_alone(stage)
     viewer, author = stage.town.users(2)
     stage.town.add_followees(viewer, author)
-    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
+    event = stage.town.unfollow(viewer, author)
     assert event
     assert Sweeper(stage.graph, stage.storage).sweep() == 0
     stage.town.query("MATCH (e:Event {id: $id}) SET e.due_at = timestamp() - 2000", id=event.id)

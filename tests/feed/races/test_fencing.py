@@ -94,7 +94,7 @@ def test_every_job_three_times_shuffled_with_stale_epochs_ends_in_the_same_state
     for _ in range(3):
         stage.town.post(author)
     for follower in followers:
-        stage.graph.follows.delete(follower_id=follower, followee_id=author)
+        stage.town.unfollow(follower, author)
         stage.graph.follows.create(follower_id=follower, followee_id=author)
     events = stage.town.events_of(author)
     assert len(events) == 9

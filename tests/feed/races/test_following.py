@@ -1,6 +1,7 @@
 """A follow and a post at the same time: the feed has the post in either order (case 35)."""
 
-from api.services.follows import follow
+from api.services.follows import follow, unfollow
+from storage.timeline_layout import follow_key
 from tests.support.stage import Stage
 
 
@@ -71,6 +72,61 @@ def test_a_follow_whose_commit_is_held_until_the_fan_out_is_done_shows_the_post(
     hold.release()
     following.result(10)
     settle(stage, viewer, author)
+
+
+def follow_by_request(stage: Stage, viewer: int, author: int) -> None:
+    follow(stage.graph, stage.storage, follower_id=viewer, followee_id=author)
+
+
+def test_a_follow_costs_one_rebuild_also_when_its_event_comes_late(stage: Stage) -> None:
+    viewer, author = strangers(stage)
+    follow_by_request(stage, viewer, author)
+    assert stage.entries(viewer) == []
+    stage.build(viewer)
+    before = stage.entries(viewer)
+    stage.do_all(viewer, author)
+    assert stage.entries(viewer) == before
+    stage.check_feed(viewer)
+
+
+def test_a_repeated_follow_drops_nothing(stage: Stage) -> None:
+    viewer, author = strangers(stage)
+    follow_by_request(stage, viewer, author)
+    stage.build(viewer)
+    before = stage.entries(viewer)
+    follow_by_request(stage, viewer, author)
+    assert stage.entries(viewer) == before
+    stage.do_all(viewer, author)
+    stage.evict(follow_key(viewer, author))
+    stage.town.query(
+        "MATCH (:User {id: $id})-[f:FOLLOWS]->() SET f.created_at = f.created_at - 100000",
+        id=viewer,
+    )
+    follow_by_request(stage, viewer, author)
+    assert stage.entries(viewer) == before
+    stage.check_feed(viewer)
+
+
+def test_a_repeated_follow_drops_the_list_that_its_first_try_has_left(stage: Stage) -> None:
+    viewer, author = strangers(stage)
+    stage.graph.follows.create(follower_id=viewer, followee_id=author)  # and the request dies
+    follow_by_request(stage, viewer, author)
+    stage.check_feed(viewer)
+
+
+def test_a_second_follow_drops_the_list_although_the_first_one_has_left_its_mark(
+    stage: Stage,
+) -> None:
+    viewer, author = strangers(stage)
+    follow_by_request(stage, viewer, author)
+    unfollow(stage.graph, stage.storage, follower_id=viewer, followee_id=author)
+    stage.do_all(viewer, author)
+    stage.build(viewer)
+    event = stage.town.follow(viewer, author)  # and the request dies
+    assert stage.do(event) == "done"
+    stage.check_feed(viewer)
+    stage.build(viewer)
+    stage.check_feed(viewer)
 
 
 # Case 35; the request dies after its commit and before it drops the list

@@ -12,7 +12,9 @@ from tests.support.eventually import eventually
 from tests.support.leaving import (
     WAYS,
     Leave,
+    Stores,
     by_being_blocked,
+    by_blocking,
     by_unfollowing,
     following,
     leave_and_rebuild,
@@ -83,11 +85,12 @@ def test_a_push_held_in_the_network_for_long_does_not_arrive(stage: Stage) -> No
 
 
 # Case 21
-def test_a_repeated_leaving_postpones_the_rebuild(stage: Stage) -> None:
+def test_a_second_leaving_after_a_new_follow_postpones_the_rebuild(stage: Stage) -> None:
     viewer, author, _friend = following(stage)
     by_unfollowing(stage, viewer, author)
     stage.town.end_hold(viewer)
-    by_unfollowing(stage, viewer, author)  # restarts the 30 s of the leaving
+    stage.town.add_followees(viewer, author)
+    by_unfollowing(stage, viewer, author)  # starts the 30 s of its own leaving
     first, second = stage.town.events_of(viewer)
     assert stage.do(first) == "done"
     assert not stage.rebuild(viewer), "the leaving is too young for the first event to end it"
@@ -97,10 +100,50 @@ def test_a_repeated_leaving_postpones_the_rebuild(stage: Stage) -> None:
     stage.check_feed(viewer)
 
 
+def by_blocking_and_unblocking(stores: Stores, viewer: int, author: int) -> None:
+    """The author ends every block at once, so that each one is new."""
+    by_being_blocked(stores, viewer, author)
+    stores.graph.blocks.delete(blocker_id=author, blocked_id=viewer)
+
+
+# Case 53
+@pytest.mark.parametrize("leave", [*WAYS, by_blocking_and_unblocking])
+def test_a_leaving_that_is_repeated_for_ever_costs_the_viewer_one_rebuild(
+    stage: Stage, leave: Leave
+) -> None:
+    viewer, author, _friend = following(stage)
+    leave(stage, viewer, author)
+    [event] = stage.town.events_of(viewer)
+    assert not stage.rebuild(viewer)
+    stage.town.end_hold(viewer)
+    leave(stage, viewer, author)  # 30 s after the first: the leaving ends all the same
+    assert stage.town.events_of(viewer) == [event]
+    assert stage.do(event) == "done"
+    stage.build(viewer)
+    before = stage.entries(viewer)
+    for _ in range(3):
+        leave(stage, viewer, author)
+        stage.do_all(viewer, author)
+        assert stage.entries(viewer) == before
+    stage.check_feed(viewer)
+
+
+# Case 53
+def test_a_block_drops_only_the_list_of_who_followed_the_other(stage: Stage) -> None:
+    blocker, author, _friend = following(stage)
+    stage.build(author)
+    by_blocking(stage, blocker, author)
+    stage.do_all(blocker, author)
+    assert stage.entries(blocker) == []
+    assert stage.entries(author), "the author did not follow the blocker"
+    stage.check_feed(blocker)
+    stage.check_feed(author)
+
+
 # Cases 21 and 31
 def test_a_leaving_that_died_before_its_drop_is_finished_by_its_event(stage: Stage) -> None:
     viewer, author, _friend = following(stage)
-    event = stage.graph.follows.delete(follower_id=viewer, followee_id=author)
+    event = stage.town.unfollow(viewer, author)
     stage.town.end_hold(viewer)
     assert stage.do(event) == "done"
     stage.check_feed(viewer)
