@@ -31,6 +31,7 @@ from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.settings import ApiSettings
 from feed.background import BackgroundRebuilder
+from feed.graph_pages import GraphPages, graph_time
 from graph import Graph
 from storage import Storage
 
@@ -72,6 +73,10 @@ def create_app(
             graph=graph,
             storage=storage,
             rebuilder=rebuilder,
+            graph_pages=GraphPages(
+                storage.limits,
+                limits.scale(graph_time(settings.graph_seconds), settings.limits_scale),
+            ),
             admissions=storage.admissions(limits.scale(limits.GENERAL, settings.limits_scale)),
             cursors=Cursors(settings.cursor_secret),
             passwords=Passwords(),

@@ -18,6 +18,8 @@ class ApiSettings:
     session_days: int = DEFAULT_SESSION_DAYS
     limits_scale: float = 1.0
     """Multiplies every quota: tests and the demo send the requests of many users."""
+    graph_seconds: float = 10.0
+    """Seconds a minute that a user's pages may cost the graph; `limits_scale` multiplies it."""
     trusted_proxies: int = 0
     """The number of our proxies before the API, whose X-Forwarded-For entries are trusted."""
     feed_copy_bytes: int = 64_000_000
@@ -38,6 +40,7 @@ class ApiSettings:
                 "SESSION_DAYS", DEFAULT_SESSION_DAYS, validate=validate.Range(1, 365)
             ),
             limits_scale=env.float("LIMITS_SCALE", 1.0, validate=validate.Range(min=0.001)),
+            graph_seconds=env.float("GRAPH_SECONDS", 10.0, validate=validate.Range(min=0.1)),
             trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
             feed_copy_bytes=env.int("FEED_COPY_BYTES", 64_000_000, validate=validate.Range(min=0)),
             feed_page_bytes=env.int("FEED_PAGE_BYTES", 32_000_000, validate=validate.Range(min=0)),

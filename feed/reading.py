@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 import structlog
 
-from bounds.turns import Turns
 from feed.background import Rebuilder
 from feed.bodies import bodies_of
-from feed.errors import FeedBusyError
+from feed.graph_pages import GraphPages
 from feed.pages import Cursor, FeedPage, PageDraft, draft_above, draft_below, draft_from_window
 from feed.proof import page_above, page_below, watermark
 from graph import Graph
@@ -24,25 +23,12 @@ from storage.windows import Entries, Window
 
 log = structlog.get_logger()
 
-GRAPH_PAGES_AT_ONCE = 3
-"""Pages that one process reads from the graph at the same time. Without timelines, or with a slow
-graph, this leaves most of the eight working threads to viewers whose timelines exist."""
-GRAPH_WAIT_SECONDS = 0.5
-"""How long a page waits for its turn at the graph: the time of about forty pages on a healthy
-graph, or of a first page while the graph still compiles its query plans."""
-BUSY_SECONDS = 1.0
-"""How long, after a wait in vain, no page waits: otherwise waiting pages would occupy all
-threads."""
-
-
-graph_turns = Turns(GRAPH_PAGES_AT_ONCE, wait_seconds=GRAPH_WAIT_SECONDS, busy_seconds=BUSY_SECONDS)
-"""Turns at the graph, shared by all threads of the process."""
-
 
 def read_page(
     graph: Graph,
     storage: Storage,
     rebuilder: Rebuilder,
+    graph_pages: GraphPages,
     *,
     viewer_id: int,
     cursor: Cursor | None,
@@ -53,12 +39,13 @@ def read_page(
 
     `window`: what this request has already read for the same cursor and limit. Ids strictly fall.
     Deleted posts are left out, so a page can have fewer than `limit` posts: only an absent `next`
-    is the end. Where the graph is needed, raises GraphUnavailableError, or FeedBusyError if too
-    many pages wait for it.
+    is the end. Where the graph is needed, raises GraphUnavailableError, FeedBusyError if too many
+    pages wait for it, GraphShareUsedError if the viewer's have cost it too much.
     """
     draft, unavailable = _draft_from_cache(storage, viewer_id, cursor, limit, window)
     if draft is None:
-        draft = _draft_from_graph(graph, rebuilder, viewer_id, cursor, limit)
+        with graph_pages.page(viewer_id):
+            draft = _draft_from_graph(graph, rebuilder, viewer_id, cursor, limit)
     bodies = bodies_of(graph, storage, draft.ids, cached=draft.bodies_by_id)
     degraded = (*unavailable, *_unavailable_graph(graph))
     return draft.finish([bodies[post_id] for post_id in draft.ids], degraded=degraded)
@@ -152,14 +139,11 @@ def _draft_from_graph(
     Requests share no read of the graph: a read that begins after a write must show that write.
     """
     if cursor and cursor.direction == "after":
-        with graph_turns.turn(FeedBusyError):
-            rising_ids = graph.posts.feed_page_up(viewer_id, after=cursor.id, limit=limit)
+        rising_ids = graph.posts.feed_page_up(viewer_id, after=cursor.id, limit=limit)
         TIMELINE_READS.labels(source="graph").inc()
         return draft_above(rising_ids, cursor.id)
-    with graph_turns.turn(FeedBusyError):
-        pull = graph.posts.feed_page(
-            viewer_id, before=cursor.id if cursor else MAX_ID, limit=limit + 1
-        )
+    before = cursor.id if cursor else MAX_ID
+    pull = graph.posts.feed_page(viewer_id, before=before, limit=limit + 1)
     TIMELINE_READS.labels(source="graph").inc()
     if cursor is None and not pull.unfollow_pending:
         rebuilder.schedule(viewer_id)

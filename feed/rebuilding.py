@@ -5,7 +5,7 @@ from typing import Literal
 import structlog
 
 from graph import Graph
-from graph.errors import GraphUnavailableError
+from graph.errors import GraphTimeoutError, GraphUnavailableError
 from graph.ids import MAX_ID
 from observing import metrics
 from storage import Storage
@@ -14,9 +14,10 @@ from storage.errors import StorageUnavailableError
 log = structlog.get_logger()
 
 
-RebuildOutcome = Literal["built", "busy", "held", "refused"]
+RebuildOutcome = Literal["built", "busy", "held", "postponed", "refused"]
 """How a rebuild ended. `busy`: another caller builds the list. `held`: a follow of the user has
-ended, and the event for it is not done. `refused`: the list was dropped or the lock lost."""
+ended, and the event for it is not done. `postponed`: the last one of the user ran out of time.
+`refused`: the list was dropped or the lock lost."""
 
 
 def rebuild(graph: Graph, storage: Storage, user_id: int) -> bool:
@@ -25,7 +26,8 @@ def rebuild(graph: Graph, storage: Storage, user_id: int) -> bool:
     An empty list is created before the graph is read, so that pushes reach it from then on. The
     result is written only if the list was not dropped and the lock not lost meanwhile. No list is
     built while the user is leaving somebody: a page of followers read before the leaving can still
-    be pushed. Raises StorageUnavailableError, GraphUnavailableError.
+    be pushed. After a build that ran out of time none is begun for a while, as each costs the graph
+    five seconds. Raises StorageUnavailableError, GraphUnavailableError.
     """
     try:
         outcome = _build(graph, storage, user_id)
@@ -37,13 +39,17 @@ def rebuild(graph: Graph, storage: Storage, user_id: int) -> bool:
 
 
 def _build(graph: Graph, storage: Storage, user_id: int) -> RebuildOutcome:
+    if storage.timelines.is_postponed(user_id):
+        return "postponed"
     token = storage.timelines.begin(user_id)
     if token is None:
         return "busy"
     try:
         pull = graph.posts.feed_page(user_id, before=MAX_ID, limit=storage.timelines.cap)
-    except GraphUnavailableError:
+    except GraphUnavailableError as error:
         _release_lock(storage, user_id, token)
+        if isinstance(error, GraphTimeoutError):
+            storage.timelines.postpone(user_id)
         raise
     if pull.unfollow_pending:
         storage.timelines.abort(user_id, token)

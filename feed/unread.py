@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from feed.background import Rebuilder
-from feed.errors import FeedBusyError
-from feed.reading import graph_turns
+from feed.graph_pages import GraphPages
 from graph import Graph
 from graph.ids import MAX_ID
 from storage import Storage
@@ -58,33 +57,37 @@ class UnreadReport:
     degraded: tuple[str, ...] = ()
 
 
-def count(graph: Graph, storage: Storage, rebuilder: Rebuilder, *, viewer_id: int) -> UnreadReport:
+def count(
+    graph: Graph, storage: Storage, rebuilder: Rebuilder, graph_pages: GraphPages, *, viewer_id: int
+) -> UnreadReport:
     """The viewer's unread posts.
 
-    Where the graph is needed, raises GraphUnavailableError, FeedBusyError.
+    Where the graph is needed, raises GraphUnavailableError, FeedBusyError, GraphShareUsedError.
     """
     degraded: set[str] = set()
     position = unread = None
     try:
-        position, unread = _count_in_cache(graph, storage, viewer_id)
+        position, unread = _count_in_cache(graph, storage, graph_pages, viewer_id)
     except StorageUnavailableError as error:
         log.warning("unread answered without the cache", error=str(error))
         degraded.add(error.part)
     if unread is None:
-        unread = _count_in_graph(graph, rebuilder, viewer_id, position)
+        with graph_pages.page(viewer_id):
+            unread = _count_in_graph(graph, rebuilder, viewer_id, position)
     if graph.circuit_open:
         degraded.add("graph")
     return UnreadReport(unread=unread, degraded=tuple(sorted(degraded)))
 
 
 def _count_in_cache(
-    graph: Graph, storage: Storage, viewer_id: int
+    graph: Graph, storage: Storage, graph_pages: GraphPages, viewer_id: int
 ) -> tuple[int, UnreadCount | None]:
     """The position, and the count if the timeline proves it."""
     tail = storage.read_positions.tail(viewer_id, most=TAIL_ENTRIES)
     position = tail.position
     if position is None:
-        position = _position_in_graph(graph, storage, viewer_id)
+        with graph_pages.page(viewer_id):
+            position = _position_in_graph(graph, storage, viewer_id)
         tail = storage.read_positions.tail(viewer_id, most=TAIL_ENTRIES)  # after the position
     authors = read_authors(storage, tail, position, {})
     unread = count_in_tail(authors, position, viewer_id, COUNT_CAP)
@@ -98,8 +101,7 @@ def _count_in_cache(
 def _position_in_graph(graph: Graph, storage: Storage, viewer_id: int) -> int:
     """The position in the graph, which is also copied into the cache."""
     token = storage.read_positions.reserve(viewer_id)
-    with graph_turns.turn(FeedBusyError):
-        position = graph.read_positions.read(viewer_id)
+    position = graph.read_positions.read(viewer_id)
     if token:
         storage.read_positions.fill(viewer_id, token, position)
     return position
@@ -139,11 +141,10 @@ def author_in(post_id: int, body: bytes | None) -> bytes:
 def _count_in_graph(
     graph: Graph, rebuilder: Rebuilder, viewer_id: int, position: int | None
 ) -> UnreadCount:
-    with graph_turns.turn(FeedBusyError):
-        if position is None:
-            position = graph.read_positions.read(viewer_id)
-        counted = graph.read_positions.count_unread(viewer_id, after=position, limit=COUNT_CAP + 1)
-        newest = graph.posts.feed_page(viewer_id, before=MAX_ID, limit=1)
+    if position is None:
+        position = graph.read_positions.read(viewer_id)
+    counted = graph.read_positions.count_unread(viewer_id, after=position, limit=COUNT_CAP + 1)
+    newest = graph.posts.feed_page(viewer_id, before=MAX_ID, limit=1)
     if not newest.unfollow_pending:
         rebuilder.schedule(viewer_id)
     return UnreadCount(

@@ -70,6 +70,11 @@ TIMELINE_REBUILDS = Counter(
 TIMELINE_READS = Counter(
     "photofeed_timeline_reads_total", "Feed pages, by the source that proved them.", ["source"]
 )
+GRAPH_PAGES_REFUSED = Counter(
+    "photofeed_graph_pages_refused_total",
+    "Pages that were not read from the graph because of what their user reads, by reason.",
+    ["reason"],
+)
 FRONT_PASSED_ON = Counter(
     "photofeed_front_passed_on_total",
     "Feed requests that the fast feed passed on to the view.",

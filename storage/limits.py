@@ -9,7 +9,7 @@ from storage.redis.partitions import TAGS, partition_of
 from storage.redis.scripts import Script
 from storage.redis.server import Server
 
-TAKE = Script("take")
+TAKE, SETTLE = Script("take"), Script("settle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,9 @@ class LimitUse(NamedTuple):
     reset_seconds: int
 
 
-def _unlimited(_limits: "Limits", policy: Policy, _subject: int | str) -> LimitUse:
+def _unlimited(
+    _limits: "Limits", policy: Policy, _subject: int | str, _amount: int = 1
+) -> LimitUse:
     return LimitUse(allowed=True, remaining=policy.quota, reset_seconds=policy.window_seconds)
 
 
@@ -45,6 +47,14 @@ class Limits:
         key = limit_key(policy, subject).encode()
         call = TAKE.pack_call([key], [policy.window_seconds])
         [(used, left_ms)] = self._cache.execute([call], TAKE)
+        return limit_use(policy, used, left_ms)
+
+    @fail_open("limit", _unlimited)
+    def add(self, policy: Policy, subject: int | str, amount: int) -> LimitUse:
+        """Count so many uses of `policy` by `subject`, after they have happened; 0: only look."""
+        key = limit_key(policy, subject).encode()
+        call = SETTLE.pack_call([key], [policy.window_seconds, amount])
+        [(used, left_ms)] = self._cache.execute([call], SETTLE)
         return limit_use(policy, used, left_ms)
 
 

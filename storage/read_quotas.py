@@ -10,10 +10,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
-from storage.limits import LimitUse, Policy, limit_key
-from storage.redis.scripts import Script
-
-SETTLE = Script("settle")
+from storage.limits import SETTLE, LimitUse, Policy, limit_key
 
 SETTLE_SECONDS = 1.0
 """Between two settlements."""

@@ -4,7 +4,7 @@ from flask import Response, request
 
 from api.http import idempotency, limits
 from api.http.auth import login_required
-from api.http.context import graph, rebuilder, storage, viewer_id
+from api.http.context import graph, graph_pages, rebuilder, storage, viewer_id
 from api.http.handover import handover_of
 from api.http.openapi import raises, takes
 from api.http.paging import LINK, PageQuery, read_cursor
@@ -42,12 +42,16 @@ def read_feed(*, cursor: str | None, limit: int) -> Response:
     posts. `next` leads to older posts, `prev` to posts that are newer than the page. A post that
     arrives late can belong to a page that you have read already: it is shown when you read the
     feed from the top again.
+
+    A page that is older than your timeline, or for which there is none, is read from the graph: one
+    at a time, for 10 s of work a minute by default. Beyond that it is 429 `too-many-requests`.
     """
     handover = handover_of(request.environ)
     page = reading.read_page(
         graph(),
         storage(),
         rebuilder(),
+        graph_pages(),
         viewer_id=viewer_id(),
         cursor=read_cursor(cursor),
         limit=limit,

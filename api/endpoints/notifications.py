@@ -4,7 +4,7 @@ from typing import Any
 
 from api.http import limits
 from api.http.auth import login_required
-from api.http.context import graph, viewer_id
+from api.http.context import graph, graph_pages, viewer_id
 from api.http.openapi import raises
 from api.http.paging import LINK, PageQuery, page, upper_bound
 from api.http.parsing import Blueprint
@@ -37,7 +37,7 @@ def list_notifications(*, cursor: str | None, limit: int) -> Any:
     `notifications`.
     """
     groups, next_id = notifications.groups(
-        graph(), viewer_id(), before=upper_bound(cursor), limit=limit
+        graph(), graph_pages(), viewer_id(), before=upper_bound(cursor), limit=limit
     )
     return page(next_id, limit, notifications=groups)
 
@@ -53,7 +53,7 @@ def count_unread_notifications() -> Any:
     Each person of a group counts. Without a position all notifications count. The count ends at
     100; `capped` is true if there are more. Quota: `notifications`.
     """
-    return notifications.unread(graph(), viewer_id())
+    return notifications.unread(graph(), graph_pages(), viewer_id())
 
 
 @blueprint.put("/v1/me/notifications/position")

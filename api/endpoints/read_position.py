@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.http.auth import login_required
-from api.http.context import graph, rebuilder, storage, viewer_id
+from api.http.context import graph, graph_pages, rebuilder, storage, viewer_id
 from api.http.openapi import raises
 from api.http.parsing import Blueprint
 from api.http.responses import DEGRADED, DEGRADED_DOCUMENTED
@@ -27,7 +27,7 @@ def count_unread_posts() -> Any:
     Your own posts do not count. Without a read position all posts of others count. The count ends
     at 100; `capped` is true if there are more.
     """
-    answer = unread.count(graph(), storage(), rebuilder(), viewer_id=viewer_id())
+    answer = unread.count(graph(), storage(), rebuilder(), graph_pages(), viewer_id=viewer_id())
     headers = {DEGRADED: ", ".join(answer.degraded)} if answer.degraded else {}
     return answer.unread, 200, headers
 

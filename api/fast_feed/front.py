@@ -216,6 +216,7 @@ class FastFeed:
                     context.graph,
                     context.storage,
                     context.rebuilder,
+                    context.graph_pages,
                     viewer_id=viewer_id,
                     cursor=request.cursor,
                     limit=request.limit,

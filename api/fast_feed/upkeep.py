@@ -11,7 +11,8 @@ from feed.copies import Copies
 from feed.copy_reading import CopyReader
 from observing.metrics import FAIL_OPEN_TOTAL
 from storage.errors import StorageUnavailableError
-from storage.read_quotas import SETTLE, ReadQuotas
+from storage.limits import SETTLE
+from storage.read_quotas import ReadQuotas
 from storage.redis.pipeline import Pipeline
 
 log = structlog.get_logger()

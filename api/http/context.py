@@ -10,6 +10,7 @@ from api.services.passwords import Passwords
 from api.services.sessions import Viewer
 from api.settings import ApiSettings
 from feed.background import BackgroundRebuilder
+from feed.graph_pages import GraphPages
 from graph import Graph
 from storage import Storage
 from storage.admissions import Admissions
@@ -25,6 +26,7 @@ class Context:
     graph: Graph
     storage: Storage
     rebuilder: BackgroundRebuilder
+    graph_pages: GraphPages
     admissions: Admissions
     """They count requests under the general limit."""
     cursors: Cursors
@@ -62,6 +64,11 @@ def storage() -> Storage:
 def rebuilder() -> BackgroundRebuilder:
     """The rebuilder of timelines."""
     return context_of(current_app).rebuilder
+
+
+def graph_pages() -> GraphPages:
+    """The turns for pages that are read from the graph."""
+    return context_of(current_app).graph_pages
 
 
 def admissions() -> Admissions:

@@ -10,9 +10,10 @@ from werkzeug.exceptions import HTTPException
 
 from api.http import limits
 from api.http.cursors import InvalidCursorError
+from api.http.idempotency import IN_FLIGHT
 from api.http.problems import INTERNAL_ERROR, code_of, code_of_status, flatten_messages, problem
 from api.services import errors as service_errors
-from feed.errors import FeedBusyError
+from feed.errors import FeedBusyError, GraphShareUsedError
 from graph import errors as graph_errors
 from storage.errors import StorageUnavailableError
 
@@ -75,7 +76,7 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     ),
     service_errors.IdempotencyKeyInFlightError: ErrorResponse(
         status=409,
-        detail="A request with this Idempotency-Key is in progress.",
+        detail=IN_FLIGHT,
         retry_after=RETRY_AFTER_SECONDS,
     ),
     service_errors.PostDeletedError: ErrorResponse(
@@ -157,6 +158,7 @@ def register(app: Flask) -> None:
         app.register_error_handler(error, _handler_of(response))
     app.register_error_handler(StorageUnavailableError, _storage_problem)
     app.register_error_handler(limits.TooManyRequestsError, _limit_problem)
+    app.register_error_handler(GraphShareUsedError, _limit_problem)
     app.register_error_handler(HTTPException, http_problem)
     app.register_error_handler(Exception, _internal_problem)
 
@@ -206,7 +208,7 @@ def _storage_problem(error: StorageUnavailableError) -> Response:
     return problem(503, f"{error.part}-unavailable", detail, headers=headers)
 
 
-def _limit_problem(error: limits.TooManyRequestsError) -> Response:
+def _limit_problem(error: limits.TooManyRequestsError | GraphShareUsedError) -> Response:
     headers = {"Retry-After": str(error.retry_after)}
     return problem(429, "too-many-requests", str(error), headers=headers)
 

@@ -104,7 +104,11 @@ class LiveStreams:
     def _count_posts(self, user_id: int) -> UnreadCount:
         context = self._context
         return unread.count(
-            context.graph, context.storage, context.rebuilder, viewer_id=user_id
+            context.graph,
+            context.storage,
+            context.rebuilder,
+            context.graph_pages,
+            viewer_id=user_id,
         ).unread
 
     def _count_notifications(self, user_id: int) -> UnreadCount | None:

@@ -15,6 +15,7 @@ from bench.stage.cores import CLIENT, on_core, thread_seconds
 from bench.stage.lists import Lists
 from bench.stage.measurement import Measurement
 from bench.stage.run_context import RunContext
+from feed.graph_pages import GraphPages, graph_time
 from feed.reading import read_page
 from graph import Graph, GraphSettings
 from stack.ports import HOST
@@ -27,6 +28,8 @@ POSTS = 2
 READERS, QUICK_READERS = 2_000, 200
 LIMIT = 20
 BODY_BYTES = 550
+UNBOUNDED_SECONDS = 1e6
+"""Of the graph, a user and minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +153,7 @@ class _Reading:
             self.graph,
             self.cache.storage,
             _NoRebuilder(),
+            GraphPages(self.cache.storage.limits, graph_time(UNBOUNDED_SECONDS)),
             viewer_id=user_id,
             cursor=None,
             limit=LIMIT,

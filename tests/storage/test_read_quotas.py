@@ -9,11 +9,10 @@ import pytest
 
 from storage import Storage, StorageUnavailableError
 from storage.admissions import UnverifiedSession
-from storage.limits import LimitUse, Policy, limit_key
+from storage.limits import SETTLE, LimitUse, Policy, limit_key
 from storage.read_quotas import (
     LOOKS_PER_BEGIN,
     LOOKS_PER_SETTLEMENT,
-    SETTLE,
     SETTLE_SECONDS,
     USERS_PER_BUFFER,
     ReadQuotas,

@@ -15,8 +15,7 @@ from api.fast_feed.front import FastFeed
 from api.fast_feed.requests import PATH
 from api.http.context import context_of
 from api.loop.messages import Scope
-from storage.limits import limit_key
-from storage.read_quotas import SETTLE
+from storage.limits import SETTLE, limit_key
 from storage.redis.protocol import pack
 from tests.support.people import Person
 from tests.support.transports import ApiResponse

@@ -28,6 +28,7 @@ from storage.queues import bell_key
 from storage.timeline_layout import lock_key, timeline_key
 from storage.timelines import FINISH
 from tests.support.environment import graph_settings, storage_settings
+from tests.support.graph_pages import unbounded_pages
 from tests.support.outbox import run
 from tests.support.proxies import Proxies
 from tests.support.town import Town
@@ -109,6 +110,7 @@ class Stage:
         self._photos = storage.photos
         self.town = Town(graph)
         self.storage = self._open(self._storage_settings)
+        self.graph_pages = unbounded_pages(self.storage)
         self._pool = self._stack.enter_context(ThreadPoolExecutor(8))
 
     def __enter__(self) -> Self:
@@ -218,6 +220,7 @@ class Stage:
             self.graph,
             self.storage,
             ImmediateRebuilder(self.graph, self.storage) if rebuilds else NoRebuilder(),
+            self.graph_pages,
             viewer_id=viewer_id,
             cursor=cursor,
             limit=limit,

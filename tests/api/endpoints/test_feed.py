@@ -3,10 +3,13 @@ from contextlib import ExitStack
 import pytest
 from flask import Flask
 
-from feed import reading
+from api.http.context import context_of
 from feed.errors import FeedBusyError
+from feed.graph_pages import PAGES_AT_ONCE, charge, graph_time
 from graph import Graph
 from storage import Storage
+from storage.limits import limit_key
+from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
 from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
@@ -130,12 +133,33 @@ def test_a_process_reads_few_pages_from_the_graph_at_once_and_refuses_others(
     builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = builders.new_user()
-    monkeypatch.setattr(reading.graph_turns, "_wait_seconds", 0.05)
+    graph_turns = context_of(builders.app).graph_pages.turns
+    monkeypatch.setattr(graph_turns, "_wait_seconds", 0.05)
     with ExitStack() as turns:
-        for _ in range(reading.GRAPH_PAGES_AT_ONCE):
-            turns.enter_context(reading.graph_turns.turn(FeedBusyError))
+        for _ in range(PAGES_AT_ONCE):
+            turns.enter_context(graph_turns.turn(FeedBusyError))
         for _ in range(2):  # the first one waits in vain, the second one is refused at once
             response = person.get("/v1/me/feed")
             assert_problem(response, 503, "feed-busy")
             assert response.headers["Retry-After"] == "1"
     assert person.get("/v1/me/feed").status_code == 200
+
+
+# Case 46
+def test_who_has_used_up_their_time_of_the_graph_is_429_except_for_pages_of_the_timeline(
+    reader: Person, expected_feed: list[int], storage: Storage
+) -> None:
+    reader.feed()
+    eventually(lambda: storage.timelines.entries(reader.id)[:1] == [0])
+    below = reader.read("/v1/me/feed?limit=20")["next"]
+    storage.cache.client.ltrim(timeline_key(reader.id), -20, -1)  # a list of the newest 20
+    storage.cache.client.lpush(timeline_key(reader.id), -expected_feed[20])  # complete above that
+    assert len(reader.read(f"/v1/me/feed?cursor={below}")["posts"]) == 10
+    charge(storage.limits, reader.id, 1e6)
+    assert_problem(reader.get(f"/v1/me/feed?cursor={below}"), 429, "too-many-requests")
+    assert reader.feed(limit=10) == expected_feed[:10]
+    storage.timelines.drop(reader.id)
+    assert_problem(reader.get("/v1/me/feed"), 429, "too-many-requests")
+    assert_problem(reader.get("/v1/me/notifications"), 429, "too-many-requests")
+    storage.cache.client.delete(limit_key(graph_time(1), reader.id))
+    assert reader.feed() == expected_feed

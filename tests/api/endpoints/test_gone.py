@@ -16,7 +16,9 @@ from tests.support.people import Builders, Person, assert_problem
 from tests.support.town import Town
 
 RETRY_SECONDS = 0.2
-"""The pause of a reader after a 503 `feed-busy`."""
+"""The pause of a reader after a refusal."""
+REFUSED = {429: "too-many-requests", 503: "feed-busy"}
+"""Pages that need the graph while others of the reader, or of anybody, are read from it."""
 
 
 @dataclass(slots=True)
@@ -48,8 +50,8 @@ class Load:
         while not self._stopping.is_set():
             start_time = time.monotonic()
             response = self.reader.get("/v1/me/feed?limit=100")
-            if response.status_code == 503:  # overloaded: it shows nothing
-                assert_problem(response, 503, "feed-busy")
+            if response.status_code in REFUSED:  # it shows nothing
+                assert_problem(response, response.status_code, REFUSED[response.status_code])
                 self._stopping.wait(RETRY_SECONDS)
                 continue
             assert response.status_code == 200

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 import pytest
 from flask import Flask
 
-from feed import reading
+from api.http.context import context_of
 from feed.errors import FeedBusyError
+from feed.graph_pages import PAGES_AT_ONCE
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
@@ -211,11 +212,12 @@ def test_a_process_reads_few_notifications_at_once_and_refuses_others(
 ) -> None:
     ana = builders.new_user()
     ana.get("/v1/me")  # puts a copy of the session into the cache
-    monkeypatch.setattr(reading.graph_turns, "_wait_seconds", 0.05)
-    monkeypatch.setattr(reading.graph_turns, "_busy_until", 0.0)
+    graph_turns = context_of(builders.app).graph_pages.turns
+    monkeypatch.setattr(graph_turns, "_wait_seconds", 0.05)
+    monkeypatch.setattr(graph_turns, "_busy_until", 0.0)
     with ExitStack() as turns:
-        for _ in range(reading.GRAPH_PAGES_AT_ONCE):
-            turns.enter_context(reading.graph_turns.turn(FeedBusyError))
+        for _ in range(PAGES_AT_ONCE):
+            turns.enter_context(graph_turns.turn(FeedBusyError))
         for _ in range(2):  # the first one waits in vain, the second one is refused at once
             response = ana.get(path)
             assert_problem(response, 503, "feed-busy")

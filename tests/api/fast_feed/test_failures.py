@@ -10,11 +10,12 @@ import pytest
 
 from api.fast_feed import front as front_module
 from api.fast_feed.requests import PATH
+from feed.graph_pages import charge
 from storage import Storage
 from tests.api.fast_feed.conftest import counted_pages, create_reader
 from tests.support.fast_feed import FastFeedProcess
 from tests.support.front import differences
-from tests.support.people import Builders, Person
+from tests.support.people import Builders, Person, assert_problem
 
 
 def raise_bug(*_: object, **__: object) -> Any:
@@ -103,3 +104,17 @@ def test_the_log_line_is_that_of_the_view(
         r'"time": "[-:.T\d]+Z", "service": "api"\}',
         line,
     )
+
+
+# Case 46
+def test_a_page_beyond_the_readers_time_of_the_graph_is_refused_as_by_the_view(
+    process: FastFeedProcess, builders: Builders, storage: Storage
+) -> None:
+    reader = create_reader(builders, storage)
+    assert process.get(reader, PATH).status_code == 200
+    charge(storage.limits, reader.id, 1e6)
+    assert process.get(reader, PATH).status_code == 200, "the timeline proves the page"
+    storage.timelines.drop(reader.id)
+    response = process.get(reader, PATH)
+    assert_problem(response, 429, "too-many-requests")
+    assert set(differences(response, process.view(reader, PATH))) <= {"body", "x-request-id"}

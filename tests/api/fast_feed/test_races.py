@@ -286,7 +286,7 @@ def test_changes_under_many_requests_at_once_are_shown_to_the_next_one(
 def new_session(held: Held, builders: Builders, graph: Graph) -> tuple[Person, Token]:
     """A reader with one more session, which the cache has."""
     person = held.new_reader(builders)
-    text = str(sessions.create(graph, person.id, days=1).token)
+    text = str(sessions.create(graph, held.writer.storage, person.id, days=1).token)
     reader, token = person.on(person.transport, text), read_token(text)
     assert token
     held.writer.view(reader, PATH)

@@ -1,8 +1,13 @@
 """A list under construction lacks nothing that is published meanwhile (case 22)."""
 
+import contextlib
+
 import pytest
 
+from graph.errors import GraphTimeoutError
 from graph.ids import new_id
+from graph.posts import FeedIds
+from storage.timeline_layout import postponed_key
 from tests.support.stage import (
     CAP,
     Stage,
@@ -139,3 +144,48 @@ def test_the_list_of_a_killed_rebuild_that_was_trimmed_shows_only_what_it_proves
         stage.storage.timelines.push([viewer], post_id, read_at=float("inf"))
     assert stage.entries(viewer)[0] > 0
     stage.check_feed(viewer)
+
+
+# Case 46
+def test_a_rebuild_that_ran_out_of_time_is_not_begun_again_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, _author = followed_author(stage)
+    for delay_seconds in (30, 60):
+        reads = time_out(stage, viewer, monkeypatch, tries=4)
+        assert reads == 1
+        assert not stage.rebuild(viewer)
+        assert delay_seconds < time_to_live(stage, viewer) <= 2 * delay_seconds
+        stage.storage.cache.client.expire(postponed_key(viewer), delay_seconds)
+    stage.check_feed(viewer, rebuilds=True)
+    assert stage.entries(viewer)
+
+
+def test_a_rebuild_is_postponed_for_half_an_hour_at_most(stage: Stage) -> None:
+    viewer = stage.town.user()
+    for _ in range(40):
+        stage.storage.timelines.postpone(viewer)
+    assert time_to_live(stage, viewer) <= 3600
+    assert stage.storage.timelines.is_postponed(viewer)
+
+
+def time_out(stage: Stage, viewer: int, monkeypatch: pytest.MonkeyPatch, *, tries: int) -> int:
+    """How often the graph is read in so many rebuilds; it ends each read for its time."""
+    reads = 0
+
+    def end_read(*_: object, **__: object) -> FeedIds:
+        nonlocal reads
+        reads += 1
+        raise GraphTimeoutError("the read took too long", for_lock=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.graph.posts, "feed_page", end_read)
+        for _ in range(tries):
+            with contextlib.suppress(GraphTimeoutError):
+                assert not stage.rebuild(viewer)
+    return reads
+
+
+def time_to_live(stage: Stage, viewer: int) -> float:
+    """Seconds for which the cache knows of the rebuilds that ran out of time."""
+    return stage.storage.cache.client.pttl(postponed_key(viewer)) / 1000

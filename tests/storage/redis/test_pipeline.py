@@ -14,7 +14,7 @@ import uvloop
 from drill.support.proxy import Proxy, proxied
 from storage.circuit import FAILURES_TO_OPEN, OPEN_SECONDS
 from storage.errors import StorageRefusedError, StorageUnavailableError
-from storage.read_quotas import SETTLE
+from storage.limits import SETTLE
 from storage.redis import pipeline as module
 from storage.redis.generation import CLIENT_NAME, KEY, Generation
 from storage.redis.pipeline import TIMEOUT_SECONDS, Pipeline

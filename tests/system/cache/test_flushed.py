@@ -51,6 +51,7 @@ class ReadLoad:
                     self._stage.graph,
                     self._stage.storage,
                     self._rebuilder,
+                    self._stage.graph_pages,
                     viewer_id=rng.choice(self._readers),
                     cursor=None,
                     limit=LIMIT,

@@ -53,6 +53,7 @@ class Feed:
                 self.stage.graph,
                 self.stage.storage,
                 NoRebuilder(),
+                self.stage.graph_pages,
                 viewer_id=self.viewer,
                 cursor=cursor,
                 limit=limit,

@@ -75,7 +75,7 @@ def create_scene(stage: Stage) -> Scene:
         stage.do(event)
         posts.append(post)
     stage.check_feed(reader)
-    token = sessions.create(stage.graph, reader, days=1).token
+    token = sessions.create(stage.graph, stage.storage, reader, days=1).token
     sessions.authenticate(stage.graph, stage.storage, str(token))
     return Scene(stage, reader, unfollowed, followee, token, deleted=posts[1])
 

@@ -1,0 +1,95 @@
+"""Pages read from the graph: few at once in a process, one at a time and some seconds a user.
+
+A page of a user with thousands of followees costs the graph as much as a hundred others. So what a
+user's pages and rebuilds have cost is counted in the cache, for all processes together. Who has
+used up the seconds of a minute is refused. Who has used a tenth of them shares one turn of each
+process with the others who have. Pages that a timeline proves are not counted and never refused.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from bounds.one_each import OneEach
+from bounds.turns import Turns
+from feed.errors import FeedBusyError, GraphShareUsedError
+from observing.metrics import GRAPH_PAGES_REFUSED
+from storage.limits import Limits, LimitUse, Policy
+
+PAGES_AT_ONCE = 3
+"""Pages that one process reads from the graph at the same time. Without timelines, or with a slow
+graph, this leaves most of the eight working threads to viewers whose timelines exist."""
+WAIT_SECONDS = 0.5
+"""How long a page waits for its turn at the graph: the time of about forty pages on a healthy
+graph, or of a first page while the graph still compiles its query plans."""
+BUSY_SECONDS = 1.0
+"""How long, after a wait in vain, no page waits: otherwise waiting pages would occupy all
+threads."""
+HEAVY_PAGES_AT_ONCE = 1
+"""Pages of heavy users, all together, that one process reads from the graph at the same time."""
+HEAVY_SHARE = 0.1
+"""A user is heavy who has used more than this share of their seconds."""
+WINDOW_SECONDS = 60
+
+
+def graph_time(seconds: float) -> Policy:
+    """The policy that a user's pages cost the graph at most `seconds` a minute, in milliseconds."""
+    return Policy(name="graph-time", quota=int(seconds * 1000), window_seconds=WINDOW_SECONDS)
+
+
+def charge(limits: Limits, user_id: int, seconds: float) -> None:
+    """Count time of the graph that was spent for the user."""
+    limits.add(graph_time(0), user_id, max(1, round(seconds * 1000)))
+
+
+class GraphPages:
+    """The turns of one process at the graph, under a policy of `graph_time`."""
+
+    def __init__(self, limits: Limits, policy: Policy) -> None:
+        self._limits = limits
+        self._policy = policy
+        self._own = OneEach(wait_seconds=WAIT_SECONDS)
+        turns = partial(Turns, wait_seconds=WAIT_SECONDS, busy_seconds=BUSY_SECONDS)
+        self.turns = turns(PAGES_AT_ONCE)
+        self._heavy_turns = turns(HEAVY_PAGES_AT_ONCE)
+
+    @contextmanager
+    def page(self, user_id: int) -> Iterator[None]:
+        """Read one page of the user within the block; its time is counted.
+
+        Raises FeedBusyError if too many pages wait for the graph, GraphShareUsedError if the user
+        has another page in progress or has used up the seconds.
+        """
+        with self._own.turn(user_id, _refuse_second_page):
+            use = self._limits.add(self._policy, user_id, 0)
+            self._require_time(use)
+            with self._turn(use):
+                began = time.monotonic()
+                try:
+                    yield
+                finally:
+                    seconds = time.monotonic() - began
+                    charge(self._limits, user_id, seconds)
+
+    def _require_time(self, use: LimitUse) -> None:
+        if not use.remaining:
+            GRAPH_PAGES_REFUSED.labels(reason="time").inc()
+            raise GraphShareUsedError(
+                f"At most {self._policy.quota / 1000:g} s of the graph in {WINDOW_SECONDS} s"
+                f" ({self._policy.name}).",
+                retry_after=max(1, use.reset_seconds),
+            )
+
+    @contextmanager
+    def _turn(self, use: LimitUse) -> Iterator[None]:
+        with ExitStack() as turns:
+            if self._policy.quota - use.remaining > self._policy.quota * HEAVY_SHARE:
+                turns.enter_context(self._heavy_turns.turn(FeedBusyError))
+            turns.enter_context(self.turns.turn(FeedBusyError))
+            yield
+
+
+def _refuse_second_page() -> GraphShareUsedError:
+    GRAPH_PAGES_REFUSED.labels(reason="second page").inc()
+    return GraphShareUsedError("Another page of yours is being read from the graph.", retry_after=1)

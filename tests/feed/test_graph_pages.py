@@ -1,0 +1,154 @@
+"""Case 46. Pages from the graph: one at a time and some seconds a user, few at once for all."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from feed.errors import FeedBusyError, GraphShareUsedError
+from feed.graph_pages import PAGES_AT_ONCE, GraphPages, charge, graph_time
+from graph.ids import new_id
+from storage import Storage
+from tests.support.eventually import eventually
+from tests.support.stage import Stage
+
+SECONDS = 5.0
+"""Of the graph, a user and minute."""
+HEAVY_SECONDS = 1.0
+"""What makes a user heavy."""
+
+
+class Reader:
+    """A user whose page is read from the graph until the test ends it."""
+
+    def __init__(self, pages: GraphPages, pool: ThreadPoolExecutor, user_id: int) -> None:
+        self._pages, self._user_id = pages, user_id
+        self.reads, self.end = threading.Event(), threading.Event()
+        self.page: Future[None] = pool.submit(self._read)
+
+    def _read(self) -> None:
+        with self._pages.page(self._user_id):
+            self.reads.set()
+            assert self.end.wait(30)
+
+    def finish(self) -> None:
+        self.end.set()
+        self.page.result(30)
+
+
+Begin = Callable[..., Reader]
+
+
+@pytest.fixture
+def pages(storage: Storage) -> GraphPages:
+    """The pages of one process. Waits are long: a test that waits in vain shows a refusal."""
+    pages = GraphPages(storage.limits, graph_time(SECONDS))
+    for turns in (pages.turns, pages._heavy_turns, pages._own):
+        turns._wait_seconds = 30
+    return pages
+
+
+@pytest.fixture
+def begin(pages: GraphPages) -> Iterator[Begin]:
+    """A function that begins to read a page, of a new user by default."""
+    readers: list[Reader] = []
+    with ThreadPoolExecutor(12) as pool:
+
+        def begin(user_id: int = 0) -> Reader:
+            readers.append(Reader(pages, pool, user_id or new_id()))
+            return readers[-1]
+
+        yield begin
+        for reader in readers:
+            reader.end.set()
+
+
+def read_page(pages: GraphPages, user_id: int) -> None:
+    with pages.page(user_id):
+        pass
+
+
+# Case 46
+def test_a_user_reads_one_page_at_a_time_and_a_third_is_refused_at_once(
+    pages: GraphPages, begin: Begin
+) -> None:
+    user = new_id()
+    first, second = begin(user), begin(user)
+    eventually(lambda: first.reads.is_set() or second.reads.is_set())
+    eventually(lambda: pages._own._lines[user].callers == 2)
+    with pytest.raises(GraphShareUsedError) as refused:
+        read_page(pages, user)
+    assert refused.value.retry_after == 1
+    assert first.reads.is_set() != second.reads.is_set()
+    others = [begin() for _ in range(PAGES_AT_ONCE - 1)]
+    for other in others:
+        assert other.reads.wait(30), "the second page of the user has no turn"
+    for reader in (first, second, *others):
+        reader.finish()
+
+
+# Case 46
+def test_who_has_used_up_the_seconds_is_refused_until_the_minute_ends(
+    pages: GraphPages, storage: Storage
+) -> None:
+    user, other = new_id(), new_id()
+    charge(storage.limits, user, SECONDS - 0.1)
+    read_page(pages, user)
+    charge(storage.limits, user, 0.1)
+    with pytest.raises(GraphShareUsedError, match=r"5 s of the graph in 60 s") as refused:
+        read_page(pages, user)
+    assert 1 <= refused.value.retry_after <= 60
+    read_page(pages, other)
+
+
+# Case 46
+def test_the_time_of_a_page_counts_in_all_processes_also_if_it_fails(storage: Storage) -> None:
+    one, other = (GraphPages(storage.limits, graph_time(0.001)) for _ in range(2))
+    user = new_id()
+    with pytest.raises(ZeroDivisionError), one.page(user):
+        raise ZeroDivisionError
+    with pytest.raises(GraphShareUsedError):
+        read_page(other, user)
+
+
+# Case 46
+def test_heavy_users_share_one_turn_and_leave_the_others_to_everybody(
+    pages: GraphPages, storage: Storage, begin: Begin
+) -> None:
+    heavy_users = [new_id() for _ in range(4)]
+    for user in heavy_users:
+        charge(storage.limits, user, HEAVY_SECONDS)
+    heavy = [begin(user) for user in heavy_users]
+    eventually(lambda: sum(reader.reads.is_set() for reader in heavy) == 1)
+    eventually(lambda: len(pages._heavy_turns._waiting) == 3)
+    light = [begin() for _ in range(PAGES_AT_ONCE - 1)]
+    for reader in light:
+        assert reader.reads.wait(30)
+    assert sum(reader.reads.is_set() for reader in heavy) == 1
+    for reader in light:
+        reader.finish()
+    for reader in heavy:
+        reader.end.set()
+    for reader in heavy:
+        reader.finish()
+
+
+def test_a_process_reads_few_pages_at_once(pages: GraphPages, begin: Begin) -> None:
+    readers = [begin() for _ in range(PAGES_AT_ONCE)]
+    for reader in readers:
+        assert reader.reads.wait(30)
+    pages.turns._wait_seconds = 0.01
+    with pytest.raises(FeedBusyError):
+        read_page(pages, new_id())
+    for reader in readers:
+        reader.finish()
+
+
+def test_without_the_cache_no_page_is_refused_for_its_time(stage: Stage) -> None:
+    proxied = stage.behind_proxies()
+    pages = GraphPages(proxied.storage.limits, graph_time(0.001))
+    user = new_id()
+    with proxied.to.cache.outage():
+        for _ in range(3):
+            read_page(pages, user)
