@@ -1,6 +1,8 @@
 """The Idempotency-Key header of a request."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from flask import request
 
@@ -22,6 +24,15 @@ REPLAYED_DOCUMENTED = {
     }
 }
 """REPLAYED in the API document."""
+
+IN_FLIGHT = "A request with this Idempotency-Key is in progress."
+"""The detail of 409 `idempotency-key-in-flight`."""
+WAIT_SECONDS = 2.0
+"""How long a request waits for another one with its key in the same process."""
+
+Line = tuple[str, str]
+"""The token and the key of requests that wait for each other. It authenticates nobody: who does not
+have the token cannot make its user wait."""
 
 ERRORS = (
     IdempotencyKeyMissingError,
@@ -48,6 +59,14 @@ def required_key() -> str:
     if sent is None:
         raise IdempotencyKeyMissingError
     return sent
+
+
+def line_of(environ: Mapping[str, Any]) -> Line | None:
+    """The line of a request before Flask has it; None if it waits for no other one."""
+    sent = environ.get("HTTP_IDEMPOTENCY_KEY")
+    if sent is None or environ["REQUEST_METHOD"] != "POST":
+        return None
+    return environ.get("HTTP_AUTHORIZATION", ""), sent
 
 
 def parameter(*, required: bool) -> dict[str, object]:

@@ -4,13 +4,19 @@ granian queues requests until a thread is free, and the process cannot see how l
 therefore has more threads than requests that it works on. The other threads wait here, or return
 503 at once while many wait. Without this bound the queue would grow until every client gives up
 before its response.
+
+Of requests with one Idempotency-Key one at a time takes a turn, and one more waits for it.
 """
 
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
+from api.http.idempotency import WAIT_SECONDS as WAIT_FOR_KEY_SECONDS
+from api.http.idempotency import line_of
 from api.http.observing import method_label
-from api.http.plain_problems import overloaded
+from api.http.plain_problems import PlainProblem, key_in_flight, overloaded
+from bounds.one_each import OneEach
 from bounds.turns import Turns
 from observing.metrics import REQUESTS
 
@@ -44,6 +50,7 @@ class LoadShedding:
             busy_seconds=BUSY_SECONDS,
             busy_line=BUSY_QUEUE,
         )
+        self._lines = OneEach(wait_seconds=WAIT_FOR_KEY_SECONDS)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -51,19 +58,36 @@ class LoadShedding:
         """The app's response, or 503."""
         if environ.get("PATH_INFO") in PROBES:
             return self._app(environ, start_response)
+        line = line_of(environ)
+        if line is None:
+            return self._respond_in_turn(environ, start_response)
+        try:
+            with self._lines.turn(line, _KeyInFlightError):
+                return self._respond_in_turn(environ, start_response)
+        except _KeyInFlightError:
+            return _refuse(environ, start_response, key_in_flight())
+
+    def _respond_in_turn(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         if not self._turns.take():
-            return _respond_overloaded(environ, start_response)
+            return _refuse(environ, start_response, overloaded())
         try:
             return self._app(environ, start_response)
         finally:
             self._turns.give_back()
 
 
-def _respond_overloaded(
-    environ: dict[str, Any], start_response: Callable[..., Any]
+class _KeyInFlightError(Exception):
+    """Another request with the Idempotency-Key is in progress."""
+
+
+def _refuse(
+    environ: dict[str, Any], start_response: Callable[..., Any], problem: PlainProblem
 ) -> Iterable[bytes]:
-    """The 503 problem. It does not use Flask, as it must cost little."""
-    REQUESTS.labels(method_label(environ.get("REQUEST_METHOD", "")), "(overload)", 503).inc()
-    problem = overloaded()
-    start_response("503 Service Unavailable", list(problem.headers.items()))
+    """The problem as a response. It does not use Flask, as it must cost little."""
+    method = method_label(environ.get("REQUEST_METHOD", ""))
+    REQUESTS.labels(method, "(overload)", problem.status).inc()
+    status = HTTPStatus(problem.status)
+    start_response(f"{status.value} {status.phrase}", list(problem.headers.items()))
     return [problem.body]

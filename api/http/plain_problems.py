@@ -3,6 +3,7 @@
 import json
 from typing import NamedTuple
 
+from api.http.idempotency import IN_FLIGHT
 from api.http.observing import choose_request_id
 from api.http.problems import CONTENT_TYPE, problem_body
 from api.http.responses import NO_CACHE, SAFE_HEADERS
@@ -50,3 +51,8 @@ def overloaded() -> PlainProblem:
         OVERLOADED,
         headers={"Retry-After": "1"},
     )
+
+
+def key_in_flight() -> PlainProblem:
+    """409 with Retry-After: the process works on another request with this Idempotency-Key."""
+    return plain_problem(409, "idempotency-key-in-flight", IN_FLIGHT, headers={"Retry-After": "1"})

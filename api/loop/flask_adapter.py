@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from api.http.idempotency import line_of
 from api.http.load_shedding import (
     BUSY_QUEUE,
     BUSY_SECONDS,
@@ -20,8 +21,9 @@ from api.http.load_shedding import (
 )
 from api.http.observing import choose_request_id
 from api.http.parsing import MAX_BODY_BYTES
-from api.http.plain_problems import PlainProblem, overloaded, plain_problem
+from api.http.plain_problems import PlainProblem, key_in_flight, overloaded, plain_problem
 from api.http.problems import INTERNAL_ERROR
+from api.loop.key_lines import KeyInFlightError, KeyLines
 from api.loop.messages import (
     Answer,
     BrokenBodyError,
@@ -72,6 +74,7 @@ class FlaskAdapter:
             busy_seconds=BUSY_SECONDS,
             busy_line=BUSY_QUEUE,
         )
+        self._lines = KeyLines()
         self._probes = {path: _Probe(path) for path in PROBES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,20 +89,31 @@ class FlaskAdapter:
         await send_answer(send, await self.answer(environ_of(scope, body)))
 
     async def answer(self, environ: dict[str, Any]) -> Answer:
-        """The application's response, or 503 if every thread is busy."""
+        """The application's response, or 503 if every thread is busy.
+
+        409 if another request with the same Idempotency-Key is in progress for too long.
+        """
         try:
             if probe := self._probes.get(environ["PATH_INFO"]):
                 return await probe.run(lambda: self.call(environ))
+            if line := line_of(environ):
+                return await self._lines.run(line, lambda: self.run(lambda: self.call(environ)))
             return await self.run(lambda: self.call(environ))
         except OverloadedError:
-            self._count(environ["REQUEST_METHOD"], 503)
-            return answer_of(overloaded())
+            return self._refuse(environ, overloaded())
+        except KeyInFlightError:
+            return self._refuse(environ, key_in_flight())
         except Exception:  # the application answers its own bugs: this is one of its surroundings
             request_id = choose_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
             log.exception("application failed", request_id=request_id)
             self._count(environ["REQUEST_METHOD"], 500)
             problem = plain_problem(500, "internal-error", INTERNAL_ERROR, request_id=request_id)
             return answer_of(problem)
+
+    def _refuse(self, environ: dict[str, Any], problem: PlainProblem) -> Answer:
+        """The problem as a response, counted."""
+        self._count(environ["REQUEST_METHOD"], problem.status)
+        return answer_of(problem)
 
     async def run(self, work: Callable[[], R]) -> R:
         """The result of a function that blocks, run in a thread. Raises OverloadedError."""

@@ -17,9 +17,11 @@ from tests.support.slow_app import SlowApp
 WsgiResult = tuple[str, dict[str, str], bytes]
 
 
-def send(shedding: LoadShedding, path: str = "/v1/me/feed") -> WsgiResult:
+def send(shedding: LoadShedding, path: str = "/v1/me/feed", *, key: str = "") -> WsgiResult:
     start: list[Any] = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    if key:
+        environ |= {"REQUEST_METHOD": "POST", "HTTP_IDEMPOTENCY_KEY": key}
     body = shedding(environ, lambda status, headers: start.extend([status, dict(headers)]))
     return start[0], start[1], b"".join(body)
 
@@ -101,3 +103,23 @@ def test_health_checks_are_never_refused(full: LoadShedding, slow_app: SlowApp, 
     assert send(full, path)[0] == "200 OK"
     assert slow_app.most_working == 3
     assert time.monotonic() - start_time < 5
+
+
+# Case 56
+def test_of_requests_with_one_key_one_has_a_turn_and_one_waits(slow_app: SlowApp) -> None:
+    shedding = LoadShedding(slow_app, concurrency=8)
+    answers: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(send(shedding, key="k")[0]), daemon=True)
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(answers) == 6)
+    assert set(answers) == {"409 Conflict"}
+    assert slow_app.working == 1
+    threading.Thread(target=send, args=(shedding,), daemon=True).start()
+    eventually(lambda: slow_app.working == 2)
+    slow_app.released.set()
+    eventually(lambda: len(answers) == 8)
+    assert answers[6:] == ["200 OK"] * 2
