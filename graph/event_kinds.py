@@ -56,6 +56,12 @@ KINDS = {
         subject="user",
         author="user",
     ),
+    "sessions-ended": EventKind(
+        queue=REMOVAL,
+        owes="drop the copies of the user's ended sessions; delete those of an older epoch",
+        subject="user",
+        author="user",
+    ),
     "followed": EventKind(
         queue=TIMELINES,
         owes="drop the follower's timeline; raise the id of the followee's newest notification",
@@ -70,7 +76,7 @@ KINDS = {
     ),
     "blocked": EventKind(
         queue=TIMELINES,
-        owes="drop both people's timelines once more, and end the leavings",
+        owes="drop the timeline of who followed the other once more, and end the leavings",
         subject="blocker",
         author="blocked",
     ),

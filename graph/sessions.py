@@ -7,6 +7,7 @@ from typing import Any
 
 from graph.connection import Connection
 from graph.errors import ConstraintViolatedError, IdTakenError, NotFoundError
+from graph.events import Event, event_of
 from graph.ids import from_ms, to_ms
 from graph.queries import load
 
@@ -17,6 +18,13 @@ BY_ID_OR_ENDED = load("sessions/by_id_or_ended")
 OF_USER = load("sessions/of_user")
 END = load("sessions/end")
 DELETE_EXPIRED = load("sessions/delete_expired")
+ENDED_PAGE = load("sessions/ended_page")
+DELETE_OUTDATED = load("sessions/delete_outdated")
+
+MOST = 50
+"""Sessions of one user. A sign-in ends the oldest beyond them."""
+MOST_ENDED = 1_000
+"""Sessions that one sign-in ends. Older versions allowed any number; the next sign-in ends more."""
 
 ENDED_LIFE_MS = 86_400_000
 """Time for which an ended session is stored, in milliseconds: a repeat succeeds for a day."""
@@ -31,6 +39,18 @@ class Session:
     secret_sha256: str
     created_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """A session, and those of its user that it has ended: their copies must be dropped.
+
+    The event drops them too. None if no session is ended.
+    """
+
+    session: Session
+    ended_ids: tuple[int, ...]
+    event: Event | None
 
 
 def _session_of(row: dict[str, Any]) -> Session:
@@ -53,29 +73,35 @@ class Sessions:
         secret_sha256: str,
         expires_at: datetime,
         password_hash: str | None = None,
-    ) -> Session:
-        """A new session of an active user.
+    ) -> NewSession:
+        """A new session of an active user; it ends the oldest of more than MOST.
 
         With `password_hash`, the session is created only if that is still the user's hash: a
         concurrent password change also ends this sign-in. Raises NotFoundError, IdTakenError.
         """
         try:
-            rows = self._connection.write(
+            rows = self._connection.write_with_event(
                 CREATE,
                 session_id=session_id,
                 user_id=user_id,
                 secret_sha256=secret_sha256,
                 expires_at=to_ms(expires_at),
                 password_hash=password_hash,
+                most=MOST,
+                most_ended=MOST_ENDED,
             )
         except ConstraintViolatedError as error:
             session = self.by_id(session_id)
             if session and (session.user_id, session.secret_sha256) == (user_id, secret_sha256):
-                return session
+                return NewSession(session=session, ended_ids=(), event=None)
             raise IdTakenError(session_id) from error
         if not rows:
             raise NotFoundError
-        return _session_of(rows[0])
+        return NewSession(
+            session=_session_of(rows[0]),
+            ended_ids=tuple(rows[0]["ended_ids"]),
+            event=event_of(rows[0]),
+        )
 
     def by_id(self, session_id: int) -> Session | None:
         """A session that has not ended, else None."""
@@ -93,8 +119,26 @@ class Sessions:
         return _session_of(rows[0]) if rows else None
 
     def of_user(self, user_id: int) -> list[Session]:
-        """A user's sessions that have not ended, newest first."""
-        return [_session_of(row) for row in self._connection.read(OF_USER, user_id=user_id)]
+        """A user's newest sessions that have not ended, newest first; at most MOST."""
+        rows = self._connection.read(OF_USER, user_id=user_id, limit=MOST)
+        return [_session_of(row) for row in rows]
+
+    def ended_ids(self, user_id: int, *, before: int, limit: int, since_ms: int = 0) -> list[int]:
+        """A page of the ids of the user's sessions that ended since then, descending.
+
+        Those that a password change has ended all at once are among them, whenever that was.
+        """
+        rows = self._connection.read(
+            ENDED_PAGE, user_id=user_id, before=before, limit=limit, ended_since=since_ms
+        )
+        return list(rows[0]["session_ids"]) if rows else []
+
+    def delete_outdated(self, user_id: int, session_ids: Sequence[int]) -> None:
+        """Delete those of the sessions that a password change has ended all at once.
+
+        The caller has dropped their copies.
+        """
+        self._connection.write(DELETE_OUTDATED, user_id=user_id, session_ids=list(session_ids))
 
     def delete(self, session_id: int, *, user_id: int) -> bool:
         """End a session. True also if it ended within a day; False if it is not the user's."""

@@ -32,6 +32,9 @@ COUNT_AFTER = load("users/count_after")
 
 COUNT_PAGE = 100_000
 """Users that one statement counts, in about 50 ms."""
+SESSIONS_ENDED_ONE_BY_ONE = 200
+"""Sessions that a password change ends one by one, some of them ended before. All further ones end
+at once, and are deleted by an event."""
 
 ABSENT_USER_ID = 0
 """An id that no user has."""
@@ -72,6 +75,18 @@ class Credentials:
 
     user_id: int
     password_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSessions:
+    """The sessions that a password change has ended: their copies must be dropped.
+
+    `ids` has the newest. With an event there are more, which `Sessions.ended_ids` finds; the event
+    drops their copies too, and deletes them.
+    """
+
+    ids: tuple[int, ...]
+    event: Event | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,23 +243,24 @@ class Users:
 
     def set_password(
         self, user_id: int, password_hash: str, *, checked_hash: str, keep_session_id: int
-    ) -> list[int]:
-        """Change the password and end all other sessions; returns the ids of those sessions.
+    ) -> EndedSessions:
+        """Change the password and end all other sessions; returns those sessions.
 
-        The ids include sessions that ended within the last day. So a repeat returns them again if
+        They include sessions that ended within the last day. So a repeat returns them again if
         the first call could not delete their cached copies. Raises NotFoundError if the password
         is no longer the checked one, or if the session to keep has ended.
         """
-        rows = self._connection.write(
+        rows = self._connection.write_with_event(
             SET_PASSWORD,
             user_id=user_id,
             password_hash=password_hash,
             checked_hash=checked_hash,
             keep_session_id=keep_session_id,
+            most=SESSIONS_ENDED_ONE_BY_ONE,
         )
         if not rows:
             raise NotFoundError
-        return list(rows[0]["session_ids"])
+        return EndedSessions(ids=tuple(rows[0]["session_ids"]), event=event_of(rows[0]))
 
     def replace_hash(self, user_id: int, password_hash: str, *, checked_hash: str) -> None:
         """Store another hash of the same password. Nothing changes if the hash is another now."""

@@ -15,6 +15,8 @@ from storage.reservations import Reservations, copy_or_none
 
 COPY_TTL_SECONDS = 86_400
 """The longest TTL of a copy. A copy never outlives its session."""
+DROPPED_AT_ONCE = 1_000
+"""Copies that one command deletes: half a millisecond of the cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +68,14 @@ class SessionCopies:
         return self._reservations.fill(key, token, copy.to_bytes(), ttl_seconds)
 
     def drop(self, user_id: int, session_ids: Sequence[int]) -> None:
-        """Delete the user's copies and reservations in one command, before the 2xx of a sign-out.
+        """Delete the user's copies and reservations, before the 2xx of a sign-out.
 
         Raises StorageUnavailableError: then the answer must not be 2xx.
         """
-        if session_ids:
+        for start in range(0, len(session_ids), DROPPED_AT_ONCE):
+            part = session_ids[start : start + DROPPED_AT_ONCE]
             with self._cache.guard():
-                self._cache.client.delete(*[copy_key(user_id, i) for i in session_ids])
+                self._cache.client.delete(*[copy_key(user_id, i) for i in part])
 
 
 COPY_KEY = "s:{%s}%014x"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from graph import Graph
 from graph.events import Event
 from storage import Storage
-from workers import fan_out, following, leaving, removal
+from workers import ended_sessions, fan_out, following, leaving, removal
 from workers.photos import processing
 
 Handler = Callable[[Graph, Storage, Event], bool | None]
@@ -17,6 +17,7 @@ HANDLERS: dict[str, Handler] = {
     "post-published-widely": fan_out.fan_out,
     "post-deleted": removal.remove_post,
     "profile-changed": removal.refresh_author,
+    "sessions-ended": ended_sessions.clear,
     "followed": following.finish_follow,
     "left": leaving.drop_after_leaving,
     "blocked": leaving.drop_after_block,

@@ -29,7 +29,8 @@ NO_STORE = {"Cache-Control": "no-store"}
 def create_session(*, username: str, password: str) -> Any:
     """Signs in: creates a session and returns its token.
 
-    The response is the same for an unknown username and a wrong password. Quotas: `sign-ins`,
+    The response is the same for an unknown username and a wrong password. A user has at most 50
+    sessions: a further one ends the oldest. Quotas: `sign-ins`,
     `sign-ins-of-account`, `sign-ins-of-address`.
 
     **Retries**: if the response is lost, sign in again; each request creates a session.
@@ -37,6 +38,7 @@ def create_session(*, username: str, password: str) -> Any:
     limits.consume_sign_in(username)
     user, session = accounts.sign_in(
         graph(),
+        storage(),
         context.passwords(),
         username=username,
         password=password,

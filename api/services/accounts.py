@@ -15,12 +15,15 @@ from api.services.sessions import NewSession, Viewer
 from api.services.tokens import new_token
 from graph import Graph
 from graph.errors import GraphUnavailableError, NotFoundError
-from graph.ids import new_id, with_new_id
-from graph.users import Credentials, FirstSession, User
+from graph.ids import MAX_ID, new_id, with_new_id
+from graph.users import Credentials, EndedSessions, FirstSession, User
 from storage import Storage, changes
 
 _MAX_ATTEMPTS = 2
 """A sign-in or password change is tried again if another request replaces the hash meanwhile."""
+
+ENDED_PAGE = 10_000
+"""Ended sessions whose copies are dropped after one read of the graph."""
 
 
 def sign_up(
@@ -56,7 +59,13 @@ def sign_up(
 
 
 def sign_in(
-    graph: Graph, passwords: Passwords, *, username: str, password: str, session_days: int
+    graph: Graph,
+    storage: Storage,
+    passwords: Passwords,
+    *,
+    username: str,
+    password: str,
+    session_days: int,
 ) -> tuple[User, NewSession]:
     """The user and a new session.
 
@@ -71,7 +80,11 @@ def sign_in(
             raise WrongCredentialsError
         try:
             session = sessions.create(
-                graph, credentials.user_id, days=session_days, password_hash=password_hash
+                graph,
+                storage,
+                credentials.user_id,
+                days=session_days,
+                password_hash=password_hash,
             )
         except NotFoundError:  # the hash was replaced after it was read
             continue
@@ -119,15 +132,29 @@ def change_password(
             break
     else:
         raise TooBusyError if graph.sessions.by_id(viewer.session_id) else NotSignedInError
-    if ended:
-        storage.sessions.drop(viewer.user_id, ended)
-        storage.changes.announce([changes.user(viewer.user_id)])
+    if ended.ids:
+        _drop_copies(graph, storage, viewer.user_id, ended)
+        storage.queues.wake(ended.event)
+
+
+def _drop_copies(graph: Graph, storage: Storage, user_id: int, ended: EndedSessions) -> None:
+    """Drop the copies of the ended sessions in the cache, then those of all processes.
+
+    More sessions than one statement ends are read in pages: older versions allowed any number.
+    """
+    storage.sessions.drop(user_id, ended.ids)
+    if ended.event is not None:
+        before = MAX_ID
+        while ids := graph.sessions.ended_ids(user_id, before=before, limit=ENDED_PAGE):
+            storage.sessions.drop(user_id, ids)
+            before = ids[-1]
+    storage.changes.announce([changes.user(user_id)])
 
 
 def _replace_hash(
     graph: Graph, viewer: Viewer, password_hash: str, *, checked_hash: str
-) -> list[int] | None:
-    """The ids of the ended sessions; None if the stored hash or the viewer's session changed."""
+) -> EndedSessions | None:
+    """The ended sessions; None if the stored hash or the viewer's session changed."""
     try:
         return graph.users.set_password(
             viewer.user_id,

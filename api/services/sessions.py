@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from api.services.best_effort import drop_copies_of_ended
 from api.services.errors import NotSignedInError
 from api.services.tokens import Token, new_token, read_token
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import with_new_id
+from graph.sessions import NewSession as CreatedSession
 from graph.sessions import Session
 from storage import Storage, changes
 from storage.admissions import Admissions, UnverifiedSession
@@ -47,18 +49,23 @@ class AdmittedViewer(NamedTuple):
 
 
 def create(
-    graph: Graph, user_id: int, *, days: int, password_hash: str | None = None
+    graph: Graph, storage: Storage, user_id: int, *, days: int, password_hash: str | None = None
 ) -> NewSession:
     """A new session of the user. Only the hash of its secret is stored.
 
-    With `password_hash` only if it is still the user's. Raises NotFoundError.
+    It ends the oldest of too many sessions. Dropping their copies fails open, as their event
+    repeats it. With `password_hash` only if it is still the user's. Raises NotFoundError.
     """
     expires_at = datetime.now(UTC) + timedelta(days=days)
-    return with_new_id(
+    token, created = with_new_id(
         lambda session_id: _create(
             graph, new_token(user_id=user_id, session_id=session_id), expires_at, password_hash
         )
     )
+    if created.event is not None:
+        drop_copies_of_ended(storage, user_id, created.ended_ids)
+        storage.queues.wake(created.event)
+    return NewSession(token=token, expires_at=expires_at)
 
 
 def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> None:
@@ -151,15 +158,15 @@ def drop_copies(storage: Storage, user_id: int, session_id: int) -> None:
 
 def _create(
     graph: Graph, token: Token, expires_at: datetime, password_hash: str | None
-) -> NewSession:
-    graph.sessions.create(
+) -> tuple[Token, CreatedSession]:
+    created = graph.sessions.create(
         session_id=token.session_id,
         user_id=token.user_id,
         secret_sha256=token.secret_sha256,
         expires_at=expires_at,
         password_hash=password_hash,
     )
-    return NewSession(token=token, expires_at=expires_at)
+    return token, created
 
 
 def load_copies(

@@ -94,7 +94,7 @@ class Stage:
         return [self._tokens[index] for index in indices]
 
     def _sign_in(self, index: int) -> str:
-        created = sessions.create(self.graph, self.town.user_id(index), days=30)
+        created = sessions.create(self.graph, self.storage, self.town.user_id(index), days=30)
         token = str(created.token)
         sessions.authenticate(self.graph, self.storage, token)  # leaves a copy in the cache
         return token

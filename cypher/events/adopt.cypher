@@ -14,6 +14,9 @@ REMOVE event.locked
 WITH event, coalesce(event.queue, $queues[event.kind]) AS queue
 WHERE event.rung_at IS NOT NULL AND queue IS NOT NULL
 SET event.queue = queue, event.tried = event.attempts > 0,
-  event.owed_at = CASE WHEN event:Quarantined THEN null ELSE coalesce(event.owed_at, event.due_at) END
+  event.owed_at = CASE
+    WHEN event:Quarantined THEN null
+    ELSE coalesce(event.owed_at, event.due_at)
+  END
 REMOVE event.rung_at
 RETURN event.queue AS queue, event.shard AS shard

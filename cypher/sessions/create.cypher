@@ -1,13 +1,19 @@
-// cypher/sessions/create.cypher: creates a session of an active user.
-// The user is locked before the password is read, so that a concurrent password change ends this
-// sign-in too.
+// cypher/sessions/create.cypher: creates a session of an active user, and ends the oldest of those
+// beyond the most that a user may have.
+// The user is locked before anything is read, so that a concurrent password change ends this sign-in
+// too. At most $most_ended sessions are ended, and their push subscriptions deleted. The event, which
+// drops their copies, is null if none is ended.
 // $session_id:    integer, new
 // $user_id:       integer
 // $secret_sha256: text, hex
 // $expires_at:    integer, Unix milliseconds
 // $password_hash: text, the hash that the sign-in was checked with, or null
-// returns:        session
-// index:          User(id)
+// $most:          integer, sessions of one user
+// $most_ended:    integer
+// $event_id:      integer, new
+// $request_id:    text or null, of the request that owes the work
+// returns:        session, ended_ids, event
+// index:          User(id); Session(user_id, id); PushSubscription(session_id); Event(id)
 MATCH (user:User)
 WHERE user.id = $user_id
 SET user.locked = true
@@ -15,7 +21,48 @@ REMOVE user.locked
 WITH user
 WHERE user.state = 'active' AND coalesce($password_hash, user.password_hash) = user.password_hash
 CREATE (session:Session {
-  id: $session_id, user_id: $user_id, secret_sha256: $secret_sha256,
+  id: $session_id, user_id: $user_id, secret_sha256: $secret_sha256, epoch: user.session_epoch,
   created_at: timestamp(), expires_at: $expires_at
 })
-RETURN session {.id, .user_id, .secret_sha256, .created_at, .expires_at} AS session
+WITH session, coalesce(user.session_epoch, 0) AS epoch
+CALL (session, epoch) {
+  MATCH (older:Session)
+  USING INDEX older:Session(user_id, id)
+  WHERE older.user_id = $user_id
+    AND older.id IS NOT NULL
+    AND older.expires_at > timestamp()
+    AND coalesce(older.epoch, 0) = epoch
+    AND older <> session
+  WITH older
+  ORDER BY older.user_id DESC, older.id DESC
+  SKIP $most - 1
+  LIMIT $most_ended
+  RETURN collect(older) AS beyond
+}
+FOREACH (one IN beyond | SET one.expires_at = timestamp())
+WITH session, [one IN beyond | one.id] AS ended_ids
+CALL (ended_ids) {
+  UNWIND ended_ids AS ended_id
+  MATCH (subscription:PushSubscription)
+  USING INDEX subscription:PushSubscription(session_id)
+  WHERE subscription.session_id = ended_id
+  SET subscription.locked = true
+  REMOVE subscription.locked
+  WITH subscription, ended_id
+  WHERE subscription.session_id = ended_id
+  DELETE subscription
+}
+FOREACH (_ IN CASE WHEN ended_ids = [] THEN [] ELSE [0] END |
+  CREATE (:Event {
+    id: $event_id, kind: 'sessions-ended', queue: 'removal', shard: $event_id % 16,
+    subject_id: $user_id, author_id: $user_id, cursor: 0, epoch: 0, attempts: 0, tried: false,
+    due_at: timestamp(), owed_at: timestamp(), request_id: $request_id
+  })
+)
+WITH session, ended_ids
+OPTIONAL MATCH (event:Event)
+WHERE event.id = $event_id
+RETURN session {.id, .user_id, .secret_sha256, .created_at, .expires_at} AS session, ended_ids,
+  event {
+    .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
+  } AS event

@@ -1,10 +1,19 @@
-// cypher/sessions/of_user.cypher: a user's sessions that have not ended, newest first.
+// cypher/sessions/of_user.cypher: the newest sessions of a user that have not ended, newest first.
+// A session of an older epoch than its user's has ended.
 // $user_id: integer
+// $limit:   integer
 // returns:  session
-// index:    Session(user_id, id)
+// index:    User(id); Session(user_id, id)
+MATCH (user:User)
+WHERE user.id = $user_id
+WITH coalesce(user.session_epoch, 0) AS epoch
 MATCH (session:Session)
 USING INDEX session:Session(user_id, id)
-WHERE session.user_id = $user_id AND session.id IS NOT NULL AND session.expires_at > timestamp()
+WHERE session.user_id = $user_id
+  AND session.id IS NOT NULL
+  AND session.expires_at > timestamp()
+  AND coalesce(session.epoch, 0) = epoch
 WITH session
 ORDER BY session.user_id DESC, session.id DESC
+LIMIT $limit
 RETURN session {.id, .user_id, .secret_sha256, .created_at, .expires_at} AS session

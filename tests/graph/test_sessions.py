@@ -1,3 +1,5 @@
+import statistics
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -7,9 +9,9 @@ import pytest
 
 from graph import Graph
 from graph.errors import IdTakenError, NotFoundError
-from graph.ids import new_id
-from graph.sessions import Session
-from graph.users import FirstSession
+from graph.ids import MAX_ID, new_id
+from graph.sessions import MOST, NewSession, Session
+from graph.users import SESSIONS_ENDED_ONE_BY_ONE, FirstSession
 from tests.support.concurrency import errors, run_together
 from tests.support.town import Town
 
@@ -23,7 +25,7 @@ def session_of(
         secret_sha256="5e" * 32,
         expires_at=datetime.now(UTC) + timedelta(hours=hours),
         password_hash=password_hash,
-    )
+    ).session
 
 
 def test_a_session_lasts_until_it_expires(graph: Graph, town: Town) -> None:
@@ -65,7 +67,7 @@ def test_a_creation_repeated_after_its_answer_was_lost_succeeds(graph: Graph, to
         secret_sha256=session.secret_sha256,
         expires_at=session.expires_at,
     )
-    assert again == session
+    assert again.session == session
 
 
 def test_a_password_change_ends_all_other_sessions_and_a_repeat_returns_them_again(
@@ -77,7 +79,8 @@ def test_a_password_change_ends_all_other_sessions_and_a_repeat_returns_them_aga
         ended = graph.users.set_password(
             user, "new hash", checked_hash=checked, keep_session_id=mine.id
         )
-        assert sorted(ended) == [other.id, third.id]
+        assert sorted(ended.ids) == [other.id, third.id]
+        assert ended.event is None
     assert graph.sessions.of_user(user) == [mine]
     assert graph.users.password_hash(user) == "new hash"
     with pytest.raises(NotFoundError):
@@ -153,3 +156,99 @@ def test_sessions_are_deleted_a_day_after_their_end(graph: Graph, town: Town) ->
         pass
     assert not graph.sessions.delete(long_over.id, user_id=user)
     assert graph.sessions.delete(over.id, user_id=user)
+
+
+# Case 59
+def test_a_sign_in_ends_the_oldest_of_more_than_fifty_sessions(graph: Graph, town: Town) -> None:
+    user, other = town.user(), town.user()
+    theirs = session_of(graph, other)
+    oldest, second, *others = town.old_sessions(user, MOST + 1)
+    created = create(graph, user)
+    assert created.ended_ids == (second, oldest)
+    assert created.event
+    assert (created.event.kind, created.event.subject_id) == ("sessions-ended", user)
+    newest_first = [created.session.id, *reversed(others)]
+    assert [session.id for session in graph.sessions.of_user(user)] == newest_first
+    assert graph.sessions.by_ids([oldest, second]) == []
+    assert graph.sessions.by_id_or_ended(oldest)
+    assert graph.sessions.by_id(theirs.id)
+    again = create(graph, user)
+    assert again.ended_ids == (others[0],)
+
+
+def test_ended_sessions_do_not_count(graph: Graph, town: Town) -> None:
+    user = town.user()
+    sessions = town.old_sessions(user, MOST)
+    graph.sessions.delete(sessions[7], user_id=user)
+    created = create(graph, user)
+    assert (created.ended_ids, created.event) == ((), None)
+
+
+# Case 59
+def test_sign_ins_at_once_leave_fifty_sessions(graph: Graph, town: Town) -> None:
+    user = town.user()
+    town.old_sessions(user, MOST - 2)
+    assert not errors(run_together(*[lambda: create(graph, user)] * 8))
+    assert len(graph.sessions.of_user(user)) == MOST
+
+
+# Case 59
+def test_a_sign_in_ends_a_bounded_number_of_sessions(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.sessions.MOST_ENDED", 10)
+    user = town.user()
+    town.old_sessions(user, MOST + 24)
+    assert [len(create(graph, user).ended_ids) for _ in range(4)] == [10, 10, 7, 1]
+
+
+# Case 59
+def test_a_password_change_ends_any_number_of_sessions_at_once(graph: Graph, town: Town) -> None:
+    user = town.user()
+    old = town.old_sessions(user, SESSIONS_ENDED_ONE_BY_ONE + 50)
+    mine = session_of(graph, user)
+    old_hash = graph.users.password_hash(user)
+    ended = graph.users.set_password(user, "new", checked_hash=old_hash, keep_session_id=mine.id)
+    assert set(ended.ids) < set(old)
+    assert ended.event
+    assert graph.sessions.of_user(user) == [mine]
+    assert graph.sessions.by_ids([mine.id, *old[:100]]) == [mine]
+    assert graph.sessions.by_id(old[0]) is None
+    assert graph.sessions.by_id(mine.id) == mine
+    assert sorted(graph.sessions.ended_ids(user, before=MAX_ID, limit=1_000)) == old
+    with pytest.raises(NotFoundError):
+        graph.users.set_password(user, "new", checked_hash="new", keep_session_id=old[0])
+    later = session_of(graph, user)
+    assert graph.sessions.of_user(user) == [later, mine]
+    graph.sessions.delete_outdated(user, [*old, mine.id, later.id])
+    assert graph.sessions.ended_ids(user, before=MAX_ID, limit=1_000) == []
+    assert graph.sessions.of_user(user) == [later, mine]
+
+
+# Case 59
+def test_the_time_of_a_password_change_does_not_grow_with_the_sessions(
+    graph: Graph, town: Town
+) -> None:
+    users = [town.user(), town.user()]
+    for user, count in zip(users, (500, 20_000), strict=True):
+        town.old_sessions(user, count)
+    mine = [session_of(graph, user).id for user in users]
+    seconds: list[list[float]] = [[], []]
+    for number in range(8):  # in turns: other load affects both
+        for which, user in enumerate(users):
+            checked, began = graph.users.password_hash(user), time.perf_counter()
+            graph.users.set_password(
+                user, f"hash {number}", checked_hash=checked, keep_session_id=mine[which]
+            )
+            seconds[which].append(time.perf_counter() - began)
+    few, many = map(statistics.median, seconds)
+    assert many / few < 8  # 40 times as many sessions; ending each takes 30 times as long
+
+
+def create(graph: Graph, user_id: int) -> NewSession:
+    return graph.sessions.create(
+        session_id=new_id(),
+        user_id=user_id,
+        secret_sha256="5e" * 32,
+        expires_at=datetime.now(UTC) + timedelta(hours=1),
+    )

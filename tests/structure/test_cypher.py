@@ -38,14 +38,14 @@ def data(graph: Graph) -> None:
     event = town.create_post(author)
     graph.posts.delete(event.subject_id, author_id=author)
     town.post(author)
-    session = graph.sessions.create(
+    created = graph.sessions.create(
         session_id=new_id(),
         user_id=author,
         secret_sha256="5e" * 32,
         expires_at=datetime.now(UTC) + timedelta(hours=1),
     )
     graph.push_subscriptions.create(
-        Browser("https://push.test").new_subscription, user_id=author, session_id=session.id
+        Browser("https://push.test").new_subscription, user_id=author, session_id=created.session.id
     )
     town.query("CALL db.prepareForReplanning(30)")
 

@@ -218,7 +218,7 @@ class ChangingTown:
     def _end_session(self, end: Callable[[Person], ApiResponse]) -> list[Person]:
         """A session that every process keeps ends: none accepts it afterwards."""
         person = self.anyone()
-        other = sessions.create(self.graph, person.id, days=1).token
+        other = sessions.create(self.graph, self.storage, person.id, days=1).token
         session = person.on(person.transport, str(other))
         for reader in (*self.readers, *self.readers):
             assert reader.get(session, PATH).status_code == 200

@@ -55,7 +55,7 @@ class Watched:
     def subscribe(self, user_id: int, browser: Browser | None = None) -> PushSubscription:
         """A new session of the user in a browser, by default one of no push service."""
         graph = self.stage.graph
-        session = graph.sessions.create(
+        created = graph.sessions.create(
             session_id=new_id(),
             user_id=user_id,
             secret_sha256="5e" * 32,
@@ -64,7 +64,7 @@ class Watched:
         stored, _ = graph.push_subscriptions.create(
             (browser or Browser("https://push.test")).new_subscription,
             user_id=user_id,
-            session_id=session.id,
+            session_id=created.session.id,
         )
         return stored
 

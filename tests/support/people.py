@@ -12,6 +12,7 @@ from typing import Any
 import requests
 from flask import Flask
 
+from api.http.context import context_of
 from api.services import sessions
 from api.services.passwords import Passwords
 from graph import Graph
@@ -160,7 +161,8 @@ class Builders:
         self.graph.users.create(
             user_id=user_id, username=username, name=name or username, password_hash=PASSWORD_HASH
         )
-        token = sessions.create(self.graph, user_id, days=1).token
+        storage = context_of(self.app).storage
+        token = sessions.create(self.graph, storage, user_id, days=1).token
         transport = AppTransport(self.app)
         return Person(transport=transport, id=user_id, username=username, token=str(token))
 

@@ -21,7 +21,9 @@ from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
 from tests.support.people import PASSWORD, Builders, Person, assert_problem, sign_in
+from tests.support.town import Town
 from tests.support.transports import ApiResponse
+from workers import outbox
 
 OTHER_PASSWORD = "quite another password"
 
@@ -212,7 +214,7 @@ def test_a_new_password_needs_the_current_one(app: Flask, builders: Builders) ->
 
 
 def test_a_sign_in_with_a_password_changed_meanwhile_creates_no_session(
-    builders: Builders, graph: Graph
+    builders: Builders, graph: Graph, storage: Storage
 ) -> None:
     person = builders.new_user()
 
@@ -227,7 +229,12 @@ def test_a_sign_in_with_a_password_changed_meanwhile_creates_no_session(
 
     with pytest.raises(WrongCredentialsError):
         accounts.sign_in(
-            graph, SlowPasswords(), username=person.username, password=PASSWORD, session_days=1
+            graph,
+            storage,
+            SlowPasswords(),
+            username=person.username,
+            password=PASSWORD,
+            session_days=1,
         )
 
 
@@ -320,3 +327,44 @@ def _until_cache_answers(call: Callable[[], ApiResponse]) -> int:
         status = call().status_code
         if status != 503 or time.monotonic() > end:
             return status
+
+
+# Case 59
+def test_the_fifty_first_sign_in_ends_the_oldest_session(builders: Builders, graph: Graph) -> None:
+    first = builders.new_user()
+    assert first.get("/v1/me").status_code == 200  # caches the session
+    Town(graph).old_sessions(first.id, 49)
+    newest = first.sign_in()
+    assert_problem(first.get("/v1/me"), 401, "not-signed-in")
+    assert len(newest.read("/v1/me/sessions")["sessions"]) == 50
+
+
+# Case 59
+def test_a_sign_in_without_the_cache_succeeds_and_its_event_ends_the_oldest_session(
+    builders: Builders, graph: Graph, storage: Storage, proxied_app: Flask, cache_proxy: Proxy
+) -> None:
+    first = builders.new_user()
+    assert first.get("/v1/me").status_code == 200
+    Town(graph).old_sessions(first.id, 49)
+    with cache_proxy.outage():
+        assert sign_in(proxied_app, first.username).status_code == 201
+    [event] = Town(graph).events_of(first.id)
+    assert outbox.run(graph, storage, event.id, event.epoch) == "done"
+    assert_problem(first.get("/v1/me"), 401, "not-signed-in")
+
+
+# Case 59
+def test_after_a_password_change_no_session_of_very_many_is_accepted(
+    builders: Builders, graph: Graph
+) -> None:
+    mine = builders.new_user()
+    lost = mine.sign_in()
+    assert lost.get("/v1/me").status_code == 200  # caches the session
+    Town(graph).old_sessions(mine.id, 1_000)  # newer than both
+    body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
+    assert mine.patch("/v1/me", json=body).status_code == 200
+    assert_problem(lost.get("/v1/me"), 401, "not-signed-in")
+    assert mine.get("/v1/me").status_code == 200
+    again = mine.sign_in(OTHER_PASSWORD)
+    listed = again.read("/v1/me/sessions")["sessions"]
+    assert [session["current"] for session in listed] == [True, False]
