@@ -34,6 +34,16 @@ class Turns:
             return self._wait_for_turn()
         return True
 
+    def take_spare(self, left: int) -> bool:
+        """Whether the caller has a turn now, as more than `left` were free. Never waits."""
+        if self._free.qsize() <= left:
+            return False
+        try:
+            self._free.get_nowait()
+        except queue.Empty:
+            return False
+        return True
+
     def give_back(self) -> None:
         """End a turn, so that the next caller can take it."""
         self._free.put(None)

@@ -23,6 +23,7 @@ def main() -> int:
         seconds=arguments.seconds,
         control=arguments.control,
         clients=arguments.clients,
+        greedy=arguments.greedy,
     )
     print(f"SEED={options.seed}", flush=True)
     with Progress("drill", round(options.seconds), unit="s") as progress:
@@ -42,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="drawn and printed if it is not given")
     parser.add_argument("--control", choices=CONTROLS, default="")
     parser.add_argument("--clients", type=int, default=12)
+    parser.add_argument(
+        "--greedy",
+        action="store_true",
+        help="with greedy accounts too",
+    )
     parser.add_argument("--folder", type=Path, default=FOLDER)
     return parser
 

@@ -20,7 +20,7 @@ NEIGHBOUR_SECONDS = 2.0
 """Faults within this time of a violation's operations are shown with it."""
 NOT_COUNTED = (
     *("walk", "watch", "log", "list", "healed", "struck", "sources"),
-    *("stream", "event", "push", "refusals", "activity"),
+    *("stream", "event", "push", "refusals", "activity", "greedy"),
 )
 """Operations that are no single request."""
 QUANTILES = {"p50": 0.5, "p99": 0.99}
@@ -57,6 +57,8 @@ class Report:
     notices: NoticeCounts
     tick_lag: dict[str, float]
     """Seconds from a post's 201 until a live stream told a follower."""
+    greedy: dict[str, int]
+    """Requests of the greedy accounts, by act and status; empty without them."""
     shortfalls: list[str]
     """Why the drill has tested too little of what people use, a sentence each."""
 
@@ -108,8 +110,13 @@ def build_report(
         pages=shares,
         notices=notices,
         tick_lag=_lag_quantiles(notices.tick_lag),
+        greedy=dict(sorted(_answers_of_greedy(all_ops).items())),
         shortfalls=[*shares.shortfalls(seconds), *notices.shortfalls(seconds)],
     )
+
+
+def _answers_of_greedy(ops: Iterable[Operation]) -> dict[str, int]:
+    return next((op.facts["answers"] for op in ops if op.op == "greedy"), {})
 
 
 def _operation_counts(ops: Iterable[Operation]) -> dict[str, dict[str, int]]:

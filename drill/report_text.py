@@ -23,6 +23,7 @@ def render(report: Report, folder: Path) -> str:
             *_counter_rows(report),
             *_page_rows(report),
             *_notice_rows(report),
+            *_greedy_rows(report),
             *_check_rows(report),
             *_violation_rows(report.violations),
             "",
@@ -60,6 +61,12 @@ def _counter_rows(report: Report) -> Iterator[str]:
     yield "work"
     for name, value in report.work.items():
         yield f"  {name:<34} {value:g}"
+
+
+def _greedy_rows(report: Report) -> Iterator[str]:
+    if report.greedy:
+        yield "greedy accounts"
+        yield from _rows(report.greedy)
 
 
 def _page_rows(report: Report) -> Iterator[str]:

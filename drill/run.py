@@ -18,6 +18,7 @@ from drill.final_state import record_feeds, record_logs
 from drill.history import History
 from drill.load.browsers import record_messages
 from drill.load.client import Client, rehearse
+from drill.load.greedy import GreedyLane, record_answers
 from drill.load.page_counter import PageCounter
 from drill.load.population import populate
 from drill.load.shared_state import SharedState
@@ -67,6 +68,8 @@ class DrillOptions:
     unfollow. `announce`: no change is announced to other processes. A control run must show
     violations, or the check proves nothing."""
     clients: int = 12
+    greedy: bool = False
+    """With greedy accounts beside the clients, under the quotas of production."""
 
 
 def run_drill(
@@ -83,7 +86,9 @@ def run_drill(
     on_progress("stage", 0.0)
     history = History()
     stage = DrillStage(
-        folder, sweeper="sweeper" not in options.control, extra_env=_extra_env(options.control)
+        folder,
+        sweeper="sweeper" not in options.control,
+        extra_env=extra_env(options.control, greedy=options.greedy),
     )
     if faults is None:
         faults = plan(options.seed, options.seconds)
@@ -108,7 +113,7 @@ def run_drill(
     return report
 
 
-def _extra_env(control: str) -> dict[str, str]:
+def extra_env(control: str, *, greedy: bool) -> dict[str, str]:
     """The settings of the drill's processes that differ from the stack's."""
     env = {
         "TIMELINE_CAP": str(TIMELINE_CAP),
@@ -117,6 +122,8 @@ def _extra_env(control: str) -> dict[str, str]:
         "NOTICE_WINDOW_SECONDS": str(WINDOW_SECONDS),
         "NOTICE_DELAY_SECONDS": str(DELAY_SECONDS),
     }
+    if greedy:
+        env["LIMITS_SCALE"] = "1"
     for name in control.split(","):
         if folder := PLANTED_ERRORS.get(name):
             env["PYTHONPATH"] = str(folder)
@@ -138,6 +145,10 @@ def _run_on_stage(
     populate(state, stage.graph, options.clients, photos=photos)
     on_progress("rehearsal", 0.0)
     rehearse(state)
+    lane = GreedyLane(state, stage.graph)
+    if options.greedy:
+        lane.prepare()
+        lane.begin()
     pages = PageCounter(history, stage.env["PROMETHEUS_MULTIPROC_DIR"], state.stop)
     pages.sample()
     pages.start()
@@ -146,6 +157,8 @@ def _run_on_stage(
         stream.start()
     _run_clients_and_faults(stage, state, faults, options.seconds, on_progress)
     pages.join()
+    lane.close()
+    record_answers(history, lane)
     on_progress("quiet", 0.0)
     heal(stage, history)
     state.stop = threading.Event()

@@ -2,20 +2,22 @@
 
 A page of a user with thousands of followees costs the graph as much as a hundred others. So what a
 user's pages and rebuilds have cost is counted in the cache, for all processes together. Who has
-used up the seconds of a minute is refused. Who has used a tenth of them shares one turn of each
-process with the others who have. Pages that a timeline proves are not counted and never refused.
+used up the seconds of a minute is refused. Who has used a tenth of them is heavy: one of their
+pages at a time is read in all processes, and heavy users leave a turn of each process to the
+others. They do not leave all, as everybody is heavy while the graph is slow. Pages that a timeline
+proves are not counted and never refused.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from bounds.one_each import OneEach
 from bounds.turns import Turns
 from feed.errors import FeedBusyError, GraphShareUsedError
 from observing.metrics import GRAPH_PAGES_REFUSED
-from storage.limits import Limits, LimitUse, Policy
+from storage.limits import Lease, Limits, LimitUse, Policy
 
 PAGES_AT_ONCE = 3
 """Pages that one process reads from the graph at the same time. Without timelines, or with a slow
@@ -27,10 +29,14 @@ BUSY_SECONDS = 1.0
 """How long, after a wait in vain, no page waits: otherwise waiting pages would occupy all
 threads."""
 HEAVY_PAGES_AT_ONCE = 1
-"""Pages of heavy users, all together, that one process reads from the graph at the same time."""
+"""Pages of heavy users that one process reads beside those, at the same time."""
+LEFT_TO_OTHERS = 1
+"""Turns that heavy users leave to the others. They take further ones while these are free."""
 HEAVY_SHARE = 0.1
 """A user is heavy who has used more than this share of their seconds."""
 WINDOW_SECONDS = 60
+HEAVY_PAGE = Lease(name="heavy-page", seconds=10)
+"""Longer than any page: a read of the graph ends after five seconds."""
 
 
 def graph_time(seconds: float) -> Policy:
@@ -64,7 +70,7 @@ class GraphPages:
         with self._own.turn(user_id, _refuse_second_page):
             use = self._limits.add(self._policy, user_id, 0)
             self._require_time(use)
-            with self._turn(use):
+            with self._heavy_turn(user_id) if self._is_heavy(use) else self._light_turn():
                 began = time.monotonic()
                 try:
                     yield
@@ -81,13 +87,34 @@ class GraphPages:
                 retry_after=max(1, use.reset_seconds),
             )
 
+    def _is_heavy(self, use: LimitUse) -> bool:
+        return self._policy.quota - use.remaining > self._policy.quota * HEAVY_SHARE
+
+    def _light_turn(self) -> AbstractContextManager[None]:
+        return self.turns.turn(FeedBusyError)
+
     @contextmanager
-    def _turn(self, use: LimitUse) -> Iterator[None]:
-        with ExitStack() as turns:
-            if self._policy.quota - use.remaining > self._policy.quota * HEAVY_SHARE:
-                turns.enter_context(self._heavy_turns.turn(FeedBusyError))
-            turns.enter_context(self.turns.turn(FeedBusyError))
+    def _heavy_turn(self, user_id: int) -> Iterator[None]:
+        """A turn of the heavy users, while no other process reads a page of this user."""
+        with self._spare_or_heavy_turn():
+            lease = self._limits.take_lease(HEAVY_PAGE, user_id)
+            if lease is None:
+                raise _refuse_second_page()
+            try:
+                yield
+            finally:
+                self._limits.end_lease(HEAVY_PAGE, user_id, lease)
+
+    @contextmanager
+    def _spare_or_heavy_turn(self) -> Iterator[None]:
+        if not self.turns.take_spare(LEFT_TO_OTHERS):
+            with self._heavy_turns.turn(FeedBusyError):
+                yield
+            return
+        try:
             yield
+        finally:
+            self.turns.give_back()
 
 
 def _refuse_second_page() -> GraphShareUsedError:

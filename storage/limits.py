@@ -1,15 +1,17 @@
 """Rate limits: uses counted per window, shared by all processes through the cache."""
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from storage.fail_open import fail_open
-from storage.redis.partitions import TAGS, partition_of
+from storage.fail_open import fail_open, return_none
+from storage.redis.partitions import TAGS, key_of, partition_of
+from storage.redis.protocol import pack
 from storage.redis.scripts import Script
 from storage.redis.server import Server
 
-TAKE, SETTLE = Script("take"), Script("settle")
+TAKE, SETTLE, UNLEASE = Script("take"), Script("settle"), Script("unlease")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,13 @@ class Policy:
     name: str
     quota: int
     window_seconds: int
+
+
+class Lease(NamedTuple):
+    """What one holder a subject may do at a time, in all processes. It ends after `seconds`."""
+
+    name: str
+    seconds: int
 
 
 class LimitUse(NamedTuple):
@@ -33,6 +42,11 @@ def _unlimited(
     _limits: "Limits", policy: Policy, _subject: int | str, _amount: int = 1
 ) -> LimitUse:
     return LimitUse(allowed=True, remaining=policy.quota, reset_seconds=policy.window_seconds)
+
+
+def _unguarded(_limits: "Limits", _lease: Lease, _subject: int) -> str | None:
+    """A token of no lease."""
+    return ""
 
 
 class Limits:
@@ -56,6 +70,27 @@ class Limits:
         call = SETTLE.pack_call([key], [policy.window_seconds, amount])
         [(used, left_ms)] = self._cache.execute([call], SETTLE)
         return limit_use(policy, used, left_ms)
+
+    @fail_open("limit", _unguarded)
+    def take_lease(self, lease: Lease, subject: int) -> str | None:
+        """The token of the lease; None while another holder has it."""
+        token = secrets.token_urlsafe(12)
+        key = lease_key(lease, subject)
+        command = pack(b"SET", key, token.encode(), b"NX", b"EX", lease.seconds)
+        [taken] = self._cache.execute([command])
+        return token if taken else None
+
+    @fail_open("limit", return_none)
+    def end_lease(self, lease: Lease, subject: int, token: str) -> None:
+        """End the lease, unless it has expired and another holder has it."""
+        self._cache.execute(
+            [UNLEASE.pack_call([lease_key(lease, subject)], [token.encode()])], UNLEASE
+        )
+
+
+def lease_key(lease: Lease, subject: int) -> bytes:
+    """The key of a subject's lease, in the partition of a user."""
+    return key_of(f"le:{lease.name}".encode(), subject)
 
 
 def limit_use(policy: Policy, used: int, left_ms: int) -> LimitUse:

@@ -75,7 +75,7 @@ def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> No
     connections = [ApiConnection(url) for url in state.api_urls]
     for number in range(count):
         connection = connections[number % len(connections)]
-        user = _create_user(connection, number, state.seed)
+        user = create_user(connection, f"u{number}", state.seed, calm=number % 2 == 0)
         _subscribe(state, connection, user)
         user.photos.extend(_create_photos(graph, user.id, photos))
         state.users.append(user)
@@ -90,27 +90,29 @@ def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> No
         connection.close()
 
 
-def _create_user(connection: ApiConnection, number: int, seed: int) -> DrillUser:
+def create_user(
+    connection: ApiConnection, label: str, seed: int, *, calm: bool = False
+) -> DrillUser:
     """Sign up, then sign in a second time for the token of the watchers."""
     account: dict[str, str] = {}
 
     def sign_up() -> dict[str, Any]:
         # A new username each time: an attempt without a response may have taken the last one.
-        username = f"u{number}_{seed % 10**9}_{random.SystemRandom().randrange(10**9)}"
+        username = f"{label}_{seed % 10**9}_{random.SystemRandom().randrange(10**9)}"
         account.update(username=username, password=PASSWORD)
-        return _create(connection, "/v1/accounts", account | {"name": f"u{number}"})
+        return _create(connection, "/v1/accounts", account | {"name": label})
 
     def sign_in() -> dict[str, Any]:
         return _create(connection, "/v1/sessions", account)
 
-    created = _until_acknowledged(sign_up)
-    watching = _until_acknowledged(sign_in)
+    created = until_acknowledged(sign_up)
+    watching = until_acknowledged(sign_in)
     return DrillUser(
         name=account["username"],
         id=int(created["user"]["id"]),
         token=created["auth_token"],
         watching_token=str(watching["auth_token"]),
-        calm=number % 2 == 0,
+        calm=calm,
         photos=deque(),
     )
 
@@ -122,7 +124,7 @@ def _subscribe(state: SharedState, connection: ApiConnection, user: DrillUser) -
         if response.phase != "ok":
             raise NotAcknowledgedError(response)
 
-    _until_acknowledged(attempt)
+    until_acknowledged(attempt)
 
 
 def _create(connection: ApiConnection, path: str, body: dict[str, str]) -> dict[str, Any]:
@@ -178,9 +180,10 @@ def _follow(
         if response.phase != "ok":
             raise NotAcknowledgedError(response)
 
-    _until_acknowledged(follow)
+    until_acknowledged(follow)
     state.follows[follower.id].add(followee.id)
 
 
-def _until_acknowledged(call: Callable[[], T]) -> T:
+def until_acknowledged(call: Callable[[], T]) -> T:
+    """The result of the call, repeated until it raises no NotAcknowledgedError."""
     return retry(call, on=NotAcknowledgedError, seconds=LONGEST_SECONDS, every=RETRY_SECONDS)

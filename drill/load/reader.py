@@ -107,7 +107,7 @@ class Reader:
             self._end(number, response)
             if response.status == HTTPStatus.OK:
                 return response
-            if is_client_error(response.status) or self._stop.wait(RETRY_SECONDS):
+            if _is_refusal(response.status) or self._stop.wait(RETRY_SECONDS):
                 return None
         return None
 
@@ -115,6 +115,11 @@ class Reader:
         ok = response.status == HTTPStatus.OK
         facts = response.facts | page_facts(response)
         self._history.end(number, "ok" if ok else "fail", **facts)
+
+
+def _is_refusal(status: int) -> bool:
+    """Whether the page is refused for good; after a 429 it is answered later."""
+    return is_client_error(status) and status != HTTPStatus.TOO_MANY_REQUESTS
 
 
 def page_facts(response: Response) -> dict[str, Any]:

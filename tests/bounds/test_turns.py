@@ -56,6 +56,15 @@ def test_a_turn_that_was_given_back_can_be_taken_once() -> None:
     assert [turns.take() for _ in range(2)] == [True, False]
 
 
+def test_a_spare_turn_is_one_beyond_those_that_are_left() -> None:
+    turns = Turns(3, wait_seconds=0)
+    assert [turns.take_spare(1) for _ in range(3)] == [True, True, False]
+    assert turns.take()
+    assert not turns.take_spare(0)
+    turns.give_back()
+    assert turns.take_spare(0)
+
+
 def test_a_caller_waits_for_its_time_before_it_is_refused() -> None:
     turns = Turns(1, wait_seconds=WAIT_SECONDS)
     turns.take()

@@ -113,25 +113,59 @@ def test_the_time_of_a_page_counts_in_all_processes_also_if_it_fails(storage: St
 
 
 # Case 46
-def test_heavy_users_share_one_turn_and_leave_the_others_to_everybody(
+def test_heavy_users_leave_a_turn_to_the_others_and_have_one_beside_theirs(
     pages: GraphPages, storage: Storage, begin: Begin
 ) -> None:
-    heavy_users = [new_id() for _ in range(4)]
+    heavy_users = [new_id() for _ in range(PAGES_AT_ONCE + 2)]
     for user in heavy_users:
         charge(storage.limits, user, HEAVY_SECONDS)
     heavy = [begin(user) for user in heavy_users]
-    eventually(lambda: sum(reader.reads.is_set() for reader in heavy) == 1)
-    eventually(lambda: len(pages._heavy_turns._waiting) == 3)
-    light = [begin() for _ in range(PAGES_AT_ONCE - 1)]
-    for reader in light:
-        assert reader.reads.wait(30)
-    assert sum(reader.reads.is_set() for reader in heavy) == 1
-    for reader in light:
-        reader.finish()
+    eventually(lambda: len(pages._heavy_turns._waiting) == 2)
+    eventually(lambda: reading(heavy) == PAGES_AT_ONCE)
+    light = begin()
+    assert light.reads.wait(30)
+    light.finish()
     for reader in heavy:
         reader.end.set()
     for reader in heavy:
         reader.finish()
+
+
+# Case 46
+def test_heavy_users_have_one_turn_while_others_read(
+    pages: GraphPages, storage: Storage, begin: Begin
+) -> None:
+    light = [begin() for _ in range(PAGES_AT_ONCE)]
+    eventually(lambda: reading(light) == PAGES_AT_ONCE)
+    heavy_users = [new_id() for _ in range(2)]
+    for user in heavy_users:
+        charge(storage.limits, user, HEAVY_SECONDS)
+    heavy = [begin(user) for user in heavy_users]
+    eventually(lambda: reading(heavy) == 1)
+    eventually(lambda: len(pages._heavy_turns._waiting) == 1)
+    for reader in (*light, *heavy):
+        reader.end.set()
+    for reader in (*light, *heavy):
+        reader.finish()
+
+
+def reading(readers: list[Reader]) -> int:
+    return sum(reader.reads.is_set() for reader in readers)
+
+
+# Case 46
+def test_a_heavy_user_reads_one_page_at_a_time_in_all_processes(
+    storage: Storage, begin: Begin
+) -> None:
+    user, other_process = new_id(), GraphPages(storage.limits, graph_time(SECONDS))
+    charge(storage.limits, user, HEAVY_SECONDS)
+    reader = begin(user)
+    assert reader.reads.wait(30)
+    with pytest.raises(GraphShareUsedError) as refused:
+        read_page(other_process, user)
+    assert refused.value.retry_after == 1
+    reader.finish()
+    read_page(other_process, user)
 
 
 def test_a_process_reads_few_pages_at_once(pages: GraphPages, begin: Begin) -> None:
