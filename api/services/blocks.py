@@ -20,7 +20,6 @@ def block(graph: Graph, storage: Storage, *, blocker_id: int, blocked_id: int) -
     # On a repeat too: the first try may have failed here. No list of a leaver is built until the
     # LEFT has ended, so the repeat costs them none.
     storage.timelines.drop(*block.leaver_ids)
-    storage.queues.wake(block.event)
 
 
 def _require_blockable(graph: Graph, blocker_id: int, blocked_id: int) -> None:

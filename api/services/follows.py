@@ -3,7 +3,6 @@
 from api.services.best_effort import drop_timeline_for_follow, raise_newest_notification
 from api.services.errors import CannotFollowYourselfError
 from graph import Graph
-from graph.follows import EndedFollow
 from storage import Storage
 
 
@@ -34,7 +33,7 @@ def unfollow(graph: Graph, storage: Storage, *, follower_id: int, followee_id: i
     if ended is None:
         graph.users.require_visible(followee_id, viewer_id=follower_id)
     else:
-        _finish(storage, follower_id, ended)
+        _drop_list(storage, follower_id)
 
 
 def remove_follower(graph: Graph, storage: Storage, *, follower_id: int, followee_id: int) -> None:
@@ -44,11 +43,11 @@ def remove_follower(graph: Graph, storage: Storage, *, follower_id: int, followe
     """
     ended = graph.follows.delete(follower_id=follower_id, followee_id=followee_id)
     if ended is not None:
-        _finish(storage, follower_id, ended)
+        _drop_list(storage, follower_id)
 
 
-def _finish(storage: Storage, follower_id: int, ended: EndedFollow) -> None:
-    """Drop the former follower's timeline, and wake a worker for the event.
+def _drop_list(storage: Storage, follower_id: int) -> None:
+    """Drop the former follower's timeline. Its event is due in 30 s: then the sweeper rings for it.
 
     On a repeat too, as the first try may have failed here. While the follow exists as LEFT no list
     of the follower is built, so a repeat drops what the first try has left, and nothing else. After
@@ -56,4 +55,3 @@ def _finish(storage: Storage, follower_id: int, ended: EndedFollow) -> None:
     without a timeline.
     """
     storage.timelines.drop(follower_id)
-    storage.queues.wake(ended.event)

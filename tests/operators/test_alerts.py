@@ -73,7 +73,7 @@ def test_every_label_of_a_rule_exists() -> None:
     }
     assert matched == {
         ("state", "quarantined"),
-        ("kind", "left|blocked"),
+        ("queue", "timelines"),
         ("outcome", "outage|failed|left-alone"),
         ("outcome", "done"),
         ("status", "5.."),
@@ -104,13 +104,13 @@ def test_every_rule_links_to_its_runbook() -> None:
         assert anchor in anchors, anchor
 
 
-def test_the_alert_about_wakes_leaves_out_the_kinds_that_are_due_later() -> None:
+def test_the_alert_about_wakes_leaves_out_the_queue_of_what_is_due_later() -> None:
     [rule] = [rule for rule in rules() if rule["alert"] == "SweeperRingsMuch"]
-    left_out = set(re.findall(r'kind!~"([^"]+)"', rule["expr"]))
+    left_out = set(re.findall(r'queue!="([^"]+)"', rule["expr"]))
     delayed = "due_at: timestamp() + $hold_ms"
     texts = [query.text for query in LOADED.values() if delayed in query.text]
     later = {kind for kind in KINDS for text in texts if f"kind: '{kind}'" in text}
-    assert left_out == {"|".join(sorted(later, reverse=True))}
+    assert left_out == {KINDS[kind].queue for kind in later}
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:

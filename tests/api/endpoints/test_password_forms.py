@@ -14,6 +14,7 @@ from api.services.passwords import Passwords
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.ids import new_id
+from storage import Storage
 from tests.support.people import Builders, Person, assert_problem, call_api, sign_in
 
 COMPOSED = "Señor Müller, Ångström"
@@ -72,7 +73,7 @@ def test_a_hash_that_is_up_to_date_is_not_replaced(
 
 
 def test_sign_ins_that_replace_a_hash_at_once_all_succeed(
-    graph: Graph, hashed_as_sent: Hashed
+    graph: Graph, storage: Storage, hashed_as_sent: Hashed
 ) -> None:
     person = hashed_as_sent(DECOMPOSED)
     barrier = threading.Barrier(2)
@@ -90,7 +91,12 @@ def test_sign_ins_that_replace_a_hash_at_once_all_succeed(
 
     def enter(_: int) -> int:
         user, _session = accounts.sign_in(
-            graph, passwords, username=person.username, password=DECOMPOSED, session_days=1
+            graph,
+            storage,
+            passwords,
+            username=person.username,
+            password=DECOMPOSED,
+            session_days=1,
         )
         return user.id
 
@@ -99,7 +105,7 @@ def test_sign_ins_that_replace_a_hash_at_once_all_succeed(
 
 
 def test_a_sign_in_whose_hash_was_replaced_meanwhile_succeeds(
-    app: Flask, graph: Graph, hashed_as_sent: Hashed
+    app: Flask, graph: Graph, storage: Storage, hashed_as_sent: Hashed
 ) -> None:
     person = hashed_as_sent(DECOMPOSED)
 
@@ -112,7 +118,12 @@ def test_a_sign_in_whose_hash_was_replaced_meanwhile_succeeds(
             return form
 
     user, _ = accounts.sign_in(
-        graph, SlowPasswords(), username=person.username, password=DECOMPOSED, session_days=1
+        graph,
+        storage,
+        SlowPasswords(),
+        username=person.username,
+        password=DECOMPOSED,
+        session_days=1,
     )
     assert user.id == person.id
 

@@ -20,10 +20,10 @@ from drill.support.proxy import Proxy
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
+from tests.support.outbox import run
 from tests.support.people import PASSWORD, Builders, Person, assert_problem, sign_in
 from tests.support.town import Town
 from tests.support.transports import ApiResponse
-from workers import outbox
 
 OTHER_PASSWORD = "quite another password"
 
@@ -349,7 +349,7 @@ def test_a_sign_in_without_the_cache_succeeds_and_its_event_ends_the_oldest_sess
     with cache_proxy.outage():
         assert sign_in(proxied_app, first.username).status_code == 201
     [event] = Town(graph).events_of(first.id)
-    assert outbox.run(graph, storage, event.id, event.epoch) == "done"
+    assert run(graph, storage, event.id, event.epoch) == "done"
     assert_problem(first.get("/v1/me"), 401, "not-signed-in")
 
 
