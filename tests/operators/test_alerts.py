@@ -17,7 +17,7 @@ from workers.notices.push.sender import HELD
 
 ROOT = Path(__file__).resolve().parents[2]
 METRIC = re.compile(r"\bphotofeed_[a-z_]+")
-MATCHER = re.compile(r'(\w+)(?:=|=~|!~)"([^"]+)"')
+MATCHER = re.compile(r'(\w+)(?:!=|=|=~|!~)"([^"]+)"')
 DURATION = re.compile(r"\d+[smhd]")
 RULES = ROOT / "deploy" / "alerts.yml"
 EXAMPLES = ROOT / "tests" / "operators" / "alerts.yml"
@@ -69,7 +69,7 @@ def test_every_metric_of_a_rule_exists() -> None:
 
 def test_every_label_of_a_rule_exists() -> None:
     matched = {
-        pair for rule in rules() for pair in re.findall(r'(\w+)(?:=|=~|!~)"([^"]+)"', rule["expr"])
+        pair for rule in rules() for pair in re.findall(r'(\w+)(?:!=|=|=~|!~)"([^"]+)"', rule["expr"])
     }
     assert matched == {
         ("state", "quarantined"),
