@@ -69,7 +69,9 @@ def test_every_metric_of_a_rule_exists() -> None:
 
 def test_every_label_of_a_rule_exists() -> None:
     matched = {
-        pair for rule in rules() for pair in re.findall(r'(\w+)(?:!=|=|=~|!~)"([^"]+)"', rule["expr"])
+        pair
+        for rule in rules()
+        for pair in re.findall(r'(\w+)(?:!=|=|=~|!~)"([^"]+)"', rule["expr"])
     }
     assert matched == {
         ("state", "quarantined"),
