@@ -37,12 +37,17 @@ RENEW_SECONDS = 2.0
 cost the graph no renewal."""
 
 LONGEST_OUTAGE = timedelta(hours=23)
-"""Age of an event at which S3's next failure fails its photo, if only this photo's objects seem to
-fail: this worker has made others ready meanwhile. Earlier than an event is given up (a day)."""
+"""Age of an event at which its photo is failed, if S3 fails for its objects alone: it has failed
+for FAILING_SECONDS, and this worker has made another photo ready in the last RECENT_SECONDS.
+
+An event is given up by the outbox, with its photo in processing, after a day.
+"""
+FAILING_SECONDS = 600.0
 RECENT_SECONDS = 600.0
-"""How long ago another photo may have become ready for that."""
 OBJECT_UNREADABLE = "object-unreadable"
 """The code of such a photo."""
+MOST_FAILING = 1_000
+"""The most photos whose failures a process remembers."""
 
 MAX_TRIES = 5
 """Claims without a final state, outages not counted, after which the photo has failed.
@@ -54,6 +59,8 @@ and its owner would never hear of it.
 
 _ready_at: float | None = None
 """When this process last made a photo ready, by the monotonic clock."""
+_failing_since: dict[int, float] = {}
+"""Event older than LONGEST_OUTAGE → when S3 first failed for it in this process."""
 
 
 def process(graph: Graph, storage: Storage, event: Event) -> bool:
@@ -93,8 +100,13 @@ def _try_once(graph: Graph, storage: Storage, event: Event, photo: Photo) -> boo
 
 def _fails_alone(event: Event) -> bool:
     """Whether S3 has failed for this photo for long, while it serves other photos."""
-    is_old = datetime.now(UTC) - time_of(event.id) > LONGEST_OUTAGE
-    return is_old and _ready_at is not None and time.monotonic() - _ready_at < RECENT_SECONDS
+    if datetime.now(UTC) - time_of(event.id) <= LONGEST_OUTAGE:
+        return False
+    if len(_failing_since) >= MOST_FAILING:
+        _failing_since.clear()
+    now = time.monotonic()
+    has_failed_long = now - _failing_since.setdefault(event.id, now) > FAILING_SECONDS
+    return has_failed_long and _ready_at is not None and now - _ready_at < RECENT_SECONDS
 
 
 def _set_final_state(graph: Graph, storage: Storage, event: Event, photo: Photo) -> bool:

@@ -94,6 +94,20 @@ def test_the_size_of_a_crop_beyond_the_picture_is_what_is_shown() -> None:
     assert rendered.width < 60
 
 
+@pytest.mark.parametrize(
+    ("crop", "box"),
+    [
+        (Crop(60, 60, 40, 60), (22, 48, 64, 96)),
+        (Crop(60, 60, -40, -60), (0, 0, 42, 48)),
+        (Crop(500, 500), (0, 0, 64, 96)),
+    ],
+)
+def test_our_crop_ends_with_the_picture(crop: Crop, box: heic.Box) -> None:
+    found = heic.uncropped(transformed(crop.box()))
+    assert found
+    assert found.box == box
+
+
 @pytest.mark.parametrize("size", [(31, 500), (500, 0), (0, 0)])
 def test_a_crop_that_leaves_too_little_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ImageRefusedError) as refused:

@@ -128,18 +128,16 @@ def test_one_transparent_grey_becomes_white(depth: int, high_bits: int) -> None:
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_one_transparent_colour_becomes_white(depth: int) -> None:
-    image = images.quadrants()
-    values = [value * (1 if depth == 8 else 0x101) for value in images.RED]
-    data = images.png(
-        96,
-        64,
-        images.rows_of(image, deep=depth == 16),
-        depth=depth,
-        before=chunk(b"tRNS", struct.pack(">3H", *values)),
-    )
-    red, green, *_ = images.colours_of(examine_and_render(data, "image/png").renditions[1080])
-    assert min(red) > 250
-    assert green[0] < 60
+    transparent, other = (0xDC12, 0x1E34, 0x1E56), (0x1E34, 0xDC12, 0x1E56)
+    form = ">3H"
+    if depth == 8:
+        transparent, other, form = (0xDC, 0x1E, 0x1E), (0x1E, 0xDC, 0x1E), "3B"
+    row = b"\0" + struct.pack(form, *transparent) * 32 + struct.pack(form, *other) * 32
+    before = chunk(b"tRNS", struct.pack(">3H", *transparent))
+    data = images.png(64, 64, row * 64, depth=depth, before=before)
+    left, right, *_ = images.colours_of(examine_and_render(data, "image/png").renditions[1080])
+    assert min(left) > 250
+    assert right == pytest.approx((0x1E, 0xDC, 0x1E), abs=8)
 
 
 def packed(values: list[int], depth: int) -> bytes:

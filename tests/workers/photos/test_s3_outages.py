@@ -142,10 +142,17 @@ def test_a_photo_whose_upload_cannot_be_read_for_a_day_has_failed_and_others_go_
             processing.process(graph, broken, event)
         with monkeypatch.context() as a_day_later:
             a_day_later.setattr(processing, "LONGEST_OUTAGE", timedelta(minutes=-1))
-            with pytest.raises(StorageUnavailableError):  # perhaps all photos fail
+            with pytest.raises(StorageUnavailableError):
                 processing.process(graph, broken, event)
+            with monkeypatch.context() as ten_minutes_later:
+                ten_minutes_later.setattr(processing, "FAILING_SECONDS", -1.0)
+                with pytest.raises(StorageUnavailableError):  # perhaps all photos fail
+                    processing.process(graph, broken, event)
             processing.process(graph, broken, other_event)
             assert state(graph, other) == "ready"
+            with pytest.raises(StorageUnavailableError):  # perhaps for this moment only
+                processing.process(graph, broken, event)
+            a_day_later.setattr(processing, "FAILING_SECONDS", -1.0)
             processing.process(graph, broken, event)
     failed = graph.photos.get(photo.id)
     assert failed
