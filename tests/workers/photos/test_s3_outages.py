@@ -282,7 +282,7 @@ def test_a_worker_whose_lease_is_lost_reads_the_upload_no_further(
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(processing.process, graph, proxied_storage, event)
         release(graph, event.id, event.epoch, delay_seconds=0)
-        assert claim(graph, event.id, event.epoch)
+        assert claim(graph, event.id, event.epoch + 1)
         with pytest.raises(FencedError):
             running.result(timeout=9)
         proxy.resume()
