@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from storage.redis.scripts import Script
 from storage.redis.server import Server
 
 TAKE, SETTLE, UNLEASE = Script("take"), Script("settle"), Script("unlease")
+CHARGE, REFUND = Script("charge"), Script("refund")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,14 @@ class LimitUse(NamedTuple):
     reset_seconds: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """An amount that is to be counted under a policy."""
+
+    policy: Policy
+    amount: int
+
+
 def _unlimited(
     _limits: "Limits", policy: Policy, _subject: int | str, _amount: int = 1
 ) -> LimitUse:
@@ -47,6 +57,10 @@ def _unlimited(
 def _unguarded(_limits: "Limits", _lease: Lease, _subject: int) -> str | None:
     """A token of no lease."""
     return ""
+
+
+def _uncharged(_limits: "Limits", charges: Sequence[Charge], _subject: int) -> list[LimitUse]:
+    return [_unlimited(_limits, charge.policy, _subject) for charge in charges]
 
 
 class Limits:
@@ -86,6 +100,36 @@ class Limits:
         self._cache.execute(
             [UNLEASE.pack_call([lease_key(lease, subject)], [token.encode()])], UNLEASE
         )
+
+    @fail_open("limit", _uncharged)
+    def charge(self, charges: Sequence[Charge], subject: int) -> list[LimitUse]:
+        """Count amounts by a user under several policies: all of them, or none.
+
+        None is counted unless every one of the returned uses is allowed.
+        """
+        arguments = [
+            number
+            for charge in charges
+            for number in (charge.policy.window_seconds, charge.policy.quota, charge.amount)
+        ]
+        call = CHARGE.pack_call(_keys_of(charges, subject), arguments)
+        [counts] = self._cache.execute([call], CHARGE)
+        pairs = zip(counts[::2], counts[1::2], strict=True)
+        return [
+            limit_use(charge.policy, used, left_ms)
+            for charge, (used, left_ms) in zip(charges, pairs, strict=True)
+        ]
+
+    @fail_open("limit", return_none)
+    def refund(self, charges: Sequence[Charge], subject: int) -> None:
+        """Take back what `charge` has counted, as what it was for was not done."""
+        amounts = [charge.amount for charge in charges]
+        call = REFUND.pack_call(_keys_of(charges, subject), amounts)
+        self._cache.execute([call], REFUND)
+
+
+def _keys_of(charges: Sequence[Charge], subject: int) -> list[bytes]:
+    return [limit_key(charge.policy, subject).encode() for charge in charges]
 
 
 def lease_key(lease: Lease, subject: int) -> bytes:

@@ -10,7 +10,7 @@ import storage.redis.scripts
 SCRIPTS = sorted(Path(storage.redis.scripts.__file__).parent.glob("*.lua"))
 CALL = re.compile(r"\b(?:call|pcall)\('(\w+)'(?:, ([^,()]+(?:\([^)]*\))?[^,()]*))?")
 WITHOUT_KEY = {"INFO", "TIME", "DBSIZE", "FLUSHDB"}
-KEY = re.compile(r"KEYS\[\d\]")
+KEY = re.compile(r"KEYS\[(?:\d|i)\]")
 OF_WHOLE_SERVERS = {"generation.lua": {"'rq:queues'"}}
 """The check of a database looks at the database itself, not at the keys of a user."""
 TO_BE_REWRITTEN = {"unread.lua"}
