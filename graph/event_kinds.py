@@ -50,6 +50,12 @@ KINDS = {
         subject="post",
         author="author",
     ),
+    "photo-deleted": EventKind(
+        queue=REMOVAL,
+        owes="remove the deleted photo's objects",
+        subject="photo",
+        author="owner",
+    ),
     "profile-changed": EventKind(
         queue=REMOVAL,
         owes="discard bodies that show the old profile",

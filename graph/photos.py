@@ -1,4 +1,11 @@
-"""Photos, from the permission to upload until a post shows them."""
+"""Photos, from the permission to upload until a post shows them, or nobody has posted them in time.
+
+Two properties, both in Unix milliseconds of the graph's clock, tell the sweeper what to do:
+
+- `unposted_until`: when the state of an unposted photo ends. A posted photo has none.
+- `objects_until`: when the objects in S3 are removed of which no event takes care. A photo that is
+  being processed, is ready, or is posted has none.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +13,13 @@ from datetime import datetime
 from typing import Any
 
 from graph.connection import Connection
-from graph.errors import ConstraintViolatedError, IdTakenError, KeyTakenError, NotFoundError
+from graph.errors import (
+    ConstraintViolatedError,
+    IdTakenError,
+    KeyTakenError,
+    NotFoundError,
+    PhotoPostedError,
+)
 from graph.events import Event, event_of
 from graph.idempotency_keys import CREATE_ATTEMPTS, KEY_LIFE_MS, IdempotencyKeys
 from graph.ids import from_ms, to_ms
@@ -17,15 +30,48 @@ BY_ID = load("photos/by_id")
 COMPLETE = load("photos/complete")
 SET_READY = load("photos/set_ready")
 SET_FAILED = load("photos/set_failed")
-OVERDUE = load("photos/overdue")
-SET_EXPIRED = load("photos/set_expired")
+BY_OWNER = load("photos/by_owner")
+BY_OWNER_AND_STATE = load("photos/by_owner_and_state")
+DELETE = load("photos/delete")
+EXPIRE = load("photos/expire")
+WITH_OBJECTS = load("photos/with_objects")
+SET_WITHOUT_OBJECTS = load("photos/set_without_objects")
+UPGRADE = load("photos/upgrade")
+
+_HOUR_MS = 3_600_000
+
+UNPOSTED_LIFE_MS = 24 * _HOUR_MS
+"""Time for which a photo may wait for its upload, and then, when it is ready, for a post."""
+
+PROCESSING_LIFE_MS = 7 * 24 * _HOUR_MS
+"""Time for which a photo may be in processing: its event can be in quarantine for days."""
+
+ENDED_LIFE_MS = 7 * 24 * _HOUR_MS
+"""Time for which the node of a failed or expired photo is stored."""
+
+DELETED_LIFE_MS = 25 * _HOUR_MS
+"""Time for which the node of a deleted photo is stored: a repeated DELETE succeeds for a day."""
+
+UPLOAD_LIFE_MS = KEY_LIFE_MS + 2 * _HOUR_MS
+"""Time after the creation at which no upload can begin any more: a repeated request gets a new
+upload URL, valid for an hour, as long as its idempotency key lives."""
+
+LATE_UPLOAD_MS = 2 * _HOUR_MS
+"""The same after the deletion of a photo, which gets no new upload URL."""
+
+PUT_OFF_MS = _HOUR_MS
+"""Delay of what could not be done because objects could not be removed."""
+
+UPGRADE_NAME = "unposted-photos"
+"""The name of the upgrade of photos of older versions in the graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
     """A photo, in one of the states waiting, processing, ready, failed (`failure_code`), expired.
 
-    `path` is the unguessable part of its objects' names in S3; `checksum_sha256` is base64.
+    For a worker there is also deleted, which no owner sees. `path` is the unguessable part of its
+    objects' names in S3; `checksum_sha256` is base64.
     """
 
     id: int
@@ -41,11 +87,19 @@ class Photo:
     alt_text: str | None
     checksum_sha256: str | None
     expires_at: datetime
+    unposted_until: datetime | None
+    """When the state ends if nobody posts the photo; None after that, and for old photos."""
+    post_id: int | None = None
+    """The post that shows it, where it was looked up."""
 
 
 def _photo_of(row: dict[str, Any]) -> Photo:
-    fields = row["photo"]
-    return Photo(**fields | {"expires_at": from_ms(fields["expires_at"])})
+    fields, until = row["photo"], row["photo"]["unposted_until"]
+    times = {
+        "expires_at": from_ms(fields["expires_at"]),
+        "unposted_until": None if until is None else from_ms(until),
+    }
+    return Photo(**fields | times, post_id=row.get("post_id"))
 
 
 class Photos:
@@ -86,6 +140,8 @@ class Photos:
             "key": key,
             "fingerprint": fingerprint,
             "key_life_ms": KEY_LIFE_MS,
+            "unposted_ms": UNPOSTED_LIFE_MS,
+            "upload_ms": UPLOAD_LIFE_MS,
         }
         for _ in range(CREATE_ATTEMPTS):
             if photo := self._try_to_create(parameters):
@@ -125,14 +181,29 @@ class Photos:
         self._keys.free(owner_id, key)
 
     def by_id(self, photo_id: int, *, owner_id: int) -> Photo:
-        """A photo of this owner. Raises NotFoundError, also for a photo of another owner."""
+        """A photo of this owner. Raises NotFoundError, also for another's or a deleted photo."""
         photo = self.get(photo_id)
-        if photo is None or photo.owner_id != owner_id:
+        if photo is None or photo.owner_id != owner_id or photo.state == "deleted":
             raise NotFoundError
         return photo
 
+    def by_owner(
+        self, owner_id: int, *, state: str | None, before: int, limit: int
+    ) -> tuple[list[Photo], int | None]:
+        """An owner's photos, newest first, and `before` for the next page; None without one.
+
+        `state`: only those in this state.
+        """
+        query = BY_OWNER if state is None else BY_OWNER_AND_STATE
+        states = {} if state is None else {"state": state}
+        rows = self._connection.read(
+            query, owner_id=owner_id, before=before, limit=limit + 1, **states
+        )
+        photos = [_photo_of(row) for row in rows]
+        return photos[:limit], photos[limit - 1].id if len(photos) > limit else None
+
     def get(self, photo_id: int) -> Photo | None:
-        """A photo of any owner, for a worker; None if it does not exist."""
+        """A photo of any owner and state, for a worker; None if it does not exist."""
         rows = self._connection.read(BY_ID, photo_id=photo_id)
         return _photo_of(rows[0]) if rows else None
 
@@ -142,7 +213,9 @@ class Photos:
         In a later state nothing changes, and the event is None. Raises NotFoundError, also for a
         photo of another owner.
         """
-        rows = self._connection.write_with_event(COMPLETE, photo_id=photo_id, owner_id=owner_id)
+        rows = self._connection.write_with_event(
+            COMPLETE, photo_id=photo_id, owner_id=owner_id, life_ms=PROCESSING_LIFE_MS
+        )
         if not rows:
             raise NotFoundError
         return _photo_of(rows[0]), event_of(rows[0])
@@ -163,19 +236,70 @@ class Photos:
             width=width,
             height=height,
             blurhash=blurhash,
+            unposted_ms=UNPOSTED_LIFE_MS,
         )
         return rows[0]["ready"] if rows else None
 
     def set_failed(self, photo_id: int, code: str) -> bool:
         """Change a photo to failed, with this code. False if it was not processing."""
-        return bool(self._connection.write(SET_FAILED, photo_id=photo_id, code=code))
+        return bool(
+            self._connection.write(SET_FAILED, photo_id=photo_id, code=code, life_ms=ENDED_LIFE_MS)
+        )
 
-    def overdue(self, before_id: int, limit: int) -> list[Photo]:
-        """Waiting photos with an id below this, oldest first."""
-        rows = self._connection.read(OVERDUE, before_id=before_id, limit=limit)
-        return [_photo_of(row) for row in rows]
+    def delete(self, photo_id: int, *, owner_id: int) -> Event | None:
+        """Delete an unposted photo; returns its event, or None if it was deleted within a day.
 
-    def set_expired(self, photo_ids: Sequence[int]) -> list[int]:
-        """Change the waiting ones of these photos to expired; returns their ids."""
-        rows = self._connection.write(SET_EXPIRED, photo_ids=sorted(photo_ids))
-        return list(rows[0]["photo_ids"])
+        Raises PhotoPostedError; NotFoundError, also for a photo of another owner.
+        """
+        rows = self._connection.write_with_event(
+            DELETE,
+            photo_id=photo_id,
+            owner_id=owner_id,
+            life_ms=DELETED_LIFE_MS,
+            upload_ms=LATE_UPLOAD_MS,
+        )
+        if not rows:
+            raise NotFoundError
+        if rows[0]["is_posted"]:
+            raise PhotoPostedError(photo_id)
+        return event_of(rows[0])
+
+    def expire(self, limit: int) -> int:
+        """End the states of up to `limit` unposted photos whose time is over; returns how many.
+
+        A photo that waits, is processed or is ready becomes expired; the node of any other is
+        deleted.
+        """
+        rows = self._connection.write(
+            EXPIRE, limit=limit, life_ms=ENDED_LIFE_MS, put_off_ms=PUT_OFF_MS
+        )
+        return int(rows[0]["cleared"])
+
+    def with_objects(self, limit: int) -> dict[int, str]:
+        """The paths by id of up to `limit` photos whose objects are due to be removed."""
+        rows = self._connection.read(WITH_OBJECTS, limit=limit)
+        return {row["photo_id"]: row["path"] for row in rows}
+
+    def set_without_objects(self, photo_ids: Sequence[int], failed_ids: Sequence[int]) -> None:
+        """Record that the objects of these photos are removed; those that failed are due later."""
+        self._connection.write(
+            SET_WITHOUT_OBJECTS,
+            photo_ids=sorted(photo_ids),
+            failed_ids=list(failed_ids),
+            put_off_ms=PUT_OFF_MS,
+        )
+
+    def upgrade(self, limit: int) -> int | None:
+        """Give the next `limit` photos `unposted_until` if an older version created them.
+
+        Returns how many had none; None when all photos are done. The progress is saved.
+        """
+        rows = self._connection.write(
+            UPGRADE,
+            name=UPGRADE_NAME,
+            limit=limit,
+            unposted_ms=UNPOSTED_LIFE_MS,
+            life_ms=ENDED_LIFE_MS,
+            upload_ms=UPLOAD_LIFE_MS,
+        )
+        return int(rows[0]["upgraded"]) if rows else None

@@ -12,6 +12,9 @@ from storage.errors import LayoutInUseError
 MAX_CACHE_TIMEOUT_SECONDS = 10
 """The cache must close connections that are idle for longer."""
 
+UPGRADE_PAGE = 2_000
+"""Photos that one statement looks at: it takes a fraction of a second, and little memory."""
+
 
 def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
     """Apply the graph's schema and prepare the bucket; yields what is done. It can be repeated.
@@ -21,8 +24,21 @@ def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
     yield from _check_redis_settings(storage)
     apply(graph.connection)
     yield "The graph has its constraints and indexes."
+    yield from _upgrade_photos(graph)
     storage.photos.prepare_bucket()
     yield "The bucket is ready."
+
+
+def _upgrade_photos(graph: Graph) -> Iterator[str]:
+    """Give photos of older versions the time at which they expire, in pages.
+
+    The progress is in the graph: when it is interrupted, the next call goes on there.
+    """
+    upgraded = 0
+    while (page := graph.photos.upgrade(UPGRADE_PAGE)) is not None:
+        upgraded += page
+    if upgraded:
+        yield f"{upgraded:,} photos of an older version are not posted and have a time limit now."
 
 
 def _replace_old_layout(storage: Storage) -> Iterator[str]:

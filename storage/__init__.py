@@ -22,6 +22,7 @@ from storage.redis.server import Server
 from storage.reservations import Reservations
 from storage.sessions import SessionCopies
 from storage.settings import StorageSettings
+from storage.sweep_positions import SweepPositions
 from storage.timelines import Timelines
 
 __all__ = [
@@ -52,6 +53,7 @@ class Storage:
     queues: Queues
     limits: Limits
     photos: Photos
+    sweep_positions: SweepPositions
     cache: Server
     queue: Server
     loop_cache: Pipeline
@@ -77,6 +79,7 @@ class Storage:
             queues=Queues(queue),
             limits=Limits(cache),
             photos=Photos(settings),
+            sweep_positions=SweepPositions(queue),
             cache=cache,
             queue=queue,
             loop_cache=Pipeline("cache", settings.cache_url, generation),

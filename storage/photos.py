@@ -8,7 +8,7 @@ media/<path>/<side>.jpg    renditions; anonymous GET, unguessable path, immutabl
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,6 +50,8 @@ QUICK_FAILURES_TO_OPEN = 3
 QUICK_FORGET_SECONDS = 10.0
 PROBE_SECONDS = 2.0
 """Time between two probes of an open circuit: not shorter than a probe takes to fail."""
+LIST_PAGE = 1000
+"""The most keys of a page of a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,15 @@ class Upload:
     url: str
     headers: Mapping[str, str]
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingPage:
+    """What was done with a page of the uploads in S3."""
+
+    removed: int
+    last_key: str | None
+    """Where the next page begins; None at the end."""
 
 
 class Photos:
@@ -165,8 +176,15 @@ class Photos:
 
     def remove(self, path: str) -> None:
         """Remove all objects of a photo. Repeating it is safe."""
-        keys = [_rendition(path, side) for side in RENDITION_SIDES]
-        self._delete([*keys, _original(path), _incoming(path)])
+        self._delete(_keys_of(path))
+
+    def remove_many(self, paths: Iterable[str]) -> set[str]:
+        """Remove all objects of these photos; returns the paths of which S3 refused to remove one.
+
+        Repeating it is safe.
+        """
+        paths_by_key = {key: path for path in paths for key in _keys_of(path)}
+        return {paths_by_key[key] for key in self._try_to_delete(list(paths_by_key))}
 
     def remove_upload(self, path: str) -> None:
         """Remove the upload, after its original is stored or it was refused."""
@@ -177,24 +195,24 @@ class Photos:
         """The public URLs of the renditions, by their usual longest side."""
         return {str(side): f"{self.media_url}/{path}/{side}.jpg" for side in RENDITION_SIDES}
 
-    def sweep_incoming(self, older_than: datetime, limit: int) -> int:
-        """Remove at most `limit` uploads older than `older_than`. Returns how many."""
-        swept = 0
+    def sweep_incoming(
+        self, older_than: datetime, *, after_key: str = "", limit: int = LIST_PAGE
+    ) -> IncomingPage:
+        """Remove those of the next `limit` uploads, by key, that are older than `older_than`.
+
+        An upload that S3 refuses to remove is passed over.
+        """
         with self._circuit.guard():
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix="incoming/"
+            page = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix="incoming/", StartAfter=after_key, MaxKeys=limit
             )
-            for page in pages:
-                old = [
-                    entry["Key"]
-                    for entry in page.get("Contents", ())
-                    if entry["LastModified"] < older_than
-                ][: limit - swept]
-                self._delete(old)
-                swept += len(old)
-                if swept >= limit:
-                    break
-        return swept
+        entries = page.get("Contents", [])
+        old = [entry["Key"] for entry in entries if entry["LastModified"] < older_than]
+        refused = self._try_to_delete(old)
+        is_end = not entries or not page.get("IsTruncated")
+        return IncomingPage(
+            removed=len(old) - len(refused), last_key=None if is_end else entries[-1]["Key"]
+        )
 
     def prepare_bucket(self) -> None:
         """Create the bucket if it is missing, and set its policy. Repeating it is safe.
@@ -266,15 +284,22 @@ class Photos:
         }
 
     def _delete(self, keys: list[str]) -> None:
+        """Delete these keys. Raises StorageUnavailableError if one of them is refused."""
+        for code in self._try_to_delete(keys).values():
+            raise unavailable(code, f"{code} in a delete request")
+
+    def _try_to_delete(self, keys: list[str]) -> dict[str, str]:
+        """Delete these keys; returns the error codes of those that S3 refused to delete, by key."""
+        refused: dict[str, str] = {}
         with self._circuit.guard():
             for at in range(0, len(keys), _DELETE_BATCH):
                 objects = [{"Key": key} for key in keys[at : at + _DELETE_BATCH]]
                 answer = self._client.delete_objects(
                     Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
                 )
-                if answer.get("Errors"):
-                    code = str(answer["Errors"][0].get("Code"))
-                    raise unavailable(code, f"{code} in a delete request")
+                errors = answer.get("Errors", ())
+                refused |= {str(error["Key"]): str(error.get("Code")) for error in errors}
+        return refused
 
 
 def _parts(body: Any, limit_bytes: int, at_each_part: Callable[[], None]) -> Iterator[bytes]:
@@ -291,6 +316,12 @@ def _parts(body: Any, limit_bytes: int, at_each_part: Callable[[], None]) -> Ite
 def _no_turn() -> StorageUnavailableError:
     metrics.CALLS_REFUSED.labels(store=PART, why="turns").inc()
     return StorageUnavailableError(PART, "too many requests wait for it")
+
+
+def _keys_of(path: str) -> list[str]:
+    """The keys of all objects of a photo."""
+    renditions = [_rendition(path, side) for side in RENDITION_SIDES]
+    return [*renditions, _original(path), _incoming(path)]
 
 
 def _incoming(path: str) -> str:

@@ -8,22 +8,13 @@ from datetime import UTC, datetime, timedelta
 from graph import Graph
 from graph.ids import first_id_at
 from storage import Storage
-
-UPLOAD_RETENTION = timedelta(days=1)
-"""How long an upload may stay incomplete."""
-
-INCOMING_RETENTION = timedelta(days=7)
-"""How long an incoming object is stored. Longer than UPLOAD_RETENTION, so that a photo whose event
-is in quarantine can still be processed after a requeue."""
+from workers.photos.expiry import expire_photos, reconcile_incoming
 
 NOTIFICATION_RETENTION = timedelta(days=90)
 """How long a notification is stored."""
 
 PAGE = 1_000
 """Expired items that one statement deletes: some 20 ms."""
-
-PHOTO_PAGE = 200
-"""Overdue uploads, or incoming objects, that are removed at once."""
 
 Step = Callable[[float], int]
 """Clears until a page is short or the monotonic time is over; returns how many items it cleared."""
@@ -36,8 +27,8 @@ def steps(graph: Graph, storage: Storage) -> list[tuple[str, Step]]:
     different ones.
     """
     named: list[tuple[str, Step]] = [
-        ("photos", lambda until: _clear_photos(graph, storage, until)),
-        ("incoming", lambda until: _clear_incoming(storage, until)),
+        ("photos", lambda until: expire_photos(graph, storage, until=until)),
+        ("incoming", lambda until: reconcile_incoming(storage, until=until)),
         ("keys", _in_pages(lambda: graph.idempotency_keys.delete_expired(PAGE), PAGE)),
         ("sessions", _in_pages(lambda: graph.sessions.delete_expired(PAGE), PAGE)),
         (
@@ -67,27 +58,3 @@ def _in_pages(clear: Callable[[], int], page: int) -> Step:
 def _clear_notifications(graph: Graph) -> int:
     before = first_id_at(datetime.now(UTC) - NOTIFICATION_RETENTION)
     return graph.notifications.delete_old(before, PAGE)
-
-
-def _clear_photos(graph: Graph, storage: Storage, until: float) -> int:
-    """Expire overdue uploads and remove their objects.
-
-    The state changes first, so that an upload completed meanwhile keeps its objects. Objects that
-    this leaves behind are removed later with the old incoming objects.
-    """
-    before_id = first_id_at(datetime.now(UTC) - UPLOAD_RETENTION)
-
-    def clear_page() -> int:
-        photos = graph.photos.overdue(before_id, PHOTO_PAGE)
-        expired = set(graph.photos.set_expired([photo.id for photo in photos])) if photos else set()
-        for photo in photos:
-            if photo.id in expired and time.monotonic() < until:
-                storage.photos.remove(photo.path)
-        return len(photos)
-
-    return _in_pages(clear_page, PHOTO_PAGE)(until)
-
-
-def _clear_incoming(storage: Storage, until: float) -> int:
-    before = datetime.now(UTC) - INCOMING_RETENTION
-    return _in_pages(lambda: storage.photos.sweep_incoming(before, PHOTO_PAGE), PHOTO_PAGE)(until)

@@ -6,7 +6,7 @@ from graph import Graph
 from graph.events import Event
 from storage import Storage
 from workers import ended_sessions, fan_out, following, leaving, removal
-from workers.photos import processing
+from workers.photos import expiry, processing
 
 Handler = Callable[[Graph, Storage, Event], bool | None]
 """Returns True if it has finished the event too, in the statement of its last step."""
@@ -16,6 +16,7 @@ HANDLERS: dict[str, Handler] = {
     "post-published": fan_out.fan_out,
     "post-published-widely": fan_out.fan_out,
     "post-deleted": removal.remove_post,
+    "photo-deleted": expiry.remove_deleted,
     "profile-changed": removal.refresh_author,
     "sessions-ended": ended_sessions.clear,
     "followed": following.finish_follow,

@@ -11,6 +11,8 @@
 // $key:             text or null
 // $fingerprint:     text, of the request's body, or null
 // $key_life_ms:     integer, milliseconds
+// $unposted_ms:     integer, milliseconds until the photo expires unless it is posted
+// $upload_ms:       integer, milliseconds until no upload can begin any more
 // returns:          photo
 // index:            User(id)
 MATCH (owner:User)
@@ -24,9 +26,10 @@ FOREACH (_ IN CASE WHEN $key IS NULL THEN [] ELSE [0] END |
 CREATE (photo:Photo {
   id: $photo_id, owner_id: $owner_id, path: $path, state: 'waiting',
   content_type: $content_type, size_bytes: $size_bytes, checksum_sha256: $checksum_sha256,
-  alt_text: $alt_text, expires_at: $expires_at
+  alt_text: $alt_text, expires_at: $expires_at,
+  unposted_until: timestamp() + $unposted_ms, objects_until: timestamp() + $upload_ms
 })
 RETURN photo {
   .id, .owner_id, .path, .state, .failure_code, .content_type, .size_bytes, .width, .height,
-  .blurhash, .alt_text, .checksum_sha256, .expires_at
+  .blurhash, .alt_text, .checksum_sha256, .expires_at, .unposted_until
 } AS photo

@@ -56,6 +56,7 @@ WITH author, post, event, shown
 UNWIND shown AS one
 WITH author, post, event, one.photo AS photo, one.position AS position
 CREATE (post)-[:SHOWS {position: position, photo_id: photo.id}]->(photo)
+REMOVE photo.unposted_until
 WITH author, post, event, collect(photo {
     .id, .path, .width, .height, .blurhash, .alt_text, position: position
   }) AS photos

@@ -10,7 +10,8 @@ WHERE author.id = $author_id AND author.state = 'active'
 RETURN timestamp() AS now_ms, author IS NOT NULL AS active, COLLECT {
   UNWIND $photo_ids AS photo_id
   MATCH (photo:Photo)
-  WHERE photo.id = photo_id AND photo.owner_id = $author_id
+  USING INDEX photo:Photo(id)
+  WHERE photo.id = photo_id AND photo.owner_id = $author_id AND photo.state <> 'deleted'
   RETURN {
     id: photo.id, state: photo.state, posted: EXISTS { (photo)<-[:SHOWS|SHOWED]-() }
   }

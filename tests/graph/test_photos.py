@@ -1,16 +1,22 @@
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
 from graph import Graph
-from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
+from graph.errors import (
+    KeyInFlightError,
+    KeyTakenError,
+    NotFoundError,
+    PhotoPostedError,
+    PhotosNotPostableError,
+)
 from graph.events import Event
-from graph.ids import new_id, to_ms
-from graph.photos import Photo
+from graph.ids import MAX_ID, new_id
+from graph.photos import UPGRADE_NAME, Photo
 from tests.support.concurrency import errors, run_together
+from tests.support.eventually import eventually
 from tests.support.town import Town
 
 
@@ -149,36 +155,275 @@ def test_only_a_photo_in_processing_becomes_ready_or_failed(graph: Graph, town: 
     )
 
 
-def test_a_photo_without_an_upload_is_overdue_and_expires_once(graph: Graph, town: Town) -> None:
+def state_of(graph: Graph, photo_id: int) -> str | None:
+    photo = graph.photos.get(photo_id)
+    return photo.state if photo else None
+
+
+def expire_all(graph: Graph) -> int:
+    """Expire every photo that is due; the sum of what the calls say."""
+    return sum(iter(partial(graph.photos.expire, 1000), 0))
+
+
+def photo_in(graph: Graph, town: Town, owner: int, state: str) -> int:
+    """A photo in this state, by the way that photos take."""
+    photo_id = town.waiting_photo(owner).id
+    if state in {"processing", "ready", "failed"}:
+        graph.photos.complete(photo_id, owner_id=owner)
+    if state == "ready":
+        graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
+    if state == "failed":
+        graph.photos.set_failed(photo_id, "truncated")
+    if state == "deleted":
+        graph.photos.delete(photo_id, owner_id=owner)
+    return photo_id
+
+
+@pytest.mark.parametrize(
+    ("state", "times"),
+    [
+        ("waiting", {"unposted_until": 24.0, "objects_until": 26.0}),
+        ("processing", {"unposted_until": 168.0}),
+        ("ready", {"unposted_until": 24.0}),
+        ("failed", {"unposted_until": 168.0}),
+        ("deleted", {"unposted_until": 25.0, "objects_until": 2.0}),
+    ],
+)
+def test_an_unposted_photo_has_the_times_of_its_state(
+    graph: Graph, town: Town, state: str, times: dict[str, float]
+) -> None:
+    photo_id = photo_in(graph, town, town.user(), state)
+    assert town.photo_times(photo_id) == times
+
+
+@pytest.mark.parametrize(
+    ("state", "objects_are_due"), [("waiting", False), ("processing", True), ("ready", True)]
+)
+def test_a_photo_that_nobody_posts_expires_and_its_objects_are_due(
+    graph: Graph, town: Town, state: str, *, objects_are_due: bool
+) -> None:
     owner = town.user()
-    long_ago = new_id(to_ms(datetime(2024, 1, 2, tzinfo=UTC)))
+    overdue, fresh = (photo_in(graph, town, owner, state) for _ in range(2))
+    town.query("MATCH (p:Photo {id: $id}) SET p.unposted_until = timestamp() - 1", id=overdue)
+    expire_all(graph)
+    assert (state_of(graph, overdue), state_of(graph, fresh)) == ("expired", state)
+    times = town.photo_times(overdue)
+    assert times
+    assert times["unposted_until"] == 168.0
+    assert (overdue in graph.photos.with_objects(100_000)) == objects_are_due
+    assert ("objects_until" in times) is True
+
+
+def test_a_posted_photo_has_no_time_and_never_expires(graph: Graph, town: Town) -> None:
+    owner = town.user()
+    posted, posted_by_an_older_version = town.photo(owner), town.photo(owner)
+    town.post(owner, photo_ids=[posted, posted_by_an_older_version])
+    assert town.photo_times(posted) == {}
     town.query(
-        "CREATE (:Photo {id: $id, owner_id: $owner, path: 'old', state: 'waiting', "
-        "content_type: 'image/png', size_bytes: 1, expires_at: 0})",
-        id=long_ago,
-        owner=owner,
+        "MATCH (photo:Photo {id: $id}) SET photo.unposted_until = 1", id=posted_by_an_older_version
     )
-    fresh = town.waiting_photo(owner).id
-    day_ago = new_id(to_ms(datetime.now(UTC) - timedelta(days=1)))
-    overdue = [photo.id for photo in graph.photos.overdue(day_ago, 1000)]
-    assert long_ago in overdue
-    assert overdue == sorted(overdue)
-    assert fresh not in overdue
-    assert graph.photos.set_expired([long_ago, town.photo(owner)]) == [long_ago]
-    assert graph.photos.set_expired([long_ago]) == []
+    expire_all(graph)
+    assert state_of(graph, posted_by_an_older_version) == "ready"
+    assert town.photo_times(posted_by_an_older_version) == {}
+
+
+def test_a_photo_is_posted_or_expires_but_never_both(graph: Graph, town: Town) -> None:
+    owner = town.user()
+    outcomes = set()
+    for _ in range(30):
+        photo_id = town.photo(owner)
+        town.end_photo_times(photo_id)
+        posted, expired = run_together(
+            partial(town.create_post, owner, photo_ids=[photo_id]),
+            partial(graph.photos.expire, 1000),
+        )
+        assert isinstance(expired, int), expired
+        expire_all(graph)
+        is_posted = isinstance(posted, Event)
+        assert state_of(graph, photo_id) == ("ready" if is_posted else "expired")
+        outcomes.add(is_posted)
+    assert outcomes, "both are possible; which are seen depends on the machine"
+
+
+def test_a_photo_that_is_posted_while_its_expiry_waits_for_it_stays(
+    graph: Graph, town: Town
+) -> None:
+    owner = town.user()
+    photo_id = town.photo(owner)
+    town.end_photo_times(photo_id)
+    with town.locked_photo(photo_id) as other:
+        other.run(
+            "MATCH (photo:Photo {id: $id}) CREATE (:Post {id: $post, author_id: $owner,"
+            " created_at: 0})-[:SHOWS {position: 0, photo_id: $id}]->(photo)"
+            " REMOVE photo.unposted_until",
+            id=photo_id,
+            post=new_id(),
+            owner=owner,
+        ).consume()
+        expiring = threading.Thread(target=expire_all, args=(graph,))
+        expiring.start()
+        eventually(town.blocked_by_locks)
+        other.commit()
+        expiring.join(20)
+    assert state_of(graph, photo_id) == "ready"
+    assert town.photo_times(photo_id) == {}
 
 
 def test_a_photo_is_completed_or_expires_but_never_both(graph: Graph, town: Town) -> None:
     owner = town.user()
     for _ in range(10):
         photo_id = town.waiting_photo(owner).id
+        town.end_photo_times(photo_id)
         completed, expired = run_together(
             partial(graph.photos.complete, photo_id, owner_id=owner),
-            partial(graph.photos.set_expired, [photo_id]),
+            partial(graph.photos.expire, 1000),
         )
-        assert isinstance(completed, tuple)
-        assert isinstance(expired, list)
-        assert isinstance(completed[1], Event) != bool(expired)
+        assert isinstance(completed, tuple), completed
+        assert isinstance(expired, int), expired
+        state = state_of(graph, photo_id)
+        assert state == ("processing" if isinstance(completed[1], Event) else "expired")
+
+
+def test_nodes_of_failed_expired_and_deleted_photos_are_deleted_in_the_end(
+    graph: Graph, town: Town
+) -> None:
+    owner = town.user()
+    ended = [photo_in(graph, town, owner, state) for state in ("failed", "deleted", "waiting")]
+    town.query("MATCH (p:Photo) WHERE p.id IN $ids SET p.unposted_until = 1", ids=ended)
+    expire_all(graph)
+    assert [state_of(graph, photo) for photo in ended] == [None, "deleted", "expired"]
+    assert town.photo_times(ended[1]) == {"unposted_until": 1.0, "objects_until": 2.0}, "put off"
+    town.end_photo_times(*ended)
+    graph.photos.set_without_objects(ended, [])
+    expire_all(graph)
+    assert [state_of(graph, photo) for photo in ended] == [None, None, None]
+
+
+def test_photos_whose_objects_could_not_be_removed_are_due_again_later(
+    graph: Graph, town: Town
+) -> None:
+    owner = town.user()
+    done, failed, renewed = (photo_in(graph, town, owner, "deleted") for _ in range(3))
+    town.end_photo_times(done, failed)
+    due = graph.photos.with_objects(100_000)
+    assert {done, failed} <= due.keys()
+    assert renewed not in due
+    graph.photos.set_without_objects([done, failed, renewed], [failed])
+    assert [(town.photo_times(photo) or {}).get("objects_until") for photo in (done, failed)] == [
+        None,
+        1.0,
+    ]
+    assert (town.photo_times(renewed) or {}).get("objects_until") == 2.0, "it was not due"
+
+
+def test_an_owner_lists_photos_newest_first_by_state_and_without_deleted_ones(
+    graph: Graph, town: Town
+) -> None:
+    owner, other = town.users(2)
+    states = ["ready", "waiting", "failed", "deleted", "ready", "processing"]
+    photos = [photo_in(graph, town, owner, state) for state in states]
+    photo_in(graph, town, other, "ready")
+    post, _event = town.post(owner, photo_ids=[photos[0]])
+
+    def walk(state: str | None) -> list[Photo]:
+        found, before = list[Photo](), MAX_ID
+        while True:
+            page, next_id = graph.photos.by_owner(owner, state=state, before=before, limit=2)
+            found += page
+            if next_id is None:
+                return found
+            assert len(page) == 2
+            before = next_id
+
+    everything = [photo for photo, state in zip(photos, states, strict=True) if state != "deleted"]
+    assert [photo.id for photo in walk(None)] == sorted(everything, reverse=True)
+    assert [photo.id for photo in walk("ready")] == [photos[4], photos[0]]
+    assert [photo.post_id for photo in walk("ready")] == [None, post]
+    assert walk("expired") == []
+
+
+def test_a_deleted_photo_is_absent_for_its_owner_and_known_to_workers(
+    graph: Graph, town: Town
+) -> None:
+    owner = town.user()
+    photo_id = photo_in(graph, town, owner, "ready")
+    event = graph.photos.delete(photo_id, owner_id=owner)
+    assert event
+    assert (event.kind, event.subject_id, event.author_id) == ("photo-deleted", photo_id, owner)
+    assert graph.photos.delete(photo_id, owner_id=owner) is None
+    with pytest.raises(NotFoundError):
+        graph.photos.by_id(photo_id, owner_id=owner)
+    with pytest.raises(NotFoundError):
+        graph.photos.complete(photo_id, owner_id=owner)
+    with pytest.raises(NotFoundError):
+        graph.photos.delete(photo_id, owner_id=town.user())
+    with pytest.raises(PhotosNotPostableError) as refused:
+        town.create_post(owner, photo_ids=[photo_id])
+    assert refused.value.states == {}, "as if there were no such photo"
+    assert state_of(graph, photo_id) == "deleted"
+
+
+def test_a_photo_of_a_post_and_of_a_deleted_post_cannot_be_deleted(
+    graph: Graph, town: Town
+) -> None:
+    owner = town.user()
+    photo_id = town.photo(owner)
+    post, _event = town.post(owner, photo_ids=[photo_id])
+    with pytest.raises(PhotoPostedError):
+        graph.photos.delete(photo_id, owner_id=owner)
+    graph.posts.delete(post, author_id=owner)
+    with pytest.raises(PhotoPostedError):
+        graph.photos.delete(photo_id, owner_id=owner)
+    assert state_of(graph, photo_id) == "ready"
+
+
+def test_a_photo_is_posted_or_deleted_but_never_both(graph: Graph, town: Town) -> None:
+    owner = town.user()
+    for _ in range(20):
+        photo_id = town.photo(owner)
+        posted, deleted = run_together(
+            partial(town.create_post, owner, photo_ids=[photo_id]),
+            partial(graph.photos.delete, photo_id, owner_id=owner),
+        )
+        assert isinstance(posted, Event) != isinstance(deleted, Event), (posted, deleted)
+        assert state_of(graph, photo_id) == ("ready" if isinstance(posted, Event) else "deleted")
+
+
+def test_photos_of_older_versions_get_their_times_in_pages_and_posted_ones_none(
+    graph: Graph, town: Town
+) -> None:
+    """Each call looks at a page, and the next goes on there, in another process too."""
+    owner = town.user()
+    states = ["waiting", "processing", "ready", "failed", "expired"]
+    old = [photo_in(graph, town, owner, "waiting") for _ in range(7)]
+    posted, new = town.photo(owner), photo_in(graph, town, owner, "ready")
+    town.post(owner, photo_ids=[posted])
+    town.query(
+        "UNWIND range(0, size($ids) - 1) AS n MATCH (photo:Photo {id: $ids[n]})"
+        " SET photo.state = $states[n % 5] REMOVE photo.unposted_until, photo.objects_until",
+        ids=[*old, posted],
+        states=states,
+    )
+    town.query("MATCH (photo:Photo {id: $id}) SET photo.state = 'ready'", id=posted)
+    town.query(
+        "MERGE (u:Upgrade {name: $name}) SET u.after_id = $after, u.done_at = null",
+        name=UPGRADE_NAME,
+        after=old[0] - 1,
+    )
+    town.query("MATCH (photo:Photo) WHERE photo.id > $id DETACH DELETE photo", id=new)
+    counts = list(iter(partial(graph.photos.upgrade, 3), None))
+    assert counts == [3, 3, 1, 0], "pages of three of nine photos; the last one is empty"
+    assert [town.photo_times(photo) for photo in old[:5]] == [
+        {"unposted_until": 24.0, "objects_until": 26.0},
+        {"unposted_until": 168.0},
+        {"unposted_until": 24.0},
+        {"unposted_until": 168.0},
+        {"unposted_until": 168.0, "objects_until": 0.0},
+    ]
+    assert town.photo_times(posted) == {}
+    assert town.photo_times(new) == {"unposted_until": 24.0}
+    town.query("MATCH (photo:Photo {id: $id}) REMOVE photo.unposted_until", id=old[0])
+    assert graph.photos.upgrade(3) is None, "it is done for ever"
 
 
 def test_expired_keys_are_deleted(graph: Graph, town: Town) -> None:

@@ -1,4 +1,4 @@
-"""`python -m api init` on a cache with the layout of another version."""
+"""`python -m api init` on stores with data of another version."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from graph import Graph
+from graph.photos import UPGRADE_NAME
 from operators.commands.stores import CommandError
 from operators.prepare import prepare
 from storage import Storage
@@ -14,6 +15,7 @@ from storage.redis.generation import KEY, Generation
 from storage.redis.server import Server
 from tests.support.eventually import eventually
 from tests.support.private_server import start
+from tests.support.town import Town
 
 
 def test_init_replaces_a_cache_of_another_layout_when_its_processes_have_stopped(
@@ -36,3 +38,21 @@ def test_init_replaces_a_cache_of_another_layout_when_its_processes_have_stopped
         )
         assert not any("layout" in line for line in prepare(graph, other))
         cache.close()
+
+
+def test_init_gives_photos_of_an_older_version_a_time_limit_once(
+    graph: Graph, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operators.prepare.UPGRADE_PAGE", 2)
+    town = Town(graph)
+    photos = town.photos(town.user(), 5)
+    town.query("MATCH (p:Photo) WHERE p.id IN $ids REMOVE p.unposted_until", ids=photos)
+    town.query(
+        "MERGE (u:Upgrade {name: $name}) SET u.after_id = $after, u.done_at = null",
+        name=UPGRADE_NAME,
+        after=photos[0] - 1,
+    )
+    lines = list(prepare(graph, storage))
+    assert "5 photos of an older version are not posted and have a time limit now." in lines
+    assert [town.photo_times(photo) for photo in photos] == [{"unposted_until": 24.0}] * 5
+    assert not [line for line in prepare(graph, storage) if "older version" in line]

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,9 +18,9 @@ from environs import Env
 
 from drill.support.proxy import Proxy
 from storage import Storage, StorageRefusedError, StorageSettings, StorageUnavailableError
-from storage.photos import RENDITION_SIDES, Photos, Upload
+from storage.photos import RENDITION_SIDES, IncomingPage, Photos, Upload
 from tests.support.eventually import eventually
-from tests.support.uploads import object_names
+from tests.support.uploads import object_names, private_bucket
 from workers.photos import imaging
 
 DATA = b"\xff\xd8 some bytes with the signature of a JPEG"
@@ -210,21 +211,8 @@ def test_removing_an_upload_leaves_the_rest(photos: Photos, path: str) -> None:
 @pytest.fixture
 def private_photos(settings: StorageSettings) -> Iterator[Photos]:
     """Photos in a new bucket of this test alone, with one allowed origin for browsers."""
-    name = f"photofeed-test-{secrets.token_hex(6)}"
-    photos = Photos(
-        replace(
-            settings,
-            s3_bucket=name,
-            media_base_url=f"{settings.s3_endpoint_url}/{name}",
-            s3_cors_origins=("https://app.example",),
-        )
-    )
-    photos.prepare_bucket()
-    yield photos
-    for entry in photos._client.list_objects_v2(Bucket=name).get("Contents", ()):
-        photos._delete([entry["Key"]])
-    photos._client.delete_bucket(Bucket=name)
-    photos.close()
+    with private_bucket(settings, s3_cors_origins=("https://app.example",)) as photos:
+        yield photos
 
 
 def test_a_bucket_is_created_and_preparing_it_again_is_safe(
@@ -259,13 +247,57 @@ def test_abandoned_uploads_are_swept_and_nothing_else(private_photos: Photos) ->
         put(presigned(private_photos, path))
         private_photos.store_original(path, DATA, "image/jpeg")
     now = datetime.now(UTC)
-    assert private_photos.sweep_incoming(now - timedelta(days=1), 10) == 0
+    _, first, last = sorted(paths)
+    page = private_photos.sweep_incoming(now - timedelta(days=1), limit=2)
+    assert page == IncomingPage(removed=0, last_key=f"incoming/{first}")
     later = now + timedelta(minutes=1)
-    assert private_photos.sweep_incoming(later, 2) == 2
-    assert private_photos.sweep_incoming(later, 2) == 1
-    assert private_photos.sweep_incoming(later, 2) == 0
+    page = private_photos.sweep_incoming(later, after_key=f"incoming/{first}", limit=2)
+    assert page == IncomingPage(removed=1, last_key=None)
+    assert [path for path in paths if "incoming/*" not in object_names(private_photos, path)] == [
+        last
+    ]
+    assert private_photos.sweep_incoming(later) == IncomingPage(removed=2, last_key=None)
+    assert private_photos.sweep_incoming(later) == IncomingPage(removed=0, last_key=None)
     for path in paths:
         assert object_names(private_photos, path) == {"originals/*"}
+
+
+def test_the_objects_of_many_photos_are_removed_together(photos: Photos) -> None:
+    paths = [secrets.token_urlsafe(16) for _ in range(3)]
+    for path in paths:
+        put(presigned(photos, path))
+        photos.store_original(path, DATA, "image/jpeg")
+        for side in RENDITION_SIDES:
+            photos.put_rendition(path, side, DATA)
+    for _ in range(2):
+        assert photos.remove_many(paths[:2]) == set()
+    assert [len(object_names(photos, path)) for path in paths] == [0, 0, 5]
+    assert photos.remove_many(paths) == set()
+
+
+def test_an_object_that_s3_refuses_to_remove_is_named_and_the_others_are_removed(
+    private_photos: Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, delete_objects = private_photos, private_photos._client.delete_objects
+
+    def refuse_one(*, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        """The answer of an S3 that cannot remove one of the objects."""
+        good = [one for one in Delete["Objects"] if one["Key"] != "incoming/bad"]
+        answer: dict[str, Any] = delete_objects(Bucket=Bucket, Delete={"Objects": good})
+        return {**answer, "Errors": [{"Key": "incoming/bad", "Code": "InternalError"}]}
+
+    for path in ("bad", "good"):
+        put(presigned(photos, path))
+    monkeypatch.setattr(photos._client, "delete_objects", refuse_one)
+    assert photos.remove_many(["bad", "good"]) == {"bad"}
+    assert object_names(photos, "good") == set()
+    put(presigned(photos, "good"))
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert photos.sweep_incoming(later) == IncomingPage(removed=1, last_key=None)
+    assert (object_names(photos, "bad"), object_names(photos, "good")) == ({"incoming/*"}, set())
+    with pytest.raises(StorageUnavailableError, match="InternalError"):
+        photos.remove("bad")
+    monkeypatch.undo()
 
 
 def test_s3_that_is_down_is_unavailable_after_a_short_time(settings: StorageSettings) -> None:
@@ -281,7 +313,8 @@ def test_s3_that_is_down_is_unavailable_after_a_short_time(settings: StorageSett
                 lambda: photos.read_upload("x", limit_bytes=1),
                 lambda: photos.put_rendition("x", 1080, DATA),
                 lambda: photos.remove("x"),
-                lambda: photos.sweep_incoming(start, 1),
+                lambda: photos.remove_many(["x"]),
+                lambda: photos.sweep_incoming(start),
             ):
                 with pytest.raises(StorageUnavailableError) as unavailable:
                     call()

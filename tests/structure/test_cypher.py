@@ -38,6 +38,8 @@ def data(graph: Graph) -> None:
     event = town.create_post(author)
     graph.posts.delete(event.subject_id, author_id=author)
     town.post(author)
+    town.waiting_photo(author)
+    graph.photos.upgrade(1)
     created = graph.sessions.create(
         session_id=new_id(),
         user_id=author,

@@ -167,11 +167,39 @@ class Town:
         self.query(
             "UNWIND $ids AS id CREATE (:Photo {id: id, owner_id: $owner, path: 'test-' + id,"
             " state: 'ready', content_type: 'image/jpeg', size_bytes: 1, width: 64, height: 64,"
-            " blurhash: 'x', alt_text: null, expires_at: timestamp()})",
+            " blurhash: 'x', alt_text: null, expires_at: timestamp(),"
+            " unposted_until: timestamp() + 86400000})",
             ids=photo_ids,
             owner=owner_id,
         )
         return photo_ids
+
+    def end_photo_times(self, *photo_ids: int) -> None:
+        """Let the times of these photos be over, those of their objects too, if they have any."""
+        self.query(
+            "MATCH (photo:Photo) WHERE photo.id IN $ids SET photo.unposted_until = CASE"
+            " WHEN photo.unposted_until IS NOT NULL THEN timestamp() - 1 END, photo.objects_until ="
+            " CASE WHEN photo.objects_until IS NOT NULL THEN timestamp() - 1 END",
+            ids=list(photo_ids),
+        )
+
+    def photo_times(self, photo_id: int) -> dict[str, float] | None:
+        """The hours from now until the photo's times, those that it has; None if it is deleted."""
+        rows = self.query(
+            "MATCH (photo:Photo {id: $id}) RETURN photo {.unposted_until, .objects_until} AS times,"
+            " timestamp() AS now",
+            id=photo_id,
+        )
+        return (
+            {
+                name: round((time - row["now"]) / 3_600_000, 1)
+                for row in rows
+                for name, time in row["times"].items()
+                if time is not None
+            }
+            if rows
+            else None
+        )
 
     def post(self, author_id: int, **changes: Any) -> tuple[int, Event]:
         """Create a post and its event, for which no job has been enqueued."""
@@ -261,6 +289,18 @@ class Town:
                 " expires_at: timestamp() + 60000})",
                 id=user_id,
                 key=key,
+            ).consume()
+            yield other
+
+    @contextmanager
+    def locked_photo(self, photo_id: int) -> Iterator[Transaction]:
+        """The transaction of another request that has locked the photo."""
+        connection = self.graph.connection
+        with connection._driver.session(database=connection._database) as session:
+            other = session.begin_transaction()
+            other.run(
+                "MATCH (photo:Photo {id: $id}) SET photo.locked = true REMOVE photo.locked",
+                id=photo_id,
             ).consume()
             yield other
 

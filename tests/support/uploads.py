@@ -1,13 +1,17 @@
 """Uploads of photos to S3, as clients make them."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import requests
 
 from graph import Graph
 from graph.events import Event
 from graph.photos import Photo
-from storage import Storage
+from storage import Storage, StorageSettings
 from storage.photos import Photos
 from tests.support.town import Town
 
@@ -49,6 +53,21 @@ def upload_photo(
     photo, event = graph.photos.complete(photo.id, owner_id=owner_id)
     assert event
     return photo, event
+
+
+@contextmanager
+def private_bucket(settings: StorageSettings, **changes: Any) -> Iterator[Photos]:
+    """Photos in a new bucket, which is deleted with its objects in the end."""
+    name = f"photofeed-test-{secrets.token_hex(6)}"
+    media_url = f"{settings.s3_endpoint_url}/{name}"
+    photos = Photos(replace(settings, s3_bucket=name, media_base_url=media_url, **changes))
+    photos.prepare_bucket()
+    yield photos
+    pages = photos._client.get_paginator("list_objects_v2").paginate(Bucket=name)
+    for page in pages:
+        photos._delete([entry["Key"] for entry in page.get("Contents", ())])
+    photos._client.delete_bucket(Bucket=name)
+    photos.close()
 
 
 def object_names(photos: Photos, path: str) -> set[str]:

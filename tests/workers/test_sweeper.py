@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,16 +16,16 @@ from api.services.follows import unfollow
 from drill.support.proxy import Hold, Proxy
 from graph.events import Event
 from graph.ids import new_id
+from graph.photos import Photo
 from storage import Storage, queues
 from storage.errors import StorageUnavailableError
 from storage.photos import Photos
 from tests.support.eventually import eventually
 from tests.support.stage import Stage, empty_queues
+from tests.support.uploads import object_names, put_upload
 from workers import clearing, sweeper
 from workers.outbox import drain
 from workers.sweeper import Sweeper
-
-LONG_AGO = datetime.now(UTC) - timedelta(days=3)
 
 
 def queued_shards(stage: Stage, queue: str) -> list[int]:
@@ -166,10 +165,14 @@ def test_an_outage_is_logged_once_and_then_the_sweeper_continues(
 
 def test_an_upload_never_completed_expires_after_a_day_with_its_objects(stage: Stage) -> None:
     owner = stage.town.user()
-    photos = [photo_since(stage, owner, LONG_AGO), photo_since(stage, owner, datetime.now(UTC))]
+    photos = [overdue_photo(stage, owner), stage.town.waiting_photo(owner, size_bytes=6)]
+    for photo in photos:
+        put_upload(stage.storage, photo.path, b"a part")
     Sweeper(stage.graph, stage.storage).clear()
-    states = [stage.graph.photos.by_id(photo, owner_id=owner).state for photo in photos]
+    states = [stage.graph.photos.by_id(photo.id, owner_id=owner).state for photo in photos]
     assert states == ["expired", "waiting"]
+    objects = [object_names(stage.storage.photos, photo.path) for photo in photos]
+    assert objects == [set(), {"incoming/*"}]
 
 
 @pytest.fixture
@@ -192,7 +195,7 @@ def test_an_s3_that_hangs_delays_no_sweep(
     begin_alone(stage)
     storage, hold = held_s3
     owner = stage.town.user()
-    photo_since(stage, owner, LONG_AGO)
+    overdue_photo(stage, owner)
     stop = threading.Event()
     running = stage.begin(Sweeper(stage.graph, storage).run, stop)
     hold.wait()
@@ -203,27 +206,11 @@ def test_an_s3_that_hangs_delays_no_sweep(
     running.result(15)
 
 
-def test_objects_that_a_slow_s3_keeps_are_left_to_the_clearing_of_incoming_objects(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail_on_removal(path: str) -> None:
-        raise AssertionError(path)
-
-    monkeypatch.setattr(sweeper, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(stage.storage.photos, "remove", fail_on_removal)
-    owner = stage.town.user()
-    photo = photo_since(stage, owner, LONG_AGO)
-    with capture_logs() as lines:
-        Sweeper(stage.graph, stage.storage).clear()
-    assert stage.graph.photos.by_id(photo, owner_id=owner).state == "expired"
-    assert "sweeper's step failed" not in [line["event"] for line in lines]
-
-
-def photo_since(stage: Stage, owner_id: int, time: datetime) -> int:
-    """A photo that has been waiting for its upload since this time."""
-    photo_id = new_id(int(time.timestamp() * 1000))
-    expires_at = time + timedelta(days=1)
-    return stage.town.waiting_photo(owner_id, photo_id=photo_id, expires_at=expires_at).id
+def overdue_photo(stage: Stage, owner_id: int) -> Photo:
+    """A photo that has been waiting for its upload for longer than it may."""
+    photo = stage.town.waiting_photo(owner_id, size_bytes=6)
+    stage.town.end_photo_times(photo.id)
+    return photo
 
 
 def test_expired_keys_are_deleted_and_others_are_not(stage: Stage) -> None:
@@ -331,8 +318,8 @@ def test_a_clearing_step_that_fails_does_not_stop_the_others(
 
     monkeypatch.setattr(stage.graph.idempotency_keys, "delete_expired", fail)
     owner = stage.town.user()
-    photo = photo_since(stage, owner, LONG_AGO)
+    photo = overdue_photo(stage, owner)
     with capture_logs() as lines:
         Sweeper(stage.graph, stage.storage).clear()
     assert "sweeper's step failed" in [line["event"] for line in lines]
-    assert stage.graph.photos.by_id(photo, owner_id=owner).state == "expired"
+    assert stage.graph.photos.by_id(photo.id, owner_id=owner).state == "expired"

@@ -220,7 +220,7 @@ def _remove_leftovers(
 ) -> None:
     """Remove the objects that the photo does not need in the state that it has now."""
     latest = graph.photos.get(photo.id)
-    if latest is None or latest.state in {"failed", "expired"}:
+    if latest is None or latest.state in {"failed", "expired", "deleted"}:
         storage.photos.remove(photo.path)
     elif latest.state == "ready" and not fenced:
         storage.photos.remove_upload(photo.path)

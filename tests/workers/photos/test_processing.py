@@ -361,6 +361,39 @@ def test_a_picture_whose_decoding_is_always_interrupted_has_failed_after_five_tr
     assert object_names(storage.photos, photo.path) == set()
 
 
+@pytest.mark.parametrize("step", ["/originals/{}", "/{}/1080.jpg", "/{}/320.jpg"])
+def test_a_photo_deleted_while_it_is_processed_leaves_nothing_behind(
+    graph: Graph, proxied_storage: Storage, proxy: Proxy, upload: Upload, step: str
+) -> None:
+    photo, event = upload(images.jpeg())
+    hold = proxy.hold(step.format(photo.path).encode())
+    running = in_background(graph, proxied_storage, event)
+    hold.wait()
+    deletion = graph.photos.delete(photo.id, owner_id=photo.owner_id)
+    assert deletion
+    hold.release()
+    running.result(timeout=20)
+    assert final_state(graph, photo) == ("deleted", None)
+    assert object_names(proxied_storage.photos, photo.path) == set()
+    assert outbox.run(graph, proxied_storage, deletion.id, deletion.epoch) == "done"
+
+
+def test_a_late_object_of_a_deleted_photo_is_removed_by_its_fenced_worker(
+    graph: Graph, storage: Storage, proxied_storage: Storage, proxy: Proxy, upload: Upload
+) -> None:
+    photo, event = upload(images.jpeg())
+    hold = proxy.hold(f"/{photo.path}/1080.jpg".encode())
+    running = in_background(graph, proxied_storage, event)
+    hold.wait()
+    graph.photos.delete(photo.id, owner_id=photo.owner_id)
+    processing.process(graph, storage, claimed_by_another(graph, event))
+    assert object_names(storage.photos, photo.path) == set()
+    hold.release()
+    with pytest.raises(FencedError):
+        running.result(timeout=20)
+    assert object_names(storage.photos, photo.path) == set()
+
+
 def test_the_event_of_a_missing_photo_does_nothing(graph: Graph, storage: Storage) -> None:
     absent = Event(
         id=new_id(), kind="photo-uploaded", shard=0, subject_id=new_id(), author_id=new_id(),
