@@ -8,6 +8,9 @@ from web_push.settings import WebPushSettings
 
 DEFAULT_SESSION_DAYS = 30
 """Days until a session expires."""
+DEFAULT_UPLOAD_PHOTOS_A_DAY = 1_000
+DEFAULT_UPLOAD_BYTES_A_DAY = 5_000_000_000
+"""Of a user: both are far above what people upload, and bound what one account can cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,10 @@ class ApiSettings:
     """Multiplies every quota: tests and the demo send the requests of many users."""
     graph_seconds: float = 10.0
     """Seconds a minute that a user's pages may cost the graph; `limits_scale` multiplies it."""
+    upload_photos_a_day: int = DEFAULT_UPLOAD_PHOTOS_A_DAY
+    """New photos of a user in 24 hours."""
+    upload_bytes_a_day: int = DEFAULT_UPLOAD_BYTES_A_DAY
+    """Their declared bytes together."""
     trusted_proxies: int = 0
     """The number of our proxies before the API, whose X-Forwarded-For entries are trusted."""
     feed_copy_bytes: int = 64_000_000
@@ -41,6 +48,12 @@ class ApiSettings:
             ),
             limits_scale=env.float("LIMITS_SCALE", 1.0, validate=validate.Range(min=0.001)),
             graph_seconds=env.float("GRAPH_SECONDS", 10.0, validate=validate.Range(min=0.1)),
+            upload_photos_a_day=env.int(
+                "UPLOAD_PHOTOS_A_DAY", DEFAULT_UPLOAD_PHOTOS_A_DAY, validate=validate.Range(1)
+            ),
+            upload_bytes_a_day=env.int(
+                "UPLOAD_BYTES_A_DAY", DEFAULT_UPLOAD_BYTES_A_DAY, validate=validate.Range(1)
+            ),
             trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
             feed_copy_bytes=env.int("FEED_COPY_BYTES", 64_000_000, validate=validate.Range(min=0)),
             feed_page_bytes=env.int("FEED_PAGE_BYTES", 32_000_000, validate=validate.Range(min=0)),

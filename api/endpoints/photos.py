@@ -7,15 +7,24 @@ from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
 from api.http.errors import RETRY_AFTER_SECONDS
 from api.http.openapi import raises, takes
+from api.http.paging import LINK, PageQuery, page, upper_bound
 from api.http.parsing import Blueprint
-from api.schemas.photos import NewPhoto, PhotoProgressSchema, PhotoSchema, PhotoUploadSchema
+from api.schemas.photos import (
+    NewPhoto,
+    PhotoPage,
+    PhotoProgressSchema,
+    PhotoSchema,
+    PhotoUploadSchema,
+    state_of_query,
+)
 from api.services import photos
 from api.services.errors import (
     NothingUploadedError,
     PhotoTooLargeError,
     UnsupportedPhotoTypeError,
+    UploadLimitReachedError,
 )
-from graph.errors import NotFoundError
+from graph.errors import NotFoundError, PhotoPostedError
 from graph.photos import Photo
 
 blueprint = Blueprint(
@@ -29,8 +38,14 @@ _RETRY_AFTER = {
     }
 }
 
-_OPTIONAL = ("failure_code", "width", "height", "blurhash", "alt_text")
+_OPTIONAL = ("failure_code", "width", "height", "blurhash", "alt_text", "post_id")
 """Attributes of a photo that are absent from the response while they are None."""
+
+
+class PhotoQuery(PageQuery):
+    """The query of a page of photos."""
+
+    state = state_of_query()
 
 
 @blueprint.post("/v1/me/photos")
@@ -45,7 +60,7 @@ _OPTIONAL = ("failure_code", "width", "height", "blurhash", "alt_text")
     headers=idempotency.REPLAYED_DOCUMENTED,
 )
 @takes(idempotency.parameter(required=False))
-@raises(*idempotency.ERRORS, PhotoTooLargeError, UnsupportedPhotoTypeError)
+@raises(*idempotency.ERRORS, PhotoTooLargeError, UnsupportedPhotoTypeError, UploadLimitReachedError)
 def create_photo(
     *,
     content_type: str,
@@ -56,11 +71,13 @@ def create_photo(
     """Creates a photo and returns where to upload its file.
 
     The file does not pass through this API: send it to `upload.url` with `upload.method` and
-    `upload.headers` within an hour, then call `completePhoto`. Quota: `uploads`.
+    `upload.headers` within an hour, then call `completePhoto`. A photo that is not posted within 24
+    hours expires, and its file is removed. Quota: `uploads`; there is a limit of photos and of
+    bytes a day too.
 
     **Retries**: with an `Idempotency-Key` the request can be repeated for 24 hours: there is one
-    photo, and the response is 200 with a new upload URL. Without a key each request creates another
-    photo.
+    photo, which counts once, and the response is 200 with a new upload URL. Without a key each
+    request creates another photo.
     """
     created = photos.create(
         graph(),
@@ -71,6 +88,7 @@ def create_photo(
         checksum_sha256=checksum_sha256,
         alt_text=alt_text,
         key=idempotency.key(),
+        daily=limits.daily_uploads(),
     )
     body = {"id": created.photo.id, "state": created.photo.state, "upload": created.upload}
     return (body, 200, idempotency.REPLAYED) if created.replayed else body
@@ -90,6 +108,37 @@ def complete_photo(photo_id: int) -> Any:
     return photos.complete(graph(), storage(), photo_id, owner_id=viewer_id())
 
 
+@blueprint.get("/v1/me/photos")
+@login_required
+@blueprint.arguments(PhotoQuery, location="query", as_kwargs=True)
+@blueprint.response(200, PhotoPage, headers=LINK)
+def list_photos(*, cursor: str | None, limit: int, state: str | None) -> Any:
+    """Lists your photos, newest first, or those in one state.
+
+    Photos that a post shows have its `post_id`. Deleted photos, and those of deleted posts, are
+    left out; failed and expired ones are listed for a week.
+    """
+    photos_of_page, next_id = graph().photos.by_owner(
+        viewer_id(), state=state, before=upper_bound(cursor), limit=limit
+    )
+    return page(next_id, limit, photos=[_present_fields(photo) for photo in photos_of_page])
+
+
+@blueprint.delete("/v1/me/photos/<id:photo_id>")
+@login_required
+@blueprint.response(204)
+@raises(NotFoundError, PhotoPostedError)
+def delete_photo(photo_id: int) -> Any:
+    """Deletes one of your photos that no post shows.
+
+    It cannot be posted any more, and its files are removed within 90 s. 409 if a post shows it:
+    delete the post.
+
+    **Retries**: can be repeated; 204 again for 24 hours.
+    """
+    photos.delete(graph(), storage(), photo_id, owner_id=viewer_id())
+
+
 @blueprint.get("/v1/me/photos/<id:photo_id>")
 @login_required
 @blueprint.response(200, PhotoSchema, headers=_RETRY_AFTER)
@@ -98,7 +147,8 @@ def get_photo(photo_id: int) -> Any:
     """Returns one of your photos and its state.
 
     Fields without a value are absent: `renditions`, `width`, `height` and `blurhash` until the
-    photo is `ready`, `failure_code` unless it is `failed`.
+    photo is `ready`, `failure_code` unless it is `failed`, `post_id` unless a post shows it,
+    `expires_at` unless it is `waiting` or `ready` and no post shows it.
     """
     photo = graph().photos.by_id(photo_id, owner_id=viewer_id())
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if photo.state == "processing" else {}
@@ -109,6 +159,8 @@ def _present_fields(photo: Photo) -> dict[str, Any]:
     """The fields that have a value in the photo's present state."""
     optional = {name: getattr(photo, name) for name in _OPTIONAL}
     present = {name: value for name, value in optional.items() if value is not None}
+    if photo.state in {"waiting", "ready"} and photo.unposted_until:
+        present["expires_at"] = photo.unposted_until
     if photo.state == "ready":
         present["renditions"] = storage().photos.rendition_urls(photo.path)
     return {"id": photo.id, "state": photo.state, **present}

@@ -28,6 +28,9 @@ RETRY_AFTER_SECONDS = 1
 STREAMS_RETRY_SECONDS = 5
 """When to try to open a live stream again after a 429 or 503."""
 
+UPLOADS_RETRY_SECONDS = 86_400
+"""When to upload again at the latest; the error knows it exactly."""
+
 FORWARDED_HEADERS = frozenset({"allow", "retry-after", "www-authenticate"})
 """Headers of werkzeug's errors that are copied to the problem."""
 
@@ -69,6 +72,11 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     graph_errors.NotFoundError: ErrorResponse(status=404, detail=NOT_FOUND),
     graph_errors.UsernameTakenError: ErrorResponse(
         status=409, detail="This username is taken.", field="username"
+    ),
+    graph_errors.PhotoPostedError: ErrorResponse(
+        status=409,
+        code="photo-already-posted",
+        detail="A post shows this photo. Delete the post.",
     ),
     service_errors.PhotosNotReadyError: ErrorResponse(status=409, retry_after=RETRY_AFTER_SECONDS),
     service_errors.NothingUploadedError: ErrorResponse(
@@ -122,6 +130,11 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     ),
     service_errors.TooManyStreamsError: ErrorResponse(
         status=429, detail="You have too many live streams.", retry_after=STREAMS_RETRY_SECONDS
+    ),
+    service_errors.UploadLimitReachedError: ErrorResponse(
+        status=429,
+        detail="You have uploaded as much as is allowed in a day.",
+        retry_after=UPLOADS_RETRY_SECONDS,
     ),
     service_errors.LiveNeedsAsgiError: ErrorResponse(
         status=501, detail="This server has no live streams: it runs wsgi.py."
@@ -189,7 +202,7 @@ def _handler_of(response: ErrorResponse) -> Callable[[Exception], Response]:
     """The handler of an error with this response."""
 
     def handle(error: Exception) -> Response:
-        retry_after = response.retry_after
+        retry_after = getattr(error, "retry_after", response.retry_after)
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         if response.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"

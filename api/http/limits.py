@@ -15,7 +15,7 @@ from storage.limits import LimitUse, Policy
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MINUTE, HOUR = 60, 3600
+MINUTE, HOUR, DAY = 60, 3600, 86_400
 """In seconds."""
 
 GENERAL = Policy(name="general", quota=1200, window_seconds=MINUTE)
@@ -55,6 +55,14 @@ PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
 
 UPLOADS = Policy(name="uploads", quota=600, window_seconds=HOUR)
 """Photos of a user."""
+
+
+def daily_uploads() -> tuple[Policy, Policy]:
+    """The policies of a user's new photos and of their bytes in a day, from the settings."""
+    settings = context.settings()
+    photos = Policy(name="upload-photos", quota=settings.upload_photos_a_day, window_seconds=DAY)
+    size = Policy(name="upload-bytes", quota=settings.upload_bytes_a_day, window_seconds=DAY)
+    return scale(photos, settings.limits_scale), scale(size, settings.limits_scale)
 
 
 class TooManyRequestsError(Exception):

@@ -20,6 +20,9 @@ _ALT_TEXT = {
     "examples": [examples.ALT_TEXT],
 }
 
+STATES = ("waiting", "processing", "ready", "failed", "expired")
+"""The states of a photo that its owner can see."""
+
 _MEDIA = "https://media.example.org/media/Zk3vXq8TnB2yWd5RfLh7Cg"
 
 
@@ -37,10 +40,10 @@ def _state(example: str) -> Choice:
     return Choice(
         required=True,
         schema_name="PhotoState",
-        choices=("waiting", "processing", "ready", "failed", "expired"),
+        choices=STATES,
         description="`waiting`: for the upload. `processing`: the renditions are being made. "
-        "`ready`: the photo can be posted. `failed`: see `failure_code`. `expired`: the upload "
-        "was not completed in time.",
+        "`ready`: the photo can be posted. `failed`: see `failure_code`. `expired`: the photo "
+        "was not uploaded, or not posted, within 24 hours.",
         example=example,
     )
 
@@ -50,6 +53,15 @@ class ContentType(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         return content_types.normalize(super()._deserialize(value, attr, data, **kwargs))
+
+
+def state_of_query() -> fields.String:
+    """The field of a query that chooses a state; None chooses all."""
+    return fields.String(
+        load_default=None,
+        validate=validate.OneOf(STATES),
+        metadata={"description": "Only photos in this state.", "examples": ["ready"]},
+    )
 
 
 class NewPhoto(Schema):
@@ -152,3 +164,22 @@ class PhotoSchema(Schema):
     )
     alt_text = fields.String(metadata=_ALT_TEXT)
     renditions = fields.Nested(RenditionsSchema)
+    post_id = Id(
+        example=examples.POST_ID, metadata={"description": "The post that shows the photo."}
+    )
+    expires_at = Time(
+        example=examples.PHOTO_EXPIRES_AT,
+        metadata={"description": "When the photo expires unless it is posted before."},
+    )
+
+
+class PhotoPage(Schema):
+    """One page of the user's photos."""
+
+    photos = fields.List(fields.Nested(PhotoSchema), required=True)
+    next = fields.String(
+        metadata={
+            "description": "The `cursor` of the next page. Absent at the end.",
+            "examples": [examples.CURSOR],
+        }
+    )

@@ -75,6 +75,15 @@ class PhotoAlreadyPostedError(ServiceError):
     """A photo of the post is in another post."""
 
 
+class UploadLimitReachedError(ServiceError):
+    """The user has created as many photos, or bytes of photos, as are allowed in a day."""
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__("You have uploaded as much as is allowed in a day.")
+        self.retry_after = retry_after
+        """Seconds until the day of the limit is over."""
+
+
 class PushNotConfiguredError(ServiceError):
     """This server has no key for Web Push."""
 

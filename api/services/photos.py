@@ -1,6 +1,8 @@
 """The upload of a photo: created here, sent by the client to S3, reported complete here."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,12 +15,14 @@ from api.services.errors import (
     PhotoTooLargeError,
     PostDeletedError,
     UnsupportedPhotoTypeError,
+    UploadLimitReachedError,
 )
 from graph import Graph
 from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
 from graph.ids import with_new_id
 from graph.photos import Photo
 from storage import Storage
+from storage.limits import Charge, Policy
 from storage.photos import Upload
 
 MAX_PHOTO_BYTES = 15_000_000
@@ -50,11 +54,14 @@ def create(
     checksum_sha256: str | None,
     alt_text: str | None,
     key: str | None,
+    daily: tuple[Policy, Policy],
 ) -> CreatedPhoto:
     """A new photo and a presigned PUT for it; with a key sent before, the photo of that key.
 
-    Raises PhotoTooLargeError, UnsupportedPhotoTypeError, IdempotencyKeyReusedError,
-    IdempotencyKeyInFlightError, PostDeletedError.
+    `daily`: how many photos, and how many bytes of them, the owner may create in a day. A repeated
+    key counts nothing. Raises PhotoTooLargeError, UnsupportedPhotoTypeError,
+    UploadLimitReachedError, IdempotencyKeyReusedError, IdempotencyKeyInFlightError,
+    PostDeletedError.
     """
     _require_acceptable(content_type, size_bytes)
     declared: dict[str, Any] = {
@@ -64,18 +71,24 @@ def create(
         "alt_text": alt_text,
     }
     fingerprint = fingerprints.of("photo", declared)
+    photos_a_day, bytes_a_day = daily
+    charges = (
+        Charge(policy=photos_a_day, amount=1),
+        Charge(policy=bytes_a_day, amount=size_bytes),
+    )
     try:
-        photo = with_new_id(
-            lambda photo_id: graph.photos.create(
-                photo_id=photo_id,
-                owner_id=owner_id,
-                path=secrets.token_urlsafe(16),
-                expires_at=datetime.now(UTC) + _UPLOAD_TTL,
-                key=key,
-                fingerprint=fingerprint if key else None,
-                **declared,
+        with _charged(graph, storage, charges, owner_id=owner_id, key=key):
+            photo = with_new_id(
+                lambda photo_id: graph.photos.create(
+                    photo_id=photo_id,
+                    owner_id=owner_id,
+                    path=secrets.token_urlsafe(16),
+                    expires_at=datetime.now(UTC) + _UPLOAD_TTL,
+                    key=key,
+                    fingerprint=fingerprint if key else None,
+                    **declared,
+                )
             )
-        )
     except KeyInFlightError:
         raise IdempotencyKeyInFlightError from None
     except KeyTakenError as error:
@@ -99,6 +112,41 @@ def complete(graph: Graph, storage: Storage, photo_id: int, *, owner_id: int) ->
     photo, event = graph.photos.complete(photo_id, owner_id=owner_id)
     storage.queues.wake(event)
     return photo
+
+
+def delete(graph: Graph, storage: Storage, photo_id: int, *, owner_id: int) -> None:
+    """Delete an unposted photo; it can be repeated for 24 hours. Its event removes the objects.
+
+    Raises NotFoundError, PhotoPostedError.
+    """
+    event = graph.photos.delete(photo_id, owner_id=owner_id)
+    storage.queues.wake(event)
+
+
+@contextmanager
+def _charged(
+    graph: Graph,
+    storage: Storage,
+    charges: tuple[Charge, ...],
+    *,
+    owner_id: int,
+    key: str | None,
+) -> Iterator[None]:
+    """Counts the charges for the block; takes them back if the block fails.
+
+    Raises UploadLimitReachedError, but not for a key that was sent before: its photo exists, and
+    the block finds it.
+    """
+    uses = storage.limits.charge(charges, owner_id)
+    refused = [use for use in uses if not use.allowed]
+    if refused and not (key and graph.idempotency_keys.by_key(owner_id, key)):
+        raise UploadLimitReachedError(retry_after=max(1, *(use.reset_seconds for use in refused)))
+    try:
+        yield
+    except Exception:
+        if not refused:
+            storage.limits.refund(charges, owner_id)
+        raise
 
 
 def _require_acceptable(content_type: str, size_bytes: int) -> None:

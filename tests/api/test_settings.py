@@ -6,7 +6,14 @@ from api.app import ApiSettings
 
 
 def from_env(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ApiSettings:
-    for name in ("CURSOR_SECRET", "SESSION_DAYS", "LIMITS_SCALE", "TRUSTED_PROXIES"):
+    for name in (
+        "CURSOR_SECRET",
+        "SESSION_DAYS",
+        "LIMITS_SCALE",
+        "TRUSTED_PROXIES",
+        "UPLOAD_PHOTOS_A_DAY",
+        "UPLOAD_BYTES_A_DAY",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -19,6 +26,13 @@ def from_env(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ApiSettings:
 def test_only_the_cursor_secret_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = from_env(monkeypatch, CURSOR_SECRET="0123456789abcdef")
     assert (settings.session_days, settings.limits_scale, settings.trusted_proxies) == (30, 1, 0)
+    assert (settings.upload_photos_a_day, settings.upload_bytes_a_day) == (1_000, 5_000_000_000)
+
+
+def test_the_uploads_of_a_day_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, uploads = "0123456789abcdef", {"UPLOAD_PHOTOS_A_DAY": "3", "UPLOAD_BYTES_A_DAY": "99"}
+    settings = from_env(monkeypatch, CURSOR_SECRET=secret, **uploads)
+    assert (settings.upload_photos_a_day, settings.upload_bytes_a_day) == (3, 99)
 
 
 def test_all_wrong_settings_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ CONTRACT = {
     "DELETE /v1/me/following/{user_id}", "GET /v1/me/following", "GET /v1/me/followers",
     "DELETE /v1/me/followers/{user_id}", "PUT /v1/me/blocks/{user_id}",
     "DELETE /v1/me/blocks/{user_id}", "GET /v1/me/blocks", "POST /v1/me/photos",
+    "GET /v1/me/photos", "DELETE /v1/me/photos/{photo_id}",
     "POST /v1/me/photos/{photo_id}/complete", "GET /v1/me/photos/{photo_id}",
     "POST /v1/me/feed", "GET /v1/me/feed", "GET /v1/me/feed/unread", "PUT /v1/me/feed/position",
     "GET /v1/me/notifications", "GET /v1/me/notifications/unread",

@@ -14,6 +14,7 @@ from api.http.openapi.problems import SHARED_RESPONSES, response_of
 from api.http.problems import CONTENT_TYPE
 from api.schemas.paths import IdConverter, id_parameter_schema
 from api.schemas.problems import ProblemSchema
+from api.settings import DEFAULT_UPLOAD_BYTES_A_DAY, DEFAULT_UPLOAD_PHOTOS_A_DAY
 
 QUOTAS = {
     limits.GENERAL: "requests of a user",
@@ -34,6 +35,10 @@ QUOTAS = {
 _QUOTA_LINES = "\n".join(
     f"- `{policy.name}`: {policy.quota} {counted} in {policy.window_seconds // limits.MINUTE} min"
     for policy, counted in QUOTAS.items()
+)
+_DAY_LINE = (
+    f"- {DEFAULT_UPLOAD_PHOTOS_A_DAY:,} photos and {DEFAULT_UPLOAD_BYTES_A_DAY:,} bytes of them"
+    " created by a user in a day: 429 `upload-limit-reached`, without these headers"
 )
 
 DESCRIPTION = f"""\
@@ -69,6 +74,7 @@ line are ended there. Limits count the characters of this form.
 under, and how much of each is left. An installation can scale all quotas. By default:
 
 {_QUOTA_LINES}
+{_DAY_LINE}
 
 Ids are decimal text of at most 16 digits. Times are RFC 3339 in UTC. Every response has the header
 `X-Request-Id`.

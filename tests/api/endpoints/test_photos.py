@@ -1,11 +1,18 @@
 import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 
+from api.app import create_app
+from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
+from tests.api.conftest import SETTINGS
+from tests.support.concurrency import errors, run_together
 from tests.support.people import Builders, Person, assert_problem, checksum
 from tests.support.town import Town
 from tests.support.transports import ApiResponse
@@ -17,6 +24,10 @@ def create(person: Person, key: str = "", **body: Any) -> ApiResponse:
     declaration = {"content_type": "image/jpeg", "size_bytes": len(BYTES), **body}
     headers = {"Idempotency-Key": key} if key else {}
     return person.post("/v1/me/photos", json=declaration, headers=headers)
+
+
+def hours_until(time: str) -> float:
+    return round((datetime.fromisoformat(time) - datetime.now(UTC)).total_seconds() / 3600, 1)
 
 
 def upload(response: ApiResponse, data: bytes = BYTES, **headers: str) -> int:
@@ -72,7 +83,9 @@ def test_a_photo_has_the_fields_of_its_state(builders: Builders) -> None:
     def get_photo(photo_id: int) -> ApiResponse:
         return person.get(f"/v1/me/photos/{photo_id}")
 
-    assert get_photo(builders.photo_waiting(person)).json.keys() == {"id", "state"}
+    waiting = get_photo(builders.photo_waiting(person)).json
+    assert waiting.keys() == {"id", "state", "expires_at"}
+    assert hours_until(waiting["expires_at"]) == 24.0
     processing = get_photo(builders.photo_processing(person))
     assert (processing.json["state"], processing.headers["Retry-After"]) == ("processing", "1")
     failed = get_photo(builders.photo_failed(person)).json
@@ -81,6 +94,8 @@ def test_a_photo_has_the_fields_of_its_state(builders: Builders) -> None:
     assert "Retry-After" not in ready.headers
     assert (ready.json["width"], ready.json["height"]) == (640, 480)
     assert set(ready.json["renditions"]) == {"1080", "640", "320"}
+    assert hours_until(ready.json["expires_at"]) == 24.0
+    assert "expires_at" not in processing.json | failed
 
 
 def test_anothers_photo_and_an_absent_one_are_the_same_404(builders: Builders) -> None:
@@ -91,7 +106,9 @@ def test_anothers_photo_and_an_absent_one_are_the_same_404(builders: Builders) -
         for response in (
             ben.get(f"/v1/me/photos/{photo_id}"),
             ben.post(f"/v1/me/photos/{photo_id}/complete"),
+            ben.delete(f"/v1/me/photos/{photo_id}"),
             ben.get("/v1/me/photos/1"),
+            ben.delete("/v1/me/photos/1"),
         )
     }
     assert len(details) == 1
@@ -208,3 +225,135 @@ def test_a_second_completion_does_not_process_the_photo_again(
     assert person.get(f"/v1/me/photos/{photo_id}").json == before
     assert graph.photos.by_id(photo_id, owner_id=person.id).state == "ready"
     assert storage.photos.upload_size("nothing of this name") is None
+
+
+def ids_of(page: dict[str, Any]) -> list[int]:
+    return [int(photo["id"]) for photo in page["photos"]]
+
+
+def test_photos_are_listed_newest_first_in_pages_and_by_state(builders: Builders) -> None:
+    person = builders.new_user()
+    ready, waiting, failed = (
+        builders.photo_ready(person),
+        builders.photo_waiting(person),
+        builders.photo_failed(person),
+    )
+    posted = builders.photo_ready(person)
+    post = builders.publish(person, photo_ids=[posted])
+    first = person.get("/v1/me/photos?limit=3")
+    assert ids_of(first.json) == [posted, failed, waiting]
+    assert f"cursor={first.json['next']}" in first.headers["Link"]
+    second = person.read(f"/v1/me/photos?limit=3&cursor={first.json['next']}")
+    assert ids_of(second) == [ready]
+    assert "next" not in second
+    assert first.json["photos"][0] == person.read(f"/v1/me/photos/{posted}")
+    assert first.json["photos"][0]["post_id"] == post["id"]
+    assert "expires_at" not in first.json["photos"][0]
+    assert first.json["photos"][1]["failure_code"] == "not-an-image"
+    assert "post_id" not in second["photos"][0]
+    assert ids_of(person.read("/v1/me/photos?state=ready")) == [posted, ready]
+    assert ids_of(person.read("/v1/me/photos?state=expired")) == []
+    assert_problem(person.get("/v1/me/photos?state=deleted"), 422, "invalid-fields")
+    assert ids_of(builders.new_user().read("/v1/me/photos")) == []
+    foreign = builders.new_user().get(f"/v1/me/photos?cursor={first.json['next']}")
+    assert_problem(foreign, 400, "invalid-cursor")
+
+
+@pytest.mark.parametrize("state", ["waiting", "processing", "ready", "failed"])
+def test_a_deleted_photo_is_gone_and_its_deletion_can_be_repeated(
+    builders: Builders, state: str
+) -> None:
+    person = builders.new_user()
+    photo_id = getattr(builders, f"photo_{state}")(person)
+    path = f"/v1/me/photos/{photo_id}"
+    for _ in range(2):
+        response = person.delete(path)
+        assert (response.status_code, response.text) == (204, "")
+    assert_problem(person.get(path), 404, "not-found")
+    assert_problem(person.post(f"{path}/complete"), 404, "not-found")
+    assert ids_of(person.read("/v1/me/photos")) == []
+    post = person.post(
+        "/v1/me/feed",
+        json={"photo_ids": [str(photo_id)]},
+        headers={"Idempotency-Key": secrets.token_hex(8)},
+    )
+    assert_problem(post, 404, "not-found")
+
+
+def test_a_photo_of_a_post_cannot_be_deleted(builders: Builders) -> None:
+    person = builders.new_user()
+    photo_id = builders.photo_ready(person)
+    builders.publish(person, photo_ids=[photo_id])
+    refused = person.delete(f"/v1/me/photos/{photo_id}")
+    assert_problem(refused, 409, "photo-already-posted")
+    assert person.read(f"/v1/me/photos/{photo_id}")["state"] == "ready"
+
+
+def test_the_key_of_a_deleted_photo_is_410(builders: Builders) -> None:
+    person, key = builders.new_user(), secrets.token_hex(8)
+    photo_id = create(person, key).json["id"]
+    assert person.delete(f"/v1/me/photos/{photo_id}").status_code == 204
+    assert_problem(create(person, key), 410, "post-deleted")
+
+
+Limited = Callable[..., Person]
+"""A new user of an app with these settings of daily uploads."""
+
+
+@pytest.fixture
+def limited(
+    graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder, builders: Builders
+) -> Limited:
+    def limited(*, photos: int = 1000, size: int = 10**9) -> Person:
+        settings = replace(
+            SETTINGS, limits_scale=1, upload_photos_a_day=photos, upload_bytes_a_day=size
+        )
+        app = create_app(settings, graph, storage, rebuilder)
+        return builders.new_user().on(app)
+
+    return limited
+
+
+def assert_limit_reached(response: ApiResponse) -> None:
+    assert_problem(response, 429, "upload-limit-reached")
+    assert 86_000 < int(response.headers["Retry-After"]) <= 86_400
+
+
+def test_photos_beyond_those_of_a_day_are_429(limited: Limited) -> None:
+    person = limited(photos=2)
+    assert [create(person).status_code for _ in range(2)] == [201, 201]
+    assert_limit_reached(create(person))
+
+
+def test_bytes_beyond_those_of_a_day_are_429_and_a_smaller_photo_passes(limited: Limited) -> None:
+    person = limited(size=1000)
+    assert create(person, size_bytes=700).status_code == 201
+    assert_limit_reached(create(person, size_bytes=301))
+    assert create(person, size_bytes=300).status_code == 201
+    assert_limit_reached(create(person, size_bytes=1))
+
+
+def test_a_repeated_key_costs_nothing_and_passes_when_the_day_is_used_up(limited: Limited) -> None:
+    person, key = limited(photos=2), secrets.token_hex(8)
+    assert [create(person, key).status_code for _ in range(4)] == [201, 200, 200, 200]
+    assert_problem(create(person, key, size_bytes=99), 422, "idempotency-key-reused")
+    assert create(person).status_code == 201
+    assert create(person, key).status_code == 200
+    assert_problem(create(person, key, size_bytes=99), 422, "idempotency-key-reused")
+    assert_limit_reached(create(person, secrets.token_hex(8)))
+
+
+def test_a_refused_declaration_costs_nothing(limited: Limited) -> None:
+    person = limited(photos=1, size=99)
+    assert_problem(create(person, content_type="text/html"), 415, "unsupported-photo-type")
+    assert_problem(create(person, size_bytes=15_000_001), 413, "photo-too-large")
+    assert_limit_reached(create(person, size_bytes=100))
+    assert create(person, size_bytes=99).status_code == 201
+
+
+def test_of_many_requests_at_once_as_many_pass_as_the_day_allows(limited: Limited) -> None:
+    person = limited(photos=5)
+    outcomes = run_together(*[lambda: create(person.on_new_connection())] * 8)
+    assert not errors(outcomes)
+    statuses = [one.status_code for one in outcomes if not isinstance(one, Exception)]
+    assert sorted(statuses) == [201] * 5 + [429] * 3

@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.services.photos import delete as delete_photo
 from api.services.posts import delete as delete_post
 from feed.bodies import bodies_of
 from graph.ids import new_id
@@ -37,6 +38,26 @@ def test_a_removal_killed_at_any_step_is_finished_by_another_worker(
     eventually(lambda: not stage.town.events_of(author))
     assert object_names(worker_storage.photos, path) == set()
     assert stage.storage.bodies.read_many([post])[post] == b""
+
+
+# Case 7
+@pytest.mark.parametrize("query", ["photos/by_id", "events/finish"])
+def test_the_deletion_of_a_photo_killed_at_any_step_is_finished_by_another_worker(
+    stage: Stage, processes: Processes, worker_storage: Storage, query: str
+) -> None:
+    owner = stage.town.user()
+    photo = stage.town.photo(owner)
+    path = f"test-{photo}"
+    worker_storage.photos.put_rendition(path, 320, b"jpeg")
+    worker = processes.start_worker("removal")
+    hold = worker.to.hold_query(query)
+    delete_photo(stage.graph, worker_storage, photo, owner_id=owner)
+    hold.wait(B_SECONDS)
+    worker.kill()
+    processes.start_worker("removal")
+    processes.start_worker("sweeper")
+    eventually(lambda: not stage.town.events_of(owner))
+    assert object_names(worker_storage.photos, path) == set()
 
 
 # Case 7

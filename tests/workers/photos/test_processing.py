@@ -375,7 +375,7 @@ def test_a_photo_deleted_while_it_is_processed_leaves_nothing_behind(
     running.result(timeout=20)
     assert final_state(graph, photo) == ("deleted", None)
     assert object_names(proxied_storage.photos, photo.path) == set()
-    assert outbox.run(graph, proxied_storage, deletion.id, deletion.epoch) == "done"
+    assert run(graph, proxied_storage, deletion.id, deletion.epoch) == "done"
 
 
 def test_a_late_object_of_a_deleted_photo_is_removed_by_its_fenced_worker(
