@@ -18,9 +18,15 @@ from bench.stage.run_context import RunContext
 from bench.stage.stage import Stage, stage_of
 from graph.events import Event
 from graph.queries import Query
+from storage.limits import Policy
 from workers import outbox
 
 PUT_SECONDS = 10
+DAILY = (
+    Policy(name="bench-photos", quota=10**9, window_seconds=60),
+    Policy(name="bench-bytes", quota=10**15, window_seconds=60),
+)
+"""No limit of a day."""
 EVENTS_OF = """
 MATCH (event:Event) WHERE event.author_id = $author_id
 RETURN event {
@@ -73,6 +79,7 @@ class _Posts:
             checksum_sha256=None,
             alt_text=None,
             key=secrets.token_hex(8),
+            daily=DAILY,
         )
         if created.upload is None:
             raise RuntimeError(f"photo {created.photo.id} has no upload")

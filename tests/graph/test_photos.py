@@ -169,9 +169,10 @@ def photo_in(graph: Graph, town: Town, owner: int, state: str) -> int:
     """A photo in this state, by the way that photos take."""
     photo_id = town.waiting_photo(owner).id
     if state in {"processing", "ready", "failed"}:
-        graph.photos.complete(photo_id, owner_id=owner)
-    if state == "ready":
-        graph.photos.set_ready(photo_id, width=1, height=1, blurhash="x")
+        _, event = graph.photos.complete(photo_id, owner_id=owner)
+        assert event
+        if state == "ready":
+            graph.photos.set_ready(photo_id, event, width=1, height=1, blurhash="x")
     if state == "failed":
         graph.photos.set_failed(photo_id, "truncated")
     if state == "deleted":
