@@ -226,8 +226,11 @@ class Events:
         *,
         delay_seconds: float,
         longest_seconds: float | None = None,
+        is_owed: bool = True,
     ) -> dict[int, Released]:
         """End claims that are no attempts, by the events' ids; a fenced event is left out.
+
+        Without `is_owed` their work is owed from the end of the delay on.
 
         An event that has been owed for longer than `longest_seconds`, if given, goes into
         quarantine instead. A repeat does nothing.
@@ -238,6 +241,7 @@ class Events:
             claims=_claims(events),
             delay_ms=int(delay_seconds * 1000),
             longest_ms=longest_ms,
+            is_owed=is_owed,
         )
         return {
             row["event_id"]: "quarantined" if row["quarantined"] else "released" for row in rows

@@ -33,7 +33,7 @@ WARM_QUERIES = (
 )
 """Queries to warm, the most urgent first. With ids that do not exist they change nothing."""
 
-_NO_MATCH = {"integer": 1, "text": "", "float": 0.0, "list": [1], "map": {}}
+_NO_MATCH = {"integer": 1, "text": "", "float": 0.0, "boolean": False, "list": [1], "map": {}}
 
 
 def apply(connection: Connection) -> None:

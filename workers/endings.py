@@ -84,8 +84,9 @@ class Endings:
         delay_seconds: float,
         *,
         longest_seconds: float | None = None,
+        is_owed: bool = True,
     ) -> Mapping[int, Released]:
-        """Release events, which cancels the attempt.
+        """Release events, which cancels the attempt. Without `is_owed` their age begins anew.
 
         Retries for as long as a lease lasts while the graph is unavailable. After that the leases
         have expired anyway.
@@ -94,7 +95,10 @@ class Endings:
         while events:
             try:
                 return self._graph.events.release(
-                    events, delay_seconds=delay_seconds, longest_seconds=longest_seconds
+                    events,
+                    delay_seconds=delay_seconds,
+                    longest_seconds=longest_seconds,
+                    is_owed=is_owed,
                 )
             except GraphUnavailableError:
                 if time.monotonic() > end:

@@ -21,6 +21,14 @@ class UnfinishedError(WorkError):
         self.event_id = event_id
 
 
+class PutOffError(WorkError):
+    """The work is due later, as its user has had their share of the workers."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"put off for {seconds:.0f} s")
+        self.seconds = seconds
+
+
 class StalledError(WorkError):
     """The time for one job is over and the cursor has not moved: this counts as an attempt."""
 

@@ -19,7 +19,7 @@ from observing import metrics
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
 from workers.endings import Endings
-from workers.errors import FencedError, StalledError, UnfinishedError
+from workers.errors import FencedError, PutOffError, StalledError, UnfinishedError
 from workers.fan_out_batch import push_first_pages
 from workers.handlers import HANDLERS
 from workers.outages import Outages
@@ -79,11 +79,11 @@ def work(graph: Graph, storage: Storage, events: Sequence[Event]) -> dict[int, s
     """Do the work of claimed events of one shard; returns the outcomes by event.
 
     `done`. `fenced`: another worker has claimed the event. `continued`: released, and the rest is
-    due now. `outage`: a store was away, which is no attempt. `given-up`: this went on for a day, so
-    the event is in quarantine. `failed`: an error of ours or a store's refusal used up an attempt;
-    the event is due after its lease. `left-alone`: a newer version's kind, for that version's
-    workers. An event without an outcome was released before it had begun. Raises
-    GraphUnavailableError.
+    due now. `put-off`: released, and owed later, as its user has had their share. `outage`: a store
+    was away, which is no attempt. `given-up`: this went on for a day, so the event is in
+    quarantine. `failed`: an error of ours or a store's refusal used up an attempt; the event is due
+    after its lease. `left-alone`: a newer version's kind, for that version's workers. An event
+    without an outcome was released before it had begun. Raises GraphUnavailableError.
     """
     job = _Drain(graph, storage, events[0].queue, events[0].shard)
     job.do(events)
@@ -235,10 +235,8 @@ class _Drain:
             is_finished = HANDLERS[event.kind](self._graph, self._storage, event)
         except FencedError:
             return "fenced"
-        except UnfinishedError:
-            self._note_success()
-            self._release_now([event])
-            return "continued"
+        except (UnfinishedError, PutOffError) as error:
+            return self._leave(event, error)
         except (StalledError, StorageRefusedError) as error:
             _log_failure(error)
             return "failed"
@@ -250,6 +248,15 @@ class _Drain:
             return "failed"
         self._note_success()
         return "finished" if is_finished else "done"
+
+    def _leave(self, event: Event, error: UnfinishedError | PutOffError) -> str:
+        """Release an event whose work goes on later."""
+        if isinstance(error, PutOffError):
+            self._endings.release([event], error.seconds, is_owed=False)
+            return "put-off"
+        self._note_success()
+        self._release_now([event])
+        return "continued"
 
     def _release_now(self, events: Sequence[Event]) -> None:
         """Release events that are due again at once."""

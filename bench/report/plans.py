@@ -10,6 +10,7 @@ SAMPLES = {
     "integer": 1,
     "text": "x",
     "float": 1.5,
+    "boolean": True,
     "map": {},
     "list of integers": [1],
     "list of texts": ["x"],

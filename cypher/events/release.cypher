@@ -5,6 +5,7 @@
 // $claims:     list of [event id, epoch]
 // $delay_ms:   integer, milliseconds until they are due again
 // $longest_ms: integer, milliseconds
+// $is_owed:    boolean; false if the work is owed from the end of the delay on
 // returns:     event_id, quarantined
 // index:       Event(id)
 UNWIND $claims AS claim
@@ -22,6 +23,7 @@ FOREACH (_ IN CASE WHEN quarantined THEN [0] ELSE [] END |
   REMOVE event.due_at, event.owed_at
 )
 FOREACH (_ IN CASE WHEN quarantined THEN [] ELSE [0] END |
-  SET event.due_at = timestamp() + $delay_ms, event.attempts = attempts, event.tried = attempts > 0
+  SET event.due_at = timestamp() + $delay_ms, event.attempts = attempts, event.tried = attempts > 0,
+    event.owed_at = CASE WHEN $is_owed THEN event.owed_at ELSE timestamp() + $delay_ms END
 )
 RETURN event.id AS event_id, quarantined

@@ -21,6 +21,7 @@ from graph.photos import Photo
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from workers.errors import FencedError
+from workers.photos import budget
 from workers.photos.decoding import PROCESSING_FAILED, render_in_child
 from workers.photos.errors import ImageRefusedError
 from workers.photos.imaging import MAX_BYTES, RenditionSet
@@ -141,15 +142,18 @@ def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo
     """Store the renditions, and as the original the same bytes that were examined.
 
     Then the upload is removed, so that nothing is left to do once the photo is ready. Raises
-    ImageRefusedError, and StorageUnavailableError, also if S3 is so slow that RQ would end the job.
+    ImageRefusedError, PutOffError if the owner has had their share of decoding, and
+    StorageUnavailableError, also if S3 is so slow that RQ would end the job.
     """
     if event.attempts > MAX_TRIES:
         raise ImageRefusedError(PROCESSING_FAILED)
+    budget.check(storage, photo.owner_id)
     lease, end = _Lease(graph, event), time.monotonic() + STORING_SECONDS
     go_on = functools.partial(_go_on, lease, end)
     data = _read_upload(storage, photo, go_on)
     lease.renew_if_old()
-    result = render_in_child(data, photo.content_type)
+    with budget.count(storage, photo.owner_id):
+        result = render_in_child(data, photo.content_type)
     lease.renew_if_old()
     storage.photos.store_original(photo.path, data, photo.content_type)
     for side, rendition in result.renditions.items():
