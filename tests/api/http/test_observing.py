@@ -7,8 +7,9 @@ from flask import Flask
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from storage import Storage
+from graph import Graph
 from tests.support.people import Builders, call_api, send_post
+from tests.support.town import Town
 
 
 def count(**labels: str) -> float:
@@ -51,9 +52,9 @@ def test_the_duration_of_requests_is_measured(app: Flask) -> None:
     assert REGISTRY.get_sample_value(name, labels) == before + 1
 
 
-def test_jobs_carry_the_id_of_their_request(builders: Builders, storage: Storage) -> None:
+def test_events_carry_the_id_of_their_request(builders: Builders, graph: Graph) -> None:
     ana = builders.new_user()
     response = send_post(ana, builders.draft(ana))
-    job = storage.queues._queue("fanout").jobs[-1]
-    assert job.meta == {"request_id": response.headers["X-Request-Id"]}
+    [event] = Town(graph).events_of(ana.id)
+    assert event.request_id == response.headers["X-Request-Id"]
     assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-Id"])
