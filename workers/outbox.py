@@ -196,6 +196,9 @@ class _Drain:
         began = time.monotonic()
         try:
             pushed = push_first_pages(self._graph, self._storage, events)
+        except StorageRefusedError as error:  # perhaps a key of one follower has the wrong type
+            log.warning("batch refused", error=str(error), events=len(events))
+            return events
         except (GraphUnavailableError, StorageUnavailableError) as error:
             log.warning("store away", error=str(error), events=len(events))
             self._end_in_outage(events)

@@ -13,6 +13,7 @@ from graph.ids import ms_of, new_id
 from graph.queries import Query
 from storage.errors import StorageUnavailableError
 from storage.pushing import LATE_SECONDS, MAX_AGE_SECONDS, Pushes
+from storage.timeline_layout import timeline_key
 from storage.timelines import Timelines
 from tests.support.stage import Stage
 from workers import fan_out_batch, outbox
@@ -122,6 +123,20 @@ def test_a_fault_of_the_common_work_leaves_each_post_to_itself(
     assert "batch failed" in [line["event"] for line in lines]
     for follower in followers:
         stage.check_feed(follower)
+
+
+def test_a_key_of_the_wrong_type_fails_the_posts_of_its_user_alone(stage: Stage) -> None:
+    author, followers = stage.audience(2)
+    culprit = stage.town.user()
+    stage.storage.cache.client.set(timeline_key(culprit), "no list", ex=60)
+    events = in_one_shard(
+        stage, stage.town.post(culprit)[1], *(stage.town.post(author)[1] for _ in range(3))
+    )
+    outcomes = stage.drain(events[0])
+    assert outcomes == {event.id: "failed" if event is events[0] else "done" for event in events}
+    for follower in followers:
+        stage.check_feed(follower)
+    stage.evict_list(culprit)
 
 
 def test_pages_that_grew_old_are_read_again_alone(
