@@ -161,8 +161,9 @@ def test_a_photo_whose_upload_cannot_be_read_for_a_day_has_failed_and_others_go_
 
 
 def test_a_photo_is_not_given_up_before_its_day_is_over(
-    graph: Graph, storage: Storage, upload: Upload
+    graph: Graph, storage: Storage, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(processing, "FAILING_SECONDS", -1.0)
     photo, event = upload(images.jpeg())
     _, other_event = upload(images.jpeg())
     with broken_for(storage, photo) as broken:
