@@ -25,6 +25,8 @@ from tests.support.transports import ApiResponse, Transport
 
 TOGETHER = 20
 """Requests with one key at once."""
+LOCKED_SECONDS = 0.9
+"""Longer than a request waits for a thread, and shorter than for a lock."""
 LINE = ("Bearer pf_token", "key")
 OTHER_LINE = ("Bearer pf_token", "another key")
 
@@ -64,18 +66,22 @@ def working_threads(transport: LoopTransport) -> int:
 
 # Case 56
 def test_twenty_requests_with_one_key_get_one_201_and_else_200_or_409(
-    builders: Builders, on_the_loop: LoopTransport, pool: ThreadPoolExecutor
+    builders: Builders, graph: Graph, on_the_loop: LoopTransport, pool: ThreadPoolExecutor
 ) -> None:
     author = builders.new_user().on(on_the_loop)
+    author.get("/v1/me")
     draft, key = builders.draft(author), secrets.token_hex(8)
-    barrier = threading.Barrier(TOGETHER)
 
     def send(_: int) -> tuple[int, str | None]:
-        barrier.wait(30)
         response = send_post(author, draft, key)
         return response.status_code, response.json.get("id")
 
-    answers = list(pool.map(send, range(TOGETHER)))
+    with Town(graph).locked(author.id) as other:  # the first one takes longer than a wait
+        sent = [pool.submit(send, number) for number in range(TOGETHER)]
+        timer = threading.Timer(LOCKED_SECONDS, other.commit)
+        timer.start()
+        answers = [answer.result(60) for answer in sent]
+        timer.join()
     statuses = Counter(status for status, _ in answers)
     assert statuses[201] == 1
     assert statuses[200] > 0
