@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from math import ceil
 
 from bounds.one_each import OneEach
 from bounds.turns import Turns
@@ -35,6 +36,8 @@ LEFT_TO_OTHERS = 1
 HEAVY_SHARE = 0.1
 """A user is heavy who has used more than this share of their seconds."""
 WINDOW_SECONDS = 60
+MOST_ENDS = 10_000
+"""Users who have used up their seconds, as far as a process remembers them."""
 HEAVY_PAGE = Lease(name="heavy-page", seconds=10)
 """Longer than any page: a read of the graph ends after five seconds."""
 
@@ -56,6 +59,9 @@ class GraphPages:
         self._limits = limits
         self._policy = policy
         self._own = OneEach(wait_seconds=WAIT_SECONDS)
+        self._ends: dict[int, float] = {}
+        """When the minute ends of users who have used up their seconds: they cost the cache nothing
+        until then. At most MOST_ENDS."""
         turns = partial(Turns, wait_seconds=WAIT_SECONDS, busy_seconds=BUSY_SECONDS)
         self.turns = turns(PAGES_AT_ONCE)
         self._heavy_turns = turns(HEAVY_PAGES_AT_ONCE)
@@ -67,9 +73,12 @@ class GraphPages:
         Raises FeedBusyError if too many pages wait for the graph, GraphShareUsedError if the user
         has another page in progress or has used up the seconds.
         """
+        self._refuse_at_once(user_id)
         with self._own.turn(user_id, _refuse_second_page):
             use = self._limits.add(self._policy, user_id, 0)
-            self._require_time(use)
+            if not use.remaining:
+                self._remember(user_id, use.reset_seconds)
+                self._refuse_at_once(user_id)
             with self._heavy_turn(user_id) if self._is_heavy(use) else self._light_turn():
                 began = time.monotonic()
                 try:
@@ -78,14 +87,24 @@ class GraphPages:
                     seconds = time.monotonic() - began
                     charge(self._limits, user_id, seconds)
 
-    def _require_time(self, use: LimitUse) -> None:
-        if not use.remaining:
-            GRAPH_PAGES_REFUSED.labels(reason="time").inc()
-            raise GraphShareUsedError(
-                f"At most {self._policy.quota / 1000:g} s of the graph in {WINDOW_SECONDS} s"
-                f" ({self._policy.name}).",
-                retry_after=max(1, use.reset_seconds),
-            )
+    def _remember(self, user_id: int, seconds: float) -> None:
+        """Remember that the user has used up the seconds of a minute that ends then."""
+        if len(self._ends) >= MOST_ENDS:
+            self._ends.clear()  # the cache still knows them
+        self._ends[user_id] = time.monotonic() + seconds
+
+    def _refuse_at_once(self, user_id: int) -> None:
+        """Raises GraphShareUsedError for a user who is known to have used up their seconds."""
+        end, now = self._ends.get(user_id, 0.0), time.monotonic()
+        if end <= now:
+            self._ends.pop(user_id, None)
+            return
+        GRAPH_PAGES_REFUSED.labels(reason="time").inc()
+        raise GraphShareUsedError(
+            f"At most {self._policy.quota / 1000:g} s of the graph in {WINDOW_SECONDS} s"
+            f" ({self._policy.name}).",
+            retry_after=max(1, ceil(end - now)),
+        )
 
     def _is_heavy(self, use: LimitUse) -> bool:
         return self._policy.quota - use.remaining > self._policy.quota * HEAVY_SHARE

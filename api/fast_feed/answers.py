@@ -10,6 +10,7 @@ from api.http.plain_problems import plain_problem
 from api.http.responses import JSON, SAFE_HEADERS, render_feed_page
 from api.loop.flask_adapter import answer_of
 from api.loop.messages import Answer
+from feed.errors import GraphShareUsedError
 from feed.pages import FeedPage
 from storage.limits import LimitUse, Policy
 
@@ -61,7 +62,12 @@ class Answers:
 
     def refusal(self, request: FeedRequest, use: LimitUse) -> Answer:
         """429: the viewer's quota is used up."""
-        error = TooManyRequestsError(self._policy, use)
+        return self.refusal_for(TooManyRequestsError(self._policy, use), request, use)
+
+    def refusal_for(
+        self, error: TooManyRequestsError | GraphShareUsedError, request: FeedRequest, use: LimitUse
+    ) -> Answer:
+        """429 for this reason."""
         limits = rate_limit_headers([(self._policy, use)])
         problem = plain_problem(
             429,

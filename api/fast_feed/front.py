@@ -27,7 +27,7 @@ from api.loop.threads import OverloadedError
 from api.services.sessions import AdmittedViewer, viewer_of
 from feed.bodies import bodies_of
 from feed.copies import Body, Copies
-from feed.errors import FeedBusyError
+from feed.errors import FeedBusyError, GraphShareUsedError
 from feed.pages import FeedPage, PageDraft, draft_from_window
 from feed.reading import read_page
 from graph.errors import GraphError
@@ -202,13 +202,19 @@ class FastFeed:
         if isinstance(result, Answer):
             self._log.pass_on()
             return result
+        if isinstance(result, GraphShareUsedError):
+            answer = self._answers.refusal_for(result, request, use)
+            return self._log_answer(scope, request, answer, start_time)
         answer = self._answers.page(self._answers.finish(result, request), request, use)
         return self._log_answer(scope, request, answer, start_time)
 
     def _read_page(
         self, scope: Scope, request: FeedRequest, use: LimitUse, window: Window
-    ) -> FeedPage | Answer:
-        """Blocks. The page, or the response of the view where no store can answer now."""
+    ) -> FeedPage | Answer | GraphShareUsedError:
+        """Blocks. The page, or the response of the view where no store can answer now.
+
+        The error where the viewer's pages have cost the graph too much: a refusal must cost little.
+        """
         context, viewer_id = self._context, request.token.user_id
         try:
             with bound_contextvars(request_id=request.request_id, viewer_id=viewer_id):
@@ -222,6 +228,8 @@ class FastFeed:
                     limit=request.limit,
                     window=window,
                 )
+        except GraphShareUsedError as error:
+            return error
         except (GraphError, StorageError, FeedBusyError):
             return self._flask.call(_environ(scope, request, use, window))
 

@@ -25,10 +25,10 @@ from storage import Storage
 
 FOLLOWEES, POSTS = 5_000, 10
 """Of the user who reads below the timeline; each of these has as many posts."""
-THREADS = 8
+THREADS = 4
 """Of each act."""
-PAUSE_SECONDS = 0.02
-"""Between two requests of a thread."""
+PAUSE_SECONDS = 0.1
+"""Between two requests of a thread. The clients of the drill share its process and its machine."""
 POST_AGE_SECONDS = 600
 """From one post of an author to the next."""
 BATCH = 1_000

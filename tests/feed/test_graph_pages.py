@@ -10,6 +10,7 @@ from feed.errors import FeedBusyError, GraphShareUsedError
 from feed.graph_pages import PAGES_AT_ONCE, GraphPages, charge, graph_time
 from graph.ids import new_id
 from storage import Storage
+from storage.limits import limit_key
 from tests.support.eventually import eventually
 from tests.support.stage import Stage
 
@@ -100,6 +101,12 @@ def test_who_has_used_up_the_seconds_is_refused_until_the_minute_ends(
         read_page(pages, user)
     assert 1 <= refused.value.retry_after <= 60
     read_page(pages, other)
+    storage.cache.client.delete(limit_key(graph_time(1), user))
+    with pytest.raises(GraphShareUsedError):  # without a call of the cache
+        read_page(pages, user)
+    pages._ends[user] = 0.0  # the minute ends
+    read_page(pages, user)
+    assert pages._ends == {}
 
 
 # Case 46

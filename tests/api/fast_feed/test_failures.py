@@ -117,4 +117,5 @@ def test_a_page_beyond_the_readers_time_of_the_graph_is_refused_as_by_the_view(
     storage.timelines.drop(reader.id)
     response = process.get(reader, PATH)
     assert_problem(response, 429, "too-many-requests")
+    assert not process.forwarded, "a refusal costs no request of Flask"
     assert set(differences(response, process.view(reader, PATH))) <= {"body", "x-request-id"}
