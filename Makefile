@@ -66,7 +66,7 @@ test-system: tools  ## kill, isolate and restart processes and whole stacks; dri
 drill: tools  ## inject faults under load and check that nothing is lost (SECONDS=600 SEED=7)
 	@$(RUN) -m stack fetch
 	@$(RUN) -m drill --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
-		$(if $(CONTROL),--control $(CONTROL))
+		$(if $(CONTROL),--control $(CONTROL)) $(if $(GREEDY),--greedy)
 
 bench: tools  ## measure against peers and limits (ROWS=F1,R1 SEED=7 GROWTH=1)
 	@$(RUN) -m stack fetch

@@ -27,6 +27,8 @@ from stack.settings import ROOT
 
 FOLDER = ROOT / ".local" / "test" / "drill"
 MOST_RATIO = 2.0
+WARM_UP_SECONDS = 10.0
+"""Before the first half: the first requests of a new graph are slow."""
 SETTLING_SECONDS = 3.0
 """After the lane begins or pauses. Requests that begin in this time are not measured."""
 TIMELINE_SECONDS = 60.0
@@ -87,6 +89,7 @@ def _run_rounds(
     clients = [Client(state, user) for user in state.users]
     for client in clients:
         client.start()
+    time.sleep(WARM_UP_SECONDS)
     spans = []
     for number in range(2 * rounds):
         (lane.begin if number % 2 else lane.pause)()

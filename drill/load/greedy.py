@@ -7,11 +7,11 @@ of docs/promises.md; a further act is a class there. They need the quotas of pro
 
 import random
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
 
 from drill.history import History
 from drill.load.connection import ApiConnection, Response
@@ -19,19 +19,19 @@ from drill.load.errors import NotAcknowledgedError
 from drill.load.population import create_user, until_acknowledged
 from drill.load.shared_state import DrillUser, SharedState
 from graph import Graph
-from graph.ids import new_id, random_id
+from graph.ids import RANDOM_BITS, new_id
 from graph.queries import Query
 from storage import Storage
 
-FOLLOWEES, POSTS = 5_000, 10
+FOLLOWEES, POSTS = 3_000, 10
 """Of the user who reads below the timeline; each of these has as many posts."""
 THREADS = 4
 """Of each act."""
 PAUSE_SECONDS = 0.1
 """Between two requests of a thread. The clients of the drill share its process and its machine."""
-POST_AGE_SECONDS = 600
-"""From one post of an author to the next."""
-BATCH = 1_000
+POST_SECONDS = 0.2
+"""From one post to the next, over all of these authors in turn."""
+BATCH = 200
 FIRST_PAGE = "/v1/me/feed?limit=100"
 """More posts than a timeline of the drill has."""
 
@@ -148,7 +148,6 @@ class GreedyLane:
         """Requests by act and status."""
         self.acts = [act() for act in ACTS]
         self._graph = graph
-        self._rng = state.rng("greedy")
         self._active, self._closed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -199,15 +198,10 @@ class GreedyLane:
 
     def create_followees(self, reader: DrillUser) -> None:
         """Create FOLLOWEES users with POSTS posts each, whom the reader follows."""
-        for _ in range(0, FOLLOWEES, BATCH):
-            authors = [self._author() for _ in range(BATCH)]
+        newest = new_id()
+        for first in range(0, FOLLOWEES, BATCH):
+            authors = [_author(newest, number) for number in range(first, first + BATCH)]
             self._graph.connection.write(CREATE_AUTHORS, reader_id=reader.id, authors=authors)
-
-    def _author(self) -> dict[str, object]:
-        now_ms = time.time_ns() // 10**6
-        ages = [(n + self._rng.random()) * POST_AGE_SECONDS for n in range(1, POSTS + 1)]
-        post_ids = [random_id(now_ms - round(age * 1000)) for age in ages]
-        return {"id": new_id(), "post_ids": post_ids}
 
     def _run(self, act: Act, thread: int) -> None:
         """Act while the lane is active."""
@@ -221,6 +215,13 @@ class GreedyLane:
             number += 1
             self._closed.wait(PAUSE_SECONDS * (0.5 + rng.random()))
         connection.close()
+
+
+def _author(newest: int, number: int) -> dict[str, Any]:
+    """An author with posts below the newest id, all ids of their own."""
+    step = round(POST_SECONDS * 1000) << RANDOM_BITS
+    ages = [number + round_ * FOLLOWEES for round_ in range(POSTS)]
+    return {"id": new_id(), "post_ids": [newest - age * step for age in ages]}
 
 
 def record_answers(history: History, lane: GreedyLane) -> None:
