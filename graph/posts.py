@@ -229,6 +229,7 @@ class Posts:
             epoch=0,
             cursor=-2,
             attempts=0,
+            request_id=current_request_id(),
         )
         return CreatedPost(event=event, post=None)
 
