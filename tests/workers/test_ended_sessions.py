@@ -51,8 +51,8 @@ def test_the_event_drops_the_copies_and_deletes_the_sessions(
     mine = create_session(stage, user)
     for session_id in (mine, old[0], old[-1]):
         keep_copy(stage, user, session_id)
-    event = change_password(stage, user, mine)
-    assert stage.do(event) == "done"
+    change_password(stage, user, mine)
+    stage.do_all(user)  # a busy machine may need more than one turn
     assert stage.storage.sessions.read(user, old[0]) is None
     assert stage.storage.sessions.read(user, old[-1]) is None
     assert stage.storage.sessions.read(user, mine)
