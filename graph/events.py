@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from graph.connection import Connection
-from graph.event_kinds import KINDS, QUEUES
+from graph.event_kinds import KINDS, PHOTOS, QUEUES
 from graph.queries import load
 
 LEASE_MS = 20_000
 """Time for which a claim or an advance reserves an event, in milliseconds."""
+
+PHOTO_LEASE_MS = 45_000
+"""The same for the event of a photo, as one call to a slow S3 can take 36 s."""
 
 UNFOLLOW_DELAY_MS = 30_000
 """Time from the end of a follow until its event is due, in milliseconds.
@@ -24,7 +27,7 @@ ATTEMPTS = 8
 """Claims without progress before an event goes into quarantine."""
 
 SHARDS = 16
-"""Number of parts of a queue. The shard of an event is its id modulo 16, of a photo's event its
+"""Number of parts of a queue. The shard of an event is its id modulo 16, of an uploaded photo's event its
 owner's id modulo 16."""
 
 LATE_MS = 1_000
@@ -34,8 +37,9 @@ committed the event has woken one."""
 LATE_COUNT = 100
 """Up to so many events of a shard are counted for a wake."""
 
-FAIR_WINDOW = 500
-"""Due events among whose authors a fair claim chooses."""
+FAIR_WINDOW = 5_000
+"""Due events among whose authors a fair claim chooses: several times what one author may upload in
+a day."""
 
 COUNTED = 2_000
 """Up to so many events of a shard are counted in each state, so that a count costs no more in a
@@ -166,7 +170,7 @@ class Events:
     def claim(self, queue: str, shard: int, *, limit: int) -> Claims:
         """Claim due events of a shard that were never tried, each with a new epoch and a lease."""
         rows = self._connection.write(
-            CLAIM, queue=queue, shard=shard, limit=limit, lease_ms=LEASE_MS
+            CLAIM, queue=queue, shard=shard, limit=limit, lease_ms=_lease_ms(queue)
         )
         return _claims_of(rows)
 
@@ -181,7 +185,7 @@ class Events:
             shard=shard,
             window=FAIR_WINDOW,
             served=list(served),
-            lease_ms=LEASE_MS,
+            lease_ms=_lease_ms(queue),
         )
         return _claims_of(rows)
 
@@ -191,7 +195,11 @@ class Events:
         After 8 claims without progress it goes into quarantine instead.
         """
         rows = self._connection.write(
-            CLAIM_RETRIED, queue=queue, shard=shard, lease_ms=LEASE_MS, attempts=ATTEMPTS
+            CLAIM_RETRIED,
+            queue=queue,
+            shard=shard,
+            lease_ms=_lease_ms(queue),
+            attempts=ATTEMPTS,
         )
         for row in rows:
             event = event_of(row)
@@ -209,10 +217,11 @@ class Events:
             )
         )
 
-    def renew(self, event_id: int, epoch: int) -> bool:
+    def renew(self, event: Event) -> bool:
         """Renew the lease of an event that has made no progress yet. False if fenced."""
+        lease_ms = _lease_ms(event.queue)
         return bool(
-            self._connection.write(RENEW, event_id=event_id, epoch=epoch, lease_ms=LEASE_MS)
+            self._connection.write(RENEW, event_id=event.id, epoch=event.epoch, lease_ms=lease_ms)
         )
 
     def finish(self, events: Iterable[Event]) -> set[int]:
@@ -320,6 +329,10 @@ class Events:
         """Take an event out of quarantine and make it due now; None if it is not in quarantine."""
         rows = self._connection.write(REQUEUE, event_id=event_id)
         return event_of(rows[0]) if rows else None
+
+
+def _lease_ms(queue: str) -> int:
+    return PHOTO_LEASE_MS if queue == PHOTOS else LEASE_MS
 
 
 def _claims(events: Iterable[Event]) -> list[list[int]]:

@@ -243,7 +243,13 @@ class Photos:
     def set_failed(self, photo_id: int, code: str) -> bool:
         """Change a photo to failed, with this code. False if it was not processing."""
         return bool(
-            self._connection.write(SET_FAILED, photo_id=photo_id, code=code, life_ms=ENDED_LIFE_MS)
+            self._connection.write(
+                SET_FAILED,
+                photo_id=photo_id,
+                code=code,
+                life_ms=ENDED_LIFE_MS,
+                late_ms=LATE_UPLOAD_MS,
+            )
         )
 
     def delete(self, photo_id: int, *, owner_id: int) -> Event | None:

@@ -1,4 +1,4 @@
-"""How a job ends its claims: done events are finished together, what failed is released."""
+"""How a job ends its claims: done events are finished together, others are released."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ RECENT_SECONDS = 600.0
 """How long ago that other work may have been done."""
 
 RELEASE_SECONDS = 20.0
-"""How long a worker tries to release events: as long as a lease."""
+"""How long a worker tries to finish or release events: as long as a lease."""
 RELEASE_PAUSE_SECONDS = 0.5
 
 _done_at: dict[str, float] = {}
@@ -56,13 +56,24 @@ class Endings:
             self.finish()
 
     def finish(self) -> None:
-        """Finish all events that are done. Raises GraphUnavailableError."""
+        """Finish all events that are done. Raises GraphUnavailableError after tries for a lease."""
         done, self._done = self._done, []
-        finished = self._graph.events.finish([one.event for one in done]) if done else set()
+        finished = self._try_to_finish([one.event for one in done]) if done else set()
         self._finished_at = time.monotonic()
         for one in done:
             is_mine = one.event.id in finished
             self.note(one.event, "done" if is_mine else "fenced", one.seconds)
+
+    def _try_to_finish(self, events: Sequence[Event]) -> set[int]:
+        """The ids of those that are finished now. A repeat would be an attempt of each of them."""
+        end = time.monotonic() + RELEASE_SECONDS
+        while True:
+            try:
+                return self._graph.events.finish(events)
+            except GraphUnavailableError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(RELEASE_PAUSE_SECONDS)
 
     def put_off(self, event: Event, delay_seconds: float) -> str:
         """Release an event for which a store was away; returns the outcome.

@@ -26,6 +26,6 @@ def drop_after_block(graph: Graph, storage: Storage, event: Event) -> None:
     A LEFT that is gone was ended by another event, which has dropped the list before.
     """
     blocker, blocked = event.subject_id, event.author_id
-    pairs = [(blocker, blocked), (blocked, blocker)]
+    pairs = sorted([(blocker, blocked), (blocked, blocker)])  # the order of locks
     storage.timelines.drop(*(follower for follower, _ in graph.follows.left_pairs(pairs)))
     graph.follows.delete_left(pairs=pairs)

@@ -14,7 +14,7 @@ import structlog
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.event_kinds import FANOUT, FANOUT_LARGE, PHOTOS, REMOVAL, TIMELINES
-from graph.events import Claims, Event
+from graph.events import ADOPT_PAGE, Claims, Event
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
@@ -96,7 +96,7 @@ def drain_shard_of(graph: Graph, storage: Storage, event_id: int) -> None:
     Events of that version get what a claim needs.
     """
     try:
-        while graph.events.adopt():
+        while graph.events.adopt() >= ADOPT_PAGE:
             pass
         status = graph.events.by_id(event_id)
     except GraphUnavailableError as error:
@@ -126,17 +126,18 @@ class _Drain:
         return self._endings.outcomes
 
     def run(self) -> None:
-        """Do batch after batch, and in turns an event that was tried before, alone.
+        """Do batch after batch, and in turns events that were tried before, each alone.
 
         Raises GraphUnavailableError.
         """
         end = time.monotonic() + DRAIN_SECONDS
         while True:
+            began = time.monotonic()
             claims = self._claim()
-            self._left_due = claims.more or claims.retried_due
+            self._left_due = claims.more
             self.do(claims.events)
-            if claims.retried_due and not self._is_out():
-                self.do(self._claim_retried())
+            if claims.retried_due:
+                self._do_retried(time.monotonic() - began)
             if self._is_out() or not self._left_due:
                 return
             if time.monotonic() > end:
@@ -151,11 +152,23 @@ class _Drain:
             return self._graph.events.claim_fairly(self._queue, self._shard, served=_served)
         return self._graph.events.claim(self._queue, self._shard, limit=BATCH[self._queue])
 
-    def _claim_retried(self) -> list[Event]:
-        claim = self._graph.events.claim_retried(self._queue, self._shard)
-        if claim.quarantined:
-            self._endings.note(claim.quarantined, "quarantined", 0.0)
-        return [claim.event] if claim.event else []
+    def _do_retried(self, seconds: float) -> None:
+        """Do events that were tried before, each alone, for as long as a batch has taken.
+
+        So 64 events whose worker was killed do not wait for a backlog of others.
+        """
+        until = time.monotonic() + seconds
+        while not self._is_out():
+            claim = self._graph.events.claim_retried(self._queue, self._shard)
+            if claim.quarantined:
+                self._endings.note(claim.quarantined, "quarantined", 0.0)
+            elif claim.event:
+                self.do([claim.event])
+            else:
+                return
+            if time.monotonic() > until:
+                self._left_due = True  # there may be more
+                return
 
     def do(self, events: Sequence[Event]) -> None:
         """Do the work of claimed events; release what has not begun after a second or two outages.
@@ -196,13 +209,10 @@ class _Drain:
         began = time.monotonic()
         try:
             pushed = push_first_pages(self._graph, self._storage, events)
-        except StorageRefusedError as error:  # perhaps a key of one follower has the wrong type
+        except (GraphUnavailableError, StorageUnavailableError) as error:
+            # Perhaps one post or one follower's key is the reason: each is done alone
             log.warning("batch refused", error=str(error), events=len(events))
             return events
-        except (GraphUnavailableError, StorageUnavailableError) as error:
-            log.warning("store away", error=str(error), events=len(events))
-            self._end_in_outage(events)
-            return []
         except Exception:  # includes RQ's time-out
             log.exception("batch failed", events=len(events))
             return events
@@ -210,13 +220,6 @@ class _Drain:
         seconds = time.monotonic() - began
         self._endings.add_done(pushed.done, seconds / len(events))
         return pushed.rest
-
-    def _end_in_outage(self, events: Sequence[Event]) -> None:
-        self._outages = MOST_OUTAGES
-        _outages.note(self._queue)
-        self._endings.release(events, OUTAGE_DELAY_SECONDS)
-        for event in events:
-            self._endings.note(event, "outage", 0.0)
 
     def _do_one(self, event: Event) -> None:
         began = time.monotonic()

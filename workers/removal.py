@@ -7,6 +7,7 @@ from graph import Graph
 from graph.events import Event
 from graph.ids import MAX_ID
 from storage import Storage, changes
+from storage.errors import StorageUnavailableError
 from workers.errors import FencedError, UnfinishedError
 from workers.fan_out import TURN_SECONDS
 
@@ -23,8 +24,8 @@ def remove_post(graph: Graph, storage: Storage, event: Event) -> None:
     storage.bodies.tombstone([event.subject_id])
     storage.changes.announce([changes.post(event.subject_id)])
     photos = graph.posts.deleted_photos(event.subject_id)
-    for _photo_id, path in photos:
-        storage.photos.remove(path)
+    if refused := storage.photos.remove_many([path for _photo_id, path in photos]):
+        raise StorageUnavailableError("s3", f"the objects of {len(refused)} photos are not removed")
     if photos:
         graph.posts.delete_photos([photo_id for photo_id, _path in photos])
 

@@ -15,6 +15,7 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
+from graph.events import ADOPT_PAGE
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
@@ -96,8 +97,9 @@ class Sweeper:
 
     def _adopt(self) -> int:
         """Give events of the version before what a claim needs; returns their number."""
-        adopted = 0
-        while page := self._graph.events.adopt():
+        adopted = page = self._graph.events.adopt()
+        while page >= ADOPT_PAGE:
+            page = self._graph.events.adopt()
             adopted += page
         return adopted
 

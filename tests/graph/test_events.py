@@ -205,10 +205,11 @@ def test_progress_makes_an_event_claimable_beside_others(graph: Graph, town: Tow
 
 def test_renewing_a_lease_resets_no_attempt(graph: Graph, town: Town) -> None:
     [event] = one_shard(town, 1)
-    assert claim(graph, event.id, 0)
+    claimed = claim(graph, event.id, 0)
+    assert claimed
     town.end_lease(event.id)
-    assert graph.events.renew(event.id, 1)
-    assert not graph.events.renew(event.id, 0)
+    assert graph.events.renew(claimed)
+    assert not graph.events.renew(event)
     assert graph.events.claim_retried("timelines", 3).event is None, "the lease is new"
     town.end_lease(event.id)
     retried = graph.events.claim_retried("timelines", 3).event
@@ -253,6 +254,22 @@ def test_a_fair_claim_takes_the_owner_who_was_served_longest_ago(graph: Graph, t
         turns.append(event.id)
         assert claims.more
     assert turns == [greedy[0].id, other.id, third.id, greedy[1].id, greedy[2].id]
+
+
+# Case 54
+def test_a_fair_claim_sees_one_photo_behind_six_hundred_of_each_of_two_others(
+    graph: Graph, town: Town
+) -> None:
+    greedy = one_shard(town, 1_200)
+    town.query(
+        "MATCH (event:Event) WHERE event.id IN $ids SET event.author_id = event.author_id + 1",
+        ids=[event.id for event in greedy[::2]],
+    )
+    other = town.event("followed", new_id(), town.user())
+    town.query("MATCH (event:Event {id: $id}) SET event.shard = 3", id=other.id)
+    served = sorted({event.author_id for event in greedy} | {greedy[0].author_id + 1})
+    [event] = graph.events.claim_fairly("timelines", 3, served=served).events
+    assert event.id == other.id
 
 
 def test_finishing_many_leaves_those_that_are_fenced(graph: Graph, town: Town) -> None:

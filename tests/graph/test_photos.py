@@ -186,7 +186,7 @@ def photo_in(graph: Graph, town: Town, owner: int, state: str) -> int:
         ("waiting", {"unposted_until": 24.0, "objects_until": 26.0}),
         ("processing", {"unposted_until": 168.0}),
         ("ready", {"unposted_until": 24.0}),
-        ("failed", {"unposted_until": 168.0}),
+        ("failed", {"unposted_until": 168.0, "objects_until": 2.0}),
         ("deleted", {"unposted_until": 25.0, "objects_until": 2.0}),
     ],
 )

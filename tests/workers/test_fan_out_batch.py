@@ -15,6 +15,7 @@ from storage.errors import StorageUnavailableError
 from storage.pushing import LATE_SECONDS, MAX_AGE_SECONDS, Pushes
 from storage.timeline_layout import timeline_key
 from storage.timelines import Timelines
+from tests.support.eventually import eventually
 from tests.support.stage import Stage
 from workers import fan_out_batch, outbox
 from workers.outages import Outages
@@ -180,6 +181,40 @@ def test_while_the_cache_is_away_no_event_is_claimed_and_no_follower_read(
     assert Counter(stage.drain(events[0]).values()) == {"done": 3}
 
 
+# Case 12
+def test_events_of_a_killed_worker_do_not_wait_for_a_backlog_of_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BATCH", {**outbox.BATCH, "fanout": 8})
+    author, followers = stage.audience(1)
+    posted = in_one_shard(stage, *(stage.town.post(author)[1] for _ in range(24)))
+    claimed = stage.graph.events.claim("fanout", 3, limit=8).events  # and the worker dies
+    for event in claimed:
+        stage.town.end_lease(event.id)
+    outcomes = stage.drain(posted[0])
+    assert Counter(outcomes.values()) == {"done": 24}
+    order = list(outcomes)
+    assert max(order.index(event.id) for event in claimed[:2]) < 8 + 8 + 2
+    for follower in followers:
+        stage.check_feed(follower)
+
+
+# Case 20
+def test_an_outage_of_the_graph_at_the_finish_is_no_attempt(stage: Stage) -> None:
+    proxied = stage.behind_proxies()
+    events = in_one_shard(stage, *(stage.town.post(stage.town.user())[1] for _ in range(3)))
+    hold = proxied.hold_query("events/finish")
+    working = stage.begin(outbox.drain, proxied.graph, proxied.storage, "fanout", 3)
+    hold.wait()
+    proxied.to.graph.down()
+    hold.release()
+    refused = proxied.to.graph.refused
+    eventually(lambda: proxied.to.graph.refused > refused + 3)
+    proxied.to.graph.up()
+    assert Counter(working.result(60).values()) == {"done": 3}
+    assert not any(stage.town.find_event(event.id) for event in events)
+
+
 # Case 50
 def test_pushes_that_fail_release_their_events_and_keep_the_worker_from_the_queue(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -190,7 +225,7 @@ def test_pushes_that_fail_release_their_events_and_keep_the_worker_from_the_queu
     events = in_one_shard(stage, *(stage.town.post(stage.town.user())[1] for _ in range(3)))
     with monkeypatch.context() as patch:
         patch.setattr(Timelines, "push_many", fail)
-        assert Counter(stage.drain(events[0]).values()) == {"outage": 3}
+        assert Counter(stage.drain(events[0]).values()) == {"outage": 2}, "then it gives up"
         for event in events:
             stage.town.end_lease(event.id)
         assert stage.drain(events[0]) == {}, "the queue is left alone for a second"

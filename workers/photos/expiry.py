@@ -30,12 +30,14 @@ WALK = "incoming"
 def expire_photos(graph: Graph, storage: Storage, *, until: float) -> int:
     """End overdue photos and remove due objects until none is left or `until`, a monotonic time.
 
-    Returns how many photos were worked on. Half of the time is for objects, which S3 may delay.
+    Returns how many photos were worked on. Half of the time is for objects, which S3 may delay, and
+    what they leave of it for photos again.
     Raises GraphUnavailableError, StorageUnavailableError.
     """
     half = (time.monotonic() + until) / 2
     expired = _in_pages(lambda: graph.photos.expire(PAGE), half)
-    return expired + _in_pages(lambda: _remove_objects(graph, storage), until)
+    removed = _in_pages(lambda: _remove_objects(graph, storage), until)
+    return expired + removed + _in_pages(lambda: graph.photos.expire(PAGE), until)
 
 
 def reconcile_incoming(storage: Storage, *, until: float) -> int:

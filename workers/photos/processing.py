@@ -154,7 +154,7 @@ def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo
     lease.renew_if_old()
     with budget.count(storage, photo.owner_id):
         result = render_in_child(data, photo.content_type)
-    lease.renew_if_old()
+    go_on()
     storage.photos.store_original(photo.path, data, photo.content_type)
     for side, rendition in result.renditions.items():
         go_on()
@@ -214,7 +214,7 @@ class _Lease:
         began_at = time.monotonic()
         if began_at - self.renewed_at < RENEW_SECONDS:
             return
-        if not self.graph.events.renew(self.event.id, self.event.epoch):
+        if not self.graph.events.renew(self.event):
             raise FencedError(self.event.id)
         self.renewed_at = began_at
 
