@@ -27,8 +27,8 @@ ATTEMPTS = 8
 """Claims without progress before an event goes into quarantine."""
 
 SHARDS = 16
-"""Number of parts of a queue. The shard of an event is its id modulo 16, of an uploaded photo's event
-its owner's id modulo 16."""
+"""Number of parts of a queue. The shard of an event is its id modulo 16, of an uploaded photo's
+event its owner's id modulo 16."""
 
 LATE_MS = 1_000
 """Time for which an event is due before the sweeper wakes a worker for it, in milliseconds. Whoever

@@ -237,7 +237,8 @@ class Town:
         """Make a photo ready, as if a worker had processed it."""
         self.query(
             "MATCH (photo:Photo {id: $id}) SET photo.state = 'ready', photo.width = $width,"
-            " photo.height = $height, photo.blurhash = 'LEHV6nWB2yk8'",
+            " photo.height = $height, photo.blurhash = 'LEHV6nWB2yk8',"
+            " photo.unposted_until = timestamp() + 86400000",
             id=photo_id,
             width=width,
             height=height,

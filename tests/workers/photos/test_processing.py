@@ -20,7 +20,7 @@ from tests.support import images
 from tests.support.eventually import eventually
 from tests.support.outbox import claim, release, run
 from tests.support.town import Town
-from tests.support.uploads import COMPLETE, Upload, object_names, put_upload
+from tests.support.uploads import COMPLETE, Upload, answers, object_names, put_upload
 from workers.errors import FencedError
 from workers.photos import processing
 from workers.photos.decoding import Limits, render_in_child
@@ -177,15 +177,6 @@ def test_a_photo_replaced_while_it_is_decoded_is_stored_as_it_was_examined(
     assert stored["Body"].read() == data
     assert final_state(graph, photo) == ("ready", None)
     assert object_names(storage.photos, photo.path) == COMPLETE
-
-
-def answers(storage: Storage) -> bool:
-    """Whether the circuit of S3 lets calls through again."""
-    try:
-        storage.photos.remove_upload("no photo's path")
-    except StorageUnavailableError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("step", ["/originals/{}", "/{}/1080.jpg", "/{}/640.jpg", "/{}/320.jpg"])
