@@ -294,7 +294,7 @@ def test_nodes_of_failed_expired_and_deleted_photos_are_deleted_in_the_end(
     ended = [photo_in(graph, town, owner, state) for state in ("failed", "deleted", "waiting")]
     town.query("MATCH (p:Photo) WHERE p.id IN $ids SET p.unposted_until = 1", ids=ended)
     expire_all(graph)
-    assert [state_of(graph, photo) for photo in ended] == [None, "deleted", "expired"]
+    assert [state_of(graph, photo) for photo in ended] == ["failed", "deleted", "expired"]
     assert town.photo_times(ended[1]) == {"unposted_until": 1.0, "objects_until": 2.0}, "put off"
     town.end_photo_times(*ended)
     graph.photos.set_without_objects(ended, [])
