@@ -71,7 +71,7 @@ def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
         except NotSignedInError:
             token = sessions.proven_token(context.graph(), _bearer_token())
             if token:
-                limits.consume(limits.GENERAL, token.user_id)
+                limits.consume(limits.ENDED_SIGN_OUTS, f"session {token.session_id}")
                 sessions.drop_copies(context.storage(), token.user_id, token.session_id)
             raise
 

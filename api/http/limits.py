@@ -37,6 +37,10 @@ SIGN_INS_OF_ADDRESS = Policy(name="sign-ins-of-address", quota=100, window_secon
 PASSWORD_CHANGES = Policy(name="password-changes", quota=10, window_seconds=5 * MINUTE)
 """Password changes of a user: each checks a guess of the current password."""
 
+ENDED_SIGN_OUTS = Policy(name="ended-sign-outs", quota=60, window_seconds=MINUTE)
+"""Sign-outs by the token of one session that has ended. They cost its user nothing: who holds the
+token may have stolen it."""
+
 NAME_CHANGES = Policy(name="name-changes", quota=60, window_seconds=HOUR)
 """Requests of a user that set a name: each discards the copies of the user's posts everywhere."""
 

@@ -23,6 +23,7 @@ QUOTAS = {
     limits.SIGN_INS_OF_ACCOUNT: "sign-ins to an account",
     limits.SIGN_INS_OF_ADDRESS: "sign-ins from an address",
     limits.PASSWORD_CHANGES: "password changes of a user",
+    limits.ENDED_SIGN_OUTS: "sign-outs of a session that has ended",
     limits.NAME_CHANGES: "names set by a user",
     limits.NOTIFICATIONS: "pages and counts of a user's notifications",
     limits.FOLLOWS: "requests of a user that begin or end a follow or a block",

@@ -1,3 +1,4 @@
+import re
 import secrets
 from typing import Any
 
@@ -129,6 +130,30 @@ def test_follows_and_blocks_and_their_ends_share_a_quota_and_its_headers(
         headers = ana.call(method, path).headers
         assert '"follows";q=1000;w=3600' in headers["RateLimit-Policy"]
         assert f'"follows";r={1000 - count};t=' in headers["RateLimit"]
+
+
+@pytest.mark.parametrize("by_its_id", [False, True])
+def test_sign_outs_by_an_ended_token_are_429_and_cost_its_owner_nothing(
+    strict_app: Flask, builders: Builders, *, by_its_id: bool
+) -> None:
+    user = builders.new_user()
+    owner, stolen = user.on(strict_app), user.sign_in().on(strict_app)
+    stolen_id = stolen.get("/v1/me/sessions").json["sessions"][0]["id"]
+    path = f"/v1/me/sessions/{stolen_id if by_its_id else 'current'}"
+    assert stolen.delete("/v1/me/sessions/current").status_code == 204
+    before = remaining(owner.get("/v1/me"))
+    quota = limits.ENDED_SIGN_OUTS.quota
+    responses = [stolen.delete(path) for _ in range(quota + 1)]
+    assert [response.status_code for response in responses] == [401] * quota + [429]
+    assert_problem(responses[-1], 429, "too-many-requests")
+    assert remaining(owner.get("/v1/me")) >= before - 2
+
+
+def remaining(response: ApiResponse) -> int:
+    """What is left of the general quota."""
+    left = re.search(r'"general";r=(\d+)', response.headers["RateLimit"])
+    assert left
+    return int(left[1])
 
 
 def test_an_import_of_500_follows_passes_also_if_each_is_sent_twice() -> None:
