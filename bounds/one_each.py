@@ -1,6 +1,7 @@
-"""A bulkhead a key: one caller at a time works for each key, and one more waits."""
+"""A bulkhead a key: one caller at a time works for each key, and few more wait."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
@@ -9,42 +10,50 @@ class _Line:
     """The callers of one key."""
 
     def __init__(self) -> None:
-        self.turn = threading.Lock()
+        self.turns: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
+        """By kind of work."""
         self.callers = 0
 
 
 class OneEach:
-    """Turns for one caller a key at a time, shared by the threads of one process.
+    """Turns for one caller a key and kind at a time, shared by the threads of one process.
 
-    One more caller of the key waits up to `wait_seconds`; further ones are refused at once, so that
-    no key occupies more than two threads.
+    Others wait up to `wait_seconds`. Of a key, whatever the kinds, `callers` at most work or wait;
+    further ones are refused at once, so that no key occupies more threads.
     """
 
-    def __init__(self, *, wait_seconds: float) -> None:
+    def __init__(self, *, wait_seconds: float, callers: int = 2) -> None:
+        self._callers = callers
         self._wait_seconds = wait_seconds
         self._lines: dict[Hashable, _Line] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def turn(self, key: Hashable, refusal: Callable[[], Exception]) -> Iterator[None]:
-        """Hold the turn of the key for the block. Raises what `refusal` returns without one."""
+    def turn(
+        self, key: Hashable, refusal: Callable[[], Exception], *, kind: Hashable = None
+    ) -> Iterator[None]:
+        """Hold the turn of the key and kind for the block.
+
+        Raises what `refusal` returns without one.
+        """
         line = self._enter(key)
         if line is None:
             raise refusal()
         try:
-            if not line.turn.acquire(timeout=self._wait_seconds):
+            turn = line.turns[kind]
+            if not turn.acquire(timeout=self._wait_seconds):
                 raise refusal()
             try:
                 yield
             finally:
-                line.turn.release()
+                turn.release()
         finally:
             self._leave(key, line)
 
     def _enter(self, key: Hashable) -> _Line | None:
         with self._lock:
             line = self._lines.setdefault(key, _Line())
-            if line.callers > 1:
+            if line.callers >= self._callers:
                 return None
             line.callers += 1
             return line

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from feed.graph_pages import charge
+from feed.graph_pages import charged
 from feed.rebuilding import rebuild
 from graph import Graph
 from graph.errors import GraphError
@@ -92,12 +92,10 @@ class BackgroundRebuilder:
 
     def _rebuild(self, user_id: int) -> None:
         """Run one rebuild, at the user's cost. Logs every error, so that the thread continues."""
-        began = time.monotonic()
         try:
-            rebuild(self._graph, self._storage, user_id)
+            with charged(self._storage.limits, user_id):
+                rebuild(self._graph, self._storage, user_id)
         except (GraphError, StorageError) as error:
             log.warning("rebuild failed", user_id=user_id, error=str(error))
         except Exception:
             log.exception("rebuild failed", user_id=user_id)
-        finally:
-            charge(self._storage.limits, user_id, time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""Pages read from the graph: few at once in a process, one at a time and some seconds a user.
+"""Pages read from the graph: few at once in a process, one a line and some seconds a user.
 
 A page of a user with thousands of followees costs the graph as much as a hundred others. So what a
 user's pages and rebuilds have cost is counted in the cache, for all processes together. Who has
@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from math import ceil
+from typing import Literal
 
 from bounds.one_each import OneEach
 from bounds.turns import Turns
 from feed.errors import FeedBusyError, GraphShareUsedError
+from graph.errors import GraphUnavailableError
 from observing.metrics import GRAPH_PAGES_REFUSED
 from storage.limits import Lease, Limits, LimitUse, Policy
 
@@ -26,6 +28,11 @@ graph, this leaves most of the eight working threads to viewers whose timelines 
 WAIT_SECONDS = 0.5
 """How long a page waits for its turn at the graph: the time of about forty pages on a healthy
 graph, or of a first page while the graph still compiles its query plans."""
+Line = Literal["feed", "notifications"]
+"""What a page is of. A user reads one page of each at a time, as an app that starts reads both."""
+PAGES_OF_A_USER = 4
+"""Pages and counts of one user that are read or wait at one process, of both lines together: an app
+that starts sends four. They hold half of the working threads at most."""
 BUSY_SECONDS = 1.0
 """How long, after a wait in vain, no page waits: otherwise waiting pages would occupy all
 threads."""
@@ -36,6 +43,8 @@ LEFT_TO_OTHERS = 1
 HEAVY_SHARE = 0.1
 """A user is heavy who has used more than this share of their seconds."""
 WINDOW_SECONDS = 60
+MOST_SECONDS_IN_VAIN = 0.5
+"""What a user is charged at most for a read that the graph did not answer in its time."""
 MOST_ENDS = 10_000
 """Users who have used up their seconds, as far as a process remembers them."""
 HEAVY_PAGE = Lease(name="heavy-page", seconds=10)
@@ -47,9 +56,32 @@ def graph_time(seconds: float) -> Policy:
     return Policy(name="graph-time", quota=int(seconds * 1000), window_seconds=WINDOW_SECONDS)
 
 
+def cost(seconds: float, error: BaseException | None) -> float:
+    """The seconds that a user is charged for, of work that took so long and ended so.
+
+    A graph that is slow or down is not the fault of the users who wait for it.
+    """
+    return (
+        min(seconds, MOST_SECONDS_IN_VAIN) if isinstance(error, GraphUnavailableError) else seconds
+    )
+
+
 def charge(limits: Limits, user_id: int, seconds: float) -> None:
     """Count time of the graph that was spent for the user."""
     limits.add(graph_time(0), user_id, max(1, round(seconds * 1000)))
+
+
+@contextmanager
+def charged(limits: Limits, user_id: int) -> Iterator[None]:
+    """Count the time of the block for the user, as `cost` has it."""
+    began, failure = time.monotonic(), None
+    try:
+        yield
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        charge(limits, user_id, cost(time.monotonic() - began, failure))
 
 
 class GraphPages:
@@ -58,7 +90,9 @@ class GraphPages:
     def __init__(self, limits: Limits, policy: Policy) -> None:
         self._limits = limits
         self._policy = policy
-        self._own = OneEach(wait_seconds=WAIT_SECONDS)
+        self._own = OneEach(wait_seconds=WAIT_SECONDS, callers=PAGES_OF_A_USER)
+        self._own_heavy = OneEach(wait_seconds=WAIT_SECONDS)
+        """Pages of a heavy user, of both lines."""
         self._ends: dict[int, float] = {}
         """When the minute ends of users who have used up their seconds: they cost the cache nothing
         until then. At most MOST_ENDS."""
@@ -67,25 +101,21 @@ class GraphPages:
         self._heavy_turns = turns(HEAVY_PAGES_AT_ONCE)
 
     @contextmanager
-    def page(self, user_id: int) -> Iterator[None]:
+    def page(self, user_id: int, line: Line) -> Iterator[None]:
         """Read one page of the user within the block; its time is counted.
 
         Raises FeedBusyError if too many pages wait for the graph, GraphShareUsedError if the user
-        has another page in progress or has used up the seconds.
+        has too many pages in progress or has used up the seconds.
         """
         self._refuse_at_once(user_id)
-        with self._own.turn(user_id, _refuse_second_page):
+        with self._own.turn(user_id, _refuse_second_page, kind=line):
             use = self._limits.add(self._policy, user_id, 0)
             if not use.remaining:
                 self._remember(user_id, use.reset_seconds)
                 self._refuse_at_once(user_id)
-            with self._heavy_turn(user_id) if self._is_heavy(use) else self._light_turn():
-                began = time.monotonic()
-                try:
-                    yield
-                finally:
-                    seconds = time.monotonic() - began
-                    charge(self._limits, user_id, seconds)
+            turn = self._heavy_turn(user_id) if self._is_heavy(use) else self._light_turn()
+            with turn, charged(self._limits, user_id):
+                yield
 
     def _remember(self, user_id: int, seconds: float) -> None:
         """Remember that the user has used up the seconds of a minute that ends then."""
@@ -114,8 +144,8 @@ class GraphPages:
 
     @contextmanager
     def _heavy_turn(self, user_id: int) -> Iterator[None]:
-        """A turn of the heavy users, while no other process reads a page of this user."""
-        with self._spare_or_heavy_turn():
+        """A turn of the heavy users, while no other page of this user is read, in any process."""
+        with self._own_heavy.turn(user_id, _refuse_second_page), self._spare_or_heavy_turn():
             lease = self._limits.take_lease(HEAVY_PAGE, user_id)
             if lease is None:
                 raise _refuse_second_page()
@@ -138,4 +168,4 @@ class GraphPages:
 
 def _refuse_second_page() -> GraphShareUsedError:
     GRAPH_PAGES_REFUSED.labels(reason="second page").inc()
-    return GraphShareUsedError("Another page of yours is being read from the graph.", retry_after=1)
+    return GraphShareUsedError("Other pages of yours are being read from the graph.", retry_after=1)

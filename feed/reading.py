@@ -44,7 +44,7 @@ def read_page(
     """
     draft, unavailable = _draft_from_cache(storage, viewer_id, cursor, limit, window)
     if draft is None:
-        with graph_pages.page(viewer_id):
+        with graph_pages.page(viewer_id, "feed"):
             draft = _draft_from_graph(graph, rebuilder, viewer_id, cursor, limit)
     bodies = bodies_of(graph, storage, draft.ids, cached=draft.bodies_by_id)
     degraded = (*unavailable, *_unavailable_graph(graph))

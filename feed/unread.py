@@ -72,7 +72,7 @@ def count(
         log.warning("unread answered without the cache", error=str(error))
         degraded.add(error.part)
     if unread is None:
-        with graph_pages.page(viewer_id):
+        with graph_pages.page(viewer_id, "feed"):
             unread = _count_in_graph(graph, rebuilder, viewer_id, position)
     if graph.circuit_open:
         degraded.add("graph")
@@ -86,7 +86,7 @@ def _count_in_cache(
     tail = storage.read_positions.tail(viewer_id, most=TAIL_ENTRIES)
     position = tail.position
     if position is None:
-        with graph_pages.page(viewer_id):
+        with graph_pages.page(viewer_id, "feed"):
             position = _position_in_graph(graph, storage, viewer_id)
         tail = storage.read_positions.tail(viewer_id, most=TAIL_ENTRIES)  # after the position
     authors = read_authors(storage, tail, position, {})

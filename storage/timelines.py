@@ -40,8 +40,8 @@ FOLLOW_TTL_SECONDS = 300
 
 POSTPONED_SECONDS = 30
 """How long no build begins after one that ran out of time; twice as long after each further one."""
-MOST_POSTPONED_SECONDS = 1800
-"""The longest time likewise."""
+MOST_POSTPONED_SECONDS = 120
+"""The longest time likewise: the graph may have been slow for all, and is well again."""
 
 NO_EXPIRY = -1
 """The reply of TTL for a key without one. The cache can never evict such a key."""

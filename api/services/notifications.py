@@ -13,11 +13,11 @@ def groups(
     Raises FeedBusyError if too many pages, of feeds too, wait for the graph, GraphShareUsedError
     if the user's have cost it too much.
     """
-    with graph_pages.page(user_id):
+    with graph_pages.page(user_id, "notifications"):
         return graph.notifications.groups(user_id, before=before, limit=limit)
 
 
 def unread(graph: Graph, graph_pages: GraphPages, user_id: int) -> UnreadNotifications:
     """The number of the user's unread notifications. Raises as `groups` does."""
-    with graph_pages.page(user_id):
+    with graph_pages.page(user_id, "notifications"):
         return graph.notifications.unread(user_id)

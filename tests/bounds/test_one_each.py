@@ -1,4 +1,4 @@
-"""The bulkhead a key: one caller works, one waits, further ones are refused at once."""
+"""The bulkhead a key: one caller works, few wait, further ones are refused at once."""
 
 import threading
 import time
@@ -26,12 +26,12 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 class Caller:
     """A caller that works until it is told to end."""
 
-    def __init__(self, turns: OneEach, key: int) -> None:
-        self.turns, self.key = turns, key
+    def __init__(self, turns: OneEach, key: int, kind: str | None = None) -> None:
+        self.turns, self.key, self.kind = turns, key, kind
         self.works, self.end = threading.Event(), threading.Event()
 
     def __call__(self) -> None:
-        with self.turns.turn(self.key, NoTurnError):
+        with self.turns.turn(self.key, NoTurnError, kind=self.kind):
             self.works.set()
             assert self.end.wait(30)
 
@@ -63,6 +63,27 @@ def test_a_second_caller_waits_and_a_third_is_refused_at_once(pool: ThreadPoolEx
     second.end.set()
     working.result(30)
     waiting.result(30)
+    assert turns._lines == {}
+
+
+def test_callers_of_one_key_work_for_each_kind_and_are_few_in_all(
+    pool: ThreadPoolExecutor,
+) -> None:
+    turns = OneEach(wait_seconds=LONG_SECONDS, callers=4)
+    callers = [Caller(turns, 1, kind) for kind in "aabb"]
+    working = [pool.submit(caller) for caller in callers]
+    eventually(lambda: 1 in turns._lines)
+    eventually(lambda: turns._lines[1].callers == 4)
+    eventually(lambda: sum(caller.works.is_set() for caller in callers) == 2)
+    for kind in "abc":
+        with pytest.raises(NoTurnError), turns.turn(1, NoTurnError, kind=kind):
+            pass
+    assert callers[0].works.is_set() != callers[1].works.is_set()
+    assert callers[2].works.is_set() != callers[3].works.is_set()
+    for caller in callers:
+        caller.end.set()
+    for work in working:
+        work.result(30)
     assert turns._lines == {}
 
 

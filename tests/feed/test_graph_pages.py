@@ -1,13 +1,22 @@
 """Case 46. Pages from the graph: one at a time and some seconds a user, few at once for all."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from feed.errors import FeedBusyError, GraphShareUsedError
-from feed.graph_pages import PAGES_AT_ONCE, GraphPages, charge, graph_time
+from feed.graph_pages import (
+    PAGES_AT_ONCE,
+    PAGES_OF_A_USER,
+    GraphPages,
+    Line,
+    charge,
+    graph_time,
+)
+from graph.errors import GraphTimeoutError, GraphUnavailableError
 from graph.ids import new_id
 from storage import Storage
 from storage.limits import limit_key
@@ -23,13 +32,15 @@ HEAVY_SECONDS = 1.0
 class Reader:
     """A user whose page is read from the graph until the test ends it."""
 
-    def __init__(self, pages: GraphPages, pool: ThreadPoolExecutor, user_id: int) -> None:
-        self._pages, self._user_id = pages, user_id
+    def __init__(
+        self, pages: GraphPages, pool: ThreadPoolExecutor, user_id: int, line: Line
+    ) -> None:
+        self._pages, self._user_id, self._line = pages, user_id, line
         self.reads, self.end = threading.Event(), threading.Event()
         self.page: Future[None] = pool.submit(self._read)
 
     def _read(self) -> None:
-        with self._pages.page(self._user_id):
+        with self._pages.page(self._user_id, self._line):
             self.reads.set()
             assert self.end.wait(30)
 
@@ -45,7 +56,7 @@ Begin = Callable[..., Reader]
 def pages(storage: Storage) -> GraphPages:
     """The pages of one process. Waits are long: a test that waits in vain shows a refusal."""
     pages = GraphPages(storage.limits, graph_time(SECONDS))
-    for turns in (pages.turns, pages._heavy_turns, pages._own):
+    for turns in (pages.turns, pages._heavy_turns, pages._own, pages._own_heavy):
         turns._wait_seconds = 30
     return pages
 
@@ -56,8 +67,8 @@ def begin(pages: GraphPages) -> Iterator[Begin]:
     readers: list[Reader] = []
     with ThreadPoolExecutor(12) as pool:
 
-        def begin(user_id: int = 0) -> Reader:
-            readers.append(Reader(pages, pool, user_id or new_id()))
+        def begin(user_id: int = 0, line: Line = "feed") -> Reader:
+            readers.append(Reader(pages, pool, user_id or new_id(), line))
             return readers[-1]
 
         yield begin
@@ -66,27 +77,42 @@ def begin(pages: GraphPages) -> Iterator[Begin]:
 
 
 def read_page(pages: GraphPages, user_id: int) -> None:
-    with pages.page(user_id):
+    with pages.page(user_id, "feed"):
         pass
 
 
 # Case 46
-def test_a_user_reads_one_page_at_a_time_and_a_third_is_refused_at_once(
+def test_a_user_reads_one_page_at_a_time_and_a_fifth_is_refused_at_once(
     pages: GraphPages, begin: Begin
 ) -> None:
     user = new_id()
-    first, second = begin(user), begin(user)
-    eventually(lambda: first.reads.is_set() or second.reads.is_set())
-    eventually(lambda: pages._own._lines[user].callers == 2)
+    own = [begin(user) for _ in range(PAGES_OF_A_USER)]
+    eventually(lambda: user in pages._own._lines)
+    eventually(lambda: pages._own._lines[user].callers == PAGES_OF_A_USER)
+    eventually(lambda: reading(own) == 1)
     with pytest.raises(GraphShareUsedError) as refused:
         read_page(pages, user)
     assert refused.value.retry_after == 1
-    assert first.reads.is_set() != second.reads.is_set()
+    assert reading(own) == 1
     others = [begin() for _ in range(PAGES_AT_ONCE - 1)]
     for other in others:
-        assert other.reads.wait(30), "the second page of the user has no turn"
-    for reader in (first, second, *others):
-        reader.finish()
+        assert other.reads.wait(30), "the waiting pages of the user have no turn"
+    end_all([*own, *others])
+
+
+# Case 46
+@pytest.mark.parametrize("seconds", [0.0, HEAVY_SECONDS])
+def test_the_pages_and_counts_of_an_app_that_starts_are_all_read(
+    pages: GraphPages, storage: Storage, begin: Begin, seconds: float
+) -> None:
+    user = new_id()
+    charge(storage.limits, user, seconds)
+    lines: tuple[Line, ...] = ("feed", "feed", "notifications", "notifications")
+    own = [begin(user, line) for line in lines]
+    eventually(lambda: user in pages._own._lines)
+    eventually(lambda: pages._own._lines[user].callers == PAGES_OF_A_USER)
+    eventually(lambda: reading(own) == (1 if seconds else 2))
+    end_all(own)
 
 
 # Case 46
@@ -113,10 +139,38 @@ def test_who_has_used_up_the_seconds_is_refused_until_the_minute_ends(
 def test_the_time_of_a_page_counts_in_all_processes_also_if_it_fails(storage: Storage) -> None:
     one, other = (GraphPages(storage.limits, graph_time(0.001)) for _ in range(2))
     user = new_id()
-    with pytest.raises(ZeroDivisionError), one.page(user):
+    with pytest.raises(ZeroDivisionError), one.page(user, "feed"):
         raise ZeroDivisionError
     with pytest.raises(GraphShareUsedError):
         read_page(other, user)
+
+
+# Case 46
+@pytest.mark.parametrize(
+    ("error", "most_ms"),
+    [
+        (GraphUnavailableError("no answer"), 500),
+        (GraphTimeoutError("its time is over", for_lock=False), 500),
+        (ZeroDivisionError(), 10_000),
+    ],
+)
+def test_a_page_that_the_graph_does_not_answer_costs_half_a_second_at_most(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, error: Exception, most_ms: int
+) -> None:
+    user, now = new_id(), time.monotonic()
+    policy = graph_time(1e3)
+    pages = GraphPages(storage.limits, policy)
+
+    def fail() -> None:
+        with pages.page(user, "feed"):
+            monkeypatch.setattr("feed.graph_pages.time.monotonic", lambda: now + 10)
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    monkeypatch.undo()
+    used = policy.quota - storage.limits.add(policy, user, 0).remaining
+    assert most_ms / 2 < used <= most_ms
 
 
 # Case 46
@@ -153,6 +207,14 @@ def test_heavy_users_have_one_turn_while_others_read(
     for reader in (*light, *heavy):
         reader.end.set()
     for reader in (*light, *heavy):
+        reader.finish()
+
+
+def end_all(readers: list[Reader]) -> None:
+    """End these pages. Asserts that each was read."""
+    for reader in readers:
+        reader.end.set()
+    for reader in readers:
         reader.finish()
 
 

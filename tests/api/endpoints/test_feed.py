@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -143,6 +144,29 @@ def test_a_process_reads_few_pages_from_the_graph_at_once_and_refuses_others(
             assert_problem(response, 503, "feed-busy")
             assert response.headers["Retry-After"] == "1"
     assert person.get("/v1/me/feed").status_code == 200
+
+
+# Case 46
+def test_an_app_that_starts_gets_feed_notifications_and_their_counts_without_a_list(
+    builders: Builders, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = builders.new_user()
+    person.get("/v1/me")  # puts a copy of the session into the cache
+    storage.timelines.drop(person.id)
+    pages = context_of(builders.app).graph_pages
+    for turns in (pages.turns, pages._own):
+        monkeypatch.setattr(turns, "_wait_seconds", 30)
+    paths = [
+        f"/v1/me/{kind}{count}" for kind in ("feed", "notifications") for count in ("", "/unread")
+    ]
+    with ThreadPoolExecutor(len(paths)) as pool, ExitStack() as held:
+        for _ in range(PAGES_AT_ONCE):
+            held.enter_context(pages.turns.turn(FeedBusyError))
+        responses = pool.map(lambda path: person.on_new_connection().get(path), paths)
+        eventually(lambda: person.id in pages._own._lines)
+        eventually(lambda: pages._own._lines[person.id].callers == len(paths))
+        held.close()
+        assert [response.status_code for response in responses] == [200] * len(paths)
 
 
 # Case 46
