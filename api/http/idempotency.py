@@ -25,6 +25,9 @@ REPLAYED_DOCUMENTED = {
 }
 """REPLAYED in the API document."""
 
+PATHS = frozenset({"/v1/me/feed", "/v1/me/photos"})
+"""Paths whose POST takes the header. Elsewhere it means nothing, and no request waits for it."""
+
 IN_FLIGHT = "A request with this Idempotency-Key is in progress."
 """The detail of 409 `idempotency-key-in-flight`."""
 WAIT_SECONDS = 2.0
@@ -64,9 +67,12 @@ def required_key() -> str:
 def line_of(environ: Mapping[str, Any]) -> Line | None:
     """The line of a request before Flask has it; None if it waits for no other one."""
     sent = environ.get("HTTP_IDEMPOTENCY_KEY")
-    if sent is None or environ["REQUEST_METHOD"] != "POST":
+    token = environ.get("HTTP_AUTHORIZATION")
+    if not sent or not token:
         return None
-    return environ.get("HTTP_AUTHORIZATION", ""), sent
+    if environ["REQUEST_METHOD"] != "POST" or environ.get("PATH_INFO") not in PATHS:
+        return None
+    return token, sent
 
 
 def parameter(*, required: bool) -> dict[str, object]:

@@ -21,7 +21,11 @@ def send(shedding: LoadShedding, path: str = "/v1/me/feed", *, key: str = "") ->
     start: list[Any] = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
     if key:
-        environ |= {"REQUEST_METHOD": "POST", "HTTP_IDEMPOTENCY_KEY": key}
+        environ |= {
+            "REQUEST_METHOD": "POST",
+            "HTTP_IDEMPOTENCY_KEY": key,
+            "HTTP_AUTHORIZATION": "Bearer t",
+        }
     body = shedding(environ, lambda status, headers: start.extend([status, dict(headers)]))
     return start[0], start[1], b"".join(body)
 

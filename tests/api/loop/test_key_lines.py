@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.http.idempotency import line_of
+from api.http.idempotency import HEADER, PATHS, line_of
 from api.loop import key_lines
 from api.loop.key_lines import KeyInFlightError, KeyLines
 from graph import Graph
 from tests.support.asgi_client import LoopApp, client_of
 from tests.support.eventually import eventually
 from tests.support.loops import eventually_on_loop, on_loop
-from tests.support.people import Builders, send_post
+from tests.support.people import Builders, call_api, send_post
 from tests.support.town import Town
 from tests.support.transports import ApiResponse, Transport
 
@@ -197,21 +197,40 @@ async def _answer() -> str:
     return "answer"
 
 
+REQUEST = {
+    "REQUEST_METHOD": "POST",
+    "PATH_INFO": "/v1/me/feed",
+    "HTTP_IDEMPOTENCY_KEY": "k",
+    "HTTP_AUTHORIZATION": "Bearer t",
+}
+
+
 @pytest.mark.parametrize(
-    ("environ", "line"),
+    ("changes", "line"),
     [
-        ({"REQUEST_METHOD": "POST"}, None),
-        ({"REQUEST_METHOD": "GET", "HTTP_IDEMPOTENCY_KEY": "k"}, None),
-        ({"REQUEST_METHOD": "POST", "HTTP_IDEMPOTENCY_KEY": "k"}, ("", "k")),
-        (
-            {
-                "REQUEST_METHOD": "POST",
-                "HTTP_IDEMPOTENCY_KEY": "k",
-                "HTTP_AUTHORIZATION": "Bearer t",
-            },
-            ("Bearer t", "k"),
-        ),
+        ({}, ("Bearer t", "k")),
+        ({"PATH_INFO": "/v1/me/photos"}, ("Bearer t", "k")),
+        ({"PATH_INFO": "/v1/accounts"}, None),
+        ({"PATH_INFO": "/v1/me/photos/1/complete"}, None),
+        ({"REQUEST_METHOD": "GET"}, None),
+        ({"HTTP_IDEMPOTENCY_KEY": None}, None),
+        ({"HTTP_AUTHORIZATION": None}, None),
+        ({"HTTP_AUTHORIZATION": ""}, None),
     ],
 )
-def test_a_line_is_of_one_token_and_key(environ: dict[str, str], line: object) -> None:
+def test_a_line_is_of_one_token_and_key_of_a_route_that_takes_it(
+    changes: dict[str, str | None], line: object
+) -> None:
+    environ = {name: value for name, value in (REQUEST | changes).items() if value is not None}
     assert line_of(environ) == line
+
+
+def test_the_routes_with_lines_are_those_that_document_the_header(app: Flask) -> None:
+    document = call_api(app, "GET", "/openapi.json").json
+    documented = {
+        path
+        for path, operations in document["paths"].items()
+        for parameter in operations.get("post", {}).get("parameters", ())
+        if parameter.get("name") == HEADER
+    }
+    assert documented == PATHS
