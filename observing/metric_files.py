@@ -121,7 +121,16 @@ def _of_ended_processes(folder: Path) -> list[Path]:
 def _runs(path: Path) -> bool:
     """Whether a process with the pid in the file's name runs."""
     match = _OF_PROCESS.fullmatch(path.name)
-    return match is not None and Path(f"/proc/{match['pid']}").exists()
+    return match is not None and _is_process(int(match["pid"]))
+
+
+def _is_process(pid: int) -> bool:
+    """Whether a process has this id. /proc also answers for the ids of threads."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return f"\nTgid:\t{pid}\n" in status
 
 
 def _numbered(folder: Path, form: re.Pattern[str], kind: str) -> list[tuple[Path, int]]:

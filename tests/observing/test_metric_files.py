@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -212,6 +213,21 @@ def test_a_new_process_with_the_pid_of_an_ended_one_can_begin_a_file_of_its_own(
         patch.setattr(metric_files, "_runs", begins)
         assert totals(tmp_path)["done_total", ""] == 5
     assert totals(tmp_path)["done_total", ""] == 5, "it has ended"
+
+
+def test_the_file_of_an_ended_process_whose_pid_a_thread_has_is_archived(tmp_path: Path) -> None:
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait, args=(30,))
+    thread.start()
+    try:
+        assert thread.native_id != os.getpid()
+        for pid in (thread.native_id, os.getpid()):
+            write(tmp_path / f"counter_{pid}.db", {COUNTER: 1.0})
+        assert totals(tmp_path)["done_total", ""] == 2
+        assert names(tmp_path) == {f"counter_{os.getpid()}.db", "counter_archive-1.db", "lock"}
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_every_gauge_counts_running_processes_alone() -> None:
