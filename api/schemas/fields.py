@@ -115,12 +115,15 @@ class Prose(fields.String):
     The limits count the characters of that form.
     """
 
+    most_marks = words.MOST_MARKS
+
     def __init__(self, *, longest: int, shortest: int = 0, **kwargs: Any) -> None:
         super().__init__(validate=validate.Length(shortest, longest), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         try:
-            text = words.normalize(super()._deserialize(value, attr, data, **kwargs))
+            sent = super()._deserialize(value, attr, data, **kwargs)
+            text = words.normalize(sent, most_marks=self.most_marks)
         except words.TooManyMarksError:
             raise ValidationError("Too many marks on one letter.") from None
         if words.has_controls(text):
@@ -142,6 +145,8 @@ class Line(Prose):
 
 class Name(Line):
     """The name of a person or place: one line, of which something is visible."""
+
+    most_marks = words.MOST_MARKS_OF_NAME
 
     def __init__(self, *, longest: int, **kwargs: Any) -> None:
         super().__init__(shortest=1, longest=longest, **kwargs)

@@ -49,10 +49,19 @@ _UNSEEN_RANGES = (
 """Code points without a character that Unicode never shows. Others can be newer than our tables."""
 
 
-_MOST_MARKS = 30
+MOST_MARKS = 30
 """Marks on one letter, as in Unicode's stream-safe format (UAX #15). No language has so many.
 
 Normalizing takes time as the square of their number: seconds for a body of 64 kB.
+"""
+
+MOST_MARKS_OF_NAME = 8
+"""Marks on one letter of a name, which stands among others' lines. Hebrew with points and
+cantillation has six, a Tibetan stack seven."""
+
+_MARK_CATEGORIES = frozenset({"Mn", "Me"})
+"""Categories of marks that stand on their letter, or under it: many of them reach into other lines.
+Those of Thai and many vowel signs have the combining class 0. Spacing marks (Mc) stand beside it.
 """
 
 
@@ -60,7 +69,7 @@ class TooManyMarksError(ValueError):
     """The text has more marks on one letter than are normalized."""
 
 
-def normalize(text: str) -> str:
+def normalize(text: str, *, most_marks: int = MOST_MARKS) -> str:
     """The text in NFC, with spaces for tabs, one kind of line end, and no space at its own ends.
 
     In each line every direction is ended and none is ended that has not begun. A second call
@@ -69,7 +78,7 @@ def normalize(text: str) -> str:
     text = _LINE_END.sub("\n", text.replace(_BYTE_ORDER_MARK, "")).replace("\t", " ")
     if _DIRECTION.search(text):
         text = "\n".join(map(_end_directions, text.split("\n")))
-    _refuse_many_marks(text)
+    _refuse_many_marks(text, most_marks)
     return unicodedata.normalize("NFC", text.strip())
 
 
@@ -86,18 +95,29 @@ def is_visible(text: str) -> bool:
     return any(map(_is_seen, text))
 
 
-def _refuse_many_marks(text: str) -> None:
+def _refuse_many_marks(text: str, most: int) -> None:
     """Raises TooManyMarksError.
 
-    Decomposed characters are counted, so that it is the same for all forms of a text.
+    Decomposed characters are counted, so that it is the same for all forms of a text. Invisible
+    format characters between marks separate none of them.
     """
     if text.isascii():
         return
     marks = 0
     for part in itertools.chain.from_iterable(unicodedata.normalize("NFD", one) for one in text):
-        marks = marks + 1 if unicodedata.combining(part) else 0
-        if marks > _MOST_MARKS:
+        if _is_mark(part):
+            marks += 1
+        elif unicodedata.category(part) != "Cf":
+            marks = 0
+        if marks > most:
             raise TooManyMarksError
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it stacks on a letter, or is sorted among the marks of one by normalizing."""
+    return (
+        unicodedata.category(character) in _MARK_CATEGORIES or unicodedata.combining(character) > 0
+    )
 
 
 def _is_seen(character: str) -> bool:

@@ -117,6 +117,47 @@ def test_thirty_marks_on_a_letter_are_accepted_in_every_form() -> None:
         words.normalize("\u0344" * 16)
 
 
+STACKING = ["\u0e47", "\u0e31", "\u0e4d", "\u0e38", "\u0489", "\u20dd", "\u0941", "\u0301\u200d"]
+"""Marks of Thai, of class 0 and another; two that enclose; a vowel sign; one with a joiner."""
+
+
+@pytest.mark.parametrize("mark", STACKING)
+def test_marks_of_every_class_are_counted(mark: str) -> None:
+    assert words.normalize("ก" + mark * 30).count(mark[0]) == 30
+    for many in (31, 2000):
+        with pytest.raises(ValidationError):
+            Prose(longest=10_000).deserialize("ก" + mark * many)
+
+
+@pytest.mark.parametrize("mark", STACKING)
+def test_eight_marks_on_a_letter_of_a_name_are_accepted(mark: str) -> None:
+    name = ("ก" + mark * 8) * 2
+    assert Name(longest=60).deserialize(name) == name
+    with pytest.raises(ValidationError):
+        Name(longest=60).deserialize(name + mark)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ที่นี่มีน้ำใจ ผู้ใหญ่",
+        "בְּרֵאשִׁ֖ית בָּרָ֣א",
+        "שּׁ\u05b8\u0596\u05bd",
+        "Nguyễn Thị Ngữ",
+        "क्षत्रिय हिन्दी र्त्स्न्य",
+        "কৃষ্ণা",
+        "བསྒྲུབས་ ཧཱུྃ",
+        "ខ្ញុំ ស្ត្រី",
+        "မြန်မာ ကြွေး",
+        "مُحَمَّدٌ",
+        "தமிழ் ಕನ್ನಡ മലയാളം",
+        "👩🏽‍👩‍👧 🏴󠁧󠁢󠁥󠁮󠁧󠁿 ☀️ 1️⃣",
+    ],
+)
+def test_names_of_every_script_are_accepted(name: str) -> None:
+    assert Name(longest=60).deserialize(name) == unicodedata.normalize("NFC", name)
+
+
 @given(st.text(st.sampled_from("aạǻ\u0301\u0316\u0323\u030a\u0344\u0f73\u0958"), max_size=80))
 def test_a_text_that_was_accepted_is_accepted_again(text: str) -> None:
     try:
