@@ -18,8 +18,13 @@ MAX_PASSWORD_BYTES = 1024
 _MAX_CONCURRENT = 2
 """Hashes computed at the same time, of 19 MiB each: more would take the cores from the feed."""
 
-_WAIT_SECONDS = 2.0
-"""How long a request waits for its hash to begin; then TooBusyError."""
+_WAIT_SECONDS = 0.3
+"""How long a request waits for its hash to begin, and holds a thread meanwhile; then TooBusyError.
+About ten hashes take so long."""
+_BUSY_SECONDS = 1.0
+"""After a wait in vain, for so long only _BUSY_LINE requests wait."""
+_BUSY_LINE = 1
+"""Requests that wait in a busy period, so that a turn that ends is used at once."""
 
 
 class Passwords:
@@ -27,7 +32,12 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._turns = Turns(_MAX_CONCURRENT, wait_seconds=_WAIT_SECONDS)
+        self._turns = Turns(
+            _MAX_CONCURRENT,
+            wait_seconds=_WAIT_SECONDS,
+            busy_seconds=_BUSY_SECONDS,
+            busy_line=_BUSY_LINE,
+        )
         self._dummy_hash = self._hasher.hash("nobody has this password")
 
     def hash(self, password: str) -> str:

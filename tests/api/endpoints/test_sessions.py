@@ -2,6 +2,8 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -20,6 +22,7 @@ from drill.support.proxy import Proxy
 from graph import Graph
 from storage import Storage
 from storage.sessions import SessionCopy
+from tests.support.eventually import eventually
 from tests.support.outbox import run
 from tests.support.people import PASSWORD, Builders, Person, assert_problem, sign_in
 from tests.support.town import Town
@@ -308,6 +311,39 @@ def test_a_hash_beyond_the_bound_is_refused(
     for thread in threads:
         thread.join()
     assert passwords.verify("a password", passwords.hash("a password"))
+
+
+def test_a_flood_of_sign_ins_occupies_three_threads_after_a_wait_in_vain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords = Passwords()
+    with ThreadPoolExecutor(8) as pool, ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(passwords._turns.turn(TooBusyError))
+        with pytest.raises(TooBusyError):  # waits in vain
+            passwords.hash("a password")
+        monkeypatch.setattr(passwords._turns, "_wait_seconds", 30)
+        monkeypatch.setattr(passwords._turns, "_busy_until", time.monotonic() + 30)
+        waiting = pool.submit(passwords.hash, "a password")
+        eventually(lambda: len(passwords._turns._waiting) == 1)
+        flood = [pool.submit(passwords.hash, "a password") for _ in range(7)]
+        for refused in flood:
+            assert isinstance(refused.exception(10), TooBusyError)
+        held.close()
+        assert waiting.result(30)
+
+
+def test_a_hash_waits_a_third_of_a_second_at_most() -> None:
+    passwords = Passwords()
+    with ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(passwords._turns.turn(TooBusyError))
+        began = time.monotonic()
+        with pytest.raises(TooBusyError):
+            passwords.hash("a password")
+        first, began = time.monotonic() - began, time.monotonic()
+        assert passwords._turns._busy_until > began, "then comes a busy period"
+    assert 0.3 <= first < 1.5
 
 
 def _copy_of(graph: Graph, session_id: int) -> SessionCopy:
