@@ -29,6 +29,7 @@ from api.http.cursors import Cursors
 from api.http.responses import NO_CACHE, SAFE_HEADERS
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
+from api.services.photos import new_completions
 from api.settings import ApiSettings
 from feed.background import BackgroundRebuilder
 from feed.graph_pages import GraphPages, graph_time
@@ -80,6 +81,7 @@ def create_app(
             admissions=storage.admissions(limits.scale(limits.GENERAL, settings.limits_scale)),
             cursors=Cursors(settings.cursor_secret),
             passwords=Passwords(),
+            completions=new_completions(),
             health=HealthChecks(graph, storage),
         ),
     )

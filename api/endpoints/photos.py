@@ -4,7 +4,7 @@ from typing import Any
 
 from api.http import idempotency, limits
 from api.http.auth import login_required
-from api.http.context import graph, storage, viewer_id
+from api.http.context import completions, graph, storage, viewer_id
 from api.http.errors import RETRY_AFTER_SECONDS
 from api.http.openapi import raises, takes
 from api.http.paging import LINK, PageQuery, page, upper_bound
@@ -101,11 +101,12 @@ def create_photo(
 def complete_photo(photo_id: int) -> Any:
     """Reports that the file of a photo is uploaded.
 
-    Processing begins now: call `getPhoto` until the photo is `ready` or `failed`.
+    Processing begins now: call `getPhoto` until the photo is `ready` or `failed`. While S3 is slow,
+    few completions of a user wait for it, and others are 429 `too-many-requests`.
 
     **Retries**: can be repeated; returns the present state.
     """
-    return photos.complete(graph(), storage(), photo_id, owner_id=viewer_id())
+    return photos.complete(graph(), storage(), completions(), photo_id, owner_id=viewer_id())
 
 
 @blueprint.get("/v1/me/photos")

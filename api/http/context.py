@@ -9,6 +9,7 @@ from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.services.sessions import Viewer
 from api.settings import ApiSettings
+from bounds.one_each import OneEach
 from feed.background import BackgroundRebuilder
 from feed.graph_pages import GraphPages
 from graph import Graph
@@ -31,6 +32,8 @@ class Context:
     """They count requests under the general limit."""
     cursors: Cursors
     passwords: Passwords
+    completions: OneEach
+    """Completions of photos, one a user at a time."""
     health: HealthChecks
 
 
@@ -84,6 +87,11 @@ def cursors() -> Cursors:
 def passwords() -> Passwords:
     """The password hasher."""
     return context_of(current_app).passwords
+
+
+def completions() -> OneEach:
+    """The turns for completions of photos, by owner."""
+    return context_of(current_app).completions
 
 
 def health() -> HealthChecks:

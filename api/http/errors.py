@@ -131,6 +131,12 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     service_errors.TooManyStreamsError: ErrorResponse(
         status=429, detail="You have too many live streams.", retry_after=STREAMS_RETRY_SECONDS
     ),
+    service_errors.CompletionsInProgressError: ErrorResponse(
+        status=429,
+        code="too-many-requests",
+        detail="Other completions of your photos are in progress.",
+        retry_after=RETRY_AFTER_SECONDS,
+    ),
     service_errors.UploadLimitReachedError: ErrorResponse(
         status=429,
         detail="You have uploaded as much as is allowed in a day.",

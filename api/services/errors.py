@@ -55,6 +55,10 @@ class NothingUploadedError(ServiceError):
     """The upload of the photo was reported complete, but S3 has no such object."""
 
 
+class CompletionsInProgressError(ServiceError):
+    """Other completions of the user's photos wait for S3."""
+
+
 class PhotosNotReadyError(ServiceError):
     """Photos of a post are waiting for their upload or being processed."""
 

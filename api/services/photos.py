@@ -9,6 +9,7 @@ from typing import Any
 
 from api.services import fingerprints
 from api.services.errors import (
+    CompletionsInProgressError,
     IdempotencyKeyInFlightError,
     IdempotencyKeyReusedError,
     NothingUploadedError,
@@ -17,6 +18,7 @@ from api.services.errors import (
     UnsupportedPhotoTypeError,
     UploadLimitReachedError,
 )
+from bounds.one_each import OneEach
 from graph import Graph
 from graph.errors import KeyInFlightError, KeyTakenError, NotFoundError
 from graph.ids import with_new_id
@@ -29,6 +31,12 @@ MAX_PHOTO_BYTES = 15_000_000
 """15 MB: a phone's largest JPEG takes about 10 MB."""
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/gif")
+
+COMPLETIONS_OF_A_USER = 4
+"""Completions of one user at one process: one asks S3, the others wait for it."""
+OWN_WAIT_SECONDS = 0.3
+"""How long they wait. A healthy S3 answers in a few milliseconds, a slow one has two turns for all
+users: without this bound one user could hold both."""
 
 _UPLOAD_TTL = timedelta(days=1)
 """A photo whose upload is not complete by then expires."""
@@ -99,15 +107,25 @@ def create(
     return CreatedPhoto(photo=photo, upload=_presign_upload(storage, photo), replayed=False)
 
 
-def complete(graph: Graph, storage: Storage, photo_id: int, *, owner_id: int) -> Photo:
+def new_completions() -> OneEach:
+    """The turns of a process for completions, by owner."""
+    return OneEach(wait_seconds=OWN_WAIT_SECONDS, callers=COMPLETIONS_OF_A_USER)
+
+
+def complete(
+    graph: Graph, storage: Storage, completions: OneEach, photo_id: int, *, owner_id: int
+) -> Photo:
     """The photo, whose processing begins now; on a repeat the photo in its present state.
 
-    Raises NotFoundError, NothingUploadedError, StorageUnavailableError.
+    Raises NotFoundError, NothingUploadedError, CompletionsInProgressError,
+    StorageUnavailableError.
     """
     photo = graph.photos.by_id(photo_id, owner_id=owner_id)
     if photo.state != "waiting":
         return photo
-    if storage.photos.upload_size(photo.path) is None:
+    with completions.turn(owner_id, CompletionsInProgressError):
+        size = storage.photos.upload_size(photo.path)
+    if size is None:
         raise NothingUploadedError
     photo, event = graph.photos.complete(photo_id, owner_id=owner_id)
     storage.queues.wake(event)

@@ -87,7 +87,9 @@ class _Posts:
             created.upload.url, data=data, headers=created.upload.headers, timeout=PUT_SECONDS
         )
         answer.raise_for_status()
-        photos.complete(graph, storage, created.photo.id, owner_id=self._author_id)
+        photos.complete(
+            graph, storage, photos.new_completions(), created.photo.id, owner_id=self._author_id
+        )
         self._drain()
         return created.photo.id
 

@@ -1,5 +1,7 @@
 import secrets
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,11 +10,14 @@ import pytest
 import requests
 
 from api.app import create_app
+from api.http.context import context_of
 from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
+from storage.photos import QUICK_CALLS
 from tests.api.conftest import SETTINGS
 from tests.support.concurrency import errors, run_together
+from tests.support.eventually import eventually
 from tests.support.people import Builders, Person, assert_problem, checksum
 from tests.support.town import Town
 from tests.support.transports import ApiResponse
@@ -56,6 +61,47 @@ def test_completing_before_the_upload_is_409(builders: Builders) -> None:
     path = f"/v1/me/photos/{create(person).json['id']}/complete"
     assert_problem(person.post(path), 409, "nothing-uploaded")
     assert person.get(path.removesuffix("/complete")).json["state"] == "waiting"
+
+
+# Case 45
+def test_one_user_waits_for_s3_with_one_completion_and_leaves_the_other_turn(
+    builders: Builders, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greedy, other = builders.new_user(), builders.new_user()
+    paths = {one: f"/v1/me/photos/{create(one).json['id']}/complete" for one in (greedy, other)}
+    turns = storage.photos._quick_turns
+    monkeypatch.setattr(turns, "_wait_seconds", 30)
+    with ThreadPoolExecutor(3) as pool, ExitStack() as held:
+        for _ in range(QUICK_CALLS):
+            held.enter_context(turns.turn(AssertionError))
+
+        def complete(person: Person) -> Future[ApiResponse]:
+            return pool.submit(person.on_new_connection().post, paths[person])
+
+        both, third = [complete(greedy), complete(greedy)], complete(other)
+        eventually(lambda: any(one.done() for one in both))
+        [refused] = [one.result() for one in both if one.done()]
+        assert_problem(refused, 429, "too-many-requests")
+        assert refused.headers["Retry-After"] == "1"
+        eventually(lambda: len(turns._waiting) == 2)
+        held.close()
+        for answer in (*both, third):
+            assert answer.result(30).status_code in {409, 429}
+        assert_problem(third.result(), 409, "nothing-uploaded")
+    assert_problem(greedy.post(paths[greedy]), 409, "nothing-uploaded")
+
+
+@pytest.mark.parametrize("burst", [4])
+def test_completions_of_a_user_at_once_all_pass_with_a_healthy_s3(
+    builders: Builders, monkeypatch: pytest.MonkeyPatch, burst: int
+) -> None:
+    person = builders.new_user()
+    path = f"/v1/me/photos/{create(person).json['id']}/complete"
+    monkeypatch.setattr(context_of(builders.app).completions, "_wait_seconds", 30)
+    with ThreadPoolExecutor(burst) as pool:
+        answers = pool.map(lambda _: person.on_new_connection().post(path), range(burst))
+        for answer in answers:
+            assert_problem(answer, 409, "nothing-uploaded")
 
 
 @pytest.mark.parametrize(
