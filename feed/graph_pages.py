@@ -68,7 +68,11 @@ def cost(seconds: float, error: BaseException | None) -> float:
 
 def charge(limits: Limits, user_id: int, seconds: float) -> None:
     """Count time of the graph that was spent for the user."""
-    limits.add(graph_time(0), user_id, max(1, round(seconds * 1000)))
+    limits.add(graph_time(0), user_id, _milliseconds(seconds))
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
 
 
 @contextmanager
@@ -116,6 +120,26 @@ class GraphPages:
             turn = self._heavy_turn(user_id) if self._is_heavy(use) else self._light_turn()
             with turn, charged(self._limits, user_id):
                 yield
+
+    @contextmanager
+    def counted(self, user_id: int) -> Iterator[None]:
+        """Read a page of a list within the block, without a turn; its time is counted.
+
+        Raises GraphShareUsedError if the user has used up the seconds.
+        """
+        self._refuse_at_once(user_id)
+        began, failure = time.monotonic(), None
+        try:
+            yield
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            use = self._limits.add(
+                self._policy, user_id, _milliseconds(cost(time.monotonic() - began, failure))
+            )
+            if not use.remaining:
+                self._remember(user_id, use.reset_seconds)
 
     def _remember(self, user_id: int, seconds: float) -> None:
         """Remember that the user has used up the seconds of a minute that ends then."""

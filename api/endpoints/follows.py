@@ -4,7 +4,7 @@ from typing import Any
 
 from api.http import limits
 from api.http.auth import login_required
-from api.http.context import graph, storage, viewer_id
+from api.http.context import graph, graph_pages, storage, viewer_id
 from api.http.openapi import raises
 from api.http.paging import LINK, PageQuery, page, upper_bound
 from api.http.parsing import Blueprint
@@ -59,9 +59,10 @@ def list_following(*, cursor: str | None, limit: int) -> Any:
 
     The order is by user id, descending, and not by the time of the follow.
     """
-    users, next_id = graph().follows.following(
-        viewer_id(), viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
-    )
+    with graph_pages().counted(viewer_id()):
+        users, next_id = graph().follows.following(
+            viewer_id(), viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
+        )
     return page(next_id, limit, users=users)
 
 
@@ -74,9 +75,10 @@ def list_followers(*, cursor: str | None, limit: int) -> Any:
 
     The order is by user id, descending, and not by the time of the follow.
     """
-    users, next_id = graph().follows.followers(
-        viewer_id(), viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
-    )
+    with graph_pages().counted(viewer_id()):
+        users, next_id = graph().follows.followers(
+            viewer_id(), viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
+        )
     return page(next_id, limit, users=users)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from api.http import idempotency, limits
 from api.http.auth import login_required
-from api.http.context import completions, graph, storage, viewer_id
+from api.http.context import completions, graph, graph_pages, storage, viewer_id
 from api.http.errors import RETRY_AFTER_SECONDS
 from api.http.openapi import raises, takes
 from api.http.paging import LINK, PageQuery, page, upper_bound
@@ -119,9 +119,10 @@ def list_photos(*, cursor: str | None, limit: int, state: str | None) -> Any:
     Photos that a post shows have its `post_id`. Deleted photos, and those of deleted posts, are
     left out; failed and expired ones are listed for a week.
     """
-    photos_of_page, next_id = graph().photos.by_owner(
-        viewer_id(), state=state, before=upper_bound(cursor), limit=limit
-    )
+    with graph_pages().counted(viewer_id()):
+        photos_of_page, next_id = graph().photos.by_owner(
+            viewer_id(), state=state, before=upper_bound(cursor), limit=limit
+        )
     return page(next_id, limit, photos=[_present_fields(photo) for photo in photos_of_page])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from api.http.auth import login_required
-from api.http.context import graph, storage, viewer_id
+from api.http.context import graph, graph_pages, storage, viewer_id
 from api.http.openapi import raises
 from api.http.paging import LINK, PageQuery, page, upper_bound
 from api.http.parsing import Blueprint
@@ -55,9 +55,15 @@ def list_user_posts(user_id: int, *, cursor: str | None, limit: int) -> Response
 
     404 if the user does not exist, or a block exists between you.
     """
-    posts, next_id = posts_of(
-        graph(), storage(), user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
-    )
+    with graph_pages().counted(viewer_id()):
+        posts, next_id = posts_of(
+            graph(),
+            storage(),
+            user_id,
+            viewer_id=viewer_id(),
+            before=upper_bound(cursor),
+            limit=limit,
+        )
     return posts_response(posts, next_id, limit)
 
 
@@ -71,10 +77,11 @@ def list_user_followers(user_id: int, *, cursor: str | None, limit: int) -> Any:
 
     The order is by user id, descending. Users that you may not see are left out.
     """
-    graph().users.require_visible(user_id, viewer_id=viewer_id())
-    users, next_id = graph().follows.followers(
-        user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
-    )
+    with graph_pages().counted(viewer_id()):
+        graph().users.require_visible(user_id, viewer_id=viewer_id())
+        users, next_id = graph().follows.followers(
+            user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
+        )
     return page(next_id, limit, users=users)
 
 
@@ -88,8 +95,9 @@ def list_user_following(user_id: int, *, cursor: str | None, limit: int) -> Any:
 
     The order is by user id, descending. Users that you may not see are left out.
     """
-    graph().users.require_visible(user_id, viewer_id=viewer_id())
-    users, next_id = graph().follows.following(
-        user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
-    )
+    with graph_pages().counted(viewer_id()):
+        graph().users.require_visible(user_id, viewer_id=viewer_id())
+        users, next_id = graph().follows.following(
+            user_id, viewer_id=viewer_id(), before=upper_bound(cursor), limit=limit
+        )
     return page(next_id, limit, users=users)

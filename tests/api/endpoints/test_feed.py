@@ -189,3 +189,29 @@ def test_who_has_used_up_their_time_of_the_graph_is_429_except_for_pages_of_the_
     storage.cache.client.delete(limit_key(graph_time(1), reader.id))  # the minute ends
     context_of(app).graph_pages._ends.clear()
     assert reader.feed() == expected_feed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/users/{}/posts",
+        "/v1/users/{}/followers",
+        "/v1/users/{}/following",
+        "/v1/me/followers",
+        "/v1/me/following",
+        "/v1/me/photos",
+    ],
+)
+def test_pages_of_other_lists_count_too_and_are_429_when_the_time_is_used_up(
+    builders: Builders, storage: Storage, path: str
+) -> None:
+    person, other = builders.new_user(), builders.new_user()
+    path, key = path.format(other.id), limit_key(graph_time(1), person.id)
+    person.get("/v1/me")
+    assert not storage.cache.client.exists(key)
+    assert person.get(path).status_code == 200
+    assert storage.cache.client.exists(key)
+    charge(storage.limits, person.id, 1e6)
+    assert person.get(path).status_code == 200, "the process does not know it yet"
+    for _ in range(2):
+        assert_problem(person.get(path), 429, "too-many-requests")
