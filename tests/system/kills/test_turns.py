@@ -60,7 +60,7 @@ def test_a_hundred_small_fan_outs_wait_for_one_turn_of_a_large_one(
     eventually(lambda: not stage.town.events_of(*authors))
     turns = worker.outcomes(large.id)
     assert len(turns) <= TURNS
-    assert set(turns) == {"continued"}
+    assert set(turns) <= {"continued", "done"}
     stage.check_feed(viewer)
     processes.start_worker("fanout")  # with large pages: it finishes the rest soon
     eventually(lambda: stage.town.find_event(large.id) is None)
