@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from graph.event_kinds import KINDS
+from graph.event_kinds import KINDS, QUEUES
 from graph.queries import LOADED
 from operators.outbox import STATES
 from workers.notices.push.messages import Result
@@ -89,8 +89,10 @@ def test_every_label_of_a_rule_exists() -> None:
     assert {"later", "exhausted", "refused"} <= {str(result) for result in Result}
     assert HELD == "held"
     assert "quarantined" in STATES
-    assert {"left", "blocked"} <= set(KINDS)
-    outbox = (ROOT / "workers" / "outbox.py").read_text()
+    assert "timelines" in QUEUES
+    outbox = "".join(
+        (ROOT / "workers" / f"{name}.py").read_text() for name in ("outbox", "endings")
+    )
     assert all(f'"{word}"' in outbox for word in ("done", "outage", "failed", "left-alone"))
     assert 'return "large"' in (ROOT / "workers" / "fan_out.py").read_text()
     assert '"graph"' in (ROOT / "feed" / "reading.py").read_text()
