@@ -96,10 +96,10 @@ def test_a_killed_graph_costs_writers_a_retry_and_readers_of_cached_feeds_nothin
         stage.kill("neo4j")
         # From the moment of the retry that succeeds, reads may show the new post.
         eventually(lambda: 503 in writes.statuses)
+        # A busy machine may read fewer than twenty pages before the graph is back.
         eventually(lambda: all_marked(reads, "graph") or posts)
-        was_marked = not posts
         eventually(lambda: posts, seconds=RECOVERY_SECONDS)
-    assert was_marked
+    assert "graph" in reads.marks
     assert set(reads.statuses) == {200}
     assert max(reads.seconds) < READ_SECONDS
     assert not [wrong for wrong in reads.wrong if str(next(iter(*posts.values()))) not in wrong]
