@@ -1,7 +1,6 @@
 """A bulkhead a key: one caller at a time works for each key, and few more wait."""
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
@@ -10,7 +9,7 @@ class _Line:
     """The callers of one key."""
 
     def __init__(self) -> None:
-        self.turns: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
+        self.turns: dict[Hashable, threading.Lock] = {}
         """By kind of work."""
         self.callers = 0
 
@@ -36,7 +35,7 @@ class OneEach:
 
         Raises what `refusal` returns without one.
         """
-        line = self._enter(key)
+        line = self._enter(key, kind)
         if line is None:
             raise refusal()
         try:
@@ -50,9 +49,10 @@ class OneEach:
         finally:
             self._leave(key, line)
 
-    def _enter(self, key: Hashable) -> _Line | None:
+    def _enter(self, key: Hashable, kind: Hashable) -> _Line | None:
         with self._lock:
             line = self._lines.setdefault(key, _Line())
+            line.turns.setdefault(kind, threading.Lock())
             if line.callers >= self._callers:
                 return None
             line.callers += 1

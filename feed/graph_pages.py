@@ -9,7 +9,7 @@ proves are not counted and never refused.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from math import ceil
@@ -66,18 +66,27 @@ def cost(seconds: float, error: BaseException | None) -> float:
     )
 
 
-def charge(limits: Limits, user_id: int, seconds: float) -> None:
+_UNLIMITED = graph_time(0)
+"""For those who count and do not look: the quota is not part of the count."""
+
+
+def charge(
+    limits: Limits, user_id: int, seconds: float, *, policy: Policy = _UNLIMITED
+) -> LimitUse:
     """Count time of the graph that was spent for the user."""
-    limits.add(graph_time(0), user_id, _milliseconds(seconds))
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
+    return limits.add(policy, user_id, max(1, round(seconds * 1000)))
 
 
 @contextmanager
 def charged(limits: Limits, user_id: int) -> Iterator[None]:
-    """Count the time of the block for the user, as `cost` has it."""
+    """Count the time of the block for the user, as `cost` has it, under no limit."""
+    with _timed(lambda seconds: charge(limits, user_id, seconds)):
+        yield
+
+
+@contextmanager
+def _timed(note: Callable[[float], object]) -> Iterator[None]:
+    """Note what the block costs its user, also if it fails."""
     began, failure = time.monotonic(), None
     try:
         yield
@@ -85,7 +94,7 @@ def charged(limits: Limits, user_id: int) -> Iterator[None]:
         failure = error
         raise
     finally:
-        charge(limits, user_id, cost(time.monotonic() - began, failure))
+        note(cost(time.monotonic() - began, failure))
 
 
 class GraphPages:
@@ -114,9 +123,8 @@ class GraphPages:
         self._refuse_at_once(user_id)
         with self._own.turn(user_id, _refuse_second_page, kind=line):
             use = self._limits.add(self._policy, user_id, 0)
-            if not use.remaining:
-                self._remember(user_id, use.reset_seconds)
-                self._refuse_at_once(user_id)
+            self._remember(user_id, use)
+            self._refuse_at_once(user_id)
             turn = self._heavy_turn(user_id) if self._is_heavy(use) else self._light_turn()
             with turn, charged(self._limits, user_id):
                 yield
@@ -128,24 +136,19 @@ class GraphPages:
         Raises GraphShareUsedError if the user has used up the seconds.
         """
         self._refuse_at_once(user_id)
-        began, failure = time.monotonic(), None
-        try:
+        with _timed(lambda seconds: self._remember(user_id, self._charge(user_id, seconds))):
             yield
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
-            use = self._limits.add(
-                self._policy, user_id, _milliseconds(cost(time.monotonic() - began, failure))
-            )
-            if not use.remaining:
-                self._remember(user_id, use.reset_seconds)
 
-    def _remember(self, user_id: int, seconds: float) -> None:
-        """Remember that the user has used up the seconds of a minute that ends then."""
+    def _charge(self, user_id: int, seconds: float) -> LimitUse:
+        return charge(self._limits, user_id, seconds, policy=self._policy)
+
+    def _remember(self, user_id: int, use: LimitUse) -> None:
+        """Remember when the minute ends of a user who has used up its seconds."""
+        if use.remaining:
+            return
         if len(self._ends) >= MOST_ENDS:
             self._ends.clear()  # the cache still knows them
-        self._ends[user_id] = time.monotonic() + seconds
+        self._ends[user_id] = time.monotonic() + use.reset_seconds
 
     def _refuse_at_once(self, user_id: int) -> None:
         """Raises GraphShareUsedError for a user who is known to have used up their seconds."""

@@ -46,7 +46,7 @@ COUNTED = 2_000
 backlog of millions."""
 
 ADOPT_PAGE = 1_000
-"""Events of the version before that are adopted at once."""
+"""Events of the version before that one statement adopts."""
 
 CLAIM = load("events/claim")
 CLAIM_RETRIED = load("events/claim_retried")
@@ -264,12 +264,16 @@ class Events:
         return [DueShard(**row) for row in rows]
 
     def adopt(self) -> int:
-        """Give a page of the events of the version before what claims need; returns their number.
+        """Give the events of the version before what claims need; returns their number.
 
-        0 if there are no more.
+        Goes on while a page is full: processes of that version may still create some.
         """
         queues = {name: kind.queue for name, kind in KINDS.items()}
-        return len(self._connection.write(ADOPT, queues=queues, limit=ADOPT_PAGE))
+        adopted, page = 0, ADOPT_PAGE
+        while page >= ADOPT_PAGE:
+            page = len(self._connection.write(ADOPT, queues=queues, limit=ADOPT_PAGE))
+            adopted += page
+        return adopted
 
     def oldest_due_seconds(self) -> float:
         """The time since the oldest due event was due; 0 if no event is due."""

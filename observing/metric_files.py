@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from prometheus_client.mmap_dict import MmapedDict
 
 _LOCK = "lock"
@@ -121,16 +122,7 @@ def _of_ended_processes(folder: Path) -> list[Path]:
 def _runs(path: Path) -> bool:
     """Whether a process with the pid in the file's name runs."""
     match = _OF_PROCESS.fullmatch(path.name)
-    return match is not None and _is_process(int(match["pid"]))
-
-
-def _is_process(pid: int) -> bool:
-    """Whether a process has this id. /proc also answers for the ids of threads."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return f"\nTgid:\t{pid}\n" in status
+    return match is not None and psutil.pid_exists(int(match["pid"]))  # no thread's id
 
 
 def _numbered(folder: Path, form: re.Pattern[str], kind: str) -> list[tuple[Path, int]]:

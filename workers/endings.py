@@ -1,8 +1,9 @@
 """How a job ends its claims: done events are finished together, others are released."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -10,6 +11,8 @@ from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.events import Event, Released
 from observing import metrics
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -22,9 +25,9 @@ work seems to fail: this worker has done other work of its queue meanwhile."""
 RECENT_SECONDS = 600.0
 """How long ago that other work may have been done."""
 
-RELEASE_SECONDS = 20.0
+TRY_SECONDS = 20.0
 """How long a worker tries to finish or release events: as long as a lease."""
-RELEASE_PAUSE_SECONDS = 0.5
+TRY_PAUSE_SECONDS = 0.5
 
 _done_at: dict[str, float] = {}
 """By queue, when this process last finished an event."""
@@ -58,22 +61,15 @@ class Endings:
     def finish(self) -> None:
         """Finish all events that are done. Raises GraphUnavailableError after tries for a lease."""
         done, self._done = self._done, []
-        finished = self._try_to_finish([one.event for one in done]) if done else set()
+        finished = self._finish([one.event for one in done]) if done else set()
         self._finished_at = time.monotonic()
         for one in done:
             is_mine = one.event.id in finished
             self.note(one.event, "done" if is_mine else "fenced", one.seconds)
 
-    def _try_to_finish(self, events: Sequence[Event]) -> set[int]:
-        """The ids of those that are finished now. A repeat would be an attempt of each of them."""
-        end = time.monotonic() + RELEASE_SECONDS
-        while True:
-            try:
-                return self._graph.events.finish(events)
-            except GraphUnavailableError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(RELEASE_PAUSE_SECONDS)
+    def _finish(self, events: Sequence[Event]) -> set[int]:
+        """The ids of those that are finished now. Doing them again would be an attempt of each."""
+        return _until_answered(lambda: self._graph.events.finish(events))
 
     def put_off(self, event: Event, delay_seconds: float) -> str:
         """Release an event for which a store was away; returns the outcome.
@@ -99,23 +95,21 @@ class Endings:
     ) -> Mapping[int, Released]:
         """Release events, which cancels the attempt. Without `is_owed` their age begins anew.
 
-        Retries for as long as a lease lasts while the graph is unavailable. After that the leases
-        have expired anyway.
+        Gives up in a long outage of the graph: the leases have expired then.
         """
-        end = time.monotonic() + RELEASE_SECONDS
-        while events:
-            try:
-                return self._graph.events.release(
+        if not events:
+            return {}
+        try:
+            return _until_answered(
+                lambda: self._graph.events.release(
                     events,
                     delay_seconds=delay_seconds,
                     longest_seconds=longest_seconds,
                     is_owed=is_owed,
                 )
-            except GraphUnavailableError:
-                if time.monotonic() > end:
-                    break
-                time.sleep(RELEASE_PAUSE_SECONDS)
-        return {}
+            )
+        except GraphUnavailableError:
+            return {}
 
     def note(self, event: Event, outcome: str, seconds: float) -> None:
         """Count and log how a job has ended for an event."""
@@ -133,3 +127,15 @@ class Endings:
             attempts=event.attempts,
             seconds=round(seconds, 4),
         )
+
+
+def _until_answered(call: Callable[[], T]) -> T:
+    """The call's result. Raises GraphUnavailableError after tries for TRY_SECONDS."""
+    end = time.monotonic() + TRY_SECONDS
+    while True:
+        try:
+            return call()
+        except GraphUnavailableError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(TRY_PAUSE_SECONDS)

@@ -1,7 +1,7 @@
 """Fan-out of several posts together: one read of bodies, one of followers, common buffers."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from feed.bodies import bodies_of
@@ -9,7 +9,7 @@ from graph import Graph
 from graph.events import Event
 from observing import metrics
 from storage import Storage
-from workers.fan_out import CURSOR_BEFORE_AUTHOR, FIRST_PAGE, SMALL_BELOW, observe_lag
+from workers.fan_out import CURSOR_BEFORE_AUTHOR, FIRST_PAGE, audience_of, observe_lag
 
 SHORTEST_PAGE = 200
 """Followers of each author that are read at least: more than most authors have. 64 such pages have
@@ -35,8 +35,8 @@ class _FirstPage:
 
     @property
     def audience(self) -> str:
-        is_small = self.is_last and len(self.user_ids) <= SMALL_BELOW
-        return "small" if is_small else "medium"
+        """As of a job alone; an audience with followers left is not small."""
+        return audience_of(self.event, len(self.user_ids)) if self.is_last else "medium"
 
 
 def push_first_pages(graph: Graph, storage: Storage, events: Sequence[Event]) -> Pushed:
@@ -90,11 +90,7 @@ def _push(storage: Storage, pages: Sequence[_FirstPage], read_at: float) -> int:
     )
     seconds = time.monotonic() - began_at
     users = sum(len(page.user_ids) for page in pages)
-    for audience, share in _shares(pages, users):
-        metrics.TIMELINE_PUSH_SECONDS.labels(audience=audience).inc(seconds * share)
-    return answered
-
-
-def _shares(pages: Sequence[_FirstPage], users: int) -> Iterator[tuple[str, float]]:
     for page in pages:
-        yield page.audience, len(page.user_ids) / users
+        share = len(page.user_ids) / users
+        metrics.TIMELINE_PUSH_SECONDS.labels(audience=page.audience).inc(seconds * share)
+    return answered

@@ -14,7 +14,7 @@ import structlog
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.event_kinds import FANOUT, FANOUT_LARGE, PHOTOS, REMOVAL, TIMELINES
-from graph.events import ADOPT_PAGE, Claims, Event
+from graph.events import Claims, Event
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
@@ -55,12 +55,11 @@ _logged_kinds: set[str] = set()
 
 
 def drain(graph: Graph, storage: Storage, queue: str, shard: int) -> dict[int, str]:
-    """Do the due work of a shard, for a second and the batch that is claimed by then.
+    """Do the due work of a shard; returns the outcomes by event, as work().
 
-    Returns the outcomes by event, as work().
-
-    Rings for the rest. Claims nothing while the cache does not answer, if the work needs it, or
-    while outages keep this process from the queue; then the sweeper rings again.
+    It takes a second, and the batch that is claimed by then; the job rings for the rest. It claims
+    nothing while the cache does not answer, if the work needs it, or while outages keep this
+    process from the queue; then the sweeper rings again.
     """
     storage.queues.silence(queue, shard)  # before the claim, so that later events ring again
     job = _Drain(graph, storage, queue, shard)
@@ -96,8 +95,7 @@ def drain_shard_of(graph: Graph, storage: Storage, event_id: int) -> None:
     Events of that version get what a claim needs.
     """
     try:
-        while graph.events.adopt() >= ADOPT_PAGE:
-            pass
+        graph.events.adopt()
         status = graph.events.by_id(event_id)
     except GraphUnavailableError as error:
         log.warning("drain put off", event_id=event_id, error=str(error))

@@ -15,7 +15,6 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
-from graph.events import ADOPT_PAGE
 from observing import metrics
 from storage import Storage
 from storage.errors import StorageUnavailableError
@@ -63,7 +62,7 @@ class Sweeper:
     def _sweep_in_rounds(self, stop: threading.Event, watchdog: Watchdog | None) -> None:
         while not stop.is_set():
             began = time.monotonic()
-            for name, step in (("adopt", self._adopt), ("sweep", self.sweep)):
+            for name, step in (("adopt", self._graph.events.adopt), ("sweep", self.sweep)):
                 with watchdog.step() if watchdog else nullcontext():
                     self._run_step(name, step, default=0)
             stop.wait(max(0.0, began + SWEEP_SECONDS - time.monotonic()))
@@ -94,14 +93,6 @@ class Sweeper:
         if refused:
             raise refused
         return rung
-
-    def _adopt(self) -> int:
-        """Give events of the version before what a claim needs; returns their number."""
-        adopted = page = self._graph.events.adopt()
-        while page >= ADOPT_PAGE:
-            page = self._graph.events.adopt()
-            adopted += page
-        return adopted
 
     def clear(self, watchdog: Watchdog | None = None) -> bool:
         """Clear expired items, each kind for some seconds; returns whether there can be more.

@@ -73,7 +73,7 @@ class Backlogs:
         queue = Queue(QUEUE, connection=client, serializer=JSONSerializer)
         first = self._create(count)
         for event_id in range(first, first + count):
-            queue.enqueue(JOB, event_id, result_ttl=0)
+            queue.enqueue(JOB, event_id, 0, result_ttl=0)
         with _peer(self._stage) as peer:
             began = time.perf_counter()
             print(file=peer.stdin, flush=True)

@@ -1,34 +1,12 @@
 """The work of one given event, as a drain does it among others of its shard."""
 
+from bench.peers.job_per_event import claim
 from graph import Graph
-from graph.events import LEASE_MS, Event, Released
-from graph.queries import Query
+from graph.events import Event, Released
 from storage import Storage
 from workers.outbox import work
 
-CLAIM_ONE = Query(
-    name="tests/claim_one",
-    summary="claims one event if it is due and has this epoch.",
-    text=(
-        "MATCH (event:Event) WHERE event.id = $event_id SET event.locked = true"
-        " REMOVE event.locked WITH event WHERE event.epoch = $epoch"
-        " AND event.due_at <= timestamp() SET event.epoch = event.epoch + 1,"
-        " event.attempts = event.attempts + 1, event.tried = true,"
-        " event.due_at = timestamp() + $lease_ms RETURN event {.id, .kind, .shard, .subject_id,"
-        " .author_id, .epoch, .cursor, .attempts, .request_id} AS event"
-    ),
-    parameters={},
-    returns=("event",),
-    index=(),
-    sorts="",
-    expands="",
-)
-
-
-def claim(graph: Graph, event_id: int, epoch: int) -> Event | None:
-    """The event with a new epoch and a lease; None if it is not due or has another epoch."""
-    rows = graph.connection.write(CLAIM_ONE, event_id=event_id, epoch=epoch, lease_ms=LEASE_MS)
-    return Event(**rows[0]["event"]) if rows else None
+__all__ = ["claim", "finish", "release", "run"]
 
 
 def run(graph: Graph, storage: Storage, event_id: int, epoch: int) -> str:

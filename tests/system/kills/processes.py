@@ -61,7 +61,7 @@ class ProcessTree:
 
     def kill(self) -> None:
         """SIGKILL to all of them. Requests that a proxy holds do not reach the graph."""
-        for pid in self._pids():
+        for pid in reversed(self._pids()):  # a parent that outlived a child would replace it
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         eventually(lambda: not self.is_alive(), every=0.005)

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,44 +53,54 @@ def finish_later(graph: Graph, storage: Storage, photo: Photo, event: Event) -> 
     assert object_names(storage.photos, photo.path) == COMPLETE
 
 
+class S3Stub(BaseHTTPRequestHandler):
+    """A handler that answers requests in place of S3, and logs nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, _body: bytes, /) -> None:
+        """Answer the request, which had this body."""
+        raise NotImplementedError
+
+    def reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def take(self) -> None:
+        self.answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = take  # noqa: N815 - http.server's names
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
 @contextmanager
-def overloaded_s3() -> Iterator[str]:
-    """The URL of an S3 that answers every request with 503 SlowDown."""
-
-    class SlowDown(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            body = b"<Error><Code>SlowDown</Code><Message>Reduce your rate.</Message></Error>"
-            self.send_response(503)
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        do_GET = do_PUT = do_POST = do_HEAD = answer  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), SlowDown) as server:
+def served(handler: type[S3Stub]) -> Iterator[str]:
+    """The URL of a server with this handler."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
 
 
-@contextmanager
-def s3_without(path: str) -> Iterator[str]:
+class SlowDown(S3Stub):
+    """Answers every request with 503 SlowDown."""
+
+    def answer(self, _body: bytes, /) -> None:
+        self.reply(503, b"<Error><Code>SlowDown</Code><Message>Reduce.</Message></Error>")
+
+
+def s3_without(path: str) -> AbstractContextManager[str]:
     """The URL of an S3 that answers 500 whenever the upload of this path is read."""
     upstream = urlsplit(StorageSettings.from_env(Env()).s3_endpoint_url).netloc
 
-    class Forwarder(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    class Forwarder(S3Stub):
+        def answer(self, body: bytes, /) -> None:
             if self.command == "GET" and f"incoming/{path}" in self.path:
                 self.reply(500, b"<Error><Code>InternalError</Code></Error>")
                 return
@@ -104,21 +114,7 @@ def s3_without(path: str) -> Iterator[str]:
             self.reply(response.status, response.read())
             connection.close()
 
-        def reply(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Forwarder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    return served(Forwarder)
 
 
 @contextmanager
@@ -177,7 +173,7 @@ def test_an_overloaded_s3_is_an_outage_and_counts_as_no_try(
     graph: Graph, storage: Storage, upload: Upload
 ) -> None:
     photo, event = upload(images.jpeg())
-    with overloaded_s3() as url:
+    with served(SlowDown) as url:
         settings = replace(StorageSettings.from_env(Env()), s3_endpoint_url=url)
         overloaded = replace(storage, photos=Photos(settings))
         job = due(graph, event)
