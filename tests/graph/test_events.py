@@ -1,12 +1,14 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from graph import Graph
 from graph.events import ATTEMPTS, Event
 from graph.ids import new_id
+from graph.queries import Query
 from tests.support.concurrency import errors, run_together
 from tests.support.outbox import claim, finish, release
 from tests.support.town import Town
@@ -317,6 +319,27 @@ def test_events_of_the_version_before_are_adopted(graph: Graph, town: Town) -> N
     status = graph.events.by_id(old[0].id)
     assert status
     assert status.owed_seconds is not None
+
+
+def test_adopting_goes_on_while_a_page_is_full_and_no_longer(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.query("MATCH (event:Event) WHERE event.rung_at >= 0 REMOVE event.rung_at")
+    monkeypatch.setattr("graph.events.ADOPT_PAGE", 2)
+    write, adoptions = graph.connection.write, []
+
+    def count_and_write(query: Query, **parameters: Any) -> list[dict[str, Any]]:
+        adoptions.append(query.name)
+        return write(query, **parameters)
+
+    old = [town.event("followed", new_id(), 1) for _ in range(5)]
+    town.query(
+        "MATCH (event:Event) WHERE event.id IN $ids SET event.rung_at = 0 REMOVE event.queue",
+        ids=ids(old),
+    )
+    monkeypatch.setattr(graph.connection, "write", count_and_write)
+    assert graph.events.adopt() == 5
+    assert adoptions == ["events/adopt"] * 3
 
 
 def test_the_age_of_the_oldest_due_event_is_reported(

@@ -200,7 +200,10 @@ def test_events_of_a_killed_worker_do_not_wait_for_a_backlog_of_others(
 
 
 # Case 20
-def test_an_outage_of_the_graph_at_the_finish_is_no_attempt(stage: Stage) -> None:
+def test_an_outage_of_the_graph_at_the_finish_is_no_attempt(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.connection.WRITE_RETRY_SECONDS", 0.2)
     proxied = stage.behind_proxies()
     events = in_one_shard(stage, *(stage.town.post(stage.town.user())[1] for _ in range(3)))
     hold = proxied.hold_query("events/finish")
@@ -209,7 +212,7 @@ def test_an_outage_of_the_graph_at_the_finish_is_no_attempt(stage: Stage) -> Non
     proxied.to.graph.down()
     hold.release()
     refused = proxied.to.graph.refused
-    eventually(lambda: proxied.to.graph.refused > refused + 3)
+    eventually(lambda: proxied.to.graph.refused > refused + 12)  # several tries of finish
     proxied.to.graph.up()
     assert Counter(working.result(60).values()) == {"done": 3}
     assert not any(stage.town.find_event(event.id) for event in events)

@@ -206,6 +206,21 @@ def test_a_fan_out_beyond_its_time_leaves_the_rest_to_another_job(
         stage.check_feed(follower)
 
 
+# Case 16
+def test_an_event_that_is_committed_while_a_job_claims_rings_again(stage: Stage) -> None:
+    stage.town.put_off_all()
+    empty_queues(stage.storage)
+    _post, event = stage.town.post(stage.town.user())
+    assert stage.storage.queues.ring(event.queue, event.shard)
+    proxied = stage.behind_proxies()
+    hold = proxied.hold_query("events/claim")
+    working = stage.begin(drain, proxied.graph, proxied.storage, event.queue, event.shard)
+    hold.wait()
+    assert stage.storage.queues.ring(event.queue, event.shard)
+    hold.release()
+    assert working.result(30) == {event.id: "done"}
+
+
 def test_a_fan_out_without_progress_is_logged_and_counts_as_an_attempt(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
