@@ -21,6 +21,7 @@ def process_of(stack: LocalStack, name: str) -> psutil.Process:
     return psutil.Process(stack.process(name).pid)
 
 
+# Security 22
 def test_a_started_part_answers_with_its_password_and_refuses_without(tmp_path: Path) -> None:
     with redis_stack(tmp_path) as (stack, _):
         url = stack.env["QUEUE_REDIS_URL"]
@@ -30,6 +31,7 @@ def test_a_started_part_answers_with_its_password_and_refuses_without(tmp_path: 
             client(url.replace(f":{password}@", "")).ping()
 
 
+# Security 22
 def test_no_command_line_holds_a_password(tmp_path: Path) -> None:
     with redis_stack(tmp_path) as (stack, _):
         words = [word for name in REDIS for word in process_of(stack, name).cmdline()]
@@ -79,6 +81,7 @@ def test_the_data_folder_of_a_redis_is_named_after_its_server(tmp_path: Path) ->
     assert {path.name for path in tmp_path.glob("queue-*")} == {f"queue-{kind}"}
 
 
+# Security 22
 def test_only_their_owner_can_read_the_secrets(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with redis_stack(tmp_path):
@@ -109,6 +112,7 @@ def test_a_second_start_in_the_same_folder_is_an_error(tmp_path: Path) -> None:
         pass
 
 
+# Security 22
 def test_all_parts_listen_on_the_loopback_address_only(tmp_path: Path) -> None:
     with redis_stack(tmp_path) as (stack, _):
         for name in REDIS:

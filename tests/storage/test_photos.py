@@ -85,6 +85,7 @@ def test_without_a_checksum_type_and_length_are_signed(photos: Photos, path: str
     assert put(upload) == 200
 
 
+# Security 13
 @pytest.mark.parametrize(
     ("data", "headers", "status"),
     [
@@ -103,6 +104,7 @@ def test_an_upload_of_anything_else_is_refused(
     assert photos.upload_size(path) is None
 
 
+# Security 13
 def test_an_upload_to_another_key_is_refused(photos: Photos, path: str) -> None:
     upload = presigned(photos, path)
     for elsewhere in (f"media/{path}/1080.jpg", f"originals/{path}", "incoming/another"):
@@ -111,6 +113,7 @@ def test_an_upload_to_another_key_is_refused(photos: Photos, path: str) -> None:
         assert put(moved) == 403
 
 
+# Security 13
 def test_a_presigned_put_reads_and_deletes_nothing(photos: Photos, path: str) -> None:
     upload = presigned(photos, path)
     put(upload)
@@ -119,6 +122,7 @@ def test_a_presigned_put_reads_and_deletes_nothing(photos: Photos, path: str) ->
     assert photos.upload_size(path) == len(DATA)
 
 
+# Security 13
 def test_an_expired_upload_is_refused(photos: Photos, path: str) -> None:
     upload = presigned(photos, path, seconds=1)
     eventually(lambda: datetime.now(UTC) > upload.expires_at + timedelta(seconds=1))
@@ -138,6 +142,7 @@ def test_a_read_of_a_longer_upload_stops_one_byte_after_the_limit(
     assert photos.read_upload(path, limit_bytes=len(DATA)) == DATA
 
 
+# Security 19
 def test_anyone_may_get_a_rendition_and_cache_it_for_ever(photos: Photos, path: str) -> None:
     for side in RENDITION_SIDES:
         photos.put_rendition(path, side, DATA)
@@ -150,6 +155,7 @@ def test_anyone_may_get_a_rendition_and_cache_it_for_ever(photos: Photos, path: 
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
+# Security 13
 def test_nobody_else_gets_originals_uploads_or_lists(
     photos: Photos, settings: StorageSettings, path: str
 ) -> None:
@@ -182,6 +188,7 @@ def test_the_owner_can_list_the_objects_of_a_photo(photos: Photos, path: str) ->
     assert object_names(photos, path) == {"originals/*"}
 
 
+# Security 19
 def test_nobody_else_changes_or_deletes_a_rendition(photos: Photos, path: str) -> None:
     photos.put_rendition(path, 640, DATA)
     url = photos.rendition_urls(path)["640"]
@@ -227,6 +234,7 @@ def test_a_bucket_is_created_and_preparing_it_again_is_safe(
     assert get(url.replace(f"media/{path}/1080.jpg", f"originals/{path}")).status_code == 403
 
 
+# Security 23
 def test_only_the_named_origin_may_upload_from_a_browser(private_photos: Photos, path: str) -> None:
     url = presigned(private_photos, path).url
     preflight = {

@@ -92,6 +92,7 @@ def test_every_query_file_is_loaded_by_a_module() -> None:
     assert files == LOADED.keys()
 
 
+# Security 21
 @pytest.mark.parametrize("name", sorted(LOADED))
 def test_a_query_file_is_one_statement_with_a_valid_header(name: str) -> None:
     query = parse(name, (FOLDER / f"{name}.cypher").read_text(encoding="utf-8"))

@@ -39,6 +39,7 @@ def test_every_route_needs_a_token_or_is_listed_as_public(app: Flask) -> None:
     assert open_routes == set(PUBLIC)
 
 
+# Security 1
 def test_every_route_that_needs_a_token_answers_401_without_one(app: Flask) -> None:
     client, tried = app.test_client(), 0
     for rule in app.url_map.iter_rules():

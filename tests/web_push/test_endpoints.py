@@ -110,6 +110,7 @@ def test_a_host_of_no_vendor_is_of_the_operator(host: str) -> None:
     assert service_of(host) == "other"
 
 
+# Security 20
 @pytest.mark.parametrize("url", REFUSED)
 def test_any_other_endpoint_is_refused(url: str) -> None:
     with pytest.raises(EndpointNotAllowedError):

@@ -40,6 +40,7 @@ def test_the_default_name_is_the_username(app: Flask) -> None:
     assert user["name"] == user["username"]
 
 
+# Security 10
 def test_usernames_are_unique_without_regard_to_case(app: Flask, builders: Builders) -> None:
     person = builders.new_user()
     assert_problem(sign_up(app, username=person.username.upper()), 409, "username-taken")
@@ -55,6 +56,7 @@ def test_concurrent_sign_ups_with_one_username_create_one_user(app: Flask) -> No
             assert response.json["code"] in {"username-taken", "too-busy"}
 
 
+# Security 10
 @pytest.mark.parametrize(
     "username",
     [
@@ -110,6 +112,7 @@ def test_a_user_with_a_username_of_older_versions_is_found_and_signs_in(
     assert found.json["id"] == str(user_id)
 
 
+# Security 4
 @pytest.mark.parametrize("password", ["1234567", "x" * 1025, "é" * 513, 12345678, None])
 def test_a_password_has_8_characters_to_1024_bytes(app: Flask, password: object) -> None:
     problem = assert_problem(sign_up(app, password=password), 422, "invalid-fields")
@@ -124,6 +127,7 @@ def test_a_password_of_1024_arbitrary_bytes_is_compared_in_full(app: Flask) -> N
     assert sign_in(app, username, password[:-1]).status_code == 401
 
 
+# Security 10
 @pytest.mark.parametrize(
     "name", ["", "  ", "\u200b", "\u3164", "a\x00b", "a\u202eb", "a\nb", "x" * 61, None]
 )
@@ -132,6 +136,7 @@ def test_a_name_is_one_line_of_visible_characters(app: Flask, name: object) -> N
     assert list(problem["errors"]) == ["name"]
 
 
+# Security 4
 def test_a_password_is_stored_as_argon2id_of_19_mib_and_two_rounds(
     app: Flask, graph: Graph
 ) -> None:

@@ -124,6 +124,7 @@ def test_blocks_are_listed_and_end(builders: Builders) -> None:
     ana.follow(ben)
 
 
+# Security 7
 def test_a_blocked_user_cannot_detect_the_block_by_blocking(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     ana.block(ben)

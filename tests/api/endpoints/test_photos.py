@@ -104,6 +104,7 @@ def test_completions_of_a_user_at_once_all_pass_with_a_healthy_s3(
             assert_problem(answer, 409, "nothing-uploaded")
 
 
+# Security 13
 @pytest.mark.parametrize(
     ("data", "headers"),
     [
@@ -144,6 +145,7 @@ def test_a_photo_has_the_fields_of_its_state(builders: Builders) -> None:
     assert "expires_at" not in processing.json | failed
 
 
+# Security 7
 def test_anothers_photo_and_an_absent_one_are_the_same_404(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     photo_id = builders.photo_waiting(ana)
@@ -251,6 +253,7 @@ def test_two_users_can_use_the_same_key(builders: Builders) -> None:
     assert responses[0].json["id"] != responses[1].json["id"]
 
 
+# Security 9
 def test_a_key_of_a_photo_cannot_be_used_for_a_post(builders: Builders) -> None:
     person, key = builders.new_user(), secrets.token_hex(8)
     create(person, key)
@@ -365,12 +368,14 @@ def assert_limit_reached(response: ApiResponse) -> None:
     assert 86_000 < int(response.headers["Retry-After"]) <= 86_400
 
 
+# Security 16
 def test_photos_beyond_those_of_a_day_are_429(limited: Limited) -> None:
     person = limited(photos=2)
     assert [create(person).status_code for _ in range(2)] == [201, 201]
     assert_limit_reached(create(person))
 
 
+# Security 16
 def test_bytes_beyond_those_of_a_day_are_429_and_a_smaller_photo_passes(limited: Limited) -> None:
     person = limited(size=1000)
     assert create(person, size_bytes=700).status_code == 201

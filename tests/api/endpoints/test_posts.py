@@ -29,6 +29,7 @@ def test_no_route_shows_a_deleted_post(builders: Builders) -> None:
     assert ana.get("/v1/me").json["post_count"] == 1
 
 
+# Security 7
 def test_anothers_post_and_an_absent_one_are_the_same_404(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     post_id = builders.publish(ana)["id"]

@@ -50,6 +50,7 @@ def test_photos_come_in_the_order_they_were_given(builders: Builders) -> None:
         assert [int(photo["id"]) for photo in photos] == ordered_ids
 
 
+# Security 9
 def test_a_post_without_a_valid_key_is_400(builders: Builders) -> None:
     ana = builders.new_user()
     draft = builders.draft(ana)
@@ -72,6 +73,7 @@ def test_the_same_key_and_body_return_the_first_post(builders: Builders) -> None
     assert ana.feed() == [int(first.json["id"])]
 
 
+# Security 9
 def test_the_same_key_with_another_body_is_422(builders: Builders) -> None:
     ana, key = builders.new_user(), secrets.token_hex(8)
     draft = builders.draft(ana, caption="Sea")
@@ -86,6 +88,7 @@ def test_the_same_key_with_another_body_is_422(builders: Builders) -> None:
     assert len(ana.feed()) == 1
 
 
+# Security 9
 def test_two_users_can_use_the_same_key(builders: Builders) -> None:
     key = secrets.token_hex(8)
     for _ in range(2):
@@ -93,6 +96,7 @@ def test_two_users_can_use_the_same_key(builders: Builders) -> None:
         assert send_post(ana, builders.draft(ana), key).status_code == 201
 
 
+# Security 9
 def test_concurrent_requests_with_one_key_publish_one_post(builders: Builders) -> None:
     ana, key = builders.new_user(), secrets.token_hex(8)
     draft = builders.draft(ana)
@@ -117,6 +121,7 @@ def test_the_key_of_a_deleted_post_is_410(builders: Builders) -> None:
     assert ana.feed() == []
 
 
+# Security 12
 @pytest.mark.parametrize(
     ("kind", "status", "code"),
     [

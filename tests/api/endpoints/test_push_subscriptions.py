@@ -83,6 +83,7 @@ def test_the_list_says_which_one_is_of_this_session(person: Person) -> None:
     ]
 
 
+# Security 7
 def test_another_users_subscription_is_not_found(
     builders: Builders, push_app: Flask, person: Person
 ) -> None:
@@ -104,6 +105,7 @@ def test_the_next_user_of_a_browser_takes_its_subscription(
     assert listed(other) == [moved]
 
 
+# Security 20
 def test_another_users_endpoint_with_other_keys_is_refused(
     builders: Builders, push_app: Flask, person: Person
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_subscription_ends_with_its_session(person: Person, way: str) -> None:
     assert listed(person) == [kept]
 
 
+# Security 20
 @pytest.mark.parametrize(
     "endpoint",
     [

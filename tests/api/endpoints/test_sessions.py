@@ -69,6 +69,7 @@ def test_a_sign_in_accepts_the_username_in_any_case(app: Flask, builders: Builde
     assert sign_in(app, builders.new_user().username.upper()).status_code == 201
 
 
+# Security 3
 def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(
     app: Flask, builders: Builders
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(
     assert bodies[0] == bodies[1]
 
 
+# Security 3
 def test_an_unknown_username_takes_as_long_as_a_wrong_password(
     app: Flask, builders: Builders
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_sign_out_ends_only_the_current_session(builders: Builders) -> None:
     assert len(first.get("/v1/me/sessions").json["sessions"]) == 1
 
 
+# Security 1
 def test_a_revoked_session_is_refused_and_can_be_revoked_again(builders: Builders) -> None:
     first = builders.new_user()
     second = first.sign_in()
@@ -122,6 +125,7 @@ def test_a_revoked_session_is_refused_and_can_be_revoked_again(builders: Builder
     assert_problem(second.get("/v1/me"), 401, "not-signed-in")
 
 
+# Security 7
 def test_anothers_session_and_an_absent_one_are_the_same_404(builders: Builders) -> None:
     one, other = builders.new_user(), builders.new_user()
     session_id = other.get("/v1/me/sessions").json["sessions"][0]["id"]
@@ -185,6 +189,7 @@ def test_a_late_write_of_a_copy_does_not_revive_a_revoked_session(
     assert_problem(person.get("/v1/me"), 401, "not-signed-in")
 
 
+# Security 4
 def test_a_new_password_ends_all_other_sessions(app: Flask, builders: Builders) -> None:
     first, second = two_sessions(builders)
     body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
@@ -289,6 +294,7 @@ def test_a_session_that_has_ended_changes_no_password(
     assert sign_in(app, person.username, PASSWORD).status_code == 201
 
 
+# Security 4
 def test_a_hash_beyond_the_bound_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -313,6 +319,7 @@ def test_a_hash_beyond_the_bound_is_refused(
     assert passwords.verify("a password", passwords.hash("a password"))
 
 
+# Security 4
 def test_a_flood_of_sign_ins_occupies_three_threads_after_a_wait_in_vain(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -389,6 +396,7 @@ def test_a_sign_in_without_the_cache_succeeds_and_its_event_ends_the_oldest_sess
     assert_problem(first.get("/v1/me"), 401, "not-signed-in")
 
 
+# Security 4
 # Case 59
 def test_after_a_password_change_no_session_of_very_many_is_accepted(
     builders: Builders, graph: Graph

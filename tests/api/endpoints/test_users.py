@@ -83,6 +83,7 @@ def test_text_is_stored_in_one_normal_form(builders: Builders) -> None:
     assert (turned["name"], turned["location"]) == ("\u2067Ana Lima\u2069", "Porto")
 
 
+# Security 21
 def test_queries_in_text_are_not_executed(builders: Builders) -> None:
     ana = builders.new_user()
     text = "'}) MATCH (n) DETACH DELETE n // \" FLUSHALL $x {y}"
@@ -149,6 +150,7 @@ def test_a_walk_through_a_list_of_users_has_all_of_them(builders: Builders, list
         assert len(user_ids) == 3
 
 
+# Security 8
 def test_a_cursor_of_another_path_or_viewer_or_an_invalid_one_is_400(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     for _ in range(2):
@@ -193,6 +195,7 @@ def hidden_from(viewer: Person, other: Person, post_id: str) -> list[int]:
     return [response.status_code for response in responses]
 
 
+# Security 7
 def test_a_block_hides_each_from_the_other_on_every_route(builders: Builders) -> None:
     ana, ben = builders.new_user(), builders.new_user()
     posts = {ana.id: builders.publish(ana)["id"], ben.id: builders.publish(ben)["id"]}
@@ -201,6 +204,7 @@ def test_a_block_hides_each_from_the_other_on_every_route(builders: Builders) ->
         assert hidden_from(viewer, other, posts[other.id]) == [404] * 7
 
 
+# Security 7
 def test_lists_omit_users_hidden_by_a_block(builders: Builders) -> None:
     ana, ben, cleo = (builders.new_user() for _ in range(3))
     for follower in (ana, ben):
@@ -212,6 +216,7 @@ def test_lists_omit_users_hidden_by_a_block(builders: Builders) -> None:
         assert [int(user["id"]) for user in users] == [ana.id]
 
 
+# Security 7
 def test_hidden_and_absent_objects_cost_the_same_queries(
     builders: Builders, graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:

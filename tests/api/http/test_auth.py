@@ -20,6 +20,7 @@ def bearer(token: Token) -> str:
     return f"Bearer {token}"
 
 
+# Security 1
 @pytest.mark.parametrize(
     "authorization",
     [
@@ -41,6 +42,7 @@ def test_a_missing_or_invalid_token_is_401(app: Flask, authorization: str | None
     assert_problem(get_me(app, authorization), 401, "not-signed-in")
 
 
+# Security 1
 def test_the_right_session_with_another_secret_is_401(app: Flask, builders: Builders) -> None:
     token = read_token(builders.new_user().token)
     assert token
@@ -48,6 +50,7 @@ def test_the_right_session_with_another_secret_is_401(app: Flask, builders: Buil
     assert_problem(get_me(app, bearer(forged)), 401, "not-signed-in")
 
 
+# Security 1
 def test_a_token_with_another_user_id_is_401(app: Flask, builders: Builders) -> None:
     token, other = read_token(builders.new_user().token), builders.new_user()
     assert token
@@ -56,6 +59,7 @@ def test_a_token_with_another_user_id_is_401(app: Flask, builders: Builders) -> 
         assert_problem(get_me(app, bearer(forged)), 401, "not-signed-in")
 
 
+# Security 1
 def test_an_expired_session_is_401(app: Flask, builders: Builders, graph: Graph) -> None:
     person = builders.new_user()
     token = new_token(user_id=person.id, session_id=new_id())
@@ -73,6 +77,7 @@ def test_the_scheme_is_read_in_any_case(app: Flask, builders: Builders) -> None:
     assert response.status_code == 200
 
 
+# Security 2
 @pytest.mark.parametrize("name", ["auth_token", "access_token", "token"])
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/sessions", "/livez", "/nowhere"])
 def test_a_token_in_the_query_is_400_on_every_route(
@@ -83,6 +88,7 @@ def test_a_token_in_the_query_is_400_on_every_route(
     assert_problem(response, 400, "token-in-query")
 
 
+# Security 2
 def test_no_secret_is_in_the_log_lines(app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
     person = sign_up(AppTransport(app), password="a password to look for")
     person.get("/v1/me")
@@ -95,6 +101,7 @@ def test_no_secret_is_in_the_log_lines(app: Flask, capfd: pytest.CaptureFixture[
     assert "a password to look for" not in log
 
 
+# Security 25
 def test_the_repr_of_a_token_has_no_secret() -> None:
     token = new_token(user_id=1, session_id=2)
     assert str(token) not in repr(token)

@@ -13,6 +13,7 @@ def test_a_signed_cursor_is_read_back_unchanged() -> None:
         assert CURSORS.read(PATH, VIEWER, CURSORS.sign(PATH, VIEWER, cursor)) == cursor
 
 
+# Security 8
 @pytest.mark.parametrize(("path", "viewer"), [("/v1/users/1/posts", VIEWER), (PATH, 8)])
 def test_a_cursor_of_another_path_or_viewer_is_refused(path: str, viewer: int) -> None:
     text = CURSORS.sign(PATH, VIEWER, Cursor("before", 9))
@@ -20,12 +21,14 @@ def test_a_cursor_of_another_path_or_viewer_is_refused(path: str, viewer: int) -
         CURSORS.read(path, viewer, text)
 
 
+# Security 8
 def test_a_cursor_signed_with_another_secret_is_refused() -> None:
     text = Cursors("another secret").sign(PATH, VIEWER, Cursor("before", 9))
     with pytest.raises(InvalidCursorError):
         CURSORS.read(PATH, VIEWER, text)
 
 
+# Security 8
 def test_any_changed_character_makes_a_cursor_invalid() -> None:
     text = CURSORS.sign(PATH, VIEWER, Cursor("before", 123456789))
     for place in range(len(text)):
@@ -34,6 +37,7 @@ def test_any_changed_character_makes_a_cursor_invalid() -> None:
             CURSORS.read(PATH, VIEWER, changed)
 
 
+# Security 8
 @pytest.mark.parametrize("text", ["", "x", "====", "é" * 34, "A" * 34, "0", "A" * 5000, "\0"])
 def test_text_that_is_not_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(InvalidCursorError):

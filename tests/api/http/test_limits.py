@@ -27,6 +27,7 @@ def try_password(app: Flask, username: str, address: str) -> ApiResponse:
     )
 
 
+# Security 5
 def test_guesses_of_a_password_are_429_and_do_not_lock_the_owner_out(
     strict_app: Flask, builders: Builders
 ) -> None:
@@ -45,6 +46,7 @@ def test_guesses_of_a_password_are_429_and_do_not_lock_the_owner_out(
     assert elsewhere.status_code == 201
 
 
+# Security 5
 def test_all_spellings_of_a_username_share_a_quota(strict_app: Flask, builders: Builders) -> None:
     username, address = builders.new_user().username, an_address()
     fullwidth = "".join(chr(ord(letter) + 0xFEE0) for letter in username)
@@ -54,6 +56,7 @@ def test_all_spellings_of_a_username_share_a_quota(strict_app: Flask, builders: 
     assert last.status_code == 429
 
 
+# Security 5
 def test_addresses_of_an_ipv6_64_share_a_quota(strict_app: Flask, builders: Builders) -> None:
     username, address = builders.new_user().username, an_address()
     for number in range(10):
@@ -173,6 +176,7 @@ def test_session_and_quota_take_one_round_trip(
     assert '"general";r=' in response.headers["RateLimit"]
 
 
+# Security 5
 def test_x_forwarded_for_is_ignored_without_a_trusted_proxy(app: Flask) -> None:
     with app.test_request_context(headers={"X-Forwarded-For": "203.0.113.9"}):
         assert limits.client_network() == "unknown"  # the test client has no address

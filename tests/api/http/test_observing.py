@@ -16,6 +16,7 @@ def count(**labels: str) -> float:
     return REGISTRY.get_sample_value("photofeed_requests_total", labels) or 0
 
 
+# Security 2
 def test_each_request_is_one_log_line_with_its_route_and_no_query(builders: Builders) -> None:
     person = builders.new_user()
     with capture_logs() as lines:

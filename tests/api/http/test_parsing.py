@@ -36,6 +36,7 @@ def test_a_wrong_method_is_405_with_the_allowed_ones(app: Flask) -> None:
     assert set(response.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
 
 
+# Security 11
 @pytest.mark.parametrize(
     "data",
     [b"{", b"", b"nope", b'{"name": NaN}', b'{"name": "\xff"}', b'{"name": "\\ud800"}',
@@ -45,11 +46,13 @@ def test_malformed_and_deeply_nested_json_is_400(person: Person, data: bytes) ->
     assert_problem(send(person, data), 400, "malformed-json")
 
 
+# Security 11
 @pytest.mark.parametrize("data", [b"[]", b"null", b'"name"', b"7", b"true"])
 def test_json_other_than_an_object_is_422(person: Person, data: bytes) -> None:
     assert_problem(send(person, data), 422, "invalid-fields")
 
 
+# Security 11
 @pytest.mark.parametrize(
     "content_type",
     [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data",
@@ -62,6 +65,7 @@ def test_a_body_without_the_json_media_type_is_415(
     assert_problem(response, 415, "unsupported-media-type")
 
 
+# Security 11
 def test_a_compressed_body_is_415(person: Person) -> None:
     response = send(person, b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
     assert_problem(response, 415, "unsupported-media-type")
@@ -72,11 +76,13 @@ def test_a_charset_of_utf_8_is_accepted(person: Person) -> None:
     assert response.json["name"] == "Aña"
 
 
+# Security 11
 def test_a_body_of_more_than_64_kb_is_413(person: Person) -> None:
     body = json.dumps({"bio": "x" * 70_000}).encode()
     assert_problem(send(person, body), 413, "body-too-large")
 
 
+# Security 11
 def test_a_body_of_more_than_64_kb_in_chunks_is_413(person: Person) -> None:
     body = json.dumps({"bio": "x" * 70_000}).encode()
     chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
@@ -92,11 +98,13 @@ def test_a_body_of_64_kb_is_read(person: Person) -> None:
     assert list(assert_problem(send(person, body), 422, "invalid-fields")["errors"]) == ["bio"]
 
 
+# Security 11
 def test_huge_headers_are_431(app: Flask) -> None:
     response = call_api(app, "GET", "/livez", headers={"X-Huge": "x" * 20_000})
     assert_problem(response, 431, "request-header-fields-too-large")
 
 
+# Security 10
 def test_unknown_fields_are_422_with_their_names(builders: Builders, person: Person) -> None:
     body = {"name": "Ana", "admin": True}
     assert list(
@@ -120,6 +128,7 @@ def test_an_invalid_id_in_a_path_is_404(person: Person, some_id: str) -> None:
     assert_problem(person.get(f"/v1/posts/{some_id}"), 404, "not-found")
 
 
+# Security 10
 @pytest.mark.parametrize("some_id", ["9007199254740993", "007", "x", "", "-1", 7, None, "٣"])
 def test_an_invalid_id_in_a_body_is_422(person: Person, some_id: object) -> None:
     response = person.post(
@@ -141,6 +150,7 @@ def test_an_invalid_request_id_is_replaced(app: Flask, sent: str) -> None:
     assert response.headers["X-Request-Id"] not in {"", sent}
 
 
+# Security 11
 def test_a_bug_is_logged_with_its_trace_and_returned_without_it(
     graph: Graph,
     storage: Storage,

@@ -27,6 +27,7 @@ SIGN_OUT_SECONDS = 10.0
 Connect = Callable[..., LiveClient]
 
 
+# Security 24
 def test_a_ticket_expires_after_thirty_seconds(reader: Reader, storage: Storage) -> None:
     response = reader.person.post("/v1/me/live/tickets")
     assert response.headers["Cache-Control"] == "no-store"
@@ -40,6 +41,7 @@ def test_a_ticket_expires_after_thirty_seconds(reader: Reader, storage: Storage)
     assert ticket.secret not in key
 
 
+# Security 24
 def test_a_ticket_opens_one_stream(reader: Reader, connect: Connect) -> None:
     ticket = reader.ticket()
     assert connect(reader.server.url, ticket=ticket).status == 200
@@ -56,6 +58,7 @@ def test_a_ticket_that_is_too_old_is_refused(
     assert_refused(connect(reader.server.url, ticket=ticket), 401, "live-ticket-refused")
 
 
+# Security 24
 def test_a_ticket_of_another_user_is_refused(reader: Reader, connect: Connect) -> None:
     """Whoever changes the user in a ticket has no key for it."""
     packed = bytearray(base64.urlsafe_b64decode(reader.ticket().removeprefix("lt_")))
@@ -65,6 +68,7 @@ def test_a_ticket_of_another_user_is_refused(reader: Reader, connect: Connect) -
         assert_refused(connect(reader.server.url, ticket=ticket), 401, "live-ticket-refused")
 
 
+# Security 24
 def test_a_ticket_of_a_revoked_session_opens_nothing(reader: Reader, connect: Connect) -> None:
     ticket = reader.ticket()
     assert reader.person.delete("/v1/me/sessions/current").status_code == 204

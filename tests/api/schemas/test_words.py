@@ -223,6 +223,7 @@ def test_a_field_never_accepts_more_than_its_limit(
     assert kind(longest=longest).deserialize(accepted) == accepted
 
 
+# Security 10
 @pytest.mark.parametrize(
     "name",
     [
@@ -291,6 +292,7 @@ def test_a_name_is_one_line_without_overrides(field: Callable[..., Prose]) -> No
     assert field(longest=60).deserialize("Ana\tLima\r\n") == "Ana Lima"
 
 
+# Security 10
 @pytest.mark.parametrize("control", ["\x00", "\x07", "\x1b", "\x1d", "\x7f", "\x80", "\x9f"])
 def test_other_control_characters_are_refused(control: str) -> None:
     with pytest.raises(ValidationError):

@@ -108,6 +108,7 @@ def test_get_requests_change_nothing(operator: FlaskClient, graph: Graph, quaran
     assert state_of(graph, quarantined) == "quarantined"
 
 
+# Security 22
 def test_text_from_the_query_is_escaped(operator: FlaskClient) -> None:
     page = operator.get("/events?requeued=<script>alert(1)</script>").text
     assert "<script>alert" not in page

@@ -28,6 +28,7 @@ def paths(app: Flask) -> list[tuple[str, str]]:
     ]
 
 
+# Security 22
 def test_every_page_needs_the_password(app: Flask, stranger: FlaskClient) -> None:
     all_paths = paths(app)
     assert len(all_paths) > 20
@@ -97,6 +98,7 @@ def test_no_page_can_be_framed_or_cached(operator: FlaskClient) -> None:
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+# Security 22
 def test_no_page_shows_a_password(operator: FlaskClient, stack_env: dict[str, str]) -> None:
     secret = stack_env["QUEUE_REDIS_URL"].rpartition("@")[0].rpartition(":")[2]
     assert len(secret) > 4

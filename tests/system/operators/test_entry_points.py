@@ -99,6 +99,7 @@ def test_all_missing_settings_are_named_together(
     ]
 
 
+# Security 22
 def test_the_admin_app_refuses_a_short_password(stack_env: dict[str, str]) -> None:
     env = {**stack_env, "ADMIN_PASSWORD": "admin", "ADMIN_PORT": str(free_port())}
     done = run(env, "admin")
@@ -106,6 +107,7 @@ def test_the_admin_app_refuses_a_short_password(stack_env: dict[str, str]) -> No
     assert "ADMIN_PASSWORD" in done.stderr
 
 
+# Security 22
 def test_the_admin_app_listens_on_loopback_only_and_ends_on_sigterm(
     stack_env: dict[str, str],
 ) -> None:

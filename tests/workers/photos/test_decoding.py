@@ -95,6 +95,7 @@ def test_a_refusal_comes_back_with_its_code(data: bytes, code: str) -> None:
     assert refused.value.code == code
 
 
+# Security 17
 def test_a_picture_that_needs_more_memory_than_allowed_fails() -> None:
     data = (images.PICTURES / "forty_megapixels.heic").read_bytes()
     with pytest.raises(ImageRefusedError) as refused:
@@ -104,6 +105,7 @@ def test_a_picture_that_needs_more_memory_than_allowed_fails() -> None:
     assert refused.value.code == "processing-failed"
 
 
+# Security 17
 def test_a_picture_that_needs_more_cpu_time_than_allowed_fails() -> None:
     with pytest.raises(ImageRefusedError) as refused:
         render_in_child(endless(), "image/jpeg", limits=Limits(cpu_seconds=1, wall_seconds=60.0))
@@ -147,6 +149,7 @@ def test_a_child_that_crashes_is_a_refusal_of_the_picture() -> None:
     assert refused.value.code == "processing-failed"
 
 
+# Security 17
 def test_a_picture_that_crashes_its_decoder_is_refused() -> None:
     with pytest.raises(ImageRefusedError) as refused:
         render_in_child(images.crashing_heic(), "image/heic")

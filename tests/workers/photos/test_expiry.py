@@ -56,6 +56,7 @@ def private_storage(storage: Storage) -> Iterator[Storage]:
         storage.sweep_positions.move(expiry.WALK, None)
 
 
+# Security 16
 def test_a_ready_photo_that_nobody_posts_expires_with_its_objects(
     graph: Graph, storage: Storage, town: Town, upload: Upload
 ) -> None:

@@ -92,6 +92,7 @@ def test_the_original_is_stored_byte_for_byte(
     assert stored["ContentType"] == "image/heic"
 
 
+# Security 17
 @pytest.mark.parametrize(
     "case",
     [
@@ -147,6 +148,7 @@ def test_processing_again_changes_nothing(graph: Graph, storage: Storage, upload
     assert object_names(storage.photos, photo.path) == COMPLETE
 
 
+# Security 14
 def test_a_photo_replaced_after_completion_does_not_change(
     graph: Graph, storage: Storage, upload: Upload
 ) -> None:
@@ -160,6 +162,7 @@ def test_a_photo_replaced_after_completion_does_not_change(
     assert images.looks_right(requests.get(url, timeout=10).content)
 
 
+# Security 14
 def test_a_photo_replaced_while_it_is_decoded_is_stored_as_it_was_examined(
     graph: Graph, storage: Storage, proxied_storage: Storage, proxy: Proxy, upload: Upload
 ) -> None:

@@ -22,6 +22,7 @@ def test_an_address_of_the_internet_is_global(address: str) -> None:
     assert is_global(address)
 
 
+# Security 20
 @pytest.mark.parametrize("address", NOT_GLOBAL)
 def test_any_other_address_is_not(address: str) -> None:
     assert not is_global(address)

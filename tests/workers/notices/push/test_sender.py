@@ -158,6 +158,7 @@ def test_a_message_is_tried_five_times(service: PushService) -> None:
     assert len(service.received) == MAX_TRIES == 5
 
 
+# Security 20
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(service: PushService, status: int) -> None:
     with push_service() as other:
@@ -374,6 +375,7 @@ def test_a_broken_key_refuses_its_message_alone(service: PushService) -> None:
     ]
 
 
+# Security 25
 def test_logs_have_no_endpoint_key_or_text(
     service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -414,6 +416,7 @@ class Names:
 PUBLIC = "https://web.push.apple.com"
 
 
+# Security 20
 @pytest.mark.parametrize(
     "addresses",
     [["127.0.0.1"], ["10.0.0.1"], ["::ffff:127.0.0.1"], ["64:ff9b::7f00:1"], ["8.8.8.8", "::1"]],
@@ -442,6 +445,7 @@ def test_a_name_that_is_not_found_is_tried_later(service: PushService) -> None:
     assert (outcome.result, outcome.tries) == (Result.LATER, 1)
 
 
+# Security 20
 def test_a_connection_goes_to_the_checked_address_and_a_new_one_is_checked_again() -> None:
     with push_service(host="127.0.0.2") as good, push_service(port=good.port) as private:
         name = f"http://push.test:{good.port}"
@@ -466,6 +470,7 @@ def test_a_connection_goes_to_the_checked_address_and_a_new_one_is_checked_again
         assert (good.connections, private.connections) == (1, 0)
 
 
+# Security 20
 def test_the_certificate_is_that_of_the_name_although_the_address_is_pinned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
