@@ -25,7 +25,7 @@ LINTED = $(LINTERS)/openapi.json
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status restart backup logs test test-system drill bench bench-quick \
+.PHONY: help up down status restart backup logs test test-system drill soak bench bench-quick \
 	bench-compare check lint lint-openapi format lock demo packages tools python
 
 help:  ## list these commands
@@ -67,6 +67,10 @@ drill: tools  ## inject faults under load and check that nothing is lost (SECOND
 	@$(RUN) -m stack fetch
 	@$(RUN) -m drill --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CONTROL),--control $(CONTROL)) $(if $(GREEDY),--greedy)
+
+soak: tools  ## an hour of load in which nothing that is cleared grows (MINUTES=60 SEED=7)
+	@$(RUN) -m stack fetch
+	@$(RUN) -m drill.soak --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 bench: tools  ## measure against peers and limits (ROWS=F1,R1 SEED=7 GROWTH=1)
 	@$(RUN) -m stack fetch

@@ -10,6 +10,8 @@ from observing.metric_files import settled
 
 PAGES = "photofeed_timeline_reads_total"
 """The counter of feed pages by `source`."""
+SWEPT = "photofeed_swept_total"
+"""The counter of cleared items by `what`."""
 LABELS = {
     "photofeed_timeline_pushes_total": "pushes",
     "photofeed_jobs_total": "jobs",
@@ -41,6 +43,12 @@ def read_pages_by_source(folder: str) -> dict[str, float]:
     """
     samples = [sample for sample in _samples(folder) if sample.name == PAGES]
     return {sample.labels["source"]: sample.value for sample in samples if sample.value}
+
+
+def read_swept(folder: str) -> dict[str, float]:
+    """How many items of each kind the sweeper has cleared."""
+    samples = [sample for sample in _samples(folder) if sample.name == SWEPT]
+    return {sample.labels["what"]: sample.value for sample in samples}
 
 
 def _samples(folder: str) -> Iterator[Any]:

@@ -77,7 +77,7 @@ def populate(state: SharedState, graph: Graph, count: int, *, photos: int) -> No
         connection = connections[number % len(connections)]
         user = create_user(connection, f"u{number}", state.seed, calm=number % 2 == 0)
         _subscribe(state, connection, user)
-        user.photos.extend(_create_photos(graph, user.id, photos))
+        user.photos.extend(create_ready_photos(graph, user.id, photos))
         state.users.append(user)
         if user.calm:
             _create_old_posts(state, graph, user)
@@ -134,7 +134,8 @@ def _create(connection: ApiConnection, path: str, body: dict[str, str]) -> dict[
     return response.body
 
 
-def _create_photos(graph: Graph, owner_id: int, count: int) -> list[int]:
+def create_ready_photos(graph: Graph, owner_id: int, count: int) -> list[int]:
+    """Create photos that can be posted, without stored files; returns their ids."""
     photo_ids = [new_id() for _ in range(count)]
     graph.connection.write(CREATE_PHOTOS, ids=photo_ids, owner_id=owner_id)
     return photo_ids

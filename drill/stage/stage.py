@@ -107,7 +107,7 @@ class DrillStage:
             public_key = public_key_of(self.env["VAPID_PRIVATE_KEY"])
             self.push = self._resources.enter_context(push_service(public_key=public_key))
             self.graph = Graph.open(_graph_settings(self.env))
-            self.storage = Storage.open(_storage_settings(self.env))
+            self.storage = Storage.open(storage_settings(self.env))
             self._start_processes()
         except BaseException:
             self._stop()
@@ -311,7 +311,8 @@ def _graph_settings(env: Mapping[str, str]) -> GraphSettings:
     )
 
 
-def _storage_settings(env: Mapping[str, str]) -> StorageSettings:
+def storage_settings(env: Mapping[str, str]) -> StorageSettings:
+    """The settings of the stores in the stage's environment."""
     return StorageSettings(
         queue_url=env["QUEUE_REDIS_URL"],
         cache_url=env["CACHE_REDIS_URL"],
