@@ -24,9 +24,15 @@ LINTED = $(LINTERS)/openapi.json
 # With these variables Python would import modules from outside .venv.
 unexport PYTHONPATH PYTHONHOME
 
+# pip-audit and cyclonedx-bom have a virtual environment of their own: they need 50 packages.
+SUPPLY = .local/supply
+BILL = .local/sbom.json
+LOCKS = requirements.txt requirements-dev.txt requirements-demo.txt requirements-supply.txt
+
 .DEFAULT_GOAL := help
 .PHONY: help up down status restart backup logs test test-system drill soak bench bench-quick \
-	bench-compare check lint lint-openapi format lock demo packages tools python
+	bench-compare check lint lint-openapi audit sbom format lock demo packages tools \
+	python
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,12 +111,26 @@ $(LINTERS)/node_modules: tests/openapi/package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund --silent --prefix $(LINTERS)
 	@touch $@
 
+audit: $(SUPPLY)/ready  ## look up known vulnerabilities of all Python packages (needs pypi.org)
+	@for lock in $(LOCKS); do $(SUPPLY)/bin/pip-audit --strict --disable-pip --require-hashes \
+		--progress-spinner off --requirement $$lock || exit 1; done
+
+sbom: tools $(SUPPLY)/ready  ## write a bill of materials of all packages and jars (CycloneDX 1.6)
+	@$(SUPPLY)/bin/cyclonedx-py requirements --of JSON --sv 1.6 --output-reproducible \
+		-o $(BILL) requirements.txt
+	@$(RUN) -m stack add-jars $(BILL)
+
+$(SUPPLY)/ready: requirements-supply.txt | tools
+	@$(PYTHON) -m venv --clear $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install --quiet --require-hashes -r requirements-supply.txt
+	@touch $@
+
 format: tools  ## format the code, and fix what ruff can fix
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
 lock: tools  ## resolve and pin requirements*.in, the bench's peers and Neo4j's jars
-	for name in requirements requirements-dev; do $(PIN) $$name.in -o $$name.txt || exit 1; done
+	for name in requirements requirements-dev requirements-supply; do $(PIN) $$name.in -o $$name.txt || exit 1; done
 	for name in stream textbook webpush; do \
 		$(PIN) bench/peers/$$name.in -o bench/peers/$$name.txt || exit 1; done
 	$(PIN) --no-deps requirements-demo.in -o requirements-demo.txt

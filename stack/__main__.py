@@ -1,4 +1,4 @@
-"""`python -m stack up|down|status|logs|restart|backup|restore|run|fetch|lock`: used by make."""
+"""`python -m stack up|down|status|logs|restart|backup|restore|run|fetch|lock|add-jars`, for make."""
 
 import argparse
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 from environs import Env, EnvValidationError
 
 from stack import env_file
-from stack.commands import backups, inspection, lifecycle, rolling_restart
+from stack.commands import backups, bill_of_materials, inspection, lifecycle, rolling_restart
 from stack.commands.run import run
 from stack.errors import InterruptedStartError, StackError, to_stack_error
 from stack.parts import jars
@@ -83,6 +83,11 @@ def _lock(_settings: StackSettings, _arguments: argparse.Namespace) -> None:
     print(f"{jars.write_lock()} jars locked in {jars.LOCK}")
 
 
+def _add_jars(_settings: StackSettings, arguments: argparse.Namespace) -> None:
+    added = bill_of_materials.add_jars(arguments.path)
+    print(f"{arguments.path} has the Python packages and {added} jars.")
+
+
 COMMANDS: dict[str, Callable[[StackSettings, argparse.Namespace], None]] = {
     "up": _up,
     "down": _down,
@@ -94,6 +99,7 @@ COMMANDS: dict[str, Callable[[StackSettings, argparse.Namespace], None]] = {
     "run": _run,
     "fetch": _fetch,
     "lock": _lock,
+    "add-jars": _add_jars,
 }
 
 
@@ -109,7 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     add("restart", help="replace our processes one after the other; the stores stay up")
     backup = add("backup", help="write the graph to a file, or to a new file in a folder")
     restore = add("restore", help="replace the graph by that of a backup")
-    for command in (backup, restore):
+    jars_parser = add("add-jars", help="add Neo4j's jars to a bill of materials")
+    for command in (backup, restore, jars_parser):
         command.add_argument("path", type=Path)
     run_parser = add("run", help="run a command with the environment of the running stack")
     run_parser.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
