@@ -1,4 +1,4 @@
-"""`python -m stack up|down|status|logs|restart|backup|restore|run|fetch|lock|add-jars`, for make."""
+"""`python -m stack up|down|status|logs|restart|backup|restore|run|fetch|lock|add-jars`."""
 
 import argparse
 import io
