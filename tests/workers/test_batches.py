@@ -63,7 +63,7 @@ def test_the_follows_of_a_batch_cost_one_read_of_each_kind(
 ) -> None:
     users = stage.town.users(21)
     events = [follow(stage, users[number], users[number + 1]) for number in range(20)]
-    in_one_shard(stage, *events)
+    events = in_one_shard(stage, *events)
     names = queries_of(stage, monkeypatch)
     all_done(stage, events)
     for name in ("follows/followed_at", "notifications/newest_ids", "notifications/crowded"):
@@ -117,7 +117,7 @@ def test_the_leavings_of_a_batch_end_together(
     for follower in followers:
         stage.town.follow(follower, author)
     events = [unfollow(stage, follower, author) for follower in followers]
-    in_one_shard(stage, *events)
+    events = in_one_shard(stage, *events)
     names = queries_of(stage, monkeypatch)
     all_done(stage, events)
     assert names["follows/delete_left"] == 1
