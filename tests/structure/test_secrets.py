@@ -43,7 +43,8 @@ def test_no_file_of_the_repository_has_a_secret() -> None:
         for name, secrets in BASELINE["results"].items()
         for secret in secrets
     }
-    assert not found_in(ROOT, *files()) - known
+    others = [name for name in files() if name != ".secrets.baseline"]  # it is made of hashes
+    assert not found_in(ROOT, *others) - known
 
 
 @pytest.mark.parametrize(
