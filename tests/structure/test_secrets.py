@@ -52,7 +52,7 @@ def test_no_file_of_the_repository_has_a_secret() -> None:
     [
         "KEY = '" + "AKIA" + "QYLPMN5HHHFPZAM2" + "'",
         "-----BEGIN " + "PRIVATE KEY-----",
-        "redis://api:" + "s3cr3tpassw0rd" + "@cache.example.org:6379",
+        "://".join(["redis", "api:s3cr3tpassw0rd@cache.example.org:6379"]),
         "TOKEN = '" + "ghp_" + "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx" + "'",
     ],
 )
