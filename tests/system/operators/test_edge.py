@@ -58,10 +58,9 @@ class Edge:
     def connections_to_api(self) -> int:
         """Connections that the API has with the edge."""
         port = int(self.api.url.rpartition(":")[2])
-        connections = psutil.net_connections("tcp")
         return sum(
-            bool(one.raddr) and one.raddr[1] == port and one.status == psutil.CONN_ESTABLISHED
-            for one in connections
+            getattr(one.raddr, "port", 0) == port and one.status == psutil.CONN_ESTABLISHED
+            for one in psutil.net_connections("tcp")
         )
 
 
