@@ -44,6 +44,7 @@ def test_the_ci_script_runs_the_checks_all_tests_and_the_proofs_of_the_bench() -
     assert "set -euo pipefail" in script
     assert [line for line in script.splitlines() if line.startswith("make")] == [
         "make check",
+        "make sbom",
         "make test",
         "make test-system",
         "make bench-quick || make bench-quick",
