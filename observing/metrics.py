@@ -39,6 +39,14 @@ BODIES_UNREADABLE = Counter(
     "Bodies in the cache that could not be decoded, by reason.",
     ["why"],
 )
+TOKENS_REFUSED = Counter(
+    "photofeed_tokens_refused_total",
+    "Requests whose token was not accepted, by reason: forged, session or old.",
+    ["why"],
+)
+TOKENS_OLD = Counter(
+    "photofeed_tokens_old_total", "Requests with a token of older versions, which has no MAC."
+)
 PUBLISH_TO_VISIBLE = Histogram(
     "photofeed_publish_to_visible_seconds",
     "Seconds from a post's id to its last follower's timeline, by the audience's size.",

@@ -82,7 +82,9 @@ class LocalStack:
     def start_stores(self) -> None:
         """Start the local stores in parallel, and wait until all stores answer."""
         ports_by_name = self._choose_ports()
-        secrets_by_name = secrets.load(self.folder / "secrets.env")
+        secrets_by_name = secrets.load(
+            self.folder / "secrets.env", session_days=self.settings.session_days
+        )
         self._stores = [
             build_store(
                 name,
@@ -140,8 +142,11 @@ class LocalStack:
     ) -> dict[str, str]:
         """The variables of our processes, to add to the stack's own environment."""
         settings = self.settings
+        old_tokens_until = secrets_by_name.get(secrets.OLD_TOKENS_UNTIL, "")
         env = {
             "CURSOR_SECRET": settings.cursor_secret or secrets_by_name["CURSOR_SECRET"],
+            "TOKEN_KEYS": settings.token_keys or secrets_by_name["TOKEN_KEYS"],
+            "OLD_TOKENS_UNTIL": settings.old_tokens_until or old_tokens_until,
             "ADMIN_PASSWORD": settings.admin_password or secrets_by_name["ADMIN_PASSWORD"],
             "VAPID_PRIVATE_KEY": settings.vapid_private_key or secrets_by_name["VAPID_PRIVATE_KEY"],
             "LIMITS_SCALE": settings.limits_scale,

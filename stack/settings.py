@@ -51,6 +51,9 @@ class StackSettings:
     s3_region: str = "us-east-1"
     media_base_url: str | None = None
     cursor_secret: str | None = None
+    token_keys: str | None = None
+    old_tokens_until: str | None = None
+    session_days: int = 30
     admin_password: str | None = None
     vapid_private_key: str | None = None
     limits_scale: str = "100"
@@ -81,6 +84,9 @@ class StackSettings:
             s3_region=env.str("AWS_REGION", "us-east-1"),
             media_base_url=env.str("MEDIA_BASE_URL", "") or None,
             cursor_secret=env.str("CURSOR_SECRET", "") or None,
+            token_keys=env.str("TOKEN_KEYS", "") or None,
+            old_tokens_until=env.str("OLD_TOKENS_UNTIL", "") or None,
+            session_days=env.int("SESSION_DAYS", 30),
             admin_password=env.str("ADMIN_PASSWORD", "") or None,
             vapid_private_key=env.str("VAPID_PRIVATE_KEY", "") or None,
             limits_scale=env.str("LIMITS_SCALE", "100"),

@@ -57,7 +57,8 @@ class _Entry(NamedTuple):
     """How long it took."""
     status: int
     request_id: str
-    viewer_id: int
+    viewer_id: int | None
+    """None for a token that was refused."""
     client: str
     """The client's address."""
     from_window: bool
@@ -86,7 +87,7 @@ class AccessLog:
         start_time: float,
         status: int,
         request_id: str,
-        viewer_id: int,
+        viewer_id: int | None,
         client: str,
         *,
         from_window: bool,
@@ -155,11 +156,12 @@ class AccessLog:
     def _line(self, entry: _Entry) -> str:
         """The same line as api/http/observing.py logs, formatted without structlog."""
         microseconds = int(entry.time % 1 * 1_000_000)
+        viewer = "" if entry.viewer_id is None else f'"viewer_id": {entry.viewer_id}, '
         return (
             f'{{"method": "GET", "route": "{self._route}", "path": "{self._route}", '
             f'"status": {entry.status}, "milliseconds": {round(entry.seconds * 1000, 2)}, '
             f'"client": {_quote(entry.client)}, "event": "request", '
-            f'"viewer_id": {entry.viewer_id}, "request_id": "{entry.request_id}", '
+            f'{viewer}"request_id": "{entry.request_id}", '
             f'"level": "info", "time": "{_format_second(int(entry.time))}.{microseconds:06d}Z", '
             f'"service": "api"}}\n'
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import requests
 
+from stack import secrets
 from stack.errors import StackError
 from stack.parts.photofeed import WORKERS
 from stack.settings import ROOT, StackSettings
@@ -46,6 +47,7 @@ def restart(settings: StackSettings, env: dict[str, str], report: Report) -> Non
     running = {name: record for name, record in recorded.items() if record and record.alive()}
     if not running:
         raise StackError("None of our processes runs. `make up` starts them.")
+    _require_secrets(env)
     _prepare_stores(env)
     for name, record in running.items():
         began = time.monotonic()
@@ -54,6 +56,16 @@ def restart(settings: StackSettings, env: dict[str, str], report: Report) -> Non
         else:
             _replace_worker(settings.folder, record)
         report(f"{name} is new after {time.monotonic() - began:.1f} s.")
+
+
+def _require_secrets(env: dict[str, str]) -> None:
+    """Raise StackError if the version that has started the stack did not know a secret."""
+    missing = [name for name in secrets.NAMES if name.endswith("_KEYS") and name not in env]
+    if missing:
+        raise StackError(
+            f"The stack was started by a version without {', '.join(missing)}; nothing was "
+            "restarted. Upgrade it with `make down` and `make up`."
+        )
 
 
 def _prepare_stores(env: dict[str, str]) -> None:

@@ -161,5 +161,6 @@ def external_stores(stack_env: Mapping[str, str], folder: Path | None = None) ->
         s3_region=stack_env["AWS_REGION"],
         media_base_url=stack_env["MEDIA_BASE_URL"],
         cursor_secret=stack_env["CURSOR_SECRET"],
+        token_keys=stack_env["TOKEN_KEYS"],
         api_workers=2,
     )
