@@ -6,6 +6,8 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from stack.roles import S3_SECRETS, STORE_ROLES, variable_of
+
 NAMES = (
     "NEO4J_PASSWORD",
     "QUEUE_PASSWORD",
@@ -16,7 +18,13 @@ NAMES = (
     "TOKEN_KEYS",
     "ADMIN_PASSWORD",
     "VAPID_PRIVATE_KEY",
+    *(
+        variable_of(role, name)
+        for role in STORE_ROLES
+        for name in ("QUEUE_PASSWORD", "CACHE_PASSWORD", *S3_SECRETS)
+    ),
 )
+"""Those of the stores have all rights there; those of a role (`API_QUEUE_PASSWORD`) have its."""
 
 OLD_TOKENS_UNTIL = "OLD_TOKENS_UNTIL"
 """No secret: until when tokens without a MAC are accepted. A stack that issued none has none."""

@@ -14,6 +14,7 @@ import requests
 from stack import secrets
 from stack.errors import StackError
 from stack.parts.photofeed import WORKERS
+from stack.roles import environment_of, without_secrets
 from stack.settings import ROOT, StackSettings
 from stack.supervision import records
 from stack.supervision.holds import hold, stop_on_hold
@@ -73,7 +74,7 @@ def _prepare_stores(env: dict[str, str]) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "api", "init"],
         cwd=ROOT,
-        env=os.environ | env,
+        env=without_secrets(os.environ) | environment_of("init", env),
         capture_output=True,
         text=True,
         timeout=PREPARE_SECONDS,

@@ -81,7 +81,8 @@ def test_a_token_without_a_mac_is_read_until_its_time_and_is_known() -> None:
 
 @pytest.mark.parametrize("name", ["user_id", "session_id"])
 def test_an_id_above_the_highest_is_no_token(name: str) -> None:
-    token = TOKEN._replace(**{name: MAX_ID + 1})
+    ids = {"user_id": 1, "session_id": 1, name: MAX_ID + 1}
+    token = new_token(**ids)
     assert KEYS.read(KEYS.sign(token)) is None
 
 
