@@ -54,6 +54,9 @@ PUBLISH_TO_VISIBLE = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 300, 900),
 )
 JOBS = Counter("photofeed_jobs_total", "Jobs by kind and outcome.", ["kind", "outcome"])
+JOBS_REFUSED = Counter(
+    "photofeed_jobs_refused_total", "RQ jobs that are not ours: dropped unread.", ["reason"]
+)
 JOB_SECONDS = Histogram(
     "photofeed_job_seconds",
     "Seconds that a job ran.",
