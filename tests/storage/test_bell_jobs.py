@@ -72,8 +72,9 @@ def work(server: PrivateServer) -> None:
 
 def put(server: PrivateServer, job_id: str = "hostile", **fields: Any) -> None:
     """Put a job into the queue as somebody who can write to Redis."""
-    fields = {"origin": NAME, "status": "queued", "created_at": "2026-01-01T00:00:00Z", **fields}
-    server.client.hset(f"rq:job:{job_id}", mapping=fields)
+    usual = {"origin": NAME, "status": "queued", "created_at": "2026-01-01T00:00:00Z"}
+    whole: Any = {**usual, **fields}
+    server.client.hset(f"rq:job:{job_id}", mapping=whole)
     server.client.rpush(f"rq:queue:{NAME}", job_id)
 
 
@@ -115,7 +116,10 @@ def test_a_pickle_in_a_job_is_never_read(
     server: PrivateServer, tmp_path: Path, drained: list[Any], field: str
 ) -> None:
     path = tmp_path / "ran"
-    fields = {"data": call(JOB_FUNCTION, NAME, 3), field: pickle.dumps(Payload(path))}
+    fields: dict[str, Any] = {
+        "data": call(JOB_FUNCTION, NAME, 3),
+        field: pickle.dumps(Payload(path)),
+    }
     put(server, **fields)
     work(server)
     BellJob("other", redis.Redis.from_url(server.url)).restore(fields)
