@@ -51,9 +51,15 @@ def variable_of(role: str, name: str) -> str:
     return f"{role.upper()}_{name}"
 
 
-ROLE_VARIABLES = tuple(
-    variable_of(role, name) for role in STORE_ROLES for name in (*REDIS_SECRETS, *S3_SECRETS)
+ROLE_VARIABLES = (
+    *("API_QUEUE_REDIS_URL", "API_CACHE_REDIS_URL"),
+    *("API_AWS_ACCESS_KEY_ID", "API_AWS_SECRET_ACCESS_KEY"),
+    *("WORKER_QUEUE_REDIS_URL", "WORKER_CACHE_REDIS_URL"),
+    *("WORKER_AWS_ACCESS_KEY_ID", "WORKER_AWS_SECRET_ACCESS_KEY"),
+    *("ADMIN_QUEUE_REDIS_URL", "ADMIN_CACHE_REDIS_URL"),
+    *("ADMIN_AWS_ACCESS_KEY_ID", "ADMIN_AWS_SECRET_ACCESS_KEY"),
 )
+"""Those of all roles."""
 
 
 def environment_of(process: str, env: Mapping[str, str]) -> dict[str, str]:

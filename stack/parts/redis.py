@@ -150,8 +150,10 @@ class ExternalRedis(ExternalStore):
         self._role_urls = role_urls or {}
 
     def problem(self) -> str | None:
-        """Why PING fails, or None. Raises StackError on a wrong URL or password."""
-        return ping_problem(self.url, variable=_url_variable(self.name))
+        """Why PING fails, for a role too, or None. Raises StackError on a wrong URL or password."""
+        urls = _url_variables(self.name, self.url, self._role_urls)
+        problems = (ping_problem(url, variable=variable) for variable, url in urls.items())
+        return next(filter(None, problems), None)
 
     def variables(self) -> dict[str, str]:
         """The server's URLs, those of roles if they were given."""

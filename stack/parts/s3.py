@@ -18,12 +18,13 @@ from stack.secrets import write_private
 
 ALL_ACTIONS = ("Admin", "Read", "Write", "List", "Tagging")
 ROLE_ACTIONS = {
-    "api": ("Read:{bucket}/incoming/*", "Write:{bucket}/incoming/*"),
+    "api": ("Read:{bucket}/incoming/*", "Write:{bucket}/incoming/*", "List:{bucket}/probe/*"),
     "worker": ("Read:{bucket}", "Write:{bucket}", "List:{bucket}"),
-    "admin": (),
+    "admin": ("List:{bucket}/probe/*",),
 }
 """SeaweedFS's actions of each role. The API signs uploads and looks whether they have come; workers
-read, write and delete objects, and change nothing about the bucket."""
+read, write and delete objects; the admin app sees whether S3 answers. A deletion of many objects
+needs the right to write in the whole bucket."""
 
 NOT_FOUND = 404
 REFUSED = 403

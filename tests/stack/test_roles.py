@@ -4,9 +4,11 @@ from stack.parts.photofeed import WORKERS
 from stack.roles import (
     ACCESS,
     OWN_SECRETS,
+    REDIS_SECRETS,
     ROLE_VARIABLES,
     S3_SECRETS,
     SECRETS,
+    STORE_ROLES,
     environment_of,
     variable_of,
     without_secrets,
@@ -48,3 +50,8 @@ def test_a_store_without_roles_is_reached_with_the_one_secret_that_is_known() ->
 
 def test_no_process_inherits_a_secret_of_the_launchers_environment() -> None:
     assert without_secrets(WHOLE) == {"API_PORT": "8000"}
+
+
+def test_every_role_has_a_variable_for_each_secret_of_a_store() -> None:
+    names = (*REDIS_SECRETS, *S3_SECRETS)
+    assert tuple(variable_of(role, n) for role in STORE_ROLES for n in names) == ROLE_VARIABLES
