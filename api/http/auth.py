@@ -61,25 +61,31 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a sign-out, around `login_required`: drops the session's copies before a 401.
+    """Decorates a sign-out, around `login_required`: drops the session's copies before a refusal.
 
     An earlier try may have ended the session in the graph and failed at the cache. Other processes
-    then still accept a copy, so a 401 would be wrong. Raises StorageUnavailableError if the copies
-    cannot be dropped.
+    then still accept a copy, so a 401 or a 429 alone would be wrong. Raises
+    StorageUnavailableError if the copies cannot be dropped.
     """
 
     @functools.wraps(view)
     def dropping_view(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return view(*args, **kwargs)
-        except NotSignedInError:
-            token: Token | None = g.get("token")
+        except (NotSignedInError, limits.TooManyRequestsError):
+            token = _token_without_viewer()
             if token and sessions.proves_session(context.graph(), token):
                 limits.consume(limits.ENDED_SIGN_OUTS, f"session {token.session_id}")
                 sessions.drop_copies(context.storage(), token.user_id, token.session_id)
             raise
 
     return dropping_view
+
+
+def _token_without_viewer() -> Token | None:
+    """The signed token of the request if it was refused; None for one that proves nothing."""
+    token: Token | None = g.get("token")
+    return token if token and "viewer" not in g else None
 
 
 def _admit_or_authenticate() -> sessions.AdmittedViewer | sessions.Viewer:
@@ -91,9 +97,9 @@ def _admit_or_authenticate() -> sessions.AdmittedViewer | sessions.Viewer:
     if handover:
         return handover.admitted
     token, failing = _bearer_token(), context.failing_tokens()
-    g.token = token
     if token.is_old:
         _refuse(failing.excess_before_old(_client()))
+    g.token = token
     admitted = sessions.admit(context.admissions(), token)
     if admitted:
         return admitted

@@ -1,5 +1,6 @@
 """The users of the Redis servers, tried as somebody would who has stolen a role's password."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,3 +174,21 @@ def test_an_older_server_gets_no_user_with_newer_commands() -> None:
     passwords = dict.fromkeys(STORE_ROLES, "x")
     assert "no-touch" in "".join(user_lines("cache", passwords))
     assert "no-touch" not in "".join(user_lines("cache", passwords, is_older=True))
+
+
+def test_every_command_and_key_of_storage_is_allowed_to_a_role() -> None:
+    """A command that is new in storage must stand in the lists, or processes get NOPERM."""
+    storage = DEPLOY.parent / "storage"
+    code = "".join(path.read_text() for path in storage.rglob("*.py"))
+    scripts = "".join(path.read_text() for path in storage.rglob("*.lua"))
+    sent = set(re.findall(r'pack(?:_parts)?\(b"([A-Z]+)"(?:, b"([A-Z-]+)")?', code))
+    commands = {f"{one}|{two}" if one in {"CLIENT", "SCRIPT"} else one for one, two in sent}
+    commands |= set(re.findall(r"call\('([A-Z]+)'", scripts))
+    assert len(commands) > 30
+    rules = " ".join(rules for roles in RULES.values() for rules in roles.values())
+    allowed = set(re.findall(r"\+([\w|-]+)", rules))
+    assert {command.lower() for command in commands} - allowed == set()
+    prefixes = set(re.findall(r'key_of\(f?b?"(\w+)', code))
+    prefixes |= set(re.findall(r'b?f?"(\w{1,5}):[{%]', code))
+    assert len(prefixes) > 10
+    assert {prefix for prefix in prefixes if f"~{prefix}:*" not in rules} == set()

@@ -17,6 +17,7 @@ from graph import Graph
 from graph.ids import unguessable_id
 from observing.metrics import TOKENS_REFUSED
 from storage import Storage
+from storage.sessions import copy_key
 from tests.api.conftest import SETTINGS
 from tests.support.bare_app import bare_app
 from tests.support.fast_feed import FastFeedProcess
@@ -154,6 +155,26 @@ def test_tokens_of_ended_sessions_count_as_failing(strict_app: Flask, builders: 
     statuses = [get(strict_app, person.token, address).status_code for _ in range(QUOTA + 1)]
     assert statuses == [401] * QUOTA + [429]
     assert refused("session") == before + QUOTA + 1
+
+
+# Case 41
+def test_a_sign_out_is_finished_by_a_repeat_although_the_network_fails(
+    strict_app: Flask, builders: Builders, storage: Storage, graph: Graph
+) -> None:
+    address, person = an_address(), builders.new_user()
+    assert get(strict_app, person.token, address).status_code == 200
+    token = read(person)
+    graph.sessions.delete(token.session_id, user_id=person.id)  # the first try failed at the cache
+    for _ in range(QUOTA):
+        get(strict_app, forged(), address)
+    headers = {"Authorization": f"Bearer {person.token}", "X-Forwarded-For": address}
+    storage.sessions.drop(person.id, [token.session_id])
+    key = copy_key(person.id, token.session_id)
+    storage.cache.client.set(key, b"~a copy of another process")
+    path = "/v1/me/sessions/current"
+    response = call_api(strict_app, "DELETE", path, headers=headers)
+    assert_problem(response, 429, "too-many-requests")
+    assert not storage.cache.client.exists(key)
 
 
 def test_a_request_without_a_token_does_not_count(strict_app: Flask) -> None:
