@@ -104,9 +104,8 @@ class LocalStack:
 
         The workers start after the servers: a parallel start would delay the servers.
         """
-        self.env["VAPID_PUBLIC_KEY"] = self.settings.vapid_public_key or public_key_of(
-            self.env["VAPID_PRIVATE_KEY"], working_folder=ROOT
-        )
+        private_key = self.env["VAPID_PRIVATE_KEY"]
+        self.env["VAPID_PUBLIC_KEY"] = public_key_of(private_key, working_folder=ROOT)
         shutil.rmtree(self.env["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
         Path(self.env["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True)
         prepare_stores(

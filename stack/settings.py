@@ -57,7 +57,6 @@ class StackSettings:
     session_days: int = 30
     admin_password: str | None = None
     vapid_private_key: str | None = None
-    vapid_public_key: str | None = None
     role_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """URLs and keys of roles at external stores, by `ROLE_VARIABLES`."""
     limits_scale: str = "100"
@@ -93,7 +92,6 @@ class StackSettings:
             session_days=env.int("SESSION_DAYS", 30),
             admin_password=env.str("ADMIN_PASSWORD", "") or None,
             vapid_private_key=env.str("VAPID_PRIVATE_KEY", "") or None,
-            vapid_public_key=env.str("VAPID_PUBLIC_KEY", "") or None,
             role_secrets={n: value for n in ROLE_VARIABLES if (value := env.str(n, ""))},
             limits_scale=env.str("LIMITS_SCALE", "100"),
             api_workers=env.int("API_WORKERS", min(2, os.cpu_count() or 1)),

@@ -9,6 +9,7 @@ from api.app import ApiSettings
 from api.settings import split_keys
 from bench.stage.cores import process_tree
 from stack import LocalStack, StackSettings
+from stack.roles import ROLE_VARIABLES
 
 WORKERS = ("fanout", "fanout-large", "timelines", "removal", "sweeper")
 """The workers that the rows' writes wake."""
@@ -101,6 +102,7 @@ def _settings(env: Mapping[str, str], folder: Path, api_workers: int) -> StackSe
         media_base_url=env["MEDIA_BASE_URL"],
         cursor_secret=env["CURSOR_SECRET"],
         token_keys=env["TOKEN_KEYS"],
+        role_secrets={name: env[name] for name in ROLE_VARIABLES if name in env},
         limits_scale=env["LIMITS_SCALE"],
         api_workers=api_workers,
     )
