@@ -86,7 +86,8 @@ class FastFeed:
             request = parse_request(scope, self._context.cursors, self._context.token_keys)
             if request is None:
                 return None
-            refusal = request.token.is_old and self._refuse_old(scope, request, start_time)
+            is_doubtful = self._context.failing_tokens.is_doubtful(request.token)
+            refusal = is_doubtful and self._refuse_doubtful(scope, request, start_time)
             return refusal or await self._answer(scope, request, start_time)
         except ForgedTokenError as error:
             return self._refuse_forged(scope, error.request_id, start_time)
@@ -254,11 +255,13 @@ class FastFeed:
         self._log.add(start_time, answer.status, request_id, None, client, from_window=False)
         return answer
 
-    def _refuse_old(self, scope: Scope, request: FeedRequest, start_time: float) -> Answer | None:
-        """429 for a token without a MAC whose network sends many failing ones; else None."""
+    def _refuse_doubtful(
+        self, scope: Scope, request: FeedRequest, start_time: float
+    ) -> Answer | None:
+        """429 for a token of a network that fails, before a store is asked; else None."""
         client = client_of(scope, self._context.settings.trusted_proxies)
         failing, request_id = self._context.failing_tokens, request.request_id
-        use = failing.excess_before_old(client)
+        use = failing.excess_before_stores(request.token, client)
         if use is None:
             return None
         answer = too_many_failing(failing.policy, use, request_id)

@@ -97,8 +97,8 @@ def _admit_or_authenticate() -> sessions.AdmittedViewer | sessions.Viewer:
     if handover:
         return handover.admitted
     token, failing = _bearer_token(), context.failing_tokens()
-    if token.is_old:
-        _refuse(failing.excess_before_old(_client()))
+    if failing.is_doubtful(token):
+        _refuse(failing.excess_before_stores(token, _client()))
     g.token = token
     admitted = sessions.admit(context.admissions(), token)
     if admitted:
@@ -106,7 +106,7 @@ def _admit_or_authenticate() -> sessions.AdmittedViewer | sessions.Viewer:
     try:
         return sessions.authenticate(context.graph(), context.storage(), token)
     except NotSignedInError:
-        _refuse(failing.excess_without_session(_client()))
+        _refuse(failing.excess_without_session(token, _client()))
         raise
 
 

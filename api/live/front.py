@@ -175,7 +175,10 @@ class Live:
             return await self._redeem(credentials)
         if credentials is None:
             raise self._not_signed_in(self._failing.excess_of_forged(client))
-        if credentials.is_old and (use := self._failing.excess_before_old(client)):
+        failing = self._failing
+        if failing.is_doubtful(credentials) and (
+            use := failing.excess_before_stores(credentials, client)
+        ):
             raise self._not_signed_in(use)
         viewer = viewer_of(credentials)
         async with _turn(self._turns):
@@ -184,7 +187,7 @@ class Live:
             async with _turn(self._unknown_turns):
                 session = await self._sessions.load(viewer)
         if session is None or not token_matches(credentials, session):
-            raise self._not_signed_in(self._failing.excess_without_session(client))
+            raise self._not_signed_in(failing.excess_without_session(credentials, client))
         return viewer, session
 
     def _not_signed_in(self, use: LimitUse | None) -> TooManyRequestsError | NotSignedInError:

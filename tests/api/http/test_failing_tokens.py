@@ -147,7 +147,9 @@ def test_a_network_with_many_failing_tokens_gets_429_and_its_valid_tokens_stay_v
 
 
 # Case 55
-def test_tokens_of_ended_sessions_count_as_failing(strict_app: Flask, builders: Builders) -> None:
+def test_tokens_of_ended_sessions_count_as_failing_and_then_ask_no_store(
+    strict_app: Flask, builders: Builders, asked: list[str]
+) -> None:
     address, person = an_address(), builders.new_user()
     assert get(strict_app, person.token, address).status_code == 200
     assert person.delete("/v1/me/sessions/current").status_code == 204
@@ -155,6 +157,10 @@ def test_tokens_of_ended_sessions_count_as_failing(strict_app: Flask, builders: 
     statuses = [get(strict_app, person.token, address).status_code for _ in range(QUOTA + 1)]
     assert statuses == [401] * QUOTA + [429]
     assert refused("session") == before + QUOTA + 1
+    asked.clear()
+    assert {get(strict_app, person.token, address).status_code for _ in range(QUOTA)} == {429}
+    assert asked == []
+    assert get(strict_app, builders.new_user().token, address).status_code == 200
 
 
 # Case 41
