@@ -75,13 +75,15 @@ class Town:
         )
 
     def old_sessions(self, user_id: int, count: int) -> list[int]:
-        """Create sessions as older versions allowed: any number; their ids ascend."""
+        """Create sessions as older versions allowed: any number; ids and times ascend."""
         session_ids = [new_id() for _ in range(count)]
         for start in range(0, count, 10_000):
             self.query(
-                "UNWIND $ids AS id CREATE (:Session {id: id, user_id: $user, secret_sha256: $sha,"
-                " created_at: timestamp(), expires_at: timestamp() + 86400000})",
+                "UNWIND range(0, size($ids) - 1) AS at CREATE (:Session {id: $ids[at],"
+                " user_id: $user, secret_sha256: $sha, created_at: timestamp() - $left + at,"
+                " expires_at: timestamp() + 86400000})",
                 ids=session_ids[start : start + 10_000],
+                left=count - start,
                 user=user_id,
                 sha="5e" * 32,
             )
