@@ -99,12 +99,12 @@ def test_unusual_requests_are_forwarded(
 
 
 @pytest.mark.parametrize("authorization", ["", "Basic x", "Bearer", "Bearer ", "Bearer pf_x", "x"])
-def test_requests_without_a_token_are_forwarded(
+def test_requests_without_a_token_of_ours_are_refused_and_without_any_forwarded(
     process: FastFeedProcess, authorization: str
 ) -> None:
     headers = [("Authorization", authorization)] if authorization else []
     response = process.send("GET", PATH, headers)
-    assert process.forwarded
+    assert process.forwarded == ("Bearer" not in authorization)
     assert_problem(response, 401, "not-signed-in")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api.fast_feed.requests import DEFAULT_LIMIT, PATH, parse_request
+from api.fast_feed.requests import DEFAULT_LIMIT, PATH, ForgedTokenError, parse_request
 from api.http.cursors import Cursors
 from api.http.paging import PageQuery
 from api.loop.messages import client_of, environ_of
@@ -69,6 +69,13 @@ def test_a_cursor_is_read_in_any_order(direction: Any, order: int) -> None:
 def test_a_cursor_for_another_user_or_path_is_not_read(path: str, user_id: int) -> None:
     text = CURSORS.sign(path, user_id, Cursor("before", 99))
     assert parse_request(scope(f"cursor={text}"), CURSORS, TOKENS) is None
+
+
+@pytest.mark.parametrize("token", ["", "pf_x", TOKENS.sign(TOKEN)[:-1] + "?"])
+def test_a_token_of_no_key_is_known_before_a_store_is_asked(token: str) -> None:
+    with pytest.raises(ForgedTokenError) as error:
+        parse_request(scope("", ("x-request-id", "mine"), token=token), CURSORS, TOKENS)
+    assert error.value.request_id == "mine"
 
 
 def test_headers_up_to_the_limit_of_the_view_are_read() -> None:
