@@ -1,7 +1,6 @@
 """Failures of networks, counted in the process: to refuse one costs no store anything."""
 
 import math
-import threading
 from collections import OrderedDict
 
 MOST_NETWORKS = 10_000
@@ -9,15 +8,16 @@ MOST_NETWORKS = 10_000
 
 
 class Failures:
-    """Counts failures by network. A window begins with its first failure. For any thread.
+    """Counts failures by network. A window begins with its first failure.
 
-    Each process counts for itself, so all of them together let through as many times the quota.
+    For any thread, an event loop's too: it takes no lock, so threads may lose some of what they
+    count at the same moment. Each process counts for itself, so all of them together let through as
+    many times the quota.
     """
 
     def __init__(self, quota: int, window_seconds: float) -> None:
         self._quota = quota
         self._window_seconds = window_seconds
-        self._lock = threading.Lock()
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
         """By network, in the order of their begin: end of the window, failures in it."""
 
@@ -26,14 +26,13 @@ class Failures:
 
         `now` in seconds of any steady clock.
         """
-        with self._lock:
-            ends_at, failures = self._windows.get(network, (0.0, 0))
-            if ends_at <= now:
-                self._windows.pop(network, None)
-                ends_at, failures = now + self._window_seconds, 0
-            self._windows[network] = ends_at, failures + 1
-            if len(self._windows) > MOST_NETWORKS:
-                self._windows.popitem(last=False)
+        ends_at, failures = self._windows.get(network, (0.0, 0))
+        if ends_at <= now:
+            self._windows.pop(network, None)
+            ends_at, failures = now + self._window_seconds, 0
+        self._windows[network] = ends_at, failures + 1
+        if len(self._windows) > MOST_NETWORKS:
+            self._windows.popitem(last=False)
         return self._wait(ends_at, failures + 1, now)
 
     def wait(self, network: str, now: float) -> int:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
@@ -72,8 +73,10 @@ class AccessLog:
     needs a lock.
     """
 
-    def __init__(self, route: str) -> None:
+    def __init__(self, route: str, report: Callable[[], None] = lambda: None) -> None:
+        """`report`: moves what others have counted to the metrics; it may block."""
         self._route = route
+        self._report = report
         self._buffer: deque[_Entry] = deque()
         self._totals: dict[_What, int] = {}
         self._reported: dict[_What, int] = {}
@@ -113,6 +116,7 @@ class AccessLog:
         """Log and count what is buffered now."""
         with self._flushing:
             self._report_totals()
+            self._report()
             for _ in range(0, len(self._buffer), BATCH_SIZE):  # others may be added meanwhile
                 self._write(_take(self._buffer, BATCH_SIZE))
 

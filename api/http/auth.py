@@ -124,6 +124,7 @@ def _bearer_token() -> Token:
 
 def _refuse(excess: LimitUse | None) -> None:
     """Raise TooManyRequestsError if there are too many failing tokens of the client's network."""
+    context.failing_tokens().report()
     if excess:
         raise limits.TooManyRequestsError(context.failing_tokens().policy, excess)
 

@@ -5,7 +5,8 @@ forged one without a store, so it waits too while its network fails.
 """
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict, deque
+from contextlib import suppress
 
 from api.services.tokens import Token
 from bounds.failures import Failures
@@ -13,12 +14,21 @@ from bounds.networks import network_of
 from observing.metrics import TOKENS_OLD, TOKENS_REFUSED
 from storage.limits import LimitUse, Policy
 
+LOOKED_AT = "looked at"
+"""What stands for an old token among the reasons of refusals."""
+
+MOST_UNREPORTED = 100_000
+"""Counts that wait for `report`; beyond them the oldest are lost."""
+
 MOST_ENDED = 10_000
 """Tokens of ended sessions that are remembered; beyond them the oldest is forgotten."""
 
 
 class FailingTokens:
-    """The failures of one process. For any thread, the loop's too: it does no input or output."""
+    """The failures of one process. For any thread, the loop's too: it takes no lock.
+
+    Counters are locks, so what is counted waits for `report`, which a thread calls.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -26,6 +36,7 @@ class FailingTokens:
         self._ended: OrderedDict[bytes, float] = OrderedDict()
         """Secrets that proved no session, as the stores said, with the time until which that is not
         asked again (monotonic). They are random, so no session gets one again."""
+        self._unreported: deque[str] = deque(maxlen=MOST_UNREPORTED)
 
     def is_doubtful(self, token: Token) -> bool:
         """Whether `excess_before_stores` has to be asked about the token."""
@@ -39,10 +50,10 @@ class FailingTokens:
         """
         now = time.monotonic()
         if token.is_old:
-            TOKENS_OLD.inc()
+            self._unreported.append(LOOKED_AT)
             wait = self._failures.wait(network_of(address), now)
             if wait:
-                TOKENS_REFUSED.labels(why="old").inc()
+                self._unreported.append("old")
             return _excess(wait)
         if self._ended.get(token.secret, 0.0) <= now:
             self._ended.pop(token.secret, None)
@@ -63,8 +74,18 @@ class FailingTokens:
                 self._ended.popitem(last=False)
         return use
 
+    def report(self) -> None:
+        """Move what was counted to the metrics. Blocks."""
+        counted: Counter[str] = Counter()
+        with suppress(IndexError):
+            while True:
+                counted[self._unreported.popleft()] += 1
+        for why, number in counted.items():
+            counter = TOKENS_OLD if why == LOOKED_AT else TOKENS_REFUSED.labels(why=why)
+            counter.inc(number)
+
     def _count(self, why: str, address: str, now: float) -> LimitUse | None:
-        TOKENS_REFUSED.labels(why=why).inc()
+        self._unreported.append(why)
         return _excess(self._failures.count(network_of(address), now))
 
 

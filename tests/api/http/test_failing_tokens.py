@@ -113,6 +113,7 @@ def test_the_loop_refuses_a_forged_token_without_stores_and_threads(
     assert_problem(responses[0], 401, "not-signed-in")
     assert_problem(responses[-1], 429, "too-many-requests")
     assert 1 <= int(responses[-1].headers["Retry-After"]) <= 60
+    loop_process.front._log.flush()
     assert refused("forged") == before + QUOTA + 1
     signed = loop_process.send("GET", path, bearer(TOKENS.sign(made_up())))
     assert signed.status_code == 503, "a token with a MAC asks the stores, which are away"
