@@ -7,7 +7,7 @@ or a pickle. So jobs are JSON, their other fields are not read, and a worker run
 from collections.abc import Mapping
 from typing import Any
 
-from rq.exceptions import DeserializationError
+from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -27,7 +27,9 @@ FIELDS = frozenset(
 """The fields of a job's hash that are read. RQ itself would read callbacks and webhooks too, and
 call them."""
 MOST_BYTES = 1_000
-"""Of a job's data. Ours have some 60."""
+"""Of a job's data, before it is inflated and after. Ours have some 60."""
+UNREADABLE = b"?"
+"""Data that no job of ours has."""
 
 
 class BellJob(Job):
@@ -37,9 +39,20 @@ class BellJob(Job):
         super().__init__(*arguments[:2], **{**named, "serializer": JSONSerializer})
 
     def restore(self, raw_data: Mapping[Any, Any]) -> None:
-        """Take over what is read of the hash. Raises NoSuchJobError if it has no data."""
+        """Take over what is read of the hash. Raises NoSuchJobError if it has no data.
+
+        What RQ cannot read becomes a job that is refused: an error here would end the worker.
+        """
         fields = {_text(name): value for name, value in raw_data.items()}
-        super().restore({name: value for name, value in fields.items() if name in FIELDS})
+        fields = {name: value for name, value in fields.items() if name in FIELDS}
+        if len(fields.get("data", b"")) > MOST_BYTES:
+            fields["data"] = UNREADABLE
+        try:
+            super().restore(fields)
+        except NoSuchJobError:
+            raise
+        except Exception:  # noqa: BLE001 - a number, a time, a status, a text: RQ raises many errors
+            super().restore({"data": UNREADABLE})
 
 
 def refusal_of(job: Job) -> str | None:

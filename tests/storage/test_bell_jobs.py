@@ -158,6 +158,29 @@ def test_a_job_calls_nothing_back(
     assert (job.webhooks, job._success_callback_name) == ([], None)
 
 
+# Security 22
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"timeout": "soon"},
+        {"created_at": "yesterday"},
+        {"status": "hostile"},
+        {"description": b"\xff\xfe"},
+        {"result_ttl": "x"},
+        {"data": b"x" * 100_000},
+        {"data": zlib.compress(b" " * 500_000)},
+    ],
+)
+def test_a_damaged_job_is_dropped_and_ends_no_worker(
+    server: PrivateServer, drained: list[Any], fields: dict[str, Any]
+) -> None:
+    put(server, **{"data": call(JOB_FUNCTION, NAME, 3), **fields})
+    put(server, "good", data=call(JOB_FUNCTION, NAME, 4))
+    work(server)
+    assert drained == [(NAME, 4)]
+    assert not server.client.exists("rq:job:hostile")
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
