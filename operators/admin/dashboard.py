@@ -8,7 +8,7 @@ may not.
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -63,9 +63,9 @@ class JSONWorker(rq.Worker):
 def add_dashboard(app: Flask, queue_url: str) -> None:
     """Add the routes and pages at /rq, with the time-outs of `Server`."""
     app.config["RQ_DASHBOARD_REDIS_URL"] = (queue_url,)
-    web, client = rq_dashboard.web, Server("queue", queue_url).client
-    app.redis_conn = client  # type: ignore[attr-defined]
-    web.from_url = lambda *_arguments, **_options: (None, client)  # it would open one for each page
+    web = rq_dashboard.web
+    app.redis_conn = _client_of(queue_url)  # type: ignore[attr-defined]
+    web.from_url = lambda url, **_options: (None, _client_of(url))  # else a new one for each page
     web.config.serializer = JSONSerializer
     web.Job, web.Queue, web.Worker = BellJob, JSONQueue, JSONWorker
     web.requeue_job = partial(rq.requeue_job, serializer=JSONSerializer)
@@ -150,6 +150,11 @@ def _return_to_page(response: Response) -> Response:
     if response.status_code == HTTPStatus.OK and back.startswith("/rq/"):
         return current_app.make_response(redirect(back, HTTPStatus.SEE_OTHER))
     return response
+
+
+@lru_cache
+def _client_of(queue_url: str) -> Any:
+    return Server("queue", queue_url).client
 
 
 def _connection() -> Any:
