@@ -19,12 +19,15 @@ from stack.secrets import write_private
 ALL_ACTIONS = ("Admin", "Read", "Write", "List", "Tagging")
 ROLE_ACTIONS = {
     "api": ("Read:{bucket}/incoming/*", "Write:{bucket}/incoming/*", "List:{bucket}/probe/*"),
-    "worker": ("Read:{bucket}", "Write:{bucket}", "List:{bucket}"),
+    "worker": (
+        *("Read:{bucket}/incoming/*", "Read:{bucket}/originals/*"),
+        *(f"Write:{{bucket}}/{folder}/*" for folder in ("incoming", "originals", "media")),
+        *("List:{bucket}/incoming/*", "List:{bucket}/probe/*"),
+    ),
     "admin": ("List:{bucket}/probe/*",),
 }
 """SeaweedFS's actions of each role. The API signs uploads and looks whether they have come; workers
-read, write and delete objects; the admin app sees whether S3 answers. A deletion of many objects
-needs the right to write in the whole bucket."""
+read, write and delete objects; the admin app sees whether S3 answers. Write allows to delete too."""
 
 NOT_FOUND = 404
 REFUSED = 403

@@ -97,8 +97,9 @@ def test_the_api_cannot_read_write_or_delete_what_was_checked(
             )
     for prefix in ("", "originals/", "incoming/", "probe"):
         assert_refused(api.list_objects_v2, Bucket=bucket, Prefix=prefix)
-    objects = {"Objects": [{"Key": f"originals/{path}"}]}
-    assert_refused(api.delete_objects, Bucket=bucket, Delete=objects)
+    objects = {"Objects": [{"Key": f"originals/{path}"}, {"Key": f"media/{path}/320.jpg"}]}
+    answer = api.delete_objects(Bucket=bucket, Delete=objects)
+    assert [error["Code"] for error in answer["Errors"]] == ["AccessDenied"] * 2
     assert worker.read_original(path, limit_bytes=1000) == DATA
     worker.remove(path)
 
@@ -114,6 +115,26 @@ def test_no_role_may_change_who_reads_the_bucket(
     assert_refused(client.delete_bucket, Bucket=bucket)
     assert_refused(client.create_bucket, Bucket=f"other-{secrets.token_hex(4)}")
     assert_refused(client.put_bucket_acl, Bucket=bucket, ACL="public-read")
+    rules = {"CORSRules": [{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"]}]}
+    assert_refused(client.put_bucket_cors, Bucket=bucket, CORSConfiguration=rules)
+    expiry = {"Days": 1}
+    rule = {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": expiry}
+    assert_refused(
+        client.put_bucket_lifecycle_configuration,
+        Bucket=bucket,
+        LifecycleConfiguration={"Rules": [rule]},
+    )
+
+
+# Security 22
+def test_a_worker_touches_nothing_outside_its_folders(
+    stack_env: dict[str, str], bucket: str
+) -> None:
+    worker = client_of(stack_env, "worker")
+    assert_refused(worker.put_object, Bucket=bucket, Key="other/x", Body=b"x")
+    assert_refused(worker.delete_object, Bucket=bucket, Key="other/x")
+    for prefix in ("", "originals/", "media/"):
+        assert_refused(worker.list_objects_v2, Bucket=bucket, Prefix=prefix)
 
 
 # Security 22
