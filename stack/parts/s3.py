@@ -27,7 +27,7 @@ ROLE_ACTIONS = {
     "admin": ("List:{bucket}/probe/*",),
 }
 """SeaweedFS's actions of each role. The API signs uploads and looks whether they have come; workers
-read, write and delete objects; the admin app sees whether S3 answers. Write allows to delete too."""
+read, write and delete objects; the admin app sees whether S3 answers. Write includes to delete."""
 
 NOT_FOUND = 404
 REFUSED = 403
