@@ -77,17 +77,17 @@ def unguessable_id() -> int:
     return 1 + secrets.randbelow(MAX_ID - 1)
 
 
-def with_new_id(write: Callable[[int], T], draw: Callable[[], int] = new_id) -> T:
+def with_new_id(write: Callable[[int], T], draw: Callable[[], int] | None = None) -> T:
     """The result of `write` for a new id; repeated with another id if it raises IdTakenError.
 
-    Raises IdTakenError after four ids.
+    `draw`: returns an id in place of `new_id`. Raises IdTakenError after four ids.
     """
     for _ in range(ID_ATTEMPTS - 1):
         try:
-            return write(draw())
+            return write(draw() if draw else new_id())
         except IdTakenError:
             continue
-    return write(draw())
+    return write(draw() if draw else new_id())
 
 
 def random_id(now_ms: int) -> int:

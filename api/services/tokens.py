@@ -28,6 +28,11 @@ _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 """From the alphabet of base64url to that of base64."""
 
 _LAYOUT = struct.Struct(f">QQ{SECRET_BYTES}s")
+_LENGTHS = (
+    len(PREFIX) + (_LAYOUT.size + MAC_BYTES) * 4 // 3,
+    len(PREFIX) + _LAYOUT.size * 4 // 3,
+)
+"""Characters of a token, and of one without a MAC. So each has one spelling."""
 
 
 class Token(NamedTuple):
@@ -112,8 +117,8 @@ def new_token(*, user_id: int, session_id: int) -> Token:
 
 
 def _decode(text: str) -> bytes:
-    """The bytes of the text after the prefix; empty if it is not base64url."""
-    if not text.startswith(PREFIX):
+    """The bytes of the text after the prefix; empty if it is not that of a token."""
+    if len(text) not in _LENGTHS or not text.startswith(PREFIX):
         return b""
     try:
         standard = text[len(PREFIX) :].encode("ascii").translate(_TO_STANDARD)

@@ -57,7 +57,8 @@ def test_no_text_that_our_keys_have_not_signed_is_a_token() -> None:
         if length != 48:
             assert keys.read(text) is None
     other = TokenKeys([NEW_KEY]).sign(TOKEN)
-    for text in (other, "", PREFIX, KEYS.sign(TOKEN)[3:], KEYS.sign(TOKEN) + "AAAA"):
+    longer = [KEYS.sign(TOKEN) + end for end in ("AAAA", "====", "=", "\n", " ")]
+    for text in (other, "", PREFIX, KEYS.sign(TOKEN)[3:], *longer):
         assert KEYS.read(text) is None
 
 
