@@ -26,10 +26,12 @@ from api.endpoints import (
 )
 from api.http import auth, context, errors, limits, observing, openapi, parsing
 from api.http.cursors import Cursors
+from api.http.failing_tokens import FailingTokens
 from api.http.responses import NO_CACHE, NO_STORE, SAFE_HEADERS
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.services.photos import new_completions
+from api.services.tokens import TokenKeys
 from api.settings import ApiSettings
 from feed.background import BackgroundRebuilder
 from feed.graph_pages import GraphPages, graph_time
@@ -80,6 +82,10 @@ def create_app(
             ),
             admissions=storage.admissions(limits.scale(limits.GENERAL, settings.limits_scale)),
             cursors=Cursors(settings.cursor_secret),
+            token_keys=TokenKeys(settings.token_keys, old_until=settings.old_tokens_until),
+            failing_tokens=FailingTokens(
+                limits.scale(limits.FAILING_TOKENS, settings.limits_scale)
+            ),
             passwords=Passwords(),
             completions=new_completions(),
             health=HealthChecks(graph, storage),

@@ -27,7 +27,7 @@ def create_asgi_app(flask_app: Flask) -> AsgiApp:
     """The application around a Flask app, on the same stores. Opens no connection yet."""
     context = context_of(flask_app)
     settings, cache = context.settings, context.storage.loop_cache
-    access_log = AccessLog(PATH)
+    access_log = AccessLog(PATH, context.failing_tokens.report)
     flask = FlaskAdapter(flask_app.wsgi_app, count=access_log.count)
     copies = Copies(settings.feed_copy_bytes)
     reader = CopyReader(cache, copies)

@@ -3,10 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from environs import Env, ValidationError, validate
 
 from web_push.settings import WebPushSettings
+
+SHORTEST_TOKEN_KEY = 24
+"""Characters: 144 bits of base64url, as the local stack draws them."""
+MOST_TOKEN_KEYS = 4
+"""A forged token costs a MAC by each."""
 
 DEFAULT_SESSION_DAYS = 30
 """Days until a session expires."""
@@ -32,6 +38,10 @@ class ApiSettings:
     """The settings of the API. Each store has its own settings class."""
 
     cursor_secret: str = field(repr=False)
+    token_keys: tuple[str, ...] = field(repr=False)
+    """The keys of tokens: the first signs, all of them verify."""
+    old_tokens_until: datetime | None = None
+    """Until when tokens of older versions are accepted, which have no MAC; None: never."""
     session_days: int = DEFAULT_SESSION_DAYS
     limits_scale: float = 1.0
     """Multiplies every quota: tests and the demo send the requests of many users."""
@@ -58,6 +68,8 @@ class ApiSettings:
         """The settings in the environment. `env.seal()` raises all errors together."""
         return cls(
             cursor_secret=env.str("CURSOR_SECRET", validate=validate.Length(min=16)),
+            token_keys=split_keys(env.str("TOKEN_KEYS", validate=_require_keys) or ""),
+            old_tokens_until=_read_time(env.str("OLD_TOKENS_UNTIL", "", validate=_require_time)),
             session_days=env.int(
                 "SESSION_DAYS", DEFAULT_SESSION_DAYS, validate=validate.Range(1, 365)
             ),
@@ -76,3 +88,32 @@ class ApiSettings:
             cors_origins=tuple(env.list("CORS_ORIGINS", [], validate=_check_origins) or ()),
             live_streams=env.int("LIVE_STREAMS", 2_000, validate=validate.Range(min=0)),
         )
+
+
+def split_keys(text: str) -> tuple[str, ...]:
+    """The keys in a value of TOKEN_KEYS."""
+    return tuple(key.strip() for key in text.split(",") if key.strip())
+
+
+def _require_keys(text: str) -> None:
+    keys = split_keys(text)
+    if not 1 <= len(keys) <= MOST_TOKEN_KEYS or min(map(len, keys)) < SHORTEST_TOKEN_KEY:
+        raise ValidationError(
+            f"Not 1 to {MOST_TOKEN_KEYS} keys of at least {SHORTEST_TOKEN_KEY} characters, "
+            "separated by commas, the newest first."
+        )
+
+
+def _require_time(text: str) -> None:
+    try:
+        _read_time(text)
+    except ValueError:
+        raise ValidationError("Not a time as 2026-12-31T00:00:00Z.") from None
+
+
+def _read_time(text: str | None) -> datetime | None:
+    """The time in a text of ISO 8601, of UTC if it names no zone; None for none."""
+    if not text:
+        return None
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -28,6 +28,7 @@ from drill.notice_times import DELAY_SECONDS, WINDOW_SECONDS
 from drill.report import Report, build_report
 from drill.settling import DRAIN_SECONDS, drain, find_leftover_processes, heal, warm_up_graph
 from drill.stage.stage import DrillStage
+from stack.roles import ROLE_VARIABLES
 
 WATCHERS = 3
 TIMELINE_CAP, TIMELINE_SLACK = 60, 20
@@ -48,9 +49,13 @@ from which Python imports one `sitecustomize`. So a run can have one of them."""
 CONTROLS = ("", "sweeper", *PLANTED_ERRORS, *(f"sweeper,{name}" for name in PLANTED_ERRORS))
 SECRETS = (
     *("NEO4J_PASSWORD", "CURSOR_SECRET", "ADMIN_PASSWORD", "AWS_SECRET_ACCESS_KEY"),
-    "VAPID_PRIVATE_KEY",
+    *("VAPID_PRIVATE_KEY", "TOKEN_KEYS"),
+    *(name for name in ROLE_VARIABLES if name.endswith("SECRET_ACCESS_KEY")),
 )
-URLS_WITH_PASSWORDS = ("QUEUE_REDIS_URL", "CACHE_REDIS_URL")
+URLS_WITH_PASSWORDS = (
+    *("QUEUE_REDIS_URL", "CACHE_REDIS_URL"),
+    *(name for name in ROLE_VARIABLES if name.endswith("REDIS_URL")),
+)
 
 OnProgress = Callable[[str, float], None]
 """Called with the phase of the drill and, in the phase `drill`, its share of time from 0 to 1."""

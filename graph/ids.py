@@ -1,5 +1,7 @@
 """Ids: 41 bits of milliseconds since 2024 and 12 random bits. An id is key, sort order and cursor.
 
+Sessions alone have ids without a time (`unguessable_id`).
+
 An id is below 2^53, so it is exact in JavaScript and as a Redis score.
 """
 
@@ -70,17 +72,22 @@ def new_id(now_ms: int | None = None) -> int:
     return random_id(now_ms)
 
 
-def with_new_id(write: Callable[[int], T]) -> T:
+def unguessable_id() -> int:
+    """A random id that says nothing of its time: for what nobody may look for, as sessions."""
+    return 1 + secrets.randbelow(MAX_ID - 1)
+
+
+def with_new_id(write: Callable[[int], T], draw: Callable[[], int] | None = None) -> T:
     """The result of `write` for a new id; repeated with another id if it raises IdTakenError.
 
-    Raises IdTakenError after four ids.
+    `draw`: returns an id in place of `new_id`. Raises IdTakenError after four ids.
     """
     for _ in range(ID_ATTEMPTS - 1):
         try:
-            return write(new_id())
+            return write(draw() if draw else new_id())
         except IdTakenError:
             continue
-    return write(new_id())
+    return write(draw() if draw else new_id())
 
 
 def random_id(now_ms: int) -> int:

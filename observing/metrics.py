@@ -39,6 +39,14 @@ BODIES_UNREADABLE = Counter(
     "Bodies in the cache that could not be decoded, by reason.",
     ["why"],
 )
+TOKENS_REFUSED = Counter(
+    "photofeed_tokens_refused_total",
+    "Requests whose token was not accepted, by reason: forged, session or old.",
+    ["why"],
+)
+TOKENS_OLD = Counter(
+    "photofeed_tokens_old_total", "Requests with a token of older versions, which has no MAC."
+)
 PUBLISH_TO_VISIBLE = Histogram(
     "photofeed_publish_to_visible_seconds",
     "Seconds from a post's id to its last follower's timeline, by the audience's size.",
@@ -46,6 +54,9 @@ PUBLISH_TO_VISIBLE = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 300, 900),
 )
 JOBS = Counter("photofeed_jobs_total", "Jobs by kind and outcome.", ["kind", "outcome"])
+JOBS_REFUSED = Counter(
+    "photofeed_jobs_refused_total", "RQ jobs that are not ours: dropped unread.", ["reason"]
+)
 JOB_SECONDS = Histogram(
     "photofeed_job_seconds",
     "Seconds that a job ran.",

@@ -1,6 +1,6 @@
-"""`run/stack.env`: the environment of our processes, one NAME=value a line.
+"""`run/stack.env`: the variables of the whole stack, for operators' commands.
 
-The file exists while everything answers. Only its owner can read it.
+One NAME=value a line. The file exists while everything answers. Only its owner can read it.
 """
 
 from collections.abc import Mapping

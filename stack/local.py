@@ -10,8 +10,9 @@ from typing import IO, Self
 from stack import ports, secrets
 from stack.errors import StackError
 from stack.parts.part import Program, Store
-from stack.parts.photofeed import WORKERS, Admin, Api, Worker, prepare_stores
+from stack.parts.photofeed import WORKERS, Admin, Api, Worker, prepare_stores, public_key_of
 from stack.parts.stores import STORES, build_store, port_names
+from stack.roles import environment_of
 from stack.settings import ROOT, StackSettings
 from stack.supervision.launcher import lock_folder, stop_orphans
 from stack.supervision.process import Process
@@ -36,7 +37,7 @@ class LocalStack:
         self.settings = settings
         self.folder = settings.folder
         self.env: dict[str, str] = {}
-        """The environment of our processes. Complete once the stores have started."""
+        """The variables of the whole stack, with all secrets. Complete once the stores run."""
         self.stopping = threading.Event()
         self._report = report
         self._names = stores
@@ -82,7 +83,9 @@ class LocalStack:
     def start_stores(self) -> None:
         """Start the local stores in parallel, and wait until all stores answer."""
         ports_by_name = self._choose_ports()
-        secrets_by_name = secrets.load(self.folder / "secrets.env")
+        secrets_by_name = secrets.load(
+            self.folder / "secrets.env", session_days=self.settings.session_days
+        )
         self._stores = [
             build_store(
                 name,
@@ -101,10 +104,12 @@ class LocalStack:
 
         The workers start after the servers: a parallel start would delay the servers.
         """
+        private_key = self.env["VAPID_PRIVATE_KEY"]
+        self.env["VAPID_PUBLIC_KEY"] = public_key_of(private_key, working_folder=ROOT)
         shutil.rmtree(self.env["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
         Path(self.env["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True)
         prepare_stores(
-            env=self.env,
+            env=environment_of("init", self.env),
             log=self.folder / "logs" / "init.log",
             working_folder=ROOT,
             stopping=self.stopping,
@@ -138,10 +143,13 @@ class LocalStack:
     def _environment(
         self, ports_by_name: Mapping[str, int], secrets_by_name: Mapping[str, str]
     ) -> dict[str, str]:
-        """The variables of our processes, to add to the stack's own environment."""
+        """The variables of the whole stack. A process gets those of its role (stack/roles.py)."""
         settings = self.settings
+        old_tokens_until = secrets_by_name.get(secrets.OLD_TOKENS_UNTIL, "")
         env = {
             "CURSOR_SECRET": settings.cursor_secret or secrets_by_name["CURSOR_SECRET"],
+            "TOKEN_KEYS": settings.token_keys or secrets_by_name["TOKEN_KEYS"],
+            "OLD_TOKENS_UNTIL": settings.old_tokens_until or old_tokens_until,
             "ADMIN_PASSWORD": settings.admin_password or secrets_by_name["ADMIN_PASSWORD"],
             "VAPID_PRIVATE_KEY": settings.vapid_private_key or secrets_by_name["VAPID_PRIVATE_KEY"],
             "LIMITS_SCALE": settings.limits_scale,
@@ -159,14 +167,15 @@ class LocalStack:
         return env
 
     def _program(self, name: str) -> Program:
+        env = environment_of(name, self.env)
         match name:
             case "api":
-                port = int(self.env["API_PORT"])
-                return Api(port=port, workers=self.settings.api_workers, env=self.env)
+                port = int(env["API_PORT"])
+                return Api(port=port, workers=self.settings.api_workers, env=env)
             case "admin":
-                return Admin(port=int(self.env["ADMIN_PORT"]), env=self.env)
+                return Admin(port=int(env["ADMIN_PORT"]), env=env)
             case _:
-                return Worker(name, env=self.env)
+                return Worker(name, env=env)
 
 
 def bypass_proxy(host: str) -> None:

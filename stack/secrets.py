@@ -3,7 +3,10 @@
 import base64
 import os
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from stack.roles import S3_SECRETS, STORE_ROLES, variable_of
 
 NAMES = (
     "NEO4J_PASSWORD",
@@ -12,9 +15,19 @@ NAMES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "CURSOR_SECRET",
+    "TOKEN_KEYS",
     "ADMIN_PASSWORD",
     "VAPID_PRIVATE_KEY",
+    *(
+        variable_of(role, name)
+        for role in STORE_ROLES
+        for name in ("QUEUE_PASSWORD", "CACHE_PASSWORD", *S3_SECRETS)
+    ),
 )
+"""Those of the stores have all rights there; those of a role (`API_QUEUE_PASSWORD`) have its."""
+
+OLD_TOKENS_UNTIL = "OLD_TOKENS_UNTIL"
+"""No secret: until when tokens without a MAC are accepted. A stack that issued none has none."""
 
 SECRET_BYTES = 18
 """144 bits. As base64url without padding they fit URLs, shells and configuration files."""
@@ -24,10 +37,17 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The number of points of the curve P-256: a private key is a number from 1 to one less."""
 
 
-def load(path: Path) -> dict[str, str]:
-    """The secrets by name. Those that `path` lacks are drawn and written to it."""
+def load(path: Path, *, session_days: int = 30) -> dict[str, str]:
+    """The secrets by name. Those that `path` lacks are drawn and written to it.
+
+    A stack of a version without TOKEN_KEYS has sessions whose tokens have no MAC: they are accepted
+    for the life of a session from now on.
+    """
     stored = _read(path)
     missing = {name: _draw(name) for name in NAMES if name not in stored}
+    if stored and "TOKEN_KEYS" in missing:
+        until = datetime.now(UTC) + timedelta(days=session_days)
+        missing[OLD_TOKENS_UNTIL] = until.isoformat(timespec="seconds")
     if missing:
         write_private(path, "".join(f"{k}={v}\n" for k, v in (stored | missing).items()))
     path.chmod(0o600)

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from environs import Env
 
 from stack.ports import DEFAULTS
+from stack.roles import ROLE_VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout. It is the working folder of our processes."""
@@ -51,8 +52,13 @@ class StackSettings:
     s3_region: str = "us-east-1"
     media_base_url: str | None = None
     cursor_secret: str | None = None
+    token_keys: str | None = None
+    old_tokens_until: str | None = None
+    session_days: int = 30
     admin_password: str | None = None
     vapid_private_key: str | None = None
+    role_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """URLs and keys of roles at external stores, by `ROLE_VARIABLES`."""
     limits_scale: str = "100"
     api_workers: int = min(2, os.cpu_count() or 1)
     default_ports: Mapping[str, int] | None = None
@@ -81,8 +87,12 @@ class StackSettings:
             s3_region=env.str("AWS_REGION", "us-east-1"),
             media_base_url=env.str("MEDIA_BASE_URL", "") or None,
             cursor_secret=env.str("CURSOR_SECRET", "") or None,
+            token_keys=env.str("TOKEN_KEYS", "") or None,
+            old_tokens_until=env.str("OLD_TOKENS_UNTIL", "") or None,
+            session_days=env.int("SESSION_DAYS", 30),
             admin_password=env.str("ADMIN_PASSWORD", "") or None,
             vapid_private_key=env.str("VAPID_PRIVATE_KEY", "") or None,
+            role_secrets={n: value for n in ROLE_VARIABLES if (value := env.str(n, ""))},
             limits_scale=env.str("LIMITS_SCALE", "100"),
             api_workers=env.int("API_WORKERS", min(2, os.cpu_count() or 1)),
             default_ports=DEFAULTS,

@@ -4,6 +4,7 @@
 incoming/<path>            uploads by presigned PUT; private, removed after processing
 originals/<path>           checked uploads; private, never served
 media/<path>/<side>.jpg    renditions; anonymous GET, unguessable path, immutable
+probe/                     empty; listed to see whether S3 answers
 ```
 """
 
@@ -50,6 +51,8 @@ QUICK_FAILURES_TO_OPEN = 3
 QUICK_FORGET_SECONDS = 10.0
 PROBE_SECONDS = 2.0
 """Time between two probes of an open circuit: not shorter than a probe takes to fail."""
+PROBE_PREFIX = "probe/"
+"""Of no object: processes that may not list the bucket may look here."""
 LIST_PAGE = 1000
 """The most keys of a page of a list."""
 
@@ -230,9 +233,12 @@ class Photos:
                 self._client.delete_bucket_cors(Bucket=self._bucket)
 
     def ping(self) -> None:
-        """Return if the bucket can be reached within seconds, even while a circuit is open."""
+        """Return if the bucket answers within seconds, even while a circuit is open.
+
+        It lists nothing, in a place where every role may do that.
+        """
         with S3Circuit(PART).guard():
-            self._quick_client.head_bucket(Bucket=self._bucket)
+            self._quick_client.list_objects_v2(Bucket=self._bucket, Prefix=PROBE_PREFIX, MaxKeys=1)
 
     def close(self) -> None:
         """Close every connection."""

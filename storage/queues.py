@@ -11,13 +11,11 @@ from typing import Protocol
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from storage.bell_jobs import JOB_FUNCTION, BellJob
 from storage.errors import StorageUnavailableError
 from storage.fail_open import fail_open, return_none, return_true
 from storage.redis.server import Server
 
-JOB_FUNCTION = "workers.jobs.drain"
-"""The function that RQ calls with a queue and a shard. A path, because storage must not import
-workers."""
 BELL_SECONDS = 20
 """How long a shard's bell stays rung if no worker takes the job: as long as a lease."""
 QUEUE_LIMIT = 1_000
@@ -129,7 +127,10 @@ class Queues:
     def _queue(self, name: str) -> Queue:
         if name not in self._queues:
             self._queues[name] = Queue(
-                name, connection=self._server.client, serializer=JSONSerializer
+                name,
+                connection=self._server.client,
+                serializer=JSONSerializer,
+                job_class=BellJob,
             )
         return self._queues[name]
 

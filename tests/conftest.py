@@ -25,16 +25,21 @@ from tests.support.supervised_stack import (
     external_stores,
     stop_and_discard,
 )
+from tests.support.tokens import TOKEN_KEY
 
 
 @pytest.fixture(scope="session")
 def stack_env() -> Iterator[dict[str, str]]:
     """The environment of our processes: addresses, passwords, settings. os.environ has it too."""
     if os.environ.get("PHOTOFEED_TEST_STACK") == "env":
+        os.environ["TOKEN_KEYS"] = TOKEN_KEY
         yield dict(os.environ)
         return
     settings = StackSettings(
-        folder=free_folder("stack"), neo4j_pagecache="128m", neo4j_java_options=QUICK_JAVA
+        folder=free_folder("stack"),
+        neo4j_pagecache="128m",
+        neo4j_java_options=QUICK_JAVA,
+        token_keys=TOKEN_KEY,
     )
     before = dict(os.environ)
     with LocalStack(settings) as stack:

@@ -29,7 +29,8 @@ from graph import schema
 from graph.errors import GraphError, GraphUnavailableError
 from graph.event_kinds import QUEUES
 from observing import logs
-from storage.queues import JOB_FUNCTION
+from observing.metrics import JOBS_REFUSED
+from storage.bell_jobs import JOB_FUNCTION, BellJob, refusal_of
 from workers import stores
 from workers.sweeper import Sweeper
 from workers.watchdog import Watchdog
@@ -58,9 +59,21 @@ class Worker(SimpleWorker):
     watchdog: Watchdog
 
     def execute_job(self, job: Any, queue: Any) -> None:
-        """Run the job; the watchdog limits its time."""
+        """Run the job; the watchdog limits its time. Drop a job that is not one of ours."""
+        if reason := refusal_of(job):
+            self._refuse(job, queue, reason)
+            return
         with self.watchdog.step():
             super().execute_job(job, queue)
+
+    def _refuse(self, job: Any, queue: Any, reason: str) -> None:
+        """Delete the job without a look at what it asks for."""
+        JOBS_REFUSED.labels(reason=reason).inc()
+        log.error("job refused", reason=reason, job_id=job.id, queue=queue.name)
+        with self.connection.pipeline() as pipeline:
+            pipeline.lrem(queue.intermediate_queue_key, 0, job.id)
+            pipeline.delete(job.key)
+            pipeline.execute()
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
         """Log an exception of a job. Expected ones get one line without a trace.
@@ -137,6 +150,7 @@ def _run_worker(queue: str, queue_url: str) -> int:
             name=f"{queue}-{uuid.uuid4().hex[:12]}",  # RQ blocks a dead worker's name for minutes
             connection=connection,
             serializer=JSONSerializer,
+            job_class=BellJob,
             worker_ttl=WORKER_TTL_SECONDS,
             maintenance_interval=30,
             log_job_description=False,

@@ -90,7 +90,8 @@ def end_session(session_id: int) -> Any:
 
 def session_response(user: User, session: NewSession) -> tuple[dict[str, Any], dict[str, str]]:
     """The body and headers after a sign-up or sign-in."""
-    body = {"user": user, "auth_token": str(session.token), "expires_at": session.expires_at}
+    token = context.token_keys().sign(session.token)
+    body = {"user": user, "auth_token": token, "expires_at": session.expires_at}
     return body, NO_STORE
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
@@ -57,7 +58,8 @@ class _Entry(NamedTuple):
     """How long it took."""
     status: int
     request_id: str
-    viewer_id: int
+    viewer_id: int | None
+    """None for a token that was refused."""
     client: str
     """The client's address."""
     from_window: bool
@@ -71,8 +73,10 @@ class AccessLog:
     needs a lock.
     """
 
-    def __init__(self, route: str) -> None:
+    def __init__(self, route: str, report: Callable[[], None] = lambda: None) -> None:
+        """`report`: moves what others have counted to the metrics; it may block."""
         self._route = route
+        self._report = report
         self._buffer: deque[_Entry] = deque()
         self._totals: dict[_What, int] = {}
         self._reported: dict[_What, int] = {}
@@ -86,7 +90,7 @@ class AccessLog:
         start_time: float,
         status: int,
         request_id: str,
-        viewer_id: int,
+        viewer_id: int | None,
         client: str,
         *,
         from_window: bool,
@@ -112,6 +116,7 @@ class AccessLog:
         """Log and count what is buffered now."""
         with self._flushing:
             self._report_totals()
+            self._report()
             for _ in range(0, len(self._buffer), BATCH_SIZE):  # others may be added meanwhile
                 self._write(_take(self._buffer, BATCH_SIZE))
 
@@ -155,11 +160,12 @@ class AccessLog:
     def _line(self, entry: _Entry) -> str:
         """The same line as api/http/observing.py logs, formatted without structlog."""
         microseconds = int(entry.time % 1 * 1_000_000)
+        viewer = "" if entry.viewer_id is None else f'"viewer_id": {entry.viewer_id}, '
         return (
             f'{{"method": "GET", "route": "{self._route}", "path": "{self._route}", '
             f'"status": {entry.status}, "milliseconds": {round(entry.seconds * 1000, 2)}, '
             f'"client": {_quote(entry.client)}, "event": "request", '
-            f'"viewer_id": {entry.viewer_id}, "request_id": "{entry.request_id}", '
+            f'{viewer}"request_id": "{entry.request_id}", '
             f'"level": "info", "time": "{_format_second(int(entry.time))}.{microseconds:06d}Z", '
             f'"service": "api"}}\n'
         )

@@ -6,7 +6,7 @@ from api.fast_feed.pages import FinishedPage
 from api.fast_feed.requests import PATH, FeedRequest
 from api.http.cursors import Cursors
 from api.http.limits import TooManyRequestsError, rate_limit_headers
-from api.http.plain_problems import plain_problem
+from api.http.plain_problems import not_signed_in, plain_problem
 from api.http.responses import JSON, SAFE_HEADERS, render_feed_page
 from api.loop.flask_adapter import answer_of
 from api.loop.messages import Answer
@@ -77,6 +77,24 @@ class Answers:
             headers={**limits, "Retry-After": str(error.retry_after)},
         )
         return answer_of(problem)
+
+
+def too_many_failing(policy: Policy, use: LimitUse, request_id: str) -> Answer:
+    """429: many tokens of the client's network are not valid."""
+    error = TooManyRequestsError(policy, use)
+    problem = plain_problem(
+        429,
+        "too-many-requests",
+        str(error),
+        request_id=request_id,
+        headers={"Retry-After": str(error.retry_after)},
+    )
+    return answer_of(problem)
+
+
+def forged(request_id: str) -> Answer:
+    """401: no key of ours has signed the token."""
+    return answer_of(not_signed_in(request_id))
 
 
 def _encode(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

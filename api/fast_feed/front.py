@@ -13,11 +13,11 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from api.fast_feed.access_log import AccessLog
-from api.fast_feed.answers import Answers
+from api.fast_feed.answers import Answers, forged, too_many_failing
 from api.fast_feed.body_loading import BodyLoading
 from api.fast_feed.cache_reading import CacheReader, parse_entries
 from api.fast_feed.pages import FinishedPage, KeptPage, KeptPages
-from api.fast_feed.requests import FeedRequest, parse_request
+from api.fast_feed.requests import FeedRequest, ForgedTokenError, parse_request
 from api.http.context import Context
 from api.http.handover import Handover, hand_over
 from api.http.plain_problems import overloaded
@@ -83,8 +83,14 @@ class FastFeed:
         start_time = time.perf_counter()
         self._at_once += 1
         try:
-            request = parse_request(scope, self._context.cursors)
-            return None if request is None else await self._answer(scope, request, start_time)
+            request = parse_request(scope, self._context.cursors, self._context.token_keys)
+            if request is None:
+                return None
+            is_doubtful = self._context.failing_tokens.is_doubtful(request.token)
+            refusal = is_doubtful and self._refuse_doubtful(scope, request, start_time)
+            return refusal or await self._answer(scope, request, start_time)
+        except ForgedTokenError as error:
+            return self._refuse_forged(scope, error.request_id, start_time)
         except StorageError:
             return None
         except Exception:  # a bug here: the view may succeed, and returns a 500 if not
@@ -237,6 +243,30 @@ class FastFeed:
         """The response of Flask to a request that is authenticated and counted."""
         self._log.pass_on()
         return await self._flask.answer(_environ(scope, request, use, None))
+
+    def _refuse_forged(self, scope: Scope, request_id: str, start_time: float) -> Answer:
+        """401, or 429 for a network that sends many: no store and no thread is asked."""
+        client = client_of(scope, self._context.settings.trusted_proxies)
+        failing = self._context.failing_tokens
+        if use := failing.excess_of_forged(client):
+            answer = too_many_failing(failing.policy, use, request_id)
+        else:
+            answer = forged(request_id)
+        self._log.add(start_time, answer.status, request_id, None, client, from_window=False)
+        return answer
+
+    def _refuse_doubtful(
+        self, scope: Scope, request: FeedRequest, start_time: float
+    ) -> Answer | None:
+        """429 for a token of a network that fails, before a store is asked; else None."""
+        client = client_of(scope, self._context.settings.trusted_proxies)
+        failing, request_id = self._context.failing_tokens, request.request_id
+        use = failing.excess_before_stores(request.token, client)
+        if use is None:
+            return None
+        answer = too_many_failing(failing.policy, use, request_id)
+        self._log.add(start_time, answer.status, request_id, None, client, from_window=False)
+        return answer
 
     def _overloaded(self) -> Answer:
         """503, counted."""

@@ -8,7 +8,7 @@ from api.http.cursors import Cursors, InvalidCursorError
 from api.http.observing import choose_request_id
 from api.http.parsing import MAX_HEADER_BYTES
 from api.loop.messages import Scope
-from api.services.tokens import Token, read_token
+from api.services.tokens import Token, TokenKeys
 from feed.pages import Cursor
 
 PATH = "/v1/me/feed"
@@ -29,11 +29,19 @@ _ONCE = frozenset({b"authorization", b"if-none-match", b"x-request-id"})
 """Headers that the fast feed reads. A request that has one twice is unusual."""
 
 
+class ForgedTokenError(Exception):
+    """The token is not one that our keys have signed. The request is usual otherwise."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__()
+        self.request_id = request_id
+
+
 class FeedRequest(NamedTuple):
     """A parsed request."""
 
     token: Token
-    """Not verified yet."""
+    """Its session is not verified yet."""
     cursor: Cursor | None
     limit: int
     request_id: str
@@ -49,21 +57,24 @@ class FeedRequest(NamedTuple):
         return cursor.id if cursor and cursor.direction == "before" else None
 
 
-def parse_request(scope: Scope, cursors: Cursors) -> FeedRequest | None:
-    """The request; None if it is unusual or invalid."""
+def parse_request(scope: Scope, cursors: Cursors, keys: TokenKeys) -> FeedRequest | None:
+    """The request; None if it is unusual or invalid. Raises ForgedTokenError."""
     query = _parse_query(scope["query_string"].decode("latin-1"))
     headers = _usual_headers(scope["headers"])
     if query is None or headers is None:
         return None
-    token = _token(headers.get(b"authorization", b"").decode("latin-1"))
-    if token is None:
+    request_id = choose_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
+    scheme, _, text = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() != SCHEME:
         return None
+    token = keys.read(text.strip())
+    if token is None:
+        raise ForgedTokenError(request_id)
     limit, text = query
     try:
         cursor = cursors.read(PATH, token.user_id, text) if text else None
     except InvalidCursorError:
         return None
-    request_id = choose_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
     return FeedRequest(token, cursor, limit, request_id, headers.get(b"if-none-match", b""))
 
 
@@ -83,11 +94,6 @@ def _usual_headers(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes] | Non
     if size > MAX_HEADER_BYTES or (tag is not None and not _TAG.fullmatch(tag)):
         return None
     return found
-
-
-def _token(authorization: str) -> Token | None:
-    scheme, _, text = authorization.partition(" ")
-    return read_token(text.strip()) if scheme.lower() == SCHEME else None
 
 
 def _parse_query(text: str) -> tuple[int, str] | None:

@@ -12,6 +12,8 @@ from api.http import context, limits
 from api.http.handover import handover_of
 from api.services import sessions
 from api.services.errors import NotSignedInError
+from api.services.tokens import Token
+from storage.limits import LimitUse
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,13 +45,15 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(view)
     def authenticated_view(*args: P.args, **kwargs: P.kwargs) -> R:
-        admitted = _admit()
-        g.viewer = admitted.viewer if admitted else _authenticate()
-        structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
-        if admitted:
-            limits.record(context.admissions().policy, admitted.limit_use)
-        else:
+        admitted = _admit_or_authenticate()
+        if isinstance(admitted, sessions.Viewer):
+            g.viewer = admitted
+            structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
             limits.consume(limits.GENERAL, g.viewer.user_id)
+        else:
+            g.viewer = admitted.viewer
+            structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
+            limits.record(context.admissions().policy, admitted.limit_use)
         return view(*args, **kwargs)
 
     authenticated_view.login_required = True  # type: ignore[attr-defined]
@@ -57,20 +61,20 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a sign-out, around `login_required`: drops the session's copies before a 401.
+    """Decorates a sign-out, around `login_required`: drops the session's copies before a refusal.
 
     An earlier try may have ended the session in the graph and failed at the cache. Other processes
-    then still accept a copy, so a 401 would be wrong. Raises StorageUnavailableError if the copies
-    cannot be dropped.
+    then still accept a copy, so a 401 or a 429 alone would be wrong. Raises
+    StorageUnavailableError if the copies cannot be dropped.
     """
 
     @functools.wraps(view)
     def dropping_view(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return view(*args, **kwargs)
-        except NotSignedInError:
-            token = sessions.proven_token(context.graph(), _bearer_token())
-            if token:
+        except (NotSignedInError, limits.TooManyRequestsError):
+            token = _token_without_viewer()
+            if token and sessions.proves_session(context.graph(), token):
                 limits.consume(limits.ENDED_SIGN_OUTS, f"session {token.session_id}")
                 sessions.drop_copies(context.storage(), token.user_id, token.session_id)
             raise
@@ -78,20 +82,52 @@ def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
     return dropping_view
 
 
-def _admit() -> sessions.AdmittedViewer | None:
-    """The viewer by the cache alone, from the handover if the front has read it already."""
+def _token_without_viewer() -> Token | None:
+    """The signed token of the request if it was refused; None for one that proves nothing."""
+    token: Token | None = g.get("token")
+    return token if token and "viewer" not in g else None
+
+
+def _admit_or_authenticate() -> sessions.AdmittedViewer | sessions.Viewer:
+    """The viewer by the front's handover or the cache, else by the graph, then not counted yet.
+
+    Raises NotSignedInError, TooManyRequestsError.
+    """
     handover = handover_of(request.environ)
     if handover:
         return handover.admitted
-    return sessions.admit(context.admissions(), _bearer_token())
+    token, failing = _bearer_token(), context.failing_tokens()
+    if failing.is_doubtful(token):
+        _refuse(failing.excess_before_stores(token, _client()))
+    g.token = token
+    admitted = sessions.admit(context.admissions(), token)
+    if admitted:
+        return admitted
+    try:
+        return sessions.authenticate(context.graph(), context.storage(), token)
+    except NotSignedInError:
+        _refuse(failing.excess_without_session(token, _client()))
+        raise
 
 
-def _authenticate() -> sessions.Viewer:
-    return sessions.authenticate(context.graph(), context.storage(), _bearer_token())
-
-
-def _bearer_token() -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+def _bearer_token() -> Token:
+    """The token of the request. Raises NotSignedInError; TooManyRequestsError for forged ones."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != SCHEME:
         raise NotSignedInError
-    return token.strip()
+    token = context.token_keys().read(text.strip())
+    if token is None:
+        _refuse(context.failing_tokens().excess_of_forged(_client()))
+        raise NotSignedInError
+    return token
+
+
+def _refuse(excess: LimitUse | None) -> None:
+    """Raise TooManyRequestsError if there are too many failing tokens of the client's network."""
+    context.failing_tokens().report()
+    if excess:
+        raise limits.TooManyRequestsError(context.failing_tokens().policy, excess)
+
+
+def _client() -> str:
+    return request.remote_addr or ""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from flask import Flask, current_app, g
 
 from api.http.cursors import Cursors
+from api.http.failing_tokens import FailingTokens
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.services.sessions import Viewer
+from api.services.tokens import TokenKeys
 from api.settings import ApiSettings
 from bounds.one_each import OneEach
 from feed.background import BackgroundRebuilder
@@ -31,6 +33,8 @@ class Context:
     admissions: Admissions
     """They count requests under the general limit."""
     cursors: Cursors
+    token_keys: TokenKeys
+    failing_tokens: FailingTokens
     passwords: Passwords
     completions: OneEach
     """Completions of photos, one a user at a time."""
@@ -82,6 +86,16 @@ def admissions() -> Admissions:
 def cursors() -> Cursors:
     """The signer of cursors."""
     return context_of(current_app).cursors
+
+
+def token_keys() -> TokenKeys:
+    """The keys of tokens."""
+    return context_of(current_app).token_keys
+
+
+def failing_tokens() -> FailingTokens:
+    """The counts of tokens that fail."""
+    return context_of(current_app).failing_tokens
 
 
 def passwords() -> Passwords:

@@ -1,7 +1,6 @@
 """Rate limits: 429 with Retry-After above a quota, and RateLimit headers before it is reached."""
 
 import functools
-import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
@@ -9,6 +8,7 @@ from typing import ParamSpec, TypeVar
 from flask import Response, g, request
 
 from api.http import context
+from bounds.networks import network_of
 from graph.users import fold_username
 from storage.limits import LimitUse, Policy
 
@@ -20,6 +20,9 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 GENERAL = Policy(name="general", quota=1200, window_seconds=MINUTE)
 """All requests of a signed-in user."""
+
+FAILING_TOKENS = Policy(name="failing-tokens", quota=60, window_seconds=MINUTE)
+"""Requests from one network whose token is not valid. Each process counts for itself."""
 
 SIGN_UPS = Policy(name="sign-ups", quota=30, window_seconds=HOUR)
 """Sign-ups from one address."""
@@ -119,15 +122,7 @@ def limit(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def client_network() -> str:
     """The client's IPv4 address or its IPv6 /64, which one household or machine has to itself."""
-    try:
-        address = ipaddress.ip_address(request.remote_addr or "")
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    return network_of(request.remote_addr or "")
 
 
 def add_headers(response: Response) -> Response:

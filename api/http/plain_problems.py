@@ -3,10 +3,12 @@
 import json
 from typing import NamedTuple
 
+from api.http.errors import ERROR_RESPONSES
 from api.http.idempotency import IN_FLIGHT
 from api.http.observing import choose_request_id
-from api.http.problems import CONTENT_TYPE, problem_body
+from api.http.problems import CONTENT_TYPE, code_of, problem_body
 from api.http.responses import NO_CACHE, SAFE_HEADERS
+from api.services.errors import NotSignedInError
 
 OVERLOADED = "Too many requests at once. It is safe to repeat the request."
 """The detail of 503 `overloaded`."""
@@ -50,6 +52,18 @@ def overloaded() -> PlainProblem:
         "overloaded",
         OVERLOADED,
         headers={"Retry-After": "1"},
+    )
+
+
+def not_signed_in(request_id: str) -> PlainProblem:
+    """401: the token is missing or not valid."""
+    response = ERROR_RESPONSES[NotSignedInError]
+    return plain_problem(
+        response.status,
+        code_of(NotSignedInError),
+        response.detail,
+        request_id=request_id,
+        headers={"WWW-Authenticate": "Bearer"},
     )
 
 

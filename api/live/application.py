@@ -80,6 +80,8 @@ class LiveStreams:
             rounds=self._rounds,
             quotas=quotas,
             journal=self._journal,
+            keys=context.token_keys,
+            failing=context.failing_tokens,
             trusted_proxies=context.settings.trusted_proxies,
         )
 

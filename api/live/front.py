@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from api.http.failing_tokens import FailingTokens
 from api.http.limits import TooManyRequestsError
 from api.http.responses import SAFE_HEADERS
 from api.live.events import opening
@@ -36,11 +37,12 @@ from api.services.errors import (
 )
 from api.services.live_tickets import Ticket
 from api.services.sessions import Viewer, token_matches, viewer_of
-from api.services.tokens import Token
+from api.services.tokens import Token, TokenKeys
 from bounds.loop_turns import LoopTurns
 from feed.copy_reading import AsyncCache
 from graph.errors import GraphError
 from storage.errors import StorageError
+from storage.limits import LimitUse
 from storage.live_tickets import pack_redeem, parse_redeemed
 from storage.read_quotas import ReadQuotas
 from storage.sessions import SessionCopy
@@ -99,6 +101,8 @@ class Live:
         rounds: Rounds,
         quotas: ReadQuotas,
         journal: Journal,
+        keys: TokenKeys,
+        failing: FailingTokens,
         trusted_proxies: int,
     ) -> None:
         self._streams = streams
@@ -108,6 +112,8 @@ class Live:
         self._rounds = rounds
         self._quotas = quotas
         self._journal = journal
+        self._keys = keys
+        self._failing = failing
         self._trusted_proxies = trusted_proxies
         self._stopping = False
         self._turns = LoopTurns(OPENING_AT_ONCE, wait_seconds=OPENING_WAIT_SECONDS)
@@ -121,8 +127,8 @@ class Live:
         request_id = request_id_of(scope)
         client = client_of(scope, self._trusted_proxies)
         try:
-            request = parse_request(scope)
-            viewer, session = await self._open(request)
+            request = parse_request(scope, self._keys)
+            viewer, session = await self._open(request, client)
         except Exception as error:
             if not isinstance(error, EXPECTED):
                 log.exception("live front failed", request_id=request_id)
@@ -144,13 +150,13 @@ class Live:
         self._stopping = True
         self._streams.end_all("stopping")
 
-    async def _open(self, request: LiveRequest) -> Opened:
+    async def _open(self, request: LiveRequest, client: str) -> Opened:
         """The viewer, for whom there is room. Raises what `refusal_of` takes.
 
         A ticket is not used up if the process is full.
         """
         self._refuse_if_full()
-        viewer, session = await self._authenticate(request.credentials)
+        viewer, session = await self._authenticate(request.credentials, client)
         use = self._quotas.take(viewer.user_id, time.monotonic())
         if not use.allowed:
             raise TooManyRequestsError(self._quotas.policy, use)
@@ -163,9 +169,17 @@ class Live:
         if self._stopping or self._streams.is_full:
             raise OverloadedError
 
-    async def _authenticate(self, credentials: Ticket | Token) -> Opened:
+    async def _authenticate(self, credentials: Ticket | Token | None, client: str) -> Opened:
+        """Raises TooManyRequestsError instead of NotSignedInError for a network that fails."""
         if isinstance(credentials, Ticket):
             return await self._redeem(credentials)
+        if credentials is None:
+            raise self._not_signed_in(self._failing.excess_of_forged(client))
+        failing = self._failing
+        if failing.is_doubtful(credentials) and (
+            use := failing.excess_before_stores(credentials, client)
+        ):
+            raise self._not_signed_in(use)
         viewer = viewer_of(credentials)
         async with _turn(self._turns):
             session = await self._sessions.read(viewer)
@@ -173,8 +187,12 @@ class Live:
             async with _turn(self._unknown_turns):
                 session = await self._sessions.load(viewer)
         if session is None or not token_matches(credentials, session):
-            raise NotSignedInError
+            raise self._not_signed_in(failing.excess_without_session(credentials, client))
         return viewer, session
+
+    def _not_signed_in(self, use: LimitUse | None) -> TooManyRequestsError | NotSignedInError:
+        """401; 429 if the client's network has used up its failing tokens."""
+        return TooManyRequestsError(self._failing.policy, use) if use else NotSignedInError()
 
     async def _redeem(self, ticket: Ticket) -> Opened:
         async with _turn(self._turns):

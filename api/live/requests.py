@@ -11,7 +11,7 @@ from api.live.events import LastSeen
 from api.loop.messages import Scope
 from api.services.errors import LiveTicketRefusedError, NotSignedInError
 from api.services.live_tickets import Ticket, read_ticket
-from api.services.tokens import Token, read_token
+from api.services.tokens import Token, TokenKeys
 
 PATH = "/v1/live"
 
@@ -27,9 +27,10 @@ class UnexpectedBodyError(Exception):
 
 
 class LiveRequest(NamedTuple):
-    """A parsed request. Ticket and token are not verified yet."""
+    """A parsed request. The ticket, or the token's session, is not verified yet."""
 
-    credentials: Ticket | Token
+    credentials: Ticket | Token | None
+    """None for a token that our keys have not signed."""
     last_seen: LastSeen | None
 
 
@@ -48,10 +49,11 @@ def is_for_flask(scope: Scope) -> bool:
     return size > MAX_HEADER_BYTES or bool(names & QUERY_NAMES) or bool(names - PARAMETERS)
 
 
-def parse_request(scope: Scope) -> LiveRequest:
+def parse_request(scope: Scope, keys: TokenKeys) -> LiveRequest:
     """The request. A ticket goes before a token.
 
-    Raises LiveTicketRefusedError, NotSignedInError for text that is neither; UnexpectedBodyError.
+    Raises LiveTicketRefusedError for text that is no ticket, NotSignedInError without any token,
+    UnexpectedBodyError.
     """
     if _announces_body(scope):
         raise UnexpectedBodyError
@@ -60,7 +62,7 @@ def parse_request(scope: Scope) -> LiveRequest:
     last_seen = LastSeen.read(query.get("last_event_id") or header)
     if "ticket" in query:
         return LiveRequest(_ticket(query["ticket"]), last_seen)
-    return LiveRequest(_token(next(_headers(scope, b"authorization"), "")), last_seen)
+    return LiveRequest(_token(next(_headers(scope, b"authorization"), ""), keys), last_seen)
 
 
 def _announces_body(scope: Scope) -> bool:
@@ -76,12 +78,11 @@ def _ticket(text: str) -> Ticket:
     return ticket
 
 
-def _token(authorization: str) -> Token:
+def _token(authorization: str, keys: TokenKeys) -> Token | None:
     scheme, _, text = authorization.partition(" ")
-    token = read_token(text.strip()) if scheme.lower() == SCHEME else None
-    if token is None:
+    if scheme.lower() != SCHEME:
         raise NotSignedInError
-    return token
+    return keys.read(text.strip())
 
 
 def _query(scope: Scope) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from api.services.sessions import NewSession, Viewer
 from api.services.tokens import new_token
 from graph import Graph
 from graph.errors import GraphUnavailableError, NotFoundError
-from graph.ids import MAX_ID, new_id, with_new_id
+from graph.ids import MAX_ID, unguessable_id, with_new_id
 from graph.users import Credentials, EndedSessions, FirstSession, User
 from storage import Storage, changes
 
@@ -43,7 +43,7 @@ def sign_up(
     expires_at = datetime.now(UTC) + timedelta(days=session_days)
 
     def create(user_id: int) -> tuple[User, NewSession]:
-        token = new_token(user_id=user_id, session_id=new_id())
+        token = new_token(user_id=user_id, session_id=unguessable_id())
         user = graph.users.create(
             user_id=token.user_id,
             username=username,

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from api.services.best_effort import drop_copies_of_ended
 from api.services.errors import NotSignedInError
-from api.services.tokens import Token, new_token, read_token
+from api.services.tokens import Token, new_token
 from graph import Graph
 from graph.errors import NotFoundError
-from graph.ids import with_new_id
+from graph.ids import unguessable_id, with_new_id
 from graph.sessions import NewSession as CreatedSession
 from graph.sessions import Session
 from storage import Storage, changes
@@ -60,7 +60,8 @@ def create(
     token, created = with_new_id(
         lambda session_id: _create(
             graph, new_token(user_id=user_id, session_id=session_id), expires_at, password_hash
-        )
+        ),
+        unguessable_id,
     )
     if created.event is not None:
         drop_copies_of_ended(storage, user_id, created.ended_ids)
@@ -80,26 +81,20 @@ def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> Non
     drop_copies(storage, user_id, session_id)
 
 
-def proven_token(graph: Graph, token_text: str) -> Token | None:
-    """The token, if it proves a session that may have ended within a day.
+def proves_session(graph: Graph, token: Token) -> bool:
+    """Whether the token proves a session that may have ended within a day.
 
     Raises GraphUnavailableError.
     """
-    token = read_token(token_text)
-    session = token and graph.sessions.by_id_or_ended(token.session_id)
-    if token and session and _proves(token, session.secret_sha256, session.user_id):
-        return token
-    return None
+    session = graph.sessions.by_id_or_ended(token.session_id)
+    return session is not None and _proves(token, session.secret_sha256, session.user_id)
 
 
-def admit(admissions: Admissions, token_text: str) -> AdmittedViewer | None:
+def admit(admissions: Admissions, token: Token) -> AdmittedViewer | None:
     """The token's viewer, with the request counted, in one round trip to the cache.
 
     None if the cache is down or has no copy for this token: then `authenticate` decides.
     """
-    token = read_token(token_text)
-    if token is None:
-        return None
     try:
         admission = admissions.admit(unverified_session(token))
     except StorageUnavailableError:
@@ -109,14 +104,11 @@ def admit(admissions: Admissions, token_text: str) -> AdmittedViewer | None:
     return AdmittedViewer(viewer_of(token), admission.limit_use)
 
 
-def authenticate(graph: Graph, storage: Storage, token_text: str) -> Viewer:
+def authenticate(graph: Graph, storage: Storage, token: Token) -> Viewer:
     """The token's viewer. Raises NotSignedInError, GraphUnavailableError.
 
     It reads the cache once, and the graph if the cache is down or has no copy.
     """
-    token = read_token(token_text)
-    if token is None:
-        raise NotSignedInError
     copy = _read_copy(storage, token) or _copy_from_graph(graph, storage, token)
     if copy is None or not token_matches(token, copy):
         raise NotSignedInError

@@ -26,7 +26,7 @@ from bench.stage.run_context import RunContext
 from bench.stage.stage import Stage, stage_of
 from bench.stage.town import Name
 from graph.event_kinds import FANOUT, FANOUT_LARGE
-from storage.queues import JOB_FUNCTION
+from storage.bell_jobs import JOB_FUNCTION
 
 NO_SHARD = 99
 """A shard without events: its job does nothing."""

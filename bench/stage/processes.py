@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from api.app import ApiSettings
+from api.settings import split_keys
 from bench.stage.cores import process_tree
 from stack import LocalStack, StackSettings
+from stack.roles import ROLE_VARIABLES
 
 WORKERS = ("fanout", "fanout-large", "timelines", "removal", "sweeper")
 """The workers that the rows' writes wake."""
@@ -75,7 +77,11 @@ class Processes:
 
 def api_settings(env: Mapping[str, str]) -> ApiSettings:
     """The settings of an API with this environment."""
-    return ApiSettings(cursor_secret=env["CURSOR_SECRET"], limits_scale=float(env["LIMITS_SCALE"]))
+    return ApiSettings(
+        cursor_secret=env["CURSOR_SECRET"],
+        token_keys=split_keys(env["TOKEN_KEYS"]),
+        limits_scale=float(env["LIMITS_SCALE"]),
+    )
 
 
 def _settings(env: Mapping[str, str], folder: Path, api_workers: int) -> StackSettings:
@@ -95,6 +101,8 @@ def _settings(env: Mapping[str, str], folder: Path, api_workers: int) -> StackSe
         s3_region=env["AWS_REGION"],
         media_base_url=env["MEDIA_BASE_URL"],
         cursor_secret=env["CURSOR_SECRET"],
+        token_keys=env["TOKEN_KEYS"],
+        role_secrets={name: env[name] for name in ROLE_VARIABLES if name in env},
         limits_scale=env["LIMITS_SCALE"],
         api_workers=api_workers,
     )

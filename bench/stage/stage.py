@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.services import sessions
+from api.services.tokens import TokenKeys
+from api.settings import split_keys
 from bench.stage import graphs
 from bench.stage.fill import fill_bodies, fill_lists, list_commands
 from bench.stage.folders import FOLDER
@@ -95,9 +97,8 @@ class Stage:
 
     def _sign_in(self, index: int) -> str:
         created = sessions.create(self.graph, self.storage, self.town.user_id(index), days=30)
-        token = str(created.token)
-        sessions.authenticate(self.graph, self.storage, token)  # leaves a copy in the cache
-        return token
+        sessions.authenticate(self.graph, self.storage, created.token)  # leaves a copy
+        return TokenKeys(split_keys(self.env["TOKEN_KEYS"])).sign(created.token)
 
     def processes(
         self, *names: str, api_workers: int = 1, variables: Mapping[str, str] | None = None

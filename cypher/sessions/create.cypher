@@ -13,7 +13,7 @@
 // $event_id:      integer, new
 // $request_id:    text or null, of the request that owes the work
 // returns:        session, ended_ids, event
-// index:          User(id); Session(user_id, id); PushSubscription(session_id); Event(id)
+// index:          User(id); Session(user_id, created_at); PushSubscription(session_id); Event(id)
 MATCH (user:User)
 WHERE user.id = $user_id
 SET user.locked = true
@@ -27,14 +27,14 @@ CREATE (session:Session {
 WITH session, coalesce(user.session_epoch, 0) AS epoch
 CALL (session, epoch) {
   MATCH (older:Session)
-  USING INDEX older:Session(user_id, id)
+  USING INDEX older:Session(user_id, created_at)
   WHERE older.user_id = $user_id
-    AND older.id IS NOT NULL
+    AND older.created_at IS NOT NULL
     AND older.expires_at > timestamp()
     AND coalesce(older.epoch, 0) = epoch
     AND older <> session
   WITH older
-  ORDER BY older.user_id DESC, older.id DESC
+  ORDER BY older.user_id DESC, older.created_at DESC
   SKIP $most - 1
   LIMIT $most_ended
   RETURN collect(older) AS beyond

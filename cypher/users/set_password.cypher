@@ -13,8 +13,8 @@
 // $event_id:        integer, new
 // $request_id:      text or null, of the request that owes the work
 // returns:          session_ids, event
-// index:            User(id); Session(id); Session(user_id, id); PushSubscription(session_id);
-//                   Event(id)
+// index:            User(id); Session(id); Session(user_id, created_at);
+//                   PushSubscription(session_id); Event(id)
 MATCH (user:User)
 WHERE user.id = $user_id AND user.state = 'active'
 SET user.locked = true
@@ -31,10 +31,12 @@ SET user.password_hash = $password_hash
 WITH user, own
 CALL () {
   MATCH (session:Session)
-  USING INDEX session:Session(user_id, id)
-  WHERE session.user_id = $user_id AND session.id IS NOT NULL AND session.id <> $keep_session_id
+  USING INDEX session:Session(user_id, created_at)
+  WHERE session.user_id = $user_id
+    AND session.created_at IS NOT NULL
+    AND session.id <> $keep_session_id
   WITH session
-  ORDER BY session.user_id DESC, session.id DESC
+  ORDER BY session.user_id DESC, session.created_at DESC
   LIMIT $most + 1
   RETURN collect(session) AS newest
 }

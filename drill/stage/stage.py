@@ -26,6 +26,7 @@ from graph import Graph, GraphSettings
 from graph.event_kinds import QUEUES
 from stack import LocalStack, StackSettings
 from stack.parts.photofeed import prepare_stores
+from stack.roles import environment_of
 from stack.settings import ROOT
 from stack.supervision.launcher import lock_folder, stop_orphans
 from stack.supervision.supervisor import Supervisor
@@ -105,6 +106,7 @@ class DrillStage:
         try:
             self._stack.start_stores()
             public_key = public_key_of(self.env["VAPID_PRIVATE_KEY"])
+            self.env["VAPID_PUBLIC_KEY"] = public_key
             self.push = self._resources.enter_context(push_service(public_key=public_key))
             self.graph = Graph.open(_graph_settings(self.env))
             self.storage = Storage.open(storage_settings(self.env))
@@ -201,11 +203,11 @@ class DrillStage:
         self._prepare()
         ports = (int(self.env["API_PORT"]), int(self.env["ADMIN_PORT"]))
         apis = [
-            DrillApi(name, port=port, env=self._proxied_env(name))
+            DrillApi(name, port=port, env=self._proxied_env(name, "api"))
             for name, port in zip(APIS, ports, strict=True)
         ]
         workers = [
-            DrillWorker(name, argument, env=self._proxied_env(name))
+            DrillWorker(name, argument, env=self._proxied_env(name, argument))
             for name, argument in WORKERS.items()
             if name in self.process_names
         ]
@@ -225,11 +227,12 @@ class DrillStage:
         metrics.mkdir(parents=True)
         (self.folder / "clock").mkdir(exist_ok=True)
         log = self.folder / "logs" / "init.log"
-        prepare_stores(env=self.env, log=log, working_folder=ROOT, stopping=self._stopping)
+        env = environment_of("init", self.env)
+        prepare_stores(env=env, log=log, working_folder=ROOT, stopping=self._stopping)
 
-    def _proxied_env(self, name: str) -> dict[str, str]:
-        """The environment of one process, with a new proxy to each store."""
-        env = dict(self.env)
+    def _proxied_env(self, name: str, kind: str) -> dict[str, str]:
+        """The environment of one process of a kind, with a new proxy to each store."""
+        env = environment_of(kind, self.env)
         for store, variable in STORES.items():
             proxy, env[variable] = proxied(env[variable])
             self.proxies[name, store] = proxy

@@ -1,31 +1,41 @@
 """The admin app: rq-dashboard, metrics and events, on loopback and with a password."""
 
 import hmac
+import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from json import JSONDecodeError
 from pathlib import Path
-from typing import Any
 
-import rq_dashboard
 import structlog
 from environs import Env, validate
 from flask import Flask, Response, abort, render_template, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rq.exceptions import NoSuchJobError
-from rq.serializers import JSONSerializer
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from bounds.failures import Failures
+from bounds.networks import network_of
 from graph import Graph
 from graph.errors import GraphError
+from operators.admin.dashboard import add_dashboard
 from operators.admin.event_pages import add_event_pages
 from operators.scrape import Scrape, registry
 from storage import Storage
 from storage.errors import StorageError
-from storage.redis.server import Server
 
 USER = "admin"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+MOST_FAILURES, FAILURE_SECONDS = 10, 60
+"""Wrong passwords of one network, and the time after which they are forgotten."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+"""No page runs a script."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,11 +69,9 @@ def create_admin_app(
     settings: AdminSettings, graph: Graph, storage: Storage, queue_url: str
 ) -> Flask:
     """The admin app on open stores."""
-    static = Path(rq_dashboard.__file__).parent / "static"  # its pages request /static/favicon.ico
-    app = Flask(
-        "operators.admin.app", root_path=str(Path(__file__).parent), static_folder=str(static)
-    )
-    app.before_request(lambda: guard(settings.password))
+    app = Flask("operators.admin.app", root_path=str(Path(__file__).parent))
+    failures = Failures(MOST_FAILURES, FAILURE_SECONDS)
+    app.before_request(lambda: guard(settings.password, failures))
     app.after_request(add_security_headers)
     app.register_error_handler(Exception, error_response)
     add_dashboard(app, queue_url)
@@ -71,12 +79,25 @@ def create_admin_app(
     return app
 
 
-def guard(password: str) -> BaseResponse | None:
-    """Refuse requests without the password, and changes requested by a page of another site."""
-    login = request.authorization
+def guard(password: str, failures: Failures) -> BaseResponse | None:
+    """Refuse requests without the password, and changes requested by a page of another site.
+
+    After some wrong passwords of a network it is refused for a while, with the right one too:
+    otherwise its guesses would go on.
+    """
+    login, network = request.authorization, network_of(request.remote_addr or "")
+    if wait := failures.wait(network, time.monotonic()):
+        return Response(
+            "Too many wrong passwords from your network.\n",
+            HTTPStatus.TOO_MANY_REQUESTS,
+            {"Retry-After": str(wait)},
+            mimetype="text/plain",
+        )
     name, secret = (login.username or "", login.password or "") if login else ("", "")
     name_matches = hmac.compare_digest(name.encode(), USER.encode())
     if not (hmac.compare_digest(secret.encode(), password.encode()) and name_matches):
+        if "Authorization" in request.headers:  # a browser asks without a password first
+            failures.count(network, time.monotonic())
         return Response(
             f"Sign in as {USER} with ADMIN_PASSWORD.\n",
             HTTPStatus.UNAUTHORIZED,
@@ -104,15 +125,11 @@ def is_same_origin() -> bool:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Forbid frames, caches, and content from other sites."""
+    """Forbid frames, caches, scripts, and content from other sites."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'; "  # rq-dashboard compiles its templates
-        "frame-ancestors 'none'; form-action 'self'"
-    )
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
 
 
@@ -124,6 +141,12 @@ def error_response(error: Exception) -> BaseResponse | HTTPException:
         return Response(
             "There is no such job: it is done or deleted.\n",
             HTTPStatus.NOT_FOUND,
+            mimetype="text/plain",
+        )
+    if isinstance(error, UnicodeDecodeError | JSONDecodeError):
+        return Response(
+            "The job is not one of ours: it is not JSON.\n",
+            HTTPStatus.UNPROCESSABLE_ENTITY,
             mimetype="text/plain",
         )
     if not is_store_error(error):
@@ -147,25 +170,6 @@ def is_store_error(error: Exception) -> bool:
     if isinstance(error, GraphError | StorageError):
         return True
     return any(base.__module__ == "redis.exceptions" for base in type(error).__mro__)
-
-
-class JSONWorker(rq_dashboard.web.Worker):
-    """An RQ worker that reads its current job as JSON. rq-dashboard would unpickle it."""
-
-    @classmethod
-    def all(cls, *args: Any, **kwargs: Any) -> list[Any]:
-        """All workers that are registered in Redis."""
-        return list(super().all(*args, **{"serializer": JSONSerializer, **kwargs}))
-
-
-def add_dashboard(app: Flask, queue_url: str) -> None:
-    """Add rq-dashboard at /rq. It reads our JSON jobs, with the time-outs of `Server`."""
-    app.config["RQ_DASHBOARD_REDIS_URL"] = (queue_url,)  # it shows the URL without its password
-    # rq-dashboard calls redis-py itself, so it needs a client of its own.
-    app.redis_conn = Server("queue", queue_url).client  # type: ignore[attr-defined]
-    rq_dashboard.web.config.serializer = JSONSerializer
-    rq_dashboard.web.Worker = JSONWorker
-    app.register_blueprint(rq_dashboard.blueprint, url_prefix="/rq")
 
 
 def add_pages(app: Flask, settings: AdminSettings, graph: Graph, storage: Storage) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import psutil
 import requests
 
+from stack import secrets
 from stack.errors import StackError
 from stack.parts.photofeed import WORKERS
+from stack.roles import environment_of, without_secrets
 from stack.settings import ROOT, StackSettings
 from stack.supervision import records
 from stack.supervision.holds import hold, stop_on_hold
@@ -46,6 +48,7 @@ def restart(settings: StackSettings, env: dict[str, str], report: Report) -> Non
     running = {name: record for name, record in recorded.items() if record and record.alive()}
     if not running:
         raise StackError("None of our processes runs. `make up` starts them.")
+    _require_secrets(env)
     _prepare_stores(env)
     for name, record in running.items():
         began = time.monotonic()
@@ -56,12 +59,22 @@ def restart(settings: StackSettings, env: dict[str, str], report: Report) -> Non
         report(f"{name} is new after {time.monotonic() - began:.1f} s.")
 
 
+def _require_secrets(env: dict[str, str]) -> None:
+    """Raise StackError if the version that has started the stack did not know a secret."""
+    missing = [name for name in secrets.NAMES if name.endswith("_KEYS") and name not in env]
+    if missing:
+        raise StackError(
+            f"The stack was started by a version without {', '.join(missing)}; nothing was "
+            "restarted. Upgrade it with `make down` and `make up`."
+        )
+
+
 def _prepare_stores(env: dict[str, str]) -> None:
     """Migrate the stores for the new version. The old version works with them too."""
     result = subprocess.run(
         [sys.executable, "-m", "api", "init"],
         cwd=ROOT,
-        env=os.environ | env,
+        env=without_secrets(os.environ) | environment_of("init", env),
         capture_output=True,
         text=True,
         timeout=PREPARE_SECONDS,

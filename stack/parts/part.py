@@ -32,7 +32,7 @@ class Program(Part):
         """The command line. It holds no secrets, as every user of the machine can read it."""
 
     def environment(self) -> Mapping[str, str]:
-        """Variables to add to the stack's own environment."""
+        """Variables to add to the stack's own environment, which is passed on without secrets."""
         return {}
 
 

@@ -14,6 +14,7 @@ import requests
 from stack.errors import InterruptedStartError, StackError
 from stack.parts.part import Program
 from stack.ports import HOST
+from stack.roles import without_secrets
 
 WORKERS = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper", "notifier")
 """The arguments of `python -m workers`: each queue, the sweeper and the notifier.
@@ -159,6 +160,25 @@ def prepare_stores(
         raise StackError(f"The stores could not be prepared (python -m api init):\n{end}")
 
 
+def public_key_of(vapid_private_key: str, *, working_folder: Path) -> str:
+    """The public key of Web Push, which the API needs without the private one.
+
+    Raises StackError if the private key is not one.
+    """
+    result = subprocess.run(
+        [sys.executable, "-m", "web_push"],
+        cwd=working_folder,
+        env=without_secrets(os.environ) | {"VAPID_PRIVATE_KEY": vapid_private_key},
+        capture_output=True,
+        text=True,
+        timeout=PREPARE_SECONDS,
+        check=False,
+    )
+    if result.returncode:
+        raise StackError(result.stderr.strip()[-1000:])
+    return result.stdout.strip()
+
+
 def _run_init(
     env: Mapping[str, str], log: Path, working_folder: Path, stopping: threading.Event
 ) -> bool:
@@ -169,7 +189,7 @@ def _run_init(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=working_folder,
-            env=os.environ | dict(env),
+            env=without_secrets(os.environ) | dict(env),
             start_new_session=True,  # Ctrl-C must reach the launcher alone
         )
     deadline = time.monotonic() + PREPARE_SECONDS

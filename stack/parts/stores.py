@@ -8,6 +8,7 @@ from stack.parts.part import Store
 from stack.parts.redis import ExternalRedis, LocalRedis, find_server
 from stack.parts.s3 import Bucket, ExternalS3, LocalS3
 from stack.ports import HOST
+from stack.roles import S3_SECRETS, STORE_ROLES, variable_of
 from stack.settings import ROOT, StackSettings
 
 STORES = ("neo4j", "queue", "cache", "s3")
@@ -81,7 +82,9 @@ def _redis(
         "cache": (settings.cache_redis_url, settings.cache_memory),
     }[name]
     if url:
-        return ExternalRedis(name, url)
+        return ExternalRedis(
+            name, url, _of_roles(settings.role_secrets, f"{name.upper()}_REDIS_URL")
+        )
     return LocalRedis(
         name,
         settings.folder,
@@ -89,13 +92,18 @@ def _redis(
         password=secrets[f"{name.upper()}_PASSWORD"],
         memory=memory,
         server=find_server(),
+        role_passwords=_of_roles(secrets, f"{name.upper()}_PASSWORD"),
     )
 
 
 def _s3(settings: StackSettings, ports: Mapping[str, int], secrets: Mapping[str, str]) -> Store:
     if settings.s3_endpoint_url:
         bucket = _bucket(
-            settings, settings.s3_endpoint_url, settings.s3_access_key, settings.s3_secret_key
+            settings,
+            settings.s3_endpoint_url,
+            settings.s3_access_key,
+            settings.s3_secret_key,
+            _role_keys(settings.role_secrets),
         )
         return ExternalS3(bucket)
     bucket = _bucket(
@@ -103,18 +111,38 @@ def _s3(settings: StackSettings, ports: Mapping[str, int], secrets: Mapping[str,
         f"http://{HOST}:{ports['s3']}",
         secrets["AWS_ACCESS_KEY_ID"],
         secrets["AWS_SECRET_ACCESS_KEY"],
+        _role_keys(secrets),
     )
     return LocalS3(settings.folder, port=ports["s3"], bucket=bucket)
 
 
 def _bucket(
-    settings: StackSettings, endpoint_url: str, access_key: str | None, secret_key: str | None
+    settings: StackSettings,
+    endpoint_url: str,
+    access_key: str | None,
+    secret_key: str | None,
+    role_keys: Mapping[str, tuple[str, str]],
 ) -> Bucket:
     return Bucket(
         endpoint_url=endpoint_url,
         name=settings.s3_bucket,
         access_key=access_key,
         secret_key=secret_key,
+        role_keys=role_keys,
         region=settings.s3_region,
         media_base_url=settings.media_base_url,
     )
+
+
+def _of_roles(secrets: Mapping[str, str], name: str) -> dict[str, str]:
+    """The secret of that name of each role that has one."""
+    variables = {role: variable_of(role, name) for role in STORE_ROLES}
+    return {role: secrets[name] for role, name in variables.items() if secrets.get(name)}
+
+
+def _role_keys(secrets: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The access key and the secret key of each role that has both."""
+    access_keys, secret_keys = (_of_roles(secrets, name) for name in S3_SECRETS)
+    return {
+        role: (access_keys[role], secret_keys[role]) for role in access_keys if role in secret_keys
+    }

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from stack.parts.part import Program
+from stack.roles import without_secrets
 from stack.supervision import records
 from stack.supervision.records import Record, record_of
 
@@ -48,7 +49,7 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._working_folder,
-                env=os.environ | dict(self.program.environment()),
+                env=without_secrets(os.environ) | dict(self.program.environment()),
                 start_new_session=True,
             )
         self._record = record_of(self.program.name, self._popen.pid)

@@ -12,8 +12,11 @@ from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
 from tests.support.people import Builders
+from tests.support.tokens import TOKEN_KEY
 
-SETTINGS = ApiSettings(cursor_secret="a secret of the tests", limits_scale=10_000)
+SETTINGS = ApiSettings(
+    cursor_secret="a secret of the tests", token_keys=(TOKEN_KEY,), limits_scale=10_000
+)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from environs import Env
 from flask import Flask
 
-from api.services.tokens import Token, new_token, read_token
+from api.services.tokens import Token, new_token
 from feed.bodies import bodies_of
 from graph import Graph
 from storage import Storage, StorageSettings
@@ -21,6 +21,7 @@ from storage.redis.partitions import partition_of
 from tests.support.local_copies import CopyingProcess
 from tests.support.people import PASSWORD, Builders, Person, assert_problem
 from tests.support.private_server import PrivateServer
+from tests.support.tokens import TOKENS
 from tests.support.transports import ApiResponse
 
 OTHER_PASSWORD = "quite another password"
@@ -82,7 +83,7 @@ def scene(cache: PrivateServer, app_on: Callable[..., Flask], graph: Graph) -> I
 
 
 def token_of(person: Person) -> Token:
-    token = read_token(person.token)
+    token = TOKENS.read(person.token)
     assert token
     return token
 
@@ -204,7 +205,7 @@ def test_a_forged_token_announces_nothing_and_drops_nothing(
         token._replace(user_id=ben.id),
         new_token(user_id=ana.id, session_id=1),
     ):
-        forger = replace(ana, token=str(forged))
+        forger = replace(ana, token=TOKENS.sign(forged))
         response = forger.delete(path.format(id=token.session_id))
         assert_problem(response, 401, "not-signed-in")
     assert scene.cache.calls_of("rpush") == announced

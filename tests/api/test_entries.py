@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APPS = {"wsgi": "Flask", "asgi": "AsgiApp"}
-REQUIRED = {"NEO4J_URI", "NEO4J_PASSWORD", "QUEUE_REDIS_URL", "CACHE_REDIS_URL", "CURSOR_SECRET"}
+REQUIRED = {"NEO4J_URI", "NEO4J_PASSWORD", "QUEUE_REDIS_URL", "CACHE_REDIS_URL"}
+REQUIRED |= {"CURSOR_SECRET", "TOKEN_KEYS"}
 
 
 def import_entry(entry: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -46,6 +47,7 @@ def test_the_web_process_starts_without_its_stores(entry: str) -> None:
             "AWS_SECRET_ACCESS_KEY": "x",
             "MEDIA_BASE_URL": f"http://{closed_address}",
             "CURSOR_SECRET": "0123456789abcdef",
+            "TOKEN_KEYS": "0123456789abcdef01234567",
         },
     )
     assert (process.returncode, process.stdout) == (0, f"{APPS[entry]}\n"), process.stderr

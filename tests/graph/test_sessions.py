@@ -9,7 +9,7 @@ import pytest
 
 from graph import Graph
 from graph.errors import IdTakenError, NotFoundError
-from graph.ids import MAX_ID, new_id
+from graph.ids import MAX_ID, new_id, unguessable_id
 from graph.sessions import MOST, NewSession, Session
 from graph.users import SESSIONS_ENDED_ONE_BY_ONE, FirstSession
 from tests.support.concurrency import errors, run_together
@@ -174,6 +174,25 @@ def test_a_sign_in_ends_the_oldest_of_more_than_fifty_sessions(graph: Graph, tow
     assert graph.sessions.by_id(theirs.id)
     again = create(graph, user)
     assert again.ended_ids == (others[0],)
+
+
+def test_sessions_are_ordered_by_their_creation_whatever_their_ids(
+    graph: Graph, town: Town
+) -> None:
+    user = town.user()
+    falling = sorted((unguessable_id() for _ in range(5)), reverse=True)
+    for at, session_id in enumerate(falling):
+        town.query(
+            "CREATE (:Session {id: $id, user_id: $user, secret_sha256: $sha,"
+            " created_at: timestamp() - 1000 + $at, expires_at: timestamp() + 86400000})",
+            id=session_id,
+            user=user,
+            sha="5e" * 32,
+            at=at,
+        )
+    assert [session.id for session in graph.sessions.of_user(user)] == falling[::-1]
+    newest = create(graph, user).session.id
+    assert [session.id for session in graph.sessions.of_user(user)] == [newest, *falling[::-1]]
 
 
 def test_ended_sessions_do_not_count(graph: Graph, town: Town) -> None:

@@ -7,6 +7,7 @@ import redis
 
 from stack import LocalStack, StackError
 from stack.parts.redis import ALLOCATOR_TUNABLES, ALLOCATOR_VARIABLE
+from stack.secrets import NAMES
 from tests.stack.programs import REDIS, redis_stack
 
 CLOSE_SECONDS = "10"
@@ -37,7 +38,7 @@ def test_no_command_line_holds_a_password(tmp_path: Path) -> None:
         words = [word for name in REDIS for word in process_of(stack, name).cmdline()]
         secrets = (tmp_path / "secrets.env").read_text().split()
         values = [line.partition("=")[2] for line in secrets]
-        assert len(values) == 8
+        assert len(values) == len(NAMES)
         assert not [word for word in words for value in values if value in word]
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from stack.roles import ROLE_VARIABLES
 from stack.settings import PORT_VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ def read_variables() -> set[str]:
         *(path for name in FOLDERS for path in (ROOT / name).rglob("*.py")),
     ]
     found = {name for path in paths if path.exists() for name in names_read(path)}
-    return found | set(PORT_VARIABLES.values())
+    return found | set(PORT_VARIABLES.values()) | set(ROLE_VARIABLES)
 
 
 def names_read(path: Path) -> Iterator[str]:

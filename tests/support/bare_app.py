@@ -6,6 +6,7 @@ from api.app import ApiSettings, create_app
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
+from tests.support.tokens import TOKEN_KEY
 
 CLOSED_ADDRESS = "127.0.0.1:1"
 """Nothing listens on this port."""
@@ -28,4 +29,5 @@ def bare_app() -> Flask:
         )
     )
     rebuilder = BackgroundRebuilder(graph, storage, threads=0)
-    return create_app(ApiSettings(cursor_secret="x"), graph, storage, rebuilder)
+    settings = ApiSettings(cursor_secret="x", token_keys=(TOKEN_KEY,))
+    return create_app(settings, graph, storage, rebuilder)

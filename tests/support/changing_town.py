@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from api.services import sessions
-from api.services.tokens import read_token
 from graph import Graph
 from operators.commands.feed import feed as feed_commands
 from storage.bodies import body_key
@@ -19,6 +18,7 @@ from tests.support.fast_feed import FastFeedProcess
 from tests.support.front import differences
 from tests.support.outbox import run
 from tests.support.people import PASSWORD, Builders, Person, post_ids
+from tests.support.tokens import TOKENS
 from tests.support.town import Town
 from tests.support.transports import ApiResponse
 
@@ -116,7 +116,7 @@ class ChangingTown:
 
     def revoke(self) -> list[Person]:
         def send(person: Person) -> ApiResponse:
-            token = read_token(person.token)
+            token = TOKENS.read(person.token)
             assert token
             return self._main_session(person).delete(f"/v1/me/sessions/{token.session_id}")
 
@@ -160,7 +160,7 @@ class ChangingTown:
 
     def evict(self) -> list[Person]:
         person = self.anyone()
-        token = read_token(person.token)
+        token = TOKENS.read(person.token)
         assert token
         keys: list[bytes | str] = [timeline_key(person.id), copy_key(person.id, token.session_id)]
         keys += [body_key(post_id) for post_id in self.town.expected_feed(person.id)]
@@ -219,7 +219,7 @@ class ChangingTown:
         """A session that every process keeps ends: none accepts it afterwards."""
         person = self.anyone()
         other = sessions.create(self.graph, self.storage, person.id, days=1).token
-        session = person.on(person.transport, str(other))
+        session = person.on(person.transport, TOKENS.sign(other))
         for reader in (*self.readers, *self.readers):
             assert reader.get(session, PATH).status_code == 200
         assert end(session).status_code in {200, 204}

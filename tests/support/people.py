@@ -19,6 +19,7 @@ from graph import Graph
 from graph.ids import new_id
 from tests.support.eventually import eventually
 from tests.support.outbox import claim, finish
+from tests.support.tokens import TOKENS
 from tests.support.town import Town
 from tests.support.transports import ApiResponse, AppTransport, Transport
 
@@ -164,7 +165,7 @@ class Builders:
         storage = context_of(self.app).storage
         token = sessions.create(self.graph, storage, user_id, days=1).token
         transport = AppTransport(self.app)
-        return Person(transport=transport, id=user_id, username=username, token=str(token))
+        return Person(transport=transport, id=user_id, username=username, token=TOKENS.sign(token))
 
     def photo_waiting(self, owner: Person) -> int:
         return Town(self.graph).waiting_photo(owner.id).id

@@ -11,6 +11,7 @@ from typing import Self
 from stack import LocalStack, StackSettings
 from stack.parts.photofeed import WORKERS
 from stack.parts.stores import STORES
+from stack.roles import ROLE_VARIABLES
 from stack.supervision.process import Process
 from tests.support.eventually import B_SECONDS, eventually
 from tests.support.folders import free_folder
@@ -161,5 +162,7 @@ def external_stores(stack_env: Mapping[str, str], folder: Path | None = None) ->
         s3_region=stack_env["AWS_REGION"],
         media_base_url=stack_env["MEDIA_BASE_URL"],
         cursor_secret=stack_env["CURSOR_SECRET"],
+        token_keys=stack_env["TOKEN_KEYS"],
+        role_secrets={name: stack_env[name] for name in ROLE_VARIABLES if name in stack_env},
         api_workers=2,
     )

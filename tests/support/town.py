@@ -4,6 +4,7 @@ Each test creates its own users and checks nothing of other users.
 """
 
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,13 +76,24 @@ class Town:
         )
 
     def old_sessions(self, user_id: int, count: int) -> list[int]:
-        """Create sessions as older versions allowed: any number; their ids ascend."""
+        """Create sessions as older versions allowed: any number; ids and times ascend.
+
+        They are newer than those of before the call, and older than those of after it.
+        """
+        span_ms = min(count, 1_000)
+        time.sleep(span_ms / 1_000)
         session_ids = [new_id() for _ in range(count)]
         for start in range(0, count, 10_000):
             self.query(
-                "UNWIND $ids AS id CREATE (:Session {id: id, user_id: $user, secret_sha256: $sha,"
-                " created_at: timestamp(), expires_at: timestamp() + 86400000})",
+                "UNWIND range(0, size($ids) - 1) AS at CREATE (:Session {id: $ids[at],"
+                " user_id: $user, secret_sha256: $sha,"
+                " created_at: $until - $span + ($start + at) * $span / $count,"
+                " expires_at: timestamp() + 86400000})",
                 ids=session_ids[start : start + 10_000],
+                until=time.time_ns() // 1_000_000,
+                span=span_ms,
+                start=start,
+                count=count,
                 user=user_id,
                 sha="5e" * 32,
             )

@@ -18,6 +18,7 @@ from api.settings import DEFAULT_UPLOAD_BYTES_A_DAY, DEFAULT_UPLOAD_PHOTOS_A_DAY
 
 QUOTAS = {
     limits.GENERAL: "requests of a user",
+    limits.FAILING_TOKENS: "requests with a token that is not valid, from an address",
     limits.SIGN_UPS: "sign-ups from an address",
     limits.SIGN_INS: "sign-ins to an account from an address",
     limits.SIGN_INS_OF_ACCOUNT: "sign-ins to an account",

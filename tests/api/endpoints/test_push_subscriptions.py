@@ -13,6 +13,7 @@ from feed.background import BackgroundRebuilder
 from graph import Graph
 from storage import Storage
 from tests.support.people import Builders, Person, assert_problem
+from tests.support.tokens import TOKEN_KEY
 from tests.support.town import Town
 from tests.support.vapid import new_private_key
 from web_push.keys import public_key_of
@@ -28,6 +29,7 @@ def push_app(graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder) -> 
     """An app with a key for Web Push."""
     settings = ApiSettings(
         cursor_secret="a secret of the tests",
+        token_keys=(TOKEN_KEY,),
         limits_scale=10_000,
         web_push=WebPushSettings(private_key=KEY, origins=frozenset({ORIGIN})),
     )

@@ -7,7 +7,7 @@ import pytest
 
 from api.fast_feed import front as front_module
 from api.fast_feed.requests import PATH
-from api.services.tokens import new_token, read_token
+from api.services.tokens import new_token
 from graph import Graph
 from storage import Storage
 from storage.limits import limit_key
@@ -19,6 +19,7 @@ from tests.api.fast_feed.conftest import Open, counted_requests, create_reader
 from tests.support.fast_feed import FastFeedProcess
 from tests.support.front import differences
 from tests.support.people import Builders, Person, assert_problem
+from tests.support.tokens import TOKENS
 from tests.support.transports import ApiResponse
 
 
@@ -98,12 +99,12 @@ def test_unusual_requests_are_forwarded(
 
 
 @pytest.mark.parametrize("authorization", ["", "Basic x", "Bearer", "Bearer ", "Bearer pf_x", "x"])
-def test_requests_without_a_token_are_forwarded(
+def test_requests_without_a_token_of_ours_are_refused_and_without_any_forwarded(
     process: FastFeedProcess, authorization: str
 ) -> None:
     headers = [("Authorization", authorization)] if authorization else []
     response = process.send("GET", PATH, headers)
-    assert process.forwarded
+    assert process.forwarded == ("Bearer" not in authorization)
     assert_problem(response, 401, "not-signed-in")
 
 
@@ -168,14 +169,14 @@ def test_a_forged_token_is_refused_uses_no_quota_and_prolongs_nothing(
     process: FastFeedProcess, builders: Builders, storage: Storage
 ) -> None:
     reader = create_reader(builders, storage)
-    token = read_token(reader.token)
+    token = TOKENS.read(reader.token)
     assert token
     key = timeline_key(reader.id)
     storage.cache.client.expire(key, 1000)
     used = process.used_quota(reader)
     for _ in range(5):
         forged = new_token(user_id=token.user_id, session_id=token.session_id)
-        response = process.get(replace(reader, token=str(forged)), PATH)
+        response = process.get(replace(reader, token=TOKENS.sign(forged)), PATH)
         assert_problem(response, 401, "not-signed-in")
     assert process.used_quota(reader) == used
     assert 0 < int(storage.cache.client.ttl(key)) <= 1000
@@ -187,10 +188,10 @@ def test_a_forged_token_is_refused_uses_no_quota_and_prolongs_nothing(
 def test_a_token_of_another_user_is_refused(
     process: FastFeedProcess, builders: Builders, reader: Person
 ) -> None:
-    mine = read_token(builders.new_user().token)
+    mine = TOKENS.read(builders.new_user().token)
     assert mine
     process.get(reader, PATH)
-    stolen = replace(reader, token=str(mine._replace(user_id=reader.id)))
+    stolen = replace(reader, token=TOKENS.sign(mine._replace(user_id=reader.id)))
     for _ in range(2):
         assert_problem(process.get(stolen, PATH), 401, "not-signed-in")
 

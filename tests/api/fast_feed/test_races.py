@@ -9,7 +9,7 @@ import pytest
 from environs import Env
 
 from api.services import sessions
-from api.services.tokens import Token, read_token
+from api.services.tokens import Token
 from drill.support.proxy import Proxy, proxied
 from graph import Graph
 from storage import StorageSettings, changes
@@ -23,6 +23,7 @@ from tests.support.eventually import eventually
 from tests.support.fast_feed import FastFeedProcess
 from tests.support.front import differences
 from tests.support.people import Builders, Person, post_ids
+from tests.support.tokens import TOKENS
 from tests.support.transports import ApiResponse
 
 PATH = "/v1/me/feed"
@@ -286,9 +287,8 @@ def test_changes_under_many_requests_at_once_are_shown_to_the_next_one(
 def new_session(held: Held, builders: Builders, graph: Graph) -> tuple[Person, Token]:
     """A reader with one more session, which the cache has."""
     person = held.new_reader(builders)
-    text = str(sessions.create(graph, held.writer.storage, person.id, days=1).token)
-    reader, token = person.on(person.transport, text), read_token(text)
-    assert token
+    token = sessions.create(graph, held.writer.storage, person.id, days=1).token
+    reader = person.on(person.transport, TOKENS.sign(token))
     held.writer.view(reader, PATH)
     held.process.get(person, PATH)  # the copies of bodies are warm, and the changes applied
     return reader, token

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api.fast_feed.requests import DEFAULT_LIMIT, PATH, parse_request
+from api.fast_feed.requests import DEFAULT_LIMIT, PATH, ForgedTokenError, parse_request
 from api.http.cursors import Cursors
 from api.http.paging import PageQuery
 from api.loop.messages import client_of, environ_of
 from api.services.tokens import new_token
 from feed.pages import Cursor
+from tests.support.tokens import TOKENS
 
 TOKEN = new_token(user_id=7, session_id=8)
 CURSORS = Cursors("a secret of the tests")
 
 
-def scope(query: str = "", *headers: tuple[str, str], token: str = str(TOKEN)) -> Any:
+def scope(query: str = "", *headers: tuple[str, str], token: str = TOKENS.sign(TOKEN)) -> Any:
     pairs = [("authorization", f"Bearer {token}"), *headers]
     return {
         "method": "GET",
@@ -34,21 +35,21 @@ def scope(query: str = "", *headers: tuple[str, str], token: str = str(TOKEN)) -
 
 
 def test_a_request_without_a_query_is_the_first_page() -> None:
-    request = parse_request(scope(), CURSORS)
+    request = parse_request(scope(), CURSORS, TOKENS)
     assert request
     assert (request.token, request.cursor, request.before) == (TOKEN, None, None)
     assert request.if_none_match == b""
 
 
 def test_the_default_limit_is_that_of_the_view() -> None:
-    request = parse_request(scope(), CURSORS)
+    request = parse_request(scope(), CURSORS, TOKENS)
     assert request
     assert request.limit == DEFAULT_LIMIT == PageQuery().load({})["limit"]
 
 
 @pytest.mark.parametrize("limit", range(1, 101))
 def test_every_valid_limit_is_read(limit: int) -> None:
-    request = parse_request(scope(f"limit={limit}"), CURSORS)
+    request = parse_request(scope(f"limit={limit}"), CURSORS, TOKENS)
     assert request
     assert request.limit == limit
 
@@ -58,7 +59,7 @@ def test_every_valid_limit_is_read(limit: int) -> None:
 def test_a_cursor_is_read_in_any_order(direction: Any, order: int) -> None:
     cursor = Cursor(direction, 99)
     parts = ["limit=7", f"cursor={CURSORS.sign(PATH, 7, cursor)}"][::order]
-    request = parse_request(scope("&".join(parts)), CURSORS)
+    request = parse_request(scope("&".join(parts)), CURSORS, TOKENS)
     assert request
     assert (request.cursor, request.limit) == (cursor, 7)
     assert request.before == (99 if direction == "before" else None)
@@ -67,14 +68,21 @@ def test_a_cursor_is_read_in_any_order(direction: Any, order: int) -> None:
 @pytest.mark.parametrize(("path", "user_id"), [(PATH, 6), ("/v1/me/followers", 7)])
 def test_a_cursor_for_another_user_or_path_is_not_read(path: str, user_id: int) -> None:
     text = CURSORS.sign(path, user_id, Cursor("before", 99))
-    assert parse_request(scope(f"cursor={text}"), CURSORS) is None
+    assert parse_request(scope(f"cursor={text}"), CURSORS, TOKENS) is None
+
+
+@pytest.mark.parametrize("token", ["", "pf_x", TOKENS.sign(TOKEN)[:-1] + "?"])
+def test_a_token_of_no_key_is_known_before_a_store_is_asked(token: str) -> None:
+    with pytest.raises(ForgedTokenError) as error:
+        parse_request(scope("", ("x-request-id", "mine"), token=token), CURSORS, TOKENS)
+    assert error.value.request_id == "mine"
 
 
 def test_headers_up_to_the_limit_of_the_view_are_read() -> None:
     size = sum(len(name) + len(value) for name, value in scope()["headers"])
     rest = 16 * 1024 - size - len("x-long")
-    assert parse_request(scope("", ("x-long", "x" * rest)), CURSORS)
-    assert parse_request(scope("", ("x-long", "x" * (rest + 1))), CURSORS) is None
+    assert parse_request(scope("", ("x-long", "x" * rest)), CURSORS, TOKENS)
+    assert parse_request(scope("", ("x-long", "x" * (rest + 1))), CURSORS, TOKENS) is None
 
 
 def test_the_clients_address_is_from_the_first_trusted_proxy() -> None:

@@ -11,7 +11,7 @@ import requests
 from flask import Flask
 
 from api.services.live_tickets import read_ticket
-from api.services.tokens import new_token, read_token
+from api.services.tokens import new_token
 from graph.ids import new_id
 from storage import Storage, changes
 from storage.live_tickets import LIFE_SECONDS
@@ -20,6 +20,7 @@ from tests.api.live.conftest import OpenServer, Reader
 from tests.support.live import PATH, LiveClient
 from tests.support.people import PASSWORD, assert_problem, call_api
 from tests.support.raw_http import connected
+from tests.support.tokens import TOKENS
 
 SIGN_OUT_SECONDS = 10.0
 """The bound of these tests on a busy machine; the promise is 2 s."""
@@ -87,11 +88,11 @@ def test_a_token_opens_a_stream_also_without_a_copy_in_the_cache(
 
 
 def test_other_tokens_open_none(reader: Reader, connect: Connect) -> None:
-    token = read_token(reader.person.token)
+    token = TOKENS.read(reader.person.token)
     assert token
     forged = new_token(user_id=token.user_id, session_id=token.session_id)
     other = new_token(user_id=new_id(), session_id=token.session_id)._replace(secret=token.secret)
-    for text in (str(forged), str(other), "pf_x", ""):
+    for text in (TOKENS.sign(forged), TOKENS.sign(other), "pf_x", ""):
         client = connect(reader.server.url, token=text) if text else connect(reader.server.url)
         assert_refused(client, 401, "not-signed-in")
         assert client.headers["www-authenticate"] == "Bearer"
@@ -120,7 +121,7 @@ def test_a_stream_ends_when_its_session_expires(reader: Reader, connect: Connect
         secret_sha256=token.secret_sha256,
         expires_at=expires_at,
     )
-    client = connect(reader.server.url, token=str(token)).wait_for_opening()
+    client = connect(reader.server.url, token=TOKENS.sign(token)).wait_for_opening()
     assert_signed_out(client)
     assert datetime.now(UTC) >= expires_at.replace(microsecond=0)
 
@@ -216,7 +217,7 @@ def problem(response: requests.Response) -> tuple[int, str]:
 
 
 def session_id_of(reader: Reader) -> int:
-    token = read_token(reader.person.token)
+    token = TOKENS.read(reader.person.token)
     assert token
     return token.session_id
 

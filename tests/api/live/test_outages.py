@@ -33,6 +33,7 @@ from tests.support.granian import Server
 from tests.support.live import PATH, SECONDS, LiveClient, LocalStream
 from tests.support.people import Builders
 from tests.support.private_server import PrivateServer, start
+from tests.support.tokens import TOKENS
 
 Connect = Callable[..., LiveClient]
 
@@ -272,7 +273,9 @@ def test_made_up_tokens_hold_up_nobody_who_has_a_ticket_or_a_copy(
 def open_made_up(process: FastFeedProcess, number: int) -> LocalStream:
     """A request with a token that is well-formed, of a session that never was."""
     token = new_token(user_id=number, session_id=number)
-    scope = scope_of(target=PATH, headers=[(b"authorization", f"Bearer {token}".encode())])
+    scope = scope_of(
+        target=PATH, headers=[(b"authorization", f"Bearer {TOKENS.sign(token)}".encode())]
+    )
     return LocalStream(process._application, process._loop, scope)
 
 

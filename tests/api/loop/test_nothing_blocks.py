@@ -14,7 +14,6 @@ import pytest
 
 from api.app import create_app
 from api.loop.messages import Answer
-from api.services.tokens import read_token
 from feed.background import BackgroundRebuilder
 from feed.copies import Copies
 from feed.rebuilding import rebuild
@@ -30,6 +29,7 @@ from tests.support.eventually import eventually
 from tests.support.live import PATH as LIVE
 from tests.support.live import LocalStream
 from tests.support.people import Builders, Person
+from tests.support.tokens import TOKENS
 
 FEED = "/v1/me/feed"
 AT_CONNECTING = "take_replies"
@@ -37,7 +37,7 @@ AT_CONNECTING = "take_replies"
 
 
 def session_id_of(person: Person) -> int:
-    token = read_token(person.token)
+    token = TOKENS.read(person.token)
     assert token
     return token.session_id
 

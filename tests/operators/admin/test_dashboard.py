@@ -1,7 +1,9 @@
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,12 +111,90 @@ def test_a_deleted_job_is_404(operator: FlaskClient) -> None:
     assert operator.get("/rq/0/data/job/nothing.json").status_code == HTTPStatus.NOT_FOUND
 
 
-def test_the_dashboards_pages_load_only_our_files(operator: FlaskClient) -> None:
-    page = operator.get("/rq/").text
-    assert "https://" not in page.partition("<footer")[0]
-    assert operator.get("/static/favicon.ico").status_code == HTTPStatus.OK
-    for name in ("css/bootstrap.min.css", "js/jquery-3.5.1.min.js", "js/underscore-umd-min.js"):
-        assert operator.get(f"/rq/static/{name}").status_code == HTTPStatus.OK
+# Security 22
+def test_the_dashboards_pages_escape_what_jobs_say(operator: FlaskClient, queue: Queue) -> None:
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    waiting = queue.enqueue("workers.jobs.work", 17, 3, description=hostile)
+    failed = queue.enqueue("workers.jobs.work", 17, hostile, description=hostile)
+    queue.remove(failed)
+    failed.set_status(JobStatus.FAILED)
+    FailedJobRegistry(queue=queue).add(failed, ttl=600, exc_string=f"Traceback: {hostile}")
+    jobs = f"/rq/0/view/jobs/{queue.name}"
+    for path in (
+        *("/rq/", "/rq/0/view/workers", f"{jobs}/queued/20/asc/1", f"{jobs}/failed/20/asc/1"),
+        *(f"/rq/0/view/job/{job.id}" for job in (waiting, failed)),
+    ):
+        page = operator.get(path)
+        assert page.status_code == HTTPStatus.OK
+        assert "<script" not in page.text
+        assert "<img" not in page.text
+        assert " style=" not in page.text
+    assert "&lt;script&gt;alert(1)" in page.text
+
+
+# Security 22
+def test_no_page_may_run_a_script_or_load_a_foreign_file(operator: FlaskClient) -> None:
+    for path in ("/", "/events", "/rq/", "/rq/0/view/jobs"):
+        page = operator.get(path)
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src" not in policy
+        assert "unsafe" not in policy
+        assert "<style" not in page.text
+        assert "https://" not in page.text
+    assert operator.get("/static/admin.css").mimetype == "text/css"
+    assert operator.get("/rq/favicon.ico").status_code == HTTPStatus.OK
+
+
+class Payload:
+    """A pickle that runs a command when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[list[str]]]:
+        return subprocess.check_call, (["touch", str(self._path)],)
+
+
+# Security 22
+@pytest.mark.parametrize("field", ["data", "meta", "result"])
+def test_the_dashboard_reads_no_pickle(
+    operator: FlaskClient, queue: Queue, tmp_path: Path, field: str
+) -> None:
+    path, job = tmp_path / "ran", create_failed_job(queue)
+    queue.connection.hset(job.key, field, pickle.dumps(Payload(path)))
+    queue.connection.rpush(queue.key, job.id)
+    jobs = f"{queue.name}/queued/20/asc/1"
+    for read in (
+        f"/rq/0/view/job/{job.id}",
+        f"/rq/0/view/jobs/{jobs}",
+        f"/rq/0/data/jobs/{jobs}.json",
+    ):
+        assert operator.get(read).status_code == HTTPStatus.OK
+    assert operator.get(f"/rq/0/data/job/{job.id}.json").status_code in {200, 422}
+    for change in ("requeue", "delete"):
+        assert operator.post(f"/rq/job/{job.id}/{change}").status_code == HTTPStatus.OK
+    assert not path.exists()
+
+
+def test_the_buttons_lead_back_to_their_page_and_nowhere_else(
+    operator: FlaskClient, queue: Queue
+) -> None:
+    for back, status in (("/rq/0/view/jobs", 303), ("//evil.example/rq/", 200), ("", 200)):
+        job = create_failed_job(queue)
+        answer = operator.post(f"/rq/job/{job.id}/delete", data={"back": back})
+        assert answer.status_code == status
+        assert answer.headers.get("Location") == (back if status == 303 else None)
+
+
+def test_an_emptied_queue_has_no_jobs_left(operator: FlaskClient, queue: Queue) -> None:
+    jobs = [queue.enqueue("workers.jobs.work", number, 3) for number in range(3)]
+    queue.connection.rpush(queue.key, "gone")
+    assert operator.post(f"/rq/queue/{queue.name}/compact").json == {"status": "OK"}
+    assert queue.job_ids == [job.id for job in jobs]
+    assert operator.post(f"/rq/queue/{queue.name}/queued/empty").json == {"status": "OK"}
+    assert queue.count == 0
+    assert not any(Job.exists(job.id, connection=queue.connection) for job in jobs)
 
 
 def test_the_dashboard_is_503_while_the_queue_is_down(graph: Graph, storage: Storage) -> None:

@@ -4,7 +4,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.operators.admin.conftest import PASSWORD, basic
+from graph import Graph
+from operators.admin.app import create_admin_app
+from storage import Storage
+from tests.operators.admin.conftest import PASSWORD, basic, settings
 
 
 def paths(app: Flask) -> list[tuple[str, str]]:
@@ -51,6 +54,23 @@ def test_every_page_needs_the_password(app: Flask, stranger: FlaskClient) -> Non
 )
 def test_a_wrong_log_in_is_refused(stranger: FlaskClient, headers: dict[str, str]) -> None:
     assert stranger.get("/metrics", headers=headers).status_code == HTTPStatus.UNAUTHORIZED
+
+
+# Security 22
+def test_after_ten_wrong_passwords_a_network_waits(
+    graph: Graph, storage: Storage, stack_env: dict[str, str]
+) -> None:
+    app = create_admin_app(settings(), graph, storage, stack_env["QUEUE_REDIS_URL"])
+    client = app.test_client()
+    assert [client.get("/").status_code for _ in range(20)] == [HTTPStatus.UNAUTHORIZED] * 20
+    guesses = [client.get("/", headers=basic(f"guess {n}")).status_code for n in range(12)]
+    assert guesses == [HTTPStatus.UNAUTHORIZED] * 10 + [HTTPStatus.TOO_MANY_REQUESTS] * 2
+    right = client.get("/metrics", headers=basic(PASSWORD))
+    assert right.status_code == HTTPStatus.TOO_MANY_REQUESTS, "a right guess would show itself"
+    assert 1 <= int(right.headers["Retry-After"]) <= 60
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+    answer = client.get("/", headers=basic(PASSWORD), environ_overrides=elsewhere)
+    assert answer.status_code == HTTPStatus.OK
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class Scene:
         self.stage.check_feed(self.reader)
         assert self.deleted not in self.stage.read(self.reader)
         with pytest.raises(NotSignedInError):
-            sessions.authenticate(self.stage.graph, self.stage.storage, str(self.token))
+            sessions.authenticate(self.stage.graph, self.stage.storage, self.token)
 
     def is_in(self, server: PrivateServer) -> bool:
         """Whether the server holds the list, the deleted post and the session."""
@@ -76,7 +76,7 @@ def create_scene(stage: Stage) -> Scene:
         posts.append(post)
     stage.check_feed(reader)
     token = sessions.create(stage.graph, stage.storage, reader, days=1).token
-    sessions.authenticate(stage.graph, stage.storage, str(token))
+    sessions.authenticate(stage.graph, stage.storage, token)
     return Scene(stage, reader, unfollowed, followee, token, deleted=posts[1])
 
 

@@ -22,6 +22,7 @@ import psutil
 
 from stack.parts.photofeed import Api
 from stack.ports import HOST
+from stack.roles import environment_of
 from stack.settings import ROOT
 from stack.supervision.process import Process
 from storage import Storage
@@ -156,7 +157,7 @@ class Processes:
         assert self._fork_server
         assert self._fork_server.stdin
         assert self._fork_server.stdout
-        proxies, env = Proxies.open(self.env)
+        proxies, env = Proxies.open(environment_of(name, self.env))
         log = self.folder / "logs" / f"{name}-{next(self._numbers)}.log"
         request = {
             "name": name,
@@ -175,7 +176,7 @@ class Processes:
 
         With `of_session` it does not end with the test.
         """
-        proxies, env = Proxies.open(self.env)
+        proxies, env = Proxies.open(environment_of("api", self.env))
         program = Api(port=_free_port(), workers=1, env=env | {"LIMITS_SCALE": "100000"})
         program.name = f"api-{next(self._numbers)}"
         process = Process(program, folder=self.folder, working_folder=ROOT)

@@ -10,7 +10,7 @@ from rq.serializers import JSONSerializer
 from graph.event_kinds import FANOUT
 from graph.events import ATTEMPTS, Event
 from storage import Storage
-from storage.queues import JOB_FUNCTION
+from storage.bell_jobs import JOB_FUNCTION
 from tests.support.eventually import B_SECONDS, eventually
 from tests.support.stage import Stage
 from tests.system.kills.processes import Processes, page_size

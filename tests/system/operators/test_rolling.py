@@ -18,7 +18,7 @@ from graph import Graph
 from graph.events import Event
 from stack.commands import rolling_restart
 from stack.parts.photofeed import WORKERS
-from storage.queues import JOB_FUNCTION
+from storage.bell_jobs import JOB_FUNCTION
 from tests.support.eventually import eventually
 from tests.support.people import Person, post_ids
 from tests.support.supervised_stack import SupervisedStack

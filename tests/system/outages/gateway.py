@@ -12,8 +12,11 @@ from tests.support.environment import graph_settings, storage_settings
 from tests.support.eventually import eventually
 from tests.support.people import Builders, Person
 from tests.support.proxies import Proxies
+from tests.support.tokens import TOKEN_KEY
 
-SETTINGS = ApiSettings(cursor_secret="a secret of the outages", limits_scale=10_000)
+SETTINGS = ApiSettings(
+    cursor_secret="a secret of the outages", token_keys=(TOKEN_KEY,), limits_scale=10_000
+)
 
 
 class Gateway:

@@ -18,6 +18,7 @@ from graph.ids import new_id
 from storage import Storage
 from tests.support.people import Person
 from tests.support.supervised_stack import SupervisedStack, external_stores
+from tests.support.tokens import TOKENS
 from tests.support.town import Town
 from tests.support.transports import HttpTransport
 
@@ -157,7 +158,7 @@ def new_person(services: SupervisedStack, town: Town, storage: Storage) -> Perso
         transport=HttpTransport(services.url),
         id=user_id,
         username=secrets.token_hex(4),
-        token=str(token),
+        token=TOKENS.sign(token),
     )
 
 

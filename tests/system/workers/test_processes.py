@@ -21,7 +21,7 @@ from graph.events import Event
 from graph.ids import new_id
 from graph.queries import LOADED
 from storage import Storage
-from storage.queues import JOB_FUNCTION
+from storage.bell_jobs import JOB_FUNCTION
 from tests.support.eventually import B_SECONDS, eventually
 from tests.support.notices import Clock, Watched
 from tests.support.stage import QUEUE_DATABASE, Stage, empty_queues
