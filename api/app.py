@@ -29,6 +29,7 @@ from api.http.cursors import Cursors
 from api.http.failing_tokens import FailingTokens
 from api.http.responses import NO_CACHE, NO_STORE, SAFE_HEADERS
 from api.services.health import HealthChecks
+from api.services.last_uses import LastUses
 from api.services.passwords import Passwords
 from api.services.photos import new_completions
 from api.services.tokens import TokenKeys
@@ -87,6 +88,7 @@ def create_app(
                 limits.scale(limits.FAILING_TOKENS, settings.limits_scale)
             ),
             passwords=Passwords(),
+            last_uses=LastUses(graph, storage, idle_days=settings.session_idle_days),
             completions=new_completions(),
             health=HealthChecks(graph, storage),
         ),

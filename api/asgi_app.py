@@ -37,7 +37,7 @@ def create_asgi_app(flask_app: Flask) -> AsgiApp:
     front = FastFeed(
         context,
         flask,
-        cache=CacheReader(cache, copies, reader),
+        cache=CacheReader(cache, copies, reader, context.last_uses),
         copies=copies,
         quotas=quotas,
         pages=KeptPages(settings.feed_page_bytes),

@@ -6,6 +6,7 @@ from environs import Env
 from flask import Flask
 
 from api.app import create_app
+from api.http.context import context_of
 from api.settings import ApiSettings
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
@@ -30,4 +31,8 @@ def open_app() -> Flask:
     rebuilder = BackgroundRebuilder(graph, storage)
     for closing in (graph, storage, rebuilder):
         atexit.register(closing.close)
-    return create_app(api_settings, graph, storage, rebuilder)
+    app = create_app(api_settings, graph, storage, rebuilder)
+    last_uses = context_of(app).last_uses
+    last_uses.start()
+    atexit.register(last_uses.close)  # called first
+    return app

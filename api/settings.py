@@ -15,7 +15,9 @@ MOST_TOKEN_KEYS = 4
 """A forged token costs a MAC by each."""
 
 DEFAULT_SESSION_DAYS = 30
-"""Days until a session expires."""
+"""Days until a session expires, however much it is used."""
+DEFAULT_SESSION_IDLE_DAYS = 14
+"""Days without a use after which a session ends: shorter than the above, or it would end none."""
 DEFAULT_UPLOAD_PHOTOS_A_DAY = 1_000
 DEFAULT_UPLOAD_BYTES_A_DAY = 5_000_000_000
 """Of a user: both are far above what people upload, and bound what one account can cost."""
@@ -43,6 +45,7 @@ class ApiSettings:
     old_tokens_until: datetime | None = None
     """Until when tokens of older versions are accepted, which have no MAC; None: never."""
     session_days: int = DEFAULT_SESSION_DAYS
+    session_idle_days: int = DEFAULT_SESSION_IDLE_DAYS
     limits_scale: float = 1.0
     """Multiplies every quota: tests and the demo send the requests of many users."""
     graph_seconds: float = 10.0
@@ -72,6 +75,9 @@ class ApiSettings:
             old_tokens_until=_read_time(env.str("OLD_TOKENS_UNTIL", "", validate=_require_time)),
             session_days=env.int(
                 "SESSION_DAYS", DEFAULT_SESSION_DAYS, validate=validate.Range(1, 365)
+            ),
+            session_idle_days=env.int(
+                "SESSION_IDLE_DAYS", DEFAULT_SESSION_IDLE_DAYS, validate=validate.Range(1, 365)
             ),
             limits_scale=env.float("LIMITS_SCALE", 1.0, validate=validate.Range(min=0.001)),
             graph_seconds=env.float("GRAPH_SECONDS", 10.0, validate=validate.Range(min=0.1)),

@@ -17,16 +17,27 @@ BY_IDS = load("sessions/by_ids")
 BY_ID_OR_ENDED = load("sessions/by_id_or_ended")
 OF_USER = load("sessions/of_user")
 END = load("sessions/end")
+SET_USED = load("sessions/set_used")
 DELETE_EXPIRED = load("sessions/delete_expired")
 ENDED_PAGE = load("sessions/ended_page")
 DELETE_OUTDATED = load("sessions/delete_outdated")
 
 MOST = 50
 """Sessions of one user. A sign-in ends the oldest beyond them."""
+MOST_NETWORKS = 20
+"""Networks that a user is known from: those of the latest sign-ins."""
 MOST_ENDED = 1_000
 """Sessions that one sign-in ends. Older versions allowed any number; the next sign-in ends more."""
 
-ENDED_LIFE_MS = 86_400_000
+TIMES = ("created_at", "expires_at", "ends_at", "last_used_at")
+"""The fields of a session that are times."""
+
+USED_LEAST_MS = 3_600_000
+"""The last use of a session is written again after this time, in milliseconds."""
+
+DAY_MS = 86_400_000
+
+ENDED_LIFE_MS = DAY_MS
 """Time for which an ended session is stored, in milliseconds: a repeat succeeds for a day."""
 
 
@@ -39,6 +50,14 @@ class Session:
     secret_sha256: str
     created_at: datetime
     expires_at: datetime
+    """When it ends, unless it is used before."""
+    ends_at: datetime | None
+    """When it ends at the latest. None in a session of an older version: at `expires_at`."""
+    last_used_at: datetime | None
+    """Written once an hour; None in a session of an older version, until it is used."""
+    network: str | None
+    """Where it began, as a text; None in a session of an older version."""
+    user_agent: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +74,7 @@ class NewSession:
 
 def _session_of(row: dict[str, Any]) -> Session:
     fields = row["session"]
-    times = {name: from_ms(fields[name]) for name in ("created_at", "expires_at")}
+    times = {name: from_ms(ms) if (ms := fields[name]) is not None else None for name in TIMES}
     return Session(**fields | times)
 
 
@@ -72,9 +91,15 @@ class Sessions:
         user_id: int,
         secret_sha256: str,
         expires_at: datetime,
+        ends_at: datetime | None = None,
+        network: str | None = None,
+        user_agent: str | None = None,
         password_hash: str | None = None,
     ) -> NewSession:
         """A new session of an active user; it ends the oldest of more than MOST.
+
+        It lasts to `expires_at`, and with its use to `ends_at`. The user is known from the network
+        from now on.
 
         With `password_hash`, the session is created only if that is still the user's hash: a
         concurrent password change also ends this sign-in. Raises NotFoundError, IdTakenError.
@@ -86,6 +111,10 @@ class Sessions:
                 user_id=user_id,
                 secret_sha256=secret_sha256,
                 expires_at=to_ms(expires_at),
+                ends_at=to_ms(ends_at) if ends_at else None,
+                network=network,
+                user_agent=user_agent,
+                most_networks=MOST_NETWORKS,
                 password_hash=password_hash,
                 most=MOST,
                 most_ended=MOST_ENDED,
@@ -139,6 +168,20 @@ class Sessions:
         The caller has dropped their copies.
         """
         self._connection.write(DELETE_OUTDATED, user_id=user_id, session_ids=list(session_ids))
+
+    def set_used(self, session_ids: Sequence[int], *, idle_days: int) -> dict[int, datetime]:
+        """Note that the sessions are used now: each lasts so many days more, to its latest end.
+
+        Returns when each would have ended otherwise. Those that have ended, or whose use was noted
+        within USED_LEAST_MS, are left out.
+        """
+        rows = self._connection.write(
+            SET_USED,
+            session_ids=sorted(session_ids),
+            least_ms=USED_LEAST_MS,
+            idle_ms=idle_days * DAY_MS,
+        )
+        return {row["session_id"]: from_ms(row["expired_at"]) for row in rows}
 
     def delete(self, session_id: int, *, user_id: int) -> bool:
         """End a session. True also if it ended within a day; False if it is not the user's."""

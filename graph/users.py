@@ -23,6 +23,7 @@ VISIBLE = load("users/visible")
 ID_BY_USERNAME = load("users/id_by_username")
 FACTS = load("users/facts")
 CREDENTIALS = load("users/credentials")
+KNOWS_NETWORK = load("users/knows_network")
 PASSWORD_HASH = load("users/password_hash")
 UPDATE = load("users/update")
 SET_PASSWORD = load("users/set_password")
@@ -91,11 +92,17 @@ class EndedSessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstSession:
-    """The session of a sign-up; only the SHA-256 of its secret is stored, in hex."""
+    """The session of a sign-up; only the SHA-256 of its secret is stored, in hex.
+
+    It lasts to `expires_at`, and with its use to `ends_at`.
+    """
 
     id: int
     secret_sha256: str
     expires_at: datetime
+    ends_at: datetime | None = None
+    network: str | None = None
+    user_agent: str | None = None
 
 
 def user_of(row: dict[str, Any]) -> User:
@@ -107,6 +114,18 @@ def user_of(row: dict[str, Any]) -> User:
 def fold_username(username: str) -> str:
     """The form in which user names are compared: case-folded, in Unicode's NFKC."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())
+
+
+def _session_parameters(session: FirstSession | None) -> dict[str, Any]:
+    """The parameters of CREATE for the session, all None without one."""
+    return {
+        "session_id": session and session.id,
+        "secret_sha256": session and session.secret_sha256,
+        "expires_at": session and to_ms(session.expires_at),
+        "ends_at": session and session.ends_at and to_ms(session.ends_at),
+        "network": session and session.network,
+        "user_agent": session and session.user_agent,
+    }
 
 
 class Users:
@@ -136,9 +155,7 @@ class Users:
                 username_ci=fold_username(username),
                 name=name,
                 password_hash=password_hash,
-                session_id=session.id if session else None,
-                secret_sha256=session.secret_sha256 if session else None,
-                expires_at=to_ms(session.expires_at) if session else None,
+                **_session_parameters(session),
             )
         except ConstraintViolatedError as error:
             return self._find_committed_or_raise(user_id, username, password_hash, error)
@@ -159,6 +176,13 @@ class Users:
         """The credentials to check a sign-in with; None if no active user has this name."""
         rows = self._connection.read(CREDENTIALS, username_ci=fold_username(username))
         return Credentials(**rows[0]) if rows else None
+
+    def knows_network(self, username: str, network: str) -> bool:
+        """Whether the user with this name has signed in from the network lately."""
+        rows = self._connection.read(
+            KNOWS_NETWORK, username_ci=fold_username(username), network=network
+        )
+        return bool(rows and rows[0]["known"])
 
     def password_hash(self, user_id: int) -> str:
         """The hash of a user's password. Raises NotFoundError."""

@@ -154,3 +154,8 @@ LIVE_ROUND_SECONDS = Histogram(
     "Seconds in which a process looks once for news of all its streams.",
     buckets=(0.25, 0.5, 1, 1.5, 2, 3, 5, 10),
 )
+SECURITY_EVENTS = Counter(
+    "photofeed_security_events_total",
+    "Sign-ins, failures and other events that concern security, by event.",
+    ["event"],
+)

@@ -6,6 +6,7 @@ from typing import get_args
 from graph import Graph
 from graph.event_kinds import KINDS
 from graph.events import Event, EventStatus, State
+from observing import security_events
 from storage import Storage
 
 STATES: tuple[State, ...] = get_args(State)
@@ -33,7 +34,10 @@ def list_events(
 def requeue(graph: Graph, storage: Storage, event_id: int) -> Event | None:
     """Make a quarantined event due and wake its worker; None if it is not in quarantine."""
     event = graph.events.requeue(event_id)
-    if event is not None and event.kind in KINDS:
+    if event is None:
+        return None
+    security_events.record("event-requeued", event_id=event_id, kind=event.kind)
+    if event.kind in KINDS:
         storage.queues.wake(event)
     return event
 

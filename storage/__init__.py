@@ -7,6 +7,7 @@ from storage.admissions import Admissions
 from storage.bodies import Bodies
 from storage.changes import Changes
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
+from storage.firm_limits import FirmLimits
 from storage.limits import Limits, Policy
 from storage.live_tickets import LiveTickets
 from storage.notices.leases import PartitionLeases
@@ -52,6 +53,7 @@ class Storage:
     live_tickets: LiveTickets
     queues: Queues
     limits: Limits
+    firm_limits: FirmLimits
     photos: Photos
     sweep_positions: SweepPositions
     cache: Server
@@ -78,6 +80,7 @@ class Storage:
             live_tickets=LiveTickets(cache),
             queues=Queues(queue),
             limits=Limits(cache),
+            firm_limits=FirmLimits(cache),
             photos=Photos(settings),
             sweep_positions=SweepPositions(queue),
             cache=cache,

@@ -107,25 +107,38 @@ class Limits:
 
         None is counted unless every one of the returned uses is allowed.
         """
-        arguments = [
-            number
-            for charge in charges
-            for number in (charge.policy.window_seconds, charge.policy.quota, charge.amount)
-        ]
-        call = CHARGE.pack_call(_keys_of(charges, subject), arguments)
+        call = pack_charge(_keys_of(charges, subject), charges)
         [counts] = self._cache.execute([call], CHARGE)
-        pairs = zip(counts[::2], counts[1::2], strict=True)
-        return [
-            limit_use(charge.policy, used, left_ms)
-            for charge, (used, left_ms) in zip(charges, pairs, strict=True)
-        ]
+        return parse_charge(charges, counts)
 
     @fail_open("limit", return_none)
     def refund(self, charges: Sequence[Charge], subject: int) -> None:
         """Take back what `charge` has counted, as what it was for was not done."""
-        amounts = [charge.amount for charge in charges]
-        call = REFUND.pack_call(_keys_of(charges, subject), amounts)
-        self._cache.execute([call], REFUND)
+        self._cache.execute([pack_refund(_keys_of(charges, subject), charges)], REFUND)
+
+
+def pack_charge(keys: Sequence[bytes], charges: Sequence[Charge]) -> bytes:
+    """The packed call of CHARGE for these keys, which are in one slot."""
+    arguments = [
+        number
+        for charge in charges
+        for number in (charge.policy.window_seconds, charge.policy.quota, charge.amount)
+    ]
+    return CHARGE.pack_call(keys, arguments)
+
+
+def parse_charge(charges: Sequence[Charge], counts: Sequence[int]) -> list[LimitUse]:
+    """The uses in a reply of CHARGE."""
+    pairs = zip(counts[::2], counts[1::2], strict=True)
+    return [
+        limit_use(charge.policy, used, left_ms)
+        for charge, (used, left_ms) in zip(charges, pairs, strict=True)
+    ]
+
+
+def pack_refund(keys: Sequence[bytes], charges: Sequence[Charge]) -> bytes:
+    """The packed call of REFUND for these keys, which are in one slot."""
+    return REFUND.pack_call(keys, [charge.amount for charge in charges])
 
 
 def _keys_of(charges: Sequence[Charge], subject: int) -> list[bytes]:
@@ -148,6 +161,10 @@ def limit_use(policy: Policy, used: int, left_ms: int) -> LimitUse:
 
 def limit_key(policy: Policy, subject: int | str) -> str:
     """The key of a subject's count: without names or addresses, in the partition of a user."""
-    digest = hashlib.blake2b(str(subject).encode(), digest_size=16).hexdigest()
     tag = f"{{{TAGS[partition_of(subject)]}}}" if isinstance(subject, int) else ""
-    return f"rl:{policy.name}:{tag}{digest}"
+    return f"rl:{policy.name}:{tag}{digest_of(subject)}"
+
+
+def digest_of(subject: int | str) -> str:
+    """What stands for a subject in keys: nobody reads a name or an address from it."""
+    return hashlib.blake2b(str(subject).encode(), digest_size=16).hexdigest()

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from api.http import context, limits
+from api.http import context, guesses, security_events
 from api.http.auth import drop_copy_on_refusal, login_required
+from api.http.clients import client, lifetime
 from api.http.context import graph, storage, viewer
 from api.http.limits import TooManyRequestsError
 from api.http.openapi import raises
@@ -30,20 +31,22 @@ def create_session(*, username: str, password: str) -> Any:
     """Signs in: creates a session and returns its token.
 
     The response is the same for an unknown username and a wrong password. A user has at most 50
-    sessions: a further one ends the oldest. Quotas: `sign-ins`,
-    `sign-ins-of-account`, `sign-ins-of-address`.
+    sessions: a further one ends the oldest. Only failures count. Quotas: `sign-in-failures`,
+    `sign-in-failures-from-range`, `sign-in-failures-of-network`, `sign-in-failures-of-range`.
 
     **Retries**: if the response is lost, sign in again; each request creates a session.
     """
-    limits.consume_sign_in(username)
-    user, session = accounts.sign_in(
-        graph(),
-        storage(),
-        context.passwords(),
-        username=username,
-        password=password,
-        session_days=context.settings().session_days,
-    )
+    with guesses.counted_sign_in(username):
+        user, session = accounts.sign_in(
+            graph(),
+            storage(),
+            context.passwords(),
+            username=username,
+            password=password,
+            lifetime=lifetime(),
+            client=client(),
+        )
+    security_events.record("signed-in", user.id)
     return session_response(user, session)
 
 
@@ -53,7 +56,8 @@ def create_session(*, username: str, password: str) -> Any:
 def list_sessions() -> Any:
     """Lists all your sessions, newest first.
 
-    Sessions that have ended or expired are not in the list.
+    Sessions that have ended or expired are not in the list. Network and user agent are those of the
+    sign-in. The last use is written once an hour.
     """
     listed = graph().sessions.of_user(viewer().user_id)
     return {"sessions": [_session_fields(session) for session in listed]}
@@ -71,6 +75,7 @@ def end_current_session() -> Any:
     **Retries**: after a 503, repeat it: 204, or 401 if the session has ended.
     """
     sessions.end(graph(), storage(), viewer().session_id, user_id=viewer().user_id)
+    security_events.record("signed-out", viewer().user_id)
 
 
 @blueprint.delete("/v1/me/sessions/<id:session_id>")
@@ -86,12 +91,13 @@ def end_session(session_id: int) -> Any:
     **Retries**: can be repeated; 204 again for 24 hours. After a 503, repeat it until it is 204.
     """
     sessions.end(graph(), storage(), session_id, user_id=viewer().user_id)
+    security_events.record("session-revoked", viewer().user_id)
 
 
 def session_response(user: User, session: NewSession) -> tuple[dict[str, Any], dict[str, str]]:
     """The body and headers after a sign-up or sign-in."""
     token = context.token_keys().sign(session.token)
-    body = {"user": user, "auth_token": token, "expires_at": session.expires_at}
+    body = {"user": user, "auth_token": token, "expires_at": session.ends_at}
     return body, NO_STORE
 
 
@@ -99,6 +105,9 @@ def _session_fields(session: Session) -> dict[str, Any]:
     return {
         "id": session.id,
         "created_at": session.created_at,
-        "expires_at": session.expires_at,
+        "expires_at": session.ends_at or session.expires_at,
+        "last_used_at": session.last_used_at,
+        "network": session.network,
+        "user_agent": session.user_agent,
         "current": session.id == viewer().session_id,
     }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.fast_feed.requests import FeedRequest
+from api.services.last_uses import LastUses
 from api.services.sessions import token_matches
 from api.services.tokens import Token
 from feed.copies import Body, Copies
@@ -24,13 +25,16 @@ from storage.windows import BELOW, Entries
 class CacheReader:
     """Reads lists, sessions and bodies. For the loop's thread."""
 
-    def __init__(self, cache: AsyncCache, copies: Copies, reader: CopyReader) -> None:
+    def __init__(
+        self, cache: AsyncCache, copies: Copies, reader: CopyReader, last_uses: LastUses
+    ) -> None:
         self._cache = cache
         self._copies = copies
         self._reader = reader
         self._catching_up: dict[int, asyncio.Task[None]] = {}
         """By partition, the calls that begin at the next turn of the loop."""
         self._prolonged = _OncePerDay()
+        self._last_uses = last_uses
 
     async def entries(self, request: FeedRequest) -> Any:
         """The reply with the list's entries; None if the token's session is not in the cache.
@@ -41,6 +45,7 @@ class CacheReader:
         session, reply = await self._session_and_entries(request)
         if session is None or not token_matches(token, session):
             return None
+        self._last_uses.note(token.user_id, token.session_id)
         if self._prolonged.is_due(token.user_id):
             await self._cache.execute([windows.pack_ttl_renewal(token.user_id)])
         return reply

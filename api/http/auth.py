@@ -47,17 +47,22 @@ def login_required(view: Callable[P, R]) -> Callable[P, R]:
     def authenticated_view(*args: P.args, **kwargs: P.kwargs) -> R:
         admitted = _admit_or_authenticate()
         if isinstance(admitted, sessions.Viewer):
-            g.viewer = admitted
-            structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
+            _begin(admitted)
             limits.consume(limits.GENERAL, g.viewer.user_id)
         else:
-            g.viewer = admitted.viewer
-            structlog.contextvars.bind_contextvars(viewer_id=g.viewer.user_id)
+            _begin(admitted.viewer)
             limits.record(context.admissions().policy, admitted.limit_use)
         return view(*args, **kwargs)
 
     authenticated_view.login_required = True  # type: ignore[attr-defined]
     return authenticated_view
+
+
+def _begin(viewer: sessions.Viewer) -> None:
+    """Begin the request of an authenticated viewer."""
+    g.viewer = viewer
+    structlog.contextvars.bind_contextvars(viewer_id=viewer.user_id)
+    context.last_uses().note(viewer.user_id, viewer.session_id)
 
 
 def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:

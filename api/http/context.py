@@ -7,6 +7,7 @@ from flask import Flask, current_app, g
 from api.http.cursors import Cursors
 from api.http.failing_tokens import FailingTokens
 from api.services.health import HealthChecks
+from api.services.last_uses import LastUses
 from api.services.passwords import Passwords
 from api.services.sessions import Viewer
 from api.services.tokens import TokenKeys
@@ -36,6 +37,7 @@ class Context:
     token_keys: TokenKeys
     failing_tokens: FailingTokens
     passwords: Passwords
+    last_uses: LastUses
     completions: OneEach
     """Completions of photos, one a user at a time."""
     health: HealthChecks
@@ -101,6 +103,11 @@ def failing_tokens() -> FailingTokens:
 def passwords() -> Passwords:
     """The password hasher."""
     return context_of(current_app).passwords
+
+
+def last_uses() -> LastUses:
+    """The last uses of sessions."""
+    return context_of(current_app).last_uses
 
 
 def completions() -> OneEach:

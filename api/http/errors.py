@@ -118,6 +118,7 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
         detail="New quiet hours need all of start, end and time_zone.",
         field="quiet_hours",
     ),
+    service_errors.WeakPasswordError: ErrorResponse(status=422, field="password"),
     service_errors.CannotBlockYourselfError: ErrorResponse(
         status=422, detail="You cannot block yourself."
     ),

@@ -8,8 +8,7 @@ from typing import ParamSpec, TypeVar
 from flask import Response, g, request
 
 from api.http import context
-from bounds.networks import network_of
-from graph.users import fold_username
+from bounds.networks import network_of, range_of
 from storage.limits import LimitUse, Policy
 
 P = ParamSpec("P")
@@ -23,22 +22,6 @@ GENERAL = Policy(name="general", quota=1200, window_seconds=MINUTE)
 
 FAILING_TOKENS = Policy(name="failing-tokens", quota=60, window_seconds=MINUTE)
 """Requests from one network whose token is not valid. Each process counts for itself."""
-
-SIGN_UPS = Policy(name="sign-ups", quota=30, window_seconds=HOUR)
-"""Sign-ups from one address."""
-
-SIGN_INS = Policy(name="sign-ins", quota=10, window_seconds=5 * MINUTE)
-"""Sign-ins to one account from one address, successful or not."""
-
-SIGN_INS_OF_ACCOUNT = Policy(name="sign-ins-of-account", quota=1000, window_seconds=HOUR)
-"""Sign-ins to one account from all addresses. The quota is high because an attacker who uses it up
-locks the owner out."""
-
-SIGN_INS_OF_ADDRESS = Policy(name="sign-ins-of-address", quota=100, window_seconds=5 * MINUTE)
-"""Sign-ins to all accounts from one address."""
-
-PASSWORD_CHANGES = Policy(name="password-changes", quota=10, window_seconds=5 * MINUTE)
-"""Password changes of a user: each checks a guess of the current password."""
 
 ENDED_SIGN_OUTS = Policy(name="ended-sign-outs", quota=60, window_seconds=MINUTE)
 """Sign-outs by the token of one session that has ended. They cost its user nothing: who holds the
@@ -86,14 +69,6 @@ def consume(policy: Policy, subject: int | str) -> None:
     record(scaled_policy, context.storage().limits.take(scaled_policy, subject))
 
 
-def consume_sign_in(username: str) -> None:
-    """Count a sign-in, successful or not. Raises TooManyRequestsError."""
-    account, address = fold_username(username), client_network()
-    consume(SIGN_INS_OF_ADDRESS, address)
-    consume(SIGN_INS, f"{account} {address}")
-    consume(SIGN_INS_OF_ACCOUNT, account)
-
-
 def record(policy: Policy, use: LimitUse) -> None:
     """Note a counted use for the response's headers. Raises TooManyRequestsError if over quota."""
     g.setdefault("limit_uses", []).append((policy, use))
@@ -123,6 +98,11 @@ def limit(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def client_network() -> str:
     """The client's IPv4 address or its IPv6 /64, which one household or machine has to itself."""
     return network_of(request.remote_addr or "")
+
+
+def client_range() -> str:
+    """The IPv4 /24 or the IPv6 /48 of the client: the most that one customer usually has."""
+    return range_of(request.remote_addr or "")
 
 
 def add_headers(response: Response) -> Response:

@@ -53,6 +53,7 @@ class LiveStreams:
             reader,
             self._threads,
             lambda viewers: load_copies(context.graph, context.storage, viewers),
+            context.last_uses,
         )
         self._counting = Counting(
             exact,

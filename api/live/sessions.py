@@ -7,6 +7,7 @@ from functools import partial
 
 from api.live.streams import Stream
 from api.loop.threads import BoundedThreads, OverloadedError
+from api.services.last_uses import LastUses
 from api.services.sessions import Viewer
 from feed.copy_reading import AsyncCache, CopyReader
 from graph.errors import GraphError
@@ -24,13 +25,19 @@ class SessionChecks:
     """For the loop's thread."""
 
     def __init__(
-        self, cache: AsyncCache, reader: CopyReader, threads: BoundedThreads, load: Load
+        self,
+        cache: AsyncCache,
+        reader: CopyReader,
+        threads: BoundedThreads,
+        load: Load,
+        last_uses: LastUses,
     ) -> None:
         self._cache = cache
         self._reader = reader
         self._copies = reader.copies
         self._threads = threads
         self._load = load
+        self._last_uses = last_uses
         self._in_doubt: dict[Stream, None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -58,8 +65,8 @@ class SessionChecks:
     ) -> list[Stream]:
         """The streams whose session does not stand by these values of the cache.
 
-        Those whose session has ended end; the graph is asked about the others. `began`: by the
-        copies, before the values were read.
+        Those whose session has ended end; the graph is asked about the others. An open stream uses
+        its session. `began`: by the copies, before the values were read.
         """
         now = time.time()
         missing = []
@@ -69,6 +76,7 @@ class SessionChecks:
                 missing.append(stream)
             else:
                 stream.expires_at = copy.expires_at
+                self._last_uses.note(stream.viewer.user_id, stream.viewer.session_id)
         self._doubt(missing)
         return missing
 

@@ -8,6 +8,7 @@ from api.schemas import examples
 from api.schemas.fields import Id, Line, Name, Password, Time
 from api.schemas.users import LONGEST_NAME, UserSchema
 from api.services.passwords import MAX_PASSWORD_BYTES
+from api.services.sessions import LONGEST_USER_AGENT
 
 _USERNAME = re.compile(r"[A-Za-z0-9](?:(?:\.?_)*\.?[A-Za-z0-9])+", re.ASCII)
 """A letter or digit first and last, and no two dots together.
@@ -68,7 +69,14 @@ class NewSessionSchema(Schema):
             "examples": [examples.TOKEN],
         },
     )
-    expires_at = Time(required=True, example=examples.SESSION_EXPIRES_AT)
+    expires_at = Time(
+        required=True,
+        example=examples.SESSION_EXPIRES_AT,
+        metadata={
+            "description": "The session ends at this time at the latest, and sooner if it is not "
+            "used for some days: 14 by default."
+        },
+    )
 
 
 class SessionSchema(Schema):
@@ -76,7 +84,41 @@ class SessionSchema(Schema):
 
     id = Id(required=True, example=examples.SESSION_ID)
     created_at = Time(required=True, example=examples.SIGNED_IN_AT)
-    expires_at = Time(required=True, example=examples.SESSION_EXPIRES_AT)
+    expires_at = Time(
+        required=True,
+        example=examples.SESSION_EXPIRES_AT,
+        metadata={
+            "description": "The session ends at this time at the latest, and sooner if it is not "
+            "used for some days: 14 by default."
+        },
+    )
+    last_used_at = Time(
+        required=True,
+        allow_none=True,
+        example=examples.SESSION_USED_AT,
+        metadata={
+            "description": "Written once an hour. Null for a session of an older version, until "
+            "it is used."
+        },
+    )
+    network = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Where the session began: an IPv4 address or an IPv6 /64. Null for a "
+            "session of an older version.",
+            "examples": [examples.NETWORK],
+        },
+    )
+    user_agent = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "The beginning of the header of the sign-in, at most 200 characters.",
+            "maxLength": LONGEST_USER_AGENT,
+            "examples": [examples.USER_AGENT],
+        },
+    )
     current = fields.Boolean(
         required=True,
         metadata={"description": "True for the session of this request.", "examples": [True]},

@@ -1,7 +1,6 @@
 """Sign-up, sign-in and password changes."""
 
 import contextlib
-from datetime import UTC, datetime, timedelta
 
 from api.services import sessions
 from api.services.errors import (
@@ -11,8 +10,9 @@ from api.services.errors import (
     WrongPasswordError,
 )
 from api.services.passwords import Passwords, is_nfc
-from api.services.sessions import NewSession, Viewer
+from api.services.sessions import NOBODY, Client, Lifetime, NewSession, Viewer
 from api.services.tokens import new_token
+from api.services.weak_passwords import require_strong
 from graph import Graph
 from graph.errors import GraphUnavailableError, NotFoundError
 from graph.ids import MAX_ID, unguessable_id, with_new_id
@@ -33,14 +33,16 @@ def sign_up(
     username: str,
     password: str,
     name: str | None,
-    session_days: int,
+    lifetime: Lifetime,
+    client: Client,
 ) -> tuple[User, NewSession]:
     """A new user and their first session, created in one transaction.
 
-    Raises UsernameTakenError, TooBusyError.
+    Raises WeakPasswordError, UsernameTakenError, TooBusyError.
     """
+    require_strong(password, username)
     password_hash = passwords.hash(password)
-    expires_at = datetime.now(UTC) + timedelta(days=session_days)
+    expires_at, ends_at = lifetime.from_now()
 
     def create(user_id: int) -> tuple[User, NewSession]:
         token = new_token(user_id=user_id, session_id=unguessable_id())
@@ -50,10 +52,15 @@ def sign_up(
             name=name or username,
             password_hash=password_hash,
             session=FirstSession(
-                id=token.session_id, secret_sha256=token.secret_sha256, expires_at=expires_at
+                id=token.session_id,
+                secret_sha256=token.secret_sha256,
+                expires_at=expires_at,
+                ends_at=ends_at,
+                network=client.network,
+                user_agent=client.user_agent,
             ),
         )
-        return user, NewSession(token=token, expires_at=expires_at)
+        return user, NewSession(token=token, ends_at=ends_at)
 
     return with_new_id(create)
 
@@ -65,7 +72,8 @@ def sign_in(
     *,
     username: str,
     password: str,
-    session_days: int,
+    lifetime: Lifetime,
+    client: Client = NOBODY,
 ) -> tuple[User, NewSession]:
     """The user and a new session.
 
@@ -77,32 +85,33 @@ def sign_in(
         password_hash = credentials.password_hash if credentials else None
         form = passwords.form_with_hash(password, password_hash)
         if form is None or credentials is None:
-            raise WrongCredentialsError
+            raise WrongCredentialsError(credentials.user_id if credentials else None)
         try:
             session = sessions.create(
                 graph,
                 storage,
                 credentials.user_id,
-                days=session_days,
+                lifetime=lifetime,
+                client=client,
                 password_hash=password_hash,
             )
         except NotFoundError:  # the hash was replaced after it was read
             continue
-        if not is_nfc(form):
+        if not is_nfc(form) or passwords.is_outdated(credentials.password_hash):
             _hash_anew(graph, passwords, credentials, form)
         return graph.users.by_id(credentials.user_id), session
-    raise WrongCredentialsError
+    raise WrongCredentialsError(credentials.user_id if credentials else None)
 
 
 def _hash_anew(graph: Graph, passwords: Passwords, checked: Credentials, password: str) -> None:
-    """Replace a hash of the form that was sent by that of its NFC. The sessions stay.
+    """Replace a hash of another form than NFC, or of lower parameters. The sessions stay.
 
-    If that fails the next sign-in does it.
+    If that fails, or another hash is being replaced, the next sign-in does it.
     """
-    with contextlib.suppress(GraphUnavailableError, TooBusyError):
-        graph.users.replace_hash(
-            checked.user_id, passwords.hash(password), checked_hash=checked.password_hash
-        )
+    with contextlib.suppress(GraphUnavailableError, TooBusyError), passwords.rehash_turn() as free:
+        if free:
+            new_hash = passwords.hash(password)
+            graph.users.replace_hash(checked.user_id, new_hash, checked_hash=checked.password_hash)
 
 
 def change_password(
@@ -118,14 +127,13 @@ def change_password(
 
     Repeating the request is safe: if `password` is set already, it counts as the current one, and
     the copies of the ended sessions are dropped again. The password is checked again if
-    another request changes it in between. Raises WrongPasswordError, NotSignedInError,
-    TooBusyError, StorageUnavailableError.
+    another request changes it in between. Raises WeakPasswordError, WrongPasswordError,
+    NotSignedInError, TooBusyError, StorageUnavailableError.
     """
+    require_strong(password, graph.users.by_id(viewer.user_id).username)
     for _ in range(_MAX_ATTEMPTS):
         stored = graph.users.password_hash(viewer.user_id)
-        if not passwords.verify(current_password, stored) and not passwords.verify(
-            password, stored
-        ):
+        if not passwords.verify(stored, current_password, password):
             raise WrongPasswordError
         ended = _replace_hash(graph, viewer, passwords.hash(password), checked_hash=stored)
         if ended is not None:

@@ -26,9 +26,18 @@ class LiveNeedsAsgiError(ServiceError):
 class WrongCredentialsError(ServiceError):
     """The username is unknown or the password wrong. The response does not show which."""
 
+    def __init__(self, user_id: int | None = None) -> None:
+        super().__init__()
+        self.user_id = user_id
+        """The user with this name, if there is one: for the log alone."""
+
 
 class WrongPasswordError(ServiceError):
     """The current password that a signed-in user sent is wrong."""
+
+
+class WeakPasswordError(ServiceError):
+    """A new password is easily guessed. The text says what to do."""
 
 
 class TooBusyError(ServiceError):

@@ -4,9 +4,12 @@ A password is hashed in NFC: keyboards of different systems send the same letter
 forms. Versions before this rule hashed the form that was sent, so that form is tried too.
 """
 
+import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from api.services.errors import TooBusyError
@@ -14,6 +17,9 @@ from bounds.turns import Turns
 
 MAX_PASSWORD_BYTES = 1024
 """A longer password is refused with 422: it would only cost time."""
+
+TIME_COST, MEMORY_KIB = 2, 19 * 1024
+"""Rounds and memory of a hash. If they rise, a sign-in replaces the user's older hash."""
 
 _MAX_CONCURRENT = 2
 """Hashes computed at the same time, of 19 MiB each: more would take the cores from the feed."""
@@ -31,13 +37,14 @@ class Passwords:
     """Hashes and verifies passwords. Both raise TooBusyError."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=1)
         self._turns = Turns(
             _MAX_CONCURRENT,
             wait_seconds=_WAIT_SECONDS,
             busy_seconds=_BUSY_SECONDS,
             busy_line=_BUSY_LINE,
         )
+        self._rehashing = threading.Lock()
         self._dummy_hash = self._hasher.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
@@ -45,27 +52,56 @@ class Passwords:
         with self._turns.turn(TooBusyError):
             return self._hasher.hash(_nfc(password))
 
-    def verify(self, password: str, password_hash: str | None) -> bool:
-        """Whether the password has this hash, in NFC or as it was sent."""
-        return self.form_with_hash(password, password_hash) is not None
+    def verify(self, password_hash: str, *passwords: str) -> bool:
+        """Whether one of the passwords has this hash, in NFC or as it was sent."""
+        with self._turns.turn(TooBusyError):
+            return any(
+                self._has_hash(form, password_hash)
+                for password in passwords
+                for form in _forms(password)
+            )
 
     def form_with_hash(self, password: str, password_hash: str | None) -> str | None:
         """The form of the password that has this hash: NFC, or as it was sent; None if neither has.
 
         Without a hash it is None after the same time: a dummy hash is verified, so that the time
-        does not show whether a username exists.
+        does not show whether a username exists. All forms are checked in one turn: TooBusyError
+        shows of none of them whether it is right.
         """
-        for form in _forms(password):
-            if self._verify_form(form, password_hash):
-                return form
+        with self._turns.turn(TooBusyError):
+            for form in _forms(password):
+                if self._has_hash(form, password_hash):
+                    return form
         return None
 
-    def _verify_form(self, form: str, password_hash: str | None) -> bool:
-        with self._turns.turn(TooBusyError):
-            try:
-                matches = self._hasher.verify(password_hash or self._dummy_hash, form)
-            except (VerificationError, InvalidHashError):
-                return False
+    @contextmanager
+    def rehash_turn(self) -> Iterator[bool]:
+        """Whether the caller may replace a hash now: one at a time, so that sign-ins go first."""
+        is_free = self._rehashing.acquire(blocking=False)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                self._rehashing.release()
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether the hash was made with less memory or fewer rounds than hashes are made with now.
+
+        A hash of higher parameters stays.
+        """
+        try:
+            made = extract_parameters(password_hash)
+        except InvalidHashError:
+            return False
+        return (
+            made.memory_cost < self._hasher.memory_cost or made.time_cost < self._hasher.time_cost
+        )
+
+    def _has_hash(self, form: str, password_hash: str | None) -> bool:
+        try:
+            matches = self._hasher.verify(password_hash or self._dummy_hash, form)
+        except (VerificationError, InvalidHashError):
+            return False
         return matches and password_hash is not None
 
 

@@ -24,13 +24,37 @@ from storage.errors import StorageUnavailableError
 from storage.limits import LimitUse
 from storage.sessions import SessionCopy
 
+LONGEST_USER_AGENT = 200
+"""Characters that are kept of a User-Agent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSession:
-    """The token of a new session and its expiry."""
+    """The token of a new session and its latest end."""
 
     token: Token
-    expires_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """How long a session lasts, and for how long it may be unused, in days."""
+
+    days: int
+    idle_days: int = 365
+
+    def from_now(self) -> tuple[datetime, datetime]:
+        """When a session that begins now ends without any use, and at the latest."""
+        now = datetime.now(UTC)
+        ends_at = now + timedelta(days=self.days)
+        return min(ends_at, now + timedelta(days=self.idle_days)), ends_at
+
+
+class Client(NamedTuple):
+    """Where a session begins: shown to its user, who looks for what is not theirs."""
+
+    network: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +65,10 @@ class Viewer:
     session_id: int
 
 
+NOBODY = Client()
+"""The client of a session that began without a request."""
+
+
 class AdmittedViewer(NamedTuple):
     """The viewer of a request, and its use of the general limit, which is counted already."""
 
@@ -49,24 +77,39 @@ class AdmittedViewer(NamedTuple):
 
 
 def create(
-    graph: Graph, storage: Storage, user_id: int, *, days: int, password_hash: str | None = None
+    graph: Graph,
+    storage: Storage,
+    user_id: int,
+    *,
+    lifetime: Lifetime,
+    client: Client = NOBODY,
+    password_hash: str | None = None,
 ) -> NewSession:
     """A new session of the user. Only the hash of its secret is stored.
 
     It ends the oldest of too many sessions. Dropping their copies fails open, as their event
     repeats it. With `password_hash` only if it is still the user's. Raises NotFoundError.
     """
-    expires_at = datetime.now(UTC) + timedelta(days=days)
-    token, created = with_new_id(
-        lambda session_id: _create(
-            graph, new_token(user_id=user_id, session_id=session_id), expires_at, password_hash
-        ),
-        unguessable_id,
-    )
+    expires_at, ends_at = lifetime.from_now()
+
+    def begin(session_id: int) -> tuple[Token, CreatedSession]:
+        token = new_token(user_id=user_id, session_id=session_id)
+        return token, graph.sessions.create(
+            session_id=token.session_id,
+            user_id=token.user_id,
+            secret_sha256=token.secret_sha256,
+            expires_at=expires_at,
+            ends_at=ends_at,
+            network=client.network,
+            user_agent=client.user_agent,
+            password_hash=password_hash,
+        )
+
+    token, created = with_new_id(begin, unguessable_id)
     if created.event is not None:
         drop_copies_of_ended(storage, user_id, created.ended_ids)
         storage.queues.wake(created.event)
-    return NewSession(token=token, expires_at=expires_at)
+    return NewSession(token=token, ends_at=ends_at)
 
 
 def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> None:
@@ -148,19 +191,6 @@ def drop_copies(storage: Storage, user_id: int, session_id: int) -> None:
     storage.changes.announce([changes.session(session_id)])
 
 
-def _create(
-    graph: Graph, token: Token, expires_at: datetime, password_hash: str | None
-) -> tuple[Token, CreatedSession]:
-    created = graph.sessions.create(
-        session_id=token.session_id,
-        user_id=token.user_id,
-        secret_sha256=token.secret_sha256,
-        expires_at=expires_at,
-        password_hash=password_hash,
-    )
-    return token, created
-
-
 def load_copies(
     graph: Graph, storage: Storage, viewers: Sequence[Viewer]
 ) -> dict[int, SessionCopy]:
@@ -197,10 +227,12 @@ def _copy_from_graph(graph: Graph, storage: Storage, token: Token) -> SessionCop
 
 
 def _read_copy(storage: Storage, token: Token) -> SessionCopy | None:
+    """The copy; None without one, or if it has expired: its session may have been prolonged."""
     try:
-        return storage.sessions.read(token.user_id, token.session_id)
+        copy = storage.sessions.read(token.user_id, token.session_id)
     except StorageUnavailableError:
         return None
+    return copy if copy and copy.expires_at > time.time() else None
 
 
 def _copy_of(session: Session) -> SessionCopy:

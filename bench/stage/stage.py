@@ -96,7 +96,9 @@ class Stage:
         return [self._tokens[index] for index in indices]
 
     def _sign_in(self, index: int) -> str:
-        created = sessions.create(self.graph, self.storage, self.town.user_id(index), days=30)
+        created = sessions.create(
+            self.graph, self.storage, self.town.user_id(index), lifetime=sessions.Lifetime(days=30)
+        )
         sessions.authenticate(self.graph, self.storage, created.token)  # leaves a copy
         return TokenKeys(split_keys(self.env["TOKEN_KEYS"])).sign(created.token)
 

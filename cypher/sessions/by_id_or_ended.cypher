@@ -5,4 +5,7 @@
 MATCH (session:Session)
 USING INDEX session:Session(id)
 WHERE session.id = $session_id
-RETURN session {.id, .user_id, .secret_sha256, .created_at, .expires_at} AS session
+RETURN session {
+  .id, .user_id, .secret_sha256, .created_at, .expires_at, .ends_at, .last_used_at, .network,
+  .user_agent
+} AS session

@@ -1,12 +1,17 @@
 // cypher/sessions/create.cypher: creates a session of an active user, and ends the oldest of those
 // beyond the most that a user may have.
+// The network of the sign-in is the newest of those that the user is known from.
 // The user is locked before anything is read, so that a concurrent password change ends this sign-in
 // too. At most $most_ended sessions are ended, and their push subscriptions deleted. The event, which
 // drops their copies, is null if none is ended.
 // $session_id:    integer, new
 // $user_id:       integer
 // $secret_sha256: text, hex
-// $expires_at:    integer, Unix milliseconds
+// $expires_at:    integer, Unix milliseconds, at which it ends unless it is used
+// $ends_at:       integer, Unix milliseconds, at which it ends at the latest, or null
+// $network:       text, of the sign-in, or null
+// $user_agent:    text or null
+// $most_networks: integer, networks that are kept with the user
 // $password_hash: text, the hash that the sign-in was checked with, or null
 // $most:          integer, sessions of one user
 // $most_ended:    integer
@@ -22,8 +27,14 @@ WITH user
 WHERE user.state = 'active' AND coalesce($password_hash, user.password_hash) = user.password_hash
 CREATE (session:Session {
   id: $session_id, user_id: $user_id, secret_sha256: $secret_sha256, epoch: user.session_epoch,
-  created_at: timestamp(), expires_at: $expires_at
+  created_at: timestamp(), last_used_at: timestamp(), expires_at: $expires_at, ends_at: $ends_at,
+  network: $network, user_agent: $user_agent
 })
+WITH user, session, coalesce(user.known_networks, []) AS networks
+FOREACH (_ IN CASE WHEN $network IS NULL OR networks[-1] = $network THEN [] ELSE [0] END |
+  SET user.known_networks =
+    ([one IN networks WHERE one <> $network] + $network)[-$most_networks..]
+)
 WITH session, coalesce(user.session_epoch, 0) AS epoch
 CALL (session, epoch) {
   MATCH (older:Session)
@@ -62,7 +73,12 @@ FOREACH (_ IN CASE WHEN ended_ids = [] THEN [] ELSE [0] END |
 WITH session, ended_ids
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
-RETURN session {.id, .user_id, .secret_sha256, .created_at, .expires_at} AS session, ended_ids,
+RETURN
+  session {
+    .id, .user_id, .secret_sha256, .created_at, .expires_at, .ends_at, .last_used_at, .network,
+    .user_agent
+  } AS session,
+  ended_ids,
   event {
     .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
   } AS event

@@ -16,4 +16,7 @@ WHERE session.user_id = $user_id
 WITH session
 ORDER BY session.user_id DESC, session.created_at DESC
 LIMIT $limit
-RETURN session {.id, .user_id, .secret_sha256, .created_at, .expires_at} AS session
+RETURN session {
+  .id, .user_id, .secret_sha256, .created_at, .expires_at, .ends_at, .last_used_at, .network,
+  .user_agent
+} AS session

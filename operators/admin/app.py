@@ -19,6 +19,7 @@ from bounds.failures import Failures
 from bounds.networks import network_of
 from graph import Graph
 from graph.errors import GraphError
+from observing import security_events
 from operators.admin.dashboard import add_dashboard
 from operators.admin.event_pages import add_event_pages
 from operators.scrape import Scrape, registry
@@ -98,6 +99,7 @@ def guard(password: str, failures: Failures) -> BaseResponse | None:
     if not (hmac.compare_digest(secret.encode(), password.encode()) and name_matches):
         if "Authorization" in request.headers:  # a browser asks without a password first
             failures.count(network, time.monotonic())
+            security_events.record("admin-refused", client=request.remote_addr)
         return Response(
             f"Sign in as {USER} with ADMIN_PASSWORD.\n",
             HTTPStatus.UNAUTHORIZED,

@@ -11,6 +11,7 @@ import yaml
 
 from graph.event_kinds import KINDS, QUEUES
 from graph.queries import LOADED
+from observing.security_events import EVENTS
 from operators.outbox import STATES
 from workers.notices.push.messages import Result
 from workers.notices.push.sender import HELD
@@ -21,6 +22,7 @@ MATCHER = re.compile(r'(\w+)(?:!=|=|=~|!~)"([^"]+)"')
 DURATION = re.compile(r"\d+[smhd]")
 RULES = ROOT / "deploy" / "alerts.yml"
 EXAMPLES = ROOT / "tests" / "operators" / "alerts.yml"
+FAILURES = "sign-in-failed|sign-in-refused|password-change-failed|password-change-refused"
 STORES = {"neo4j", "queue", "cache", "s3"}
 
 
@@ -85,7 +87,11 @@ def test_every_label_of_a_rule_exists() -> None:
         ("outcome", "refused"),
         ("route", "/v1/live"),
         ("status", "503"),
+        ("event", FAILURES),
+        ("event", "signed-in"),
+        ("event", "admin-refused"),
     }
+    assert {*FAILURES.split("|"), "signed-in", "admin-refused"} <= set(EVENTS)
     assert {"later", "exhausted", "refused"} <= {str(result) for result in Result}
     assert HELD == "held"
     assert "quarantined" in STATES

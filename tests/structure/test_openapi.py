@@ -12,7 +12,7 @@ from marshmallow import Schema, fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import api.schemas
-from api.http import limits
+from api.http import guesses, limits
 from api.http.errors import ERROR_RESPONSES
 from api.http.openapi.document import QUOTAS
 from api.http.openapi.operations import operation_id
@@ -175,7 +175,8 @@ def test_every_error_of_the_table_is_documented_somewhere(
 
 
 def test_every_quota_is_described(document: dict[str, Any]) -> None:
-    policies = {value for value in vars(limits).values() if isinstance(value, Policy)}
+    values = (*vars(limits).values(), *vars(guesses).values())
+    policies = {value for value in values if isinstance(value, Policy)}
     assert policies == QUOTAS.keys()
     assert all(f"`{policy.name}`: " in document["info"]["description"] for policy in policies)
 

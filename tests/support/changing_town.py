@@ -17,7 +17,7 @@ from storage.timeline_layout import timeline_key
 from tests.support.fast_feed import FastFeedProcess
 from tests.support.front import differences
 from tests.support.outbox import run
-from tests.support.people import PASSWORD, Builders, Person, post_ids
+from tests.support.people import A_DAY, PASSWORD, Builders, Person, post_ids
 from tests.support.tokens import TOKENS
 from tests.support.town import Town
 from tests.support.transports import ApiResponse
@@ -218,7 +218,7 @@ class ChangingTown:
     def _end_session(self, end: Callable[[Person], ApiResponse]) -> list[Person]:
         """A session that every process keeps ends: none accepts it afterwards."""
         person = self.anyone()
-        other = sessions.create(self.graph, self.storage, person.id, days=1).token
+        other = sessions.create(self.graph, self.storage, person.id, lifetime=A_DAY).token
         session = person.on(person.transport, TOKENS.sign(other))
         for reader in (*self.readers, *self.readers):
             assert reader.get(session, PATH).status_code == 200

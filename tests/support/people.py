@@ -26,6 +26,7 @@ from tests.support.transports import ApiResponse, AppTransport, Transport
 PASSWORD = "a long password"
 PASSWORD_HASH = Passwords().hash(PASSWORD)
 """Computed once: a hash costs thirty times as much as the rest of a sign-up."""
+A_DAY = sessions.Lifetime(days=1)
 RETRY_SECONDS = 60
 """How long a request is repeated while the API answers 503 or its process is replaced."""
 
@@ -163,7 +164,7 @@ class Builders:
             user_id=user_id, username=username, name=name or username, password_hash=PASSWORD_HASH
         )
         storage = context_of(self.app).storage
-        token = sessions.create(self.graph, storage, user_id, days=1).token
+        token = sessions.create(self.graph, storage, user_id, lifetime=A_DAY).token
         transport = AppTransport(self.app)
         return Person(transport=transport, id=user_id, username=username, token=TOKENS.sign(token))
 

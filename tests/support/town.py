@@ -328,6 +328,17 @@ class Town:
             ).consume()
             yield other
 
+    @contextmanager
+    def locked_session(self, session_id: int) -> Iterator[Transaction]:
+        """The transaction of another request that has locked the session."""
+        connection = self.graph.connection
+        with connection._driver.session(database=connection._database) as session:
+            other = session.begin_transaction()
+            other.run(
+                "MATCH (s:Session {id: $id}) SET s.locked = true REMOVE s.locked", id=session_id
+            ).consume()
+            yield other
+
     def blocked_by_locks(self) -> int:
         """How many transactions wait for a lock."""
         return len(self.query("SHOW TRANSACTIONS YIELD status WHERE status STARTS WITH 'Blocked'"))

@@ -6,7 +6,7 @@ from flask import Flask, Response
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
-from api.http import limits
+from api.http import guesses, limits
 from api.http.auth import SCHEME
 from api.http.errors import http_problem
 from api.http.openapi.operations import OperationPlugin
@@ -19,11 +19,15 @@ from api.settings import DEFAULT_UPLOAD_BYTES_A_DAY, DEFAULT_UPLOAD_PHOTOS_A_DAY
 QUOTAS = {
     limits.GENERAL: "requests of a user",
     limits.FAILING_TOKENS: "requests with a token that is not valid, from an address",
-    limits.SIGN_UPS: "sign-ups from an address",
-    limits.SIGN_INS: "sign-ins to an account from an address",
-    limits.SIGN_INS_OF_ACCOUNT: "sign-ins to an account",
-    limits.SIGN_INS_OF_ADDRESS: "sign-ins from an address",
-    limits.PASSWORD_CHANGES: "password changes of a user",
+    guesses.SIGN_UPS: "sign-ups from a network",
+    guesses.SIGN_UPS_OF_RANGE: "sign-ups from a range",
+    guesses.FAILURES: "failed sign-ins to an account from a network",
+    guesses.FAILURES_FROM_RANGE: "failed sign-ins to an account from a range",
+    guesses.FAILURES_OF_NETWORK: "failed sign-ins from a network",
+    guesses.FAILURES_OF_RANGE: "failed sign-ins from a range",
+    guesses.PASSWORD_CHANGES: "password changes by a session",
+    guesses.PASSWORD_GUESSES: "wrong passwords in password changes by a session",
+    guesses.PASSWORD_GUESSES_A_DAY: "wrong passwords in password changes by a session",
     limits.ENDED_SIGN_OUTS: "sign-outs of a session that has ended",
     limits.NAME_CHANGES: "names set by a user",
     limits.NOTIFICATIONS: "pages and counts of a user's notifications",
@@ -77,6 +81,10 @@ under, and how much of each is left. An installation can scale all quotas. By de
 
 {_QUOTA_LINES}
 {_DAY_LINE}
+
+A network is an IPv4 address or an IPv6 /64, a range an IPv4 /24 or an IPv6 /48. A sign-in with the
+right password counts under nothing. Sign-ins to an account from a network where it has signed in
+before count under `sign-in-failures` alone: others there cannot use up what it has.
 
 Ids are decimal text of at most 16 digits. Times are RFC 3339 in UTC. Every response has the header
 `X-Request-Id`.

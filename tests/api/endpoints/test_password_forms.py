@@ -9,8 +9,10 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 
+from api.http.context import context_of
 from api.services import accounts
 from api.services.passwords import Passwords
+from api.services.sessions import Lifetime
 from graph import Graph
 from graph.errors import GraphUnavailableError
 from graph.ids import new_id
@@ -96,7 +98,7 @@ def test_sign_ins_that_replace_a_hash_at_once_all_succeed(
             passwords,
             username=person.username,
             password=DECOMPOSED,
-            session_days=1,
+            lifetime=Lifetime(days=1),
         )
         return user.id
 
@@ -123,7 +125,7 @@ def test_a_sign_in_whose_hash_was_replaced_meanwhile_succeeds(
         SlowPasswords(),
         username=person.username,
         password=DECOMPOSED,
-        session_days=1,
+        lifetime=Lifetime(days=1),
     )
     assert user.id == person.id
 
@@ -161,7 +163,7 @@ def test_a_password_is_as_long_as_its_composed_form(app: Flask) -> None:
     problem = assert_problem(call_api(app, "POST", "/v1/accounts", json=account), 422,
                              "invalid-fields")  # fmt: skip
     assert list(problem["errors"]) == ["password"]
-    account["password"] = "\u0344" * 512  # 1,024 bytes, of which NFC makes 2,048
+    account["password"] = "four plain words! " + "\u0344" * 503  # 1,024 bytes, 2,030 in NFC
     assert call_api(app, "POST", "/v1/accounts", json=account).status_code == 201
     assert sign_in(app, account["username"], account["password"]).status_code == 201
 
@@ -170,13 +172,84 @@ def test_a_password_in_two_forms_is_tried_twice_whether_or_not_the_user_exists()
     tried: list[str] = []
 
     class CountingPasswords(Passwords):
-        def _verify_form(self, form: str, password_hash: str | None) -> bool:
+        def _has_hash(self, form: str, password_hash: str | None) -> bool:
             tried.append(form)
-            return super()._verify_form(form, password_hash)
+            return super()._has_hash(form, password_hash)
 
     passwords = CountingPasswords()
     for password_hash in (None, passwords.hash("something else")):
         for password, count in ((COMPOSED, 1), (DECOMPOSED, 2)):
             tried.clear()
-            assert not passwords.verify(password, password_hash)
+            assert passwords.form_with_hash(password, password_hash) is None
             assert len(tried) == count
+
+
+@pytest.fixture
+def hashed_by(builders: Builders, graph: Graph) -> Callable[..., Person]:
+    """Sets a user's hash of COMPOSED to one of other parameters."""
+
+    def hashed(*, memory_cost: int = 19 * 1024, time_cost: int = 2) -> Person:
+        person = builders.new_user()
+        hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=1)
+        stored = graph.users.password_hash(person.id)
+        graph.users.replace_hash(person.id, hasher.hash(COMPOSED), checked_hash=stored)
+        return person
+
+    return hashed
+
+
+# Security 4
+@pytest.mark.parametrize("parameters", [{"memory_cost": 8 * 1024}, {"time_cost": 1}])
+def test_a_sign_in_replaces_a_hash_of_lower_parameters(
+    app: Flask, graph: Graph, hashed_by: Callable[..., Person], parameters: dict[str, int]
+) -> None:
+    person = hashed_by(**parameters)
+    before = graph.users.password_hash(person.id)
+    assert sign_in(app, person.username, COMPOSED[:-1]).status_code == 401
+    assert graph.users.password_hash(person.id) == before
+    assert sign_in(app, person.username, COMPOSED).status_code == 201
+    stored = graph.users.password_hash(person.id)
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert sign_in(app, person.username, COMPOSED).status_code == 201
+    assert graph.users.password_hash(person.id) == stored
+    assert person.get("/v1/me").status_code == 200  # no session has ended
+
+
+def test_a_hash_of_higher_parameters_stays(
+    app: Flask, graph: Graph, hashed_by: Callable[..., Person]
+) -> None:
+    person = hashed_by(time_cost=3)
+    before = graph.users.password_hash(person.id)
+    assert sign_in(app, person.username, COMPOSED).status_code == 201
+    assert graph.users.password_hash(person.id) == before
+
+
+def test_one_hash_is_replaced_at_a_time_and_other_sign_ins_go_first(
+    app: Flask, graph: Graph, hashed_by: Callable[..., Person]
+) -> None:
+    person, passwords = hashed_by(time_cost=1), context_of(app).passwords
+    before = graph.users.password_hash(person.id)
+    with passwords.rehash_turn() as is_free:
+        assert is_free
+        assert sign_in(app, person.username, COMPOSED).status_code == 201
+        assert graph.users.password_hash(person.id) == before
+    assert sign_in(app, person.username, COMPOSED).status_code == 201
+    assert graph.users.password_hash(person.id) != before
+
+
+# Security 5
+def test_all_forms_of_a_password_are_checked_in_one_turn() -> None:
+    """A refusal between them would show that the first is wrong, and count as no guess."""
+    passwords = Passwords()
+    stored = passwords.hash("something else")
+    take = passwords._turns.take
+    taken: list[None] = []
+
+    def counted_take() -> bool:
+        taken.append(None)
+        return take()
+
+    passwords._turns.take = counted_take  # type: ignore[method-assign]
+    assert passwords.form_with_hash(DECOMPOSED, stored) is None
+    assert not passwords.verify(stored, DECOMPOSED, OTHER)
+    assert len(taken) == 2

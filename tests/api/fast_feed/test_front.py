@@ -7,6 +7,7 @@ import pytest
 
 from api.fast_feed import front as front_module
 from api.fast_feed.requests import PATH
+from api.http.context import context_of
 from api.services.tokens import new_token
 from graph import Graph
 from storage import Storage
@@ -194,6 +195,21 @@ def test_a_token_of_another_user_is_refused(
     stolen = replace(reader, token=TOKENS.sign(mine._replace(user_id=reader.id)))
     for _ in range(2):
         assert_problem(process.get(stolen, PATH), 401, "not-signed-in")
+
+
+def test_a_page_notes_the_use_of_its_session_and_a_forged_token_does_not(
+    process: FastFeedProcess, reader: Person
+) -> None:
+    session = reader.sign_in()
+    assert session.get("/v1/me").status_code == 200  # caches the session
+    token, noted = TOKENS.read(session.token), context_of(process.app).last_uses._noted
+    assert token
+    forged = new_token(user_id=token.user_id, session_id=token.session_id)
+    assert process.get(session.on(session.transport, TOKENS.sign(forged)), PATH).status_code == 401
+    assert token.session_id not in noted
+    assert process.get(session, PATH).status_code == 200
+    assert not process.forwarded
+    assert token.session_id in noted
 
 
 def test_an_ended_session_is_refused(process: FastFeedProcess, reader: Person) -> None:

@@ -22,7 +22,7 @@ from tests.api.fast_feed.conftest import Open
 from tests.support.eventually import eventually
 from tests.support.fast_feed import FastFeedProcess
 from tests.support.front import differences
-from tests.support.people import Builders, Person, post_ids
+from tests.support.people import A_DAY, Builders, Person, post_ids
 from tests.support.tokens import TOKENS
 from tests.support.transports import ApiResponse
 
@@ -287,7 +287,7 @@ def test_changes_under_many_requests_at_once_are_shown_to_the_next_one(
 def new_session(held: Held, builders: Builders, graph: Graph) -> tuple[Person, Token]:
     """A reader with one more session, which the cache has."""
     person = held.new_reader(builders)
-    token = sessions.create(graph, held.writer.storage, person.id, days=1).token
+    token = sessions.create(graph, held.writer.storage, person.id, lifetime=A_DAY).token
     reader = person.on(person.transport, TOKENS.sign(token))
     held.writer.view(reader, PATH)
     held.process.get(person, PATH)  # the copies of bodies are warm, and the changes applied

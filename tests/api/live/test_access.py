@@ -17,10 +17,12 @@ from storage import Storage, changes
 from storage.live_tickets import LIFE_SECONDS
 from storage.redis.partitions import key_of
 from tests.api.live.conftest import OpenServer, Reader
+from tests.support.eventually import eventually
 from tests.support.live import PATH, LiveClient
 from tests.support.people import PASSWORD, assert_problem, call_api
 from tests.support.raw_http import connected
 from tests.support.tokens import TOKENS
+from tests.support.town import Town
 
 SIGN_OUT_SECONDS = 10.0
 """The bound of these tests on a busy machine; the promise is 2 s."""
@@ -110,6 +112,21 @@ def test_a_new_password_ends_the_streams_of_other_sessions(reader: Reader) -> No
     body = {"password": "another password", "current_password": PASSWORD}
     assert other.patch("/v1/me", json=body).status_code == 200
     assert_signed_out(client)
+
+
+def test_an_open_stream_uses_its_session(reader: Reader, connect: Connect) -> None:
+    Town(reader.graph).query(
+        "MATCH (s:Session) WHERE s.user_id = $id SET s.last_used_at = timestamp() - 7200000",
+        id=reader.id,
+    )
+    assert connect(reader.server.url, token=reader.person.token).status == 200
+
+    def is_written() -> bool:
+        [session] = reader.graph.sessions.of_user(reader.id)
+        assert session.last_used_at
+        return datetime.now(UTC) - session.last_used_at < timedelta(minutes=30)
+
+    eventually(is_written, seconds=30)
 
 
 def test_a_stream_ends_when_its_session_expires(reader: Reader, connect: Connect) -> None:

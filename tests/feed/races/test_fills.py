@@ -13,6 +13,7 @@ from storage.redis.partitions import COUNT
 from storage.reservations import FILL
 from storage.sessions import copy_key
 from storage.timeline_layout import timeline_key
+from tests.support.people import A_DAY
 from tests.support.stage import LIMIT, Stage, after_the_reading
 
 
@@ -70,7 +71,7 @@ def test_a_body_on_its_way_to_the_cache_is_refused_after_the_deletion(stage: Sta
 # Case 25
 def test_a_session_read_before_its_end_is_not_copied_after_it(stage: Stage) -> None:
     user = stage.town.user()
-    signed_in = sessions.create(stage.graph, stage.storage, user, days=1)
+    signed_in = sessions.create(stage.graph, stage.storage, user, lifetime=A_DAY)
     token = signed_in.token
     proxied = stage.behind_proxies()
     hold = proxied.hold_query("sessions/by_id", side="answer")
@@ -102,7 +103,7 @@ def test_a_sign_out_refused_without_the_cache_is_finished_by_a_repeat(
     stage: Stage,
 ) -> None:
     user = stage.town.user()
-    token = sessions.create(stage.graph, stage.storage, user, days=1).token
+    token = sessions.create(stage.graph, stage.storage, user, lifetime=A_DAY).token
     sessions.authenticate(stage.graph, stage.storage, token)
     cut_off = stage.behind_proxies()
     with cut_off.to.cache.outage(), pytest.raises(StorageUnavailableError):
@@ -166,7 +167,7 @@ def test_a_key_evicted_during_a_build_costs_only_the_build(stage: Stage, evicted
 # Case 24
 def test_a_revoked_session_stays_revoked_when_its_keys_are_evicted(stage: Stage) -> None:
     user = stage.town.user()
-    token = sessions.create(stage.graph, stage.storage, user, days=1).token
+    token = sessions.create(stage.graph, stage.storage, user, lifetime=A_DAY).token
     assert sessions.authenticate(stage.graph, stage.storage, token).user_id == user
     assert stage.storage.sessions.read(user, token.session_id), "the copy is there"
     sessions.end(stage.graph, stage.storage, token.session_id, user_id=user)
@@ -181,7 +182,7 @@ def test_a_token_that_lies_about_its_user_copies_and_drops_nothing(
     stage: Stage, distance: int
 ) -> None:
     user = stage.town.user()
-    token = sessions.create(stage.graph, stage.storage, user, days=1).token
+    token = sessions.create(stage.graph, stage.storage, user, lifetime=A_DAY).token
     lie = token._replace(user_id=user + distance)
     with pytest.raises(NotSignedInError):
         sessions.authenticate(stage.graph, stage.storage, lie)

@@ -3,6 +3,7 @@ from http import HTTPStatus
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from graph import Graph
 from operators.admin.app import create_admin_app
@@ -39,6 +40,21 @@ def test_every_page_needs_the_password(app: Flask, stranger: FlaskClient) -> Non
         response = stranger.open(path, method=method)
         assert (method, path, response.status_code) == (method, path, HTTPStatus.UNAUTHORIZED)
         assert response.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+# Security 22
+def test_a_wrong_password_is_a_security_event_and_a_missing_one_is_not(
+    stranger: FlaskClient,
+) -> None:
+    with capture_logs() as lines:
+        stranger.get("/")
+        stranger.get("/", headers=basic("a wrong password"))
+        stranger.get("/", headers={"Authorization": "Basic !!!"})
+    events = [line for line in lines if line.get("security")]
+    assert [(line["event"], line["client"]) for line in events] == [
+        ("admin-refused", "127.0.0.1")
+    ] * 2
+    assert "a wrong password" not in str(lines)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from graph import Graph
 from graph.events import State
@@ -94,7 +95,10 @@ def test_an_event_is_requeued_once(
     flask: Flask_, graph: Graph, create_event: Callable[..., int]
 ) -> None:
     event_id = create_event()
-    assert "is due again" in flask("events", "requeue", event_id).output
+    with capture_logs() as lines:
+        assert "is due again" in flask("events", "requeue", event_id).output
+    [event] = [line for line in lines if line.get("security")]
+    assert (event["event"], event["event_id"]) == ("event-requeued", event_id)
     assert state_of(graph, event_id) == "due"
     status = graph.events.by_id(event_id)
     assert status

@@ -23,6 +23,7 @@ from storage.redis.server import Server
 from storage.sessions import copy_key
 from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
+from tests.support.people import A_DAY
 from tests.support.private_server import PrivateServer, start
 from tests.support.stage import Stage
 
@@ -75,7 +76,7 @@ def create_scene(stage: Stage) -> Scene:
         stage.do(event)
         posts.append(post)
     stage.check_feed(reader)
-    token = sessions.create(stage.graph, stage.storage, reader, days=1).token
+    token = sessions.create(stage.graph, stage.storage, reader, lifetime=A_DAY).token
     sessions.authenticate(stage.graph, stage.storage, token)
     return Scene(stage, reader, unfollowed, followee, token, deleted=posts[1])
 

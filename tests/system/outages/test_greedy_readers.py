@@ -16,7 +16,7 @@ from feed.graph_pages import charge
 from graph import Graph
 from graph.ids import new_id
 from storage import Storage
-from tests.support.people import Person
+from tests.support.people import A_DAY, Person
 from tests.support.supervised_stack import SupervisedStack, external_stores
 from tests.support.tokens import TOKENS
 from tests.support.town import Town
@@ -153,7 +153,7 @@ def test_others_keep_their_pages_beside_a_greedy_reader(
 def new_person(services: SupervisedStack, town: Town, storage: Storage) -> Person:
     """A user with a session. A sign-up would take a second's work of the hasher."""
     user_id = town.user()
-    token = sessions.create(town.graph, storage, user_id, days=1).token
+    token = sessions.create(town.graph, storage, user_id, lifetime=A_DAY).token
     return Person(
         transport=HttpTransport(services.url),
         id=user_id,
