@@ -25,8 +25,8 @@ LINTED = $(LINTERS)/openapi.json
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status restart backup logs test test-system drill bench bench-quick \
-	bench-compare check lint lint-openapi format lock demo packages tools python
+.PHONY: help up down status restart backup logs test test-system drill fuzz-images bench \
+	bench-quick bench-compare check lint lint-openapi format lock demo packages tools python
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ drill: tools  ## inject faults under load and check that nothing is lost (SECOND
 	@$(RUN) -m stack fetch
 	@$(RUN) -m drill --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CONTROL),--control $(CONTROL)) $(if $(GREEDY),--greedy)
+
+fuzz-images: tools  ## decode mangled pictures in the real child (SECONDS=600 SEED=7)
+	@$(RUN) -m tests.fuzz.images --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 bench: tools  ## measure against peers and limits (ROWS=F1,R1 SEED=7 GROWTH=1)
 	@$(RUN) -m stack fetch
