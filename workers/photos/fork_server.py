@@ -44,13 +44,14 @@ def running() -> Iterator[None]:
 
 
 def replace() -> None:
-    """End the fork server, and its children; the next picture starts another one.
+    """End the fork server, and its children, and start another one.
 
     All children of one have their memory at the same addresses. If it lived on after a crash, a
     hostile user could find them out picture by picture.
     """
-    with _start_lock:
+    with _start_lock, _empty_environment():
         forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001 - no public name
+        forkserver.ensure_running()
 
 
 @contextlib.contextmanager
