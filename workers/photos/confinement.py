@@ -12,7 +12,6 @@ import resource
 import select
 import signal
 import sys
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -45,7 +44,6 @@ def confine(limits: Limits, *, answer: int, threads: bool, requires_filter: bool
     `threads`: the decoder starts threads. Raises SeccompError, if a filter is required and the
     kernel takes none, and OSError.
     """
-    warnings.simplefilter("ignore")  # a warning would be printed with its line of source
     sentinel = _end_with_parent()
     _keep_descriptors({answer, sentinel})
     if sys.platform == "linux":

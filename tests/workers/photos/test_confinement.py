@@ -153,6 +153,16 @@ def test_a_child_has_an_empty_environment(secret: str) -> None:
 
 
 # Security 15
+def test_a_fork_server_that_replaces_another_one_has_an_empty_environment_too(secret: str) -> None:
+    assert outcome(hostile.crash, b"") == b"SIGSEGV"
+    [server] = fork_servers()
+    assert secret.encode() not in Path(f"/proc/{server.pid}/environ").read_bytes()
+    assert secret not in outcome(hostile.environment, b"").decode()
+    stop_fork_servers()  # the next one is started with its first child
+    assert secret not in outcome(hostile.environment, b"").decode()
+
+
+# Security 15
 def test_no_secret_is_in_the_environment_or_memory_of_fork_server_and_child(secret: str) -> None:
     marker = secrets.token_bytes(16)
     with lingering(data=marker) as child:
