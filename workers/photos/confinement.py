@@ -100,9 +100,8 @@ def _close(descriptor: int) -> None:
 
 def _drop_capabilities() -> None:
     """Leave root without its rights."""
-    libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
-    if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:
+    if seccomp.LIBC.capset(header, (ctypes.c_uint32 * 6)()) != 0:
         raise OSError(ctypes.get_errno(), "capset")
 
 
@@ -111,10 +110,8 @@ def _end_with_fork_server_and_hide() -> None:
 
     And let no process of the same user read or trace this one.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    for option, value in ((_PR_SET_PDEATHSIG, signal.SIGKILL), (_PR_SET_DUMPABLE, 0)):
-        if libc.prctl(ctypes.c_int(option), *map(ctypes.c_ulong, (value, 0, 0, 0))) != 0:
-            raise OSError(ctypes.get_errno(), "prctl")
+    seccomp.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    seccomp.prctl(_PR_SET_DUMPABLE, 0)
 
 
 def _set_limits(limits: Limits, *, threads: bool) -> None:

@@ -36,6 +36,8 @@ damage pages of the machine."""
 
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _SECCOMP_MODE_FILTER = 22, 38, 2
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+
 IS_EXPECTED = sys.platform == "linux"
 """Whether a system of this kind takes a filter."""
 
@@ -122,15 +124,22 @@ class _Machine:
 
 def why_unavailable() -> str | None:
     """Why this system takes no filter; None if it takes one. Changes nothing."""
+    if reason := _why_unknown():
+        return reason
+    try:  # the kernel looks at the missing filter last
+        prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, 0)
+    except OSError as error:
+        return None if error.errno == errno.EFAULT else f"the kernel takes no filter: {error}"
+    return None
+
+
+def _why_unknown() -> str | None:
+    """Why there is no list of calls for this system; None if there is one."""
     if sys.platform != "linux":
         return "seccomp is a part of Linux"
     machine = os.uname().machine
     if machine not in _ABIS or sys.maxsize < 2**32 or sys.byteorder != "little":
         return f"there is no list of system calls for this machine ({machine})"
-    try:  # the kernel looks at the missing filter last
-        _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, 0)
-    except OSError as error:
-        return None if error.errno == errno.EFAULT else f"the kernel takes no filter: {error}"
     return None
 
 
@@ -139,7 +148,7 @@ def confine(*, threads: bool) -> None:
 
     `threads`: it may start threads too.
     """
-    if reason := why_unavailable():
+    if reason := _why_unknown():
         raise SeccompError(reason)
     install(program(os.uname().machine, pid=os.getpid(), threads=threads))
 
@@ -172,17 +181,16 @@ def install(instructions: list[bytes]) -> None:
     header = struct.pack("@HP", len(instructions), ctypes.addressof(buffer))  # struct sock_fprog
     pointer = ctypes.create_string_buffer(header, len(header))
     try:
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(pointer))
+        prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(pointer))
     except OSError as error:
         raise SeccompError(error.errno, f"the kernel takes no filter: {error}") from error
 
 
-def _prctl(option: int, *arguments: int) -> None:
+def prctl(option: int, *arguments: int) -> None:
     """Raises OSError."""
-    function = ctypes.CDLL(None, use_errno=True).prctl
     values = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
-    if function(ctypes.c_int(option), *values) != 0:
+    if LIBC.prctl(ctypes.c_int(option), *values) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 

@@ -86,7 +86,7 @@ def test_a_well_formed_answer_is_taken() -> None:
         {"code": "<script>"},
         {"code": ["truncated"]},
         {"code": None},
-        {"blurhash": "L" * 10_000},
+        {"unknown": "x" * 10_000},
     ],
 )
 def test_a_malformed_header_is_refused(changes: dict[str, object]) -> None:
