@@ -8,6 +8,7 @@ not in the list.
 
 import ctypes
 import errno
+import functools
 import os
 import signal
 import struct
@@ -153,8 +154,27 @@ def confine(*, threads: bool) -> None:
     install(program(os.uname().machine, pid=os.getpid(), threads=threads))
 
 
+def prepare() -> None:
+    """Build what is the same for all processes, so that it takes no time in each."""
+    if not _why_unknown():
+        for threads in (False, True):
+            _decisions(os.uname().machine, threads=threads)
+
+
 def program(machine: str, *, pid: int, threads: bool) -> list[bytes]:
     """The filter for the process `pid` on a machine, an instruction an item."""
+    it = _Machine.named(machine)
+    return [
+        *_decisions(machine, threads=threads),
+        *_if_call(_TGKILL[it.place], _if_arguments_are({0: pid, 2: signal.SIGABRT})),
+        *_if_call(_TKILL[it.place], _if_arguments_are({0: pid, 1: signal.SIGABRT})),
+        _step(_RETURN, _KILL_PROCESS),
+    ]
+
+
+@functools.cache
+def _decisions(machine: str, *, threads: bool) -> list[bytes]:
+    """The part of the filter that does not depend on the process."""
     it = _Machine.named(machine)
     return [
         _step(_LOAD, _CALL_ABI),
@@ -168,9 +188,6 @@ def program(machine: str, *, pid: int, threads: bool) -> list[bytes]:
         *(part for number in it.numbers(_ALLOWED) for part in _answer(number, _ALLOW)),
         *(_for_threads(it) if threads else ()),
         *(part for number in it.numbers(_REFUSED) for part in _answer(number, _REFUSE)),
-        *_if_call(_TGKILL[it.place], _if_arguments_are({0: pid, 2: signal.SIGABRT})),
-        *_if_call(_TKILL[it.place], _if_arguments_are({0: pid, 1: signal.SIGABRT})),
-        _step(_RETURN, _KILL_PROCESS),
     ]
 
 

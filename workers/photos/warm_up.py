@@ -6,6 +6,7 @@ A child can load nothing more once it is confined. And to load Pillow's plug-ins
 
 import importlib
 
+from workers.photos import seccomp
 from workers.photos.imaging import load_decoders
 
 _ENCODINGS = (
@@ -23,3 +24,4 @@ _ENCODINGS = (
 for _name in _ENCODINGS:
     importlib.import_module(f"encodings.{_name}")
 load_decoders()
+seccomp.prepare()
