@@ -117,11 +117,10 @@ def examine_and_render(data: bytes, declared: str) -> RenditionSet:
 
 
 def load_decoders() -> None:
-    """Load all that a picture can need: Pillow's plug-ins, and what they import at first use.
+    """Render small pictures, so that Pillow loads its plug-ins and what these import at first use.
 
     A confined child can open no file, a module's neither.
     """
-    Image.init()
     exif = Image.Exif()
     exif[_ORIENTATION_TAG] = next(iter(_UPRIGHT_TRANSPOSES))
     profile = colours.srgb_profile()

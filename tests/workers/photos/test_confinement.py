@@ -238,14 +238,16 @@ def test_a_child_is_under_its_limits_for_good(declared: str) -> None:
 
 
 # Security 15
-def test_a_child_cannot_be_traced_by_processes_of_its_user() -> None:
+def test_a_child_cannot_be_traced_by_its_user_and_is_killed_with_its_fork_server() -> None:
     script = (
-        "import ctypes; from workers.photos import confinement;"
-        "confinement._end_with_fork_server_and_hide();"
-        "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+        "import ctypes; from workers.photos import confinement, seccomp\n"
+        "confinement._end_with_fork_server_and_hide()\n"
+        "at_end = ctypes.c_int()\n"
+        "seccomp.prctl(2, ctypes.addressof(at_end))\n"  # PR_GET_PDEATHSIG
+        "print(seccomp.LIBC.prctl(3, 0, 0, 0, 0), at_end.value)"  # PR_GET_DUMPABLE
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, cwd=ROOT)
-    assert ran.stdout == b"0\n"
+    assert ran.stdout.split() == [b"0", b"9"]
 
 
 # Security 15
