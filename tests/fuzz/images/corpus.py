@@ -96,6 +96,7 @@ def _heics() -> Iterator[bytes]:
         yield heic_files.transformed(crop.box(3), *turned)
         yield heic_files.transformed(*turned, crop.box())
     yield images.resized_header(images.heic(), 640, 480)
+    yield heic_files.grid(3, 2)
 
 
 def _saved(image: Image.Image, file_format: str, **options: object) -> bytes:

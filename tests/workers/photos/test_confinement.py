@@ -17,7 +17,7 @@ import psutil
 import pytest
 import structlog
 
-from tests.support import hostile, images
+from tests.support import heic_files, hostile, images
 from tests.support.forked import (
     confined_child,
     fork_servers,
@@ -280,8 +280,10 @@ def test_a_picture_of_each_format_is_decoded_under_the_filter(file_format: str) 
 
 
 # Security 15
-def test_a_heic_is_decoded_under_the_filter() -> None:
-    data = images.heic()
+@pytest.mark.parametrize(
+    "data", [images.heic(), heic_files.grid(8, 6)], ids=["one picture", "48 tiles, as of phones"]
+)
+def test_a_heic_is_decoded_under_the_filter(data: bytes) -> None:
     rendered = render_in_child(data, "image/heic", limits=PATIENT)
     assert rendered == examine_and_render(data, "image/heic")
 
@@ -353,7 +355,7 @@ def test_a_child_that_cannot_be_confined_looks_at_no_picture() -> None:
 def test_without_a_required_filter_a_child_still_opens_nothing(victim: Path) -> None:
     aimed = aim("a file", victim)
     ran = run_under_a_kernel_that_refuses_filters(
-        "from tests.support import hostile, images\n"
+        "from tests.support import heic_files, hostile, images\n"
         "from workers.photos import decoding\n"
         "decoding.require_sandbox(required=False)\n"
         "print(decoding.render_in_child(images.heic(), 'image/heic').width)\n"
