@@ -15,7 +15,6 @@ from pathlib import Path
 PRELOADED = ["workers.photos.child", "workers.photos.answers", "workers.photos.warm_up"]
 
 _ROOT = Path(__file__).resolve().parents[2]
-_ENV = "/usr/bin/env"
 _PATHS = ("LD_LIBRARY_PATH", "PYTHONHOME")
 """Variables that a Python may need to start."""
 _TUNABLES = "GLIBC_TUNABLES"
@@ -61,16 +60,28 @@ def _empty_environment() -> Iterator[None]:
     It has no parameter for it. To empty os.environ meanwhile would take it from other threads.
     """
     original = util.spawnv_passfds
-
-    def spawn(_path: bytes, args: Sequence[str], passed: Sequence[int]) -> int:
-        assigned = [f"{name}={value}" for name, value in environment().items()]
-        return original(_ENV.encode(), [_ENV, "-i", *assigned, *args], passed)
-
-    util.spawnv_passfds = spawn  # type: ignore[assignment]
+    util.spawnv_passfds = _spawn  # type: ignore[assignment]
     try:
         yield
     finally:
         util.spawnv_passfds = original
+
+
+def _spawn(path: bytes, args: Sequence[str], passed: Sequence[int]) -> int:
+    """Start a program with our environment and these descriptors, beside the standard ones."""
+    others = [descriptor for descriptor in _inheritable() if descriptor not in passed]
+    for descriptor in passed:  # multiprocessing closes those of its own at once
+        os.set_inheritable(descriptor, True)
+    closing = [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in others]
+    return os.posix_spawn(path, args, environment(), file_actions=closing)
+
+
+def _inheritable() -> Iterator[int]:
+    """Descriptors that a started program gets; Python opens none that it does."""
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - of it only names are wanted
+        with contextlib.suppress(OSError):  # that of the listing is closed
+            if int(name) > 2 and os.get_inheritable(int(name)):  # noqa: PLR2004 - the standard ones
+                yield int(name)
 
 
 def environment() -> dict[str, str]:

@@ -201,12 +201,26 @@ def test_a_child_has_no_capability() -> None:
     assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
 
 
+def links_of(pid: int) -> list[str]:
+    """What its descriptors are."""
+    links = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            links.append(str(path.readlink()))
+    return sorted(links)
+
+
 # Security 15
 def test_a_child_has_no_descriptor_but_that_of_its_answer_and_its_parents_end() -> None:
-    with socket.socket() as connection, lingering() as child:
+    stop_fork_servers()
+    with socket.socket() as connection:
         os.set_inheritable(connection.fileno(), True)
-        folder = Path(f"/proc/{child.pid}/fd")
-        links = sorted(str(path.readlink()) for path in folder.iterdir())
+        ours = str(Path(f"/proc/self/fd/{connection.fileno()}").readlink())
+        with lingering() as child:
+            [server] = fork_servers()
+            assert ours in links_of(os.getpid())
+            assert ours not in links_of(server.pid)
+            links = links_of(child.pid)
     *nulls, answer, pipe = links
     assert nulls == 3 * ["/dev/null"]
     assert answer.endswith("(deleted)")
