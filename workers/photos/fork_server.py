@@ -67,7 +67,7 @@ def _empty_environment() -> Iterator[None]:
         util.spawnv_passfds = original
 
 
-def _spawn(path: bytes, args: Sequence[str], passed: Sequence[int]) -> int:
+def _spawn(path: bytes, args: list[str], passed: Sequence[int]) -> int:
     """Start a program with our environment and these descriptors, beside the standard ones."""
     others = [descriptor for descriptor in _inheritable() if descriptor not in passed]
     for descriptor in passed:  # multiprocessing closes those of its own at once
