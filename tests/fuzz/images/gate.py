@@ -21,8 +21,8 @@ from workers.photos.decoding import render_in_child
 from workers.photos.errors import PROCESSING_FAILED, DecodingInterruptedError, ImageRefusedError
 from workers.photos.imaging import FORMATS, REFUSAL_CODES
 
-MOST_KEPT = 400
-"""Mangled files that are kept to be mangled further."""
+MOST_KEPT = 100
+"""Mangled files of a type that are kept to be mangled further."""
 PATIENT = Limits(wall_seconds=60.0)
 """The limits of production but for the time on the clock: the machine can be busy."""
 
@@ -87,22 +87,24 @@ def fuzz(
 
 
 def _files(rng: random.Random, report: Report) -> Iterator[File]:
-    """The corpus as it is, then mangled files without end. Some are made of those that passed."""
-    kept = list(files())
-    yield from kept
-    corpus = len(kept)
+    """The corpus as it is, then mangled files without end, of all types alike.
+
+    Files that were shown are mangled further.
+    """
+    yield from files()
+    kept = {one: [file.data for file in files() if file.declared == one] for one in FORMATS}
+    corpus = {declared: len(those) for declared, those in kept.items()}
     while True:
-        origin = rng.choice(kept)
-        others = [file.data for file in kept if file.declared == origin.declared]
-        data = mangled(rng, origin.data, origin.declared, others)
-        declared = rng.choice(list(FORMATS)) if rng.random() < 0.02 else origin.declared
-        file = File(declared, data)
-        before = report.outcomes[declared, READY]
-        yield file
-        if report.outcomes[declared, READY] > before:
-            kept.append(file)
-            if len(kept) > corpus + MOST_KEPT:
-                del kept[rng.randrange(corpus, len(kept))]
+        actual = rng.choice(list(FORMATS))
+        those = kept[actual]
+        data = mangled(rng, rng.choice(those), actual, those)
+        declared = rng.choice(list(FORMATS)) if rng.random() < 0.02 else actual  # noqa: PLR2004
+        before = report.outcomes[actual, READY]
+        yield File(declared, data)
+        if report.outcomes[actual, READY] > before:
+            those.append(data)
+        if len(those) > corpus[actual] + MOST_KEPT:
+            del those[rng.randrange(corpus[actual], len(those))]
 
 
 def _try(file: File, report: Report) -> None:
