@@ -98,7 +98,7 @@ def _files(rng: random.Random, report: Report) -> Iterator[File]:
         actual = rng.choice(list(FORMATS))
         those = kept[actual]
         data = mangled(rng, rng.choice(those), actual, those)
-        declared = rng.choice(list(FORMATS)) if rng.random() < 0.02 else actual  # noqa: PLR2004
+        declared = rng.choice(list(FORMATS)) if rng.random() < 0.02 else actual
         before = report.outcomes[actual, READY]
         yield File(declared, data)
         if report.outcomes[actual, READY] > before:
