@@ -17,7 +17,7 @@ from typing import Any
 
 import redis
 import structlog
-from environs import Env, EnvValidationError
+from environs import Env, EnvValidationError, validate
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import SimpleWorker
@@ -27,7 +27,7 @@ from rq.timeouts import JobTimeoutException
 
 from graph import schema
 from graph.errors import GraphError, GraphUnavailableError
-from graph.event_kinds import QUEUES
+from graph.event_kinds import PHOTOS, QUEUES
 from observing import logs
 from observing.metrics import JOBS_REFUSED
 from storage.bell_jobs import JOB_FUNCTION, BellJob, refusal_of
@@ -48,6 +48,9 @@ HANG_SECONDS = 90.0
 
 EXIT_STORE, EXIT_USAGE = 1, 2
 """Exit statuses: the queue's Redis is unavailable; wrong arguments or settings."""
+
+REQUIRED, BEST_EFFORT = SANDBOXES = ("required", "best-effort")
+"""Whether the worker of photos starts where the kernel takes no filter of system calls."""
 
 
 class Worker(SimpleWorker):
@@ -119,9 +122,12 @@ def main(arguments: list[str]) -> int:
     settings = stores.Settings.from_env(env)
     run_notifier = _load_notifier(env) if name == "notifier" else None
     level = env.str("LOG_LEVEL", "info")
+    sandbox = env.str("DECODING_SANDBOX", REQUIRED, validate=validate.OneOf(SANDBOXES))
     try:
         env.seal()
         logs.configure(f"worker-{name}" if name in QUEUES else name, level=level)
+        if name == PHOTOS:
+            _require_sandbox(sandbox)
     except EnvValidationError as error:
         return _refuse(f"The settings are not complete: {_settings_problems(error)}.")
     except ValueError as error:
@@ -136,6 +142,20 @@ def main(arguments: list[str]) -> int:
         return _run_worker(name, settings.storage.queue_url)
     finally:
         stores.close()
+
+
+def _require_sandbox(sandbox: str) -> None:
+    """Raises ValueError if pictures cannot be decoded as the setting demands."""
+    decoding = importlib.import_module("workers.photos.decoding")
+    errors = importlib.import_module("workers.photos.errors")
+    try:
+        decoding.require_sandbox(required=sandbox == REQUIRED)
+    except errors.NoSandboxError as error:
+        reason = f"Pictures cannot be decoded in a sandbox: {error}."
+        advice = (
+            f"DECODING_SANDBOX={BEST_EFFORT} decodes them within limits of memory and time alone."
+        )
+        raise ValueError(f"{reason} {advice}") from error
 
 
 def _run_worker(queue: str, queue_url: str) -> int:

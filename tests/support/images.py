@@ -241,11 +241,11 @@ def mangled(data: bytes, seed: int) -> bytes:
         else:
             mangled_data[at:at] = rng.randbytes(length)
     return (
-        _with_checksums(bytes(mangled_data)) if data.startswith(b"\x89PNG") else bytes(mangled_data)
+        with_checksums(bytes(mangled_data)) if data.startswith(b"\x89PNG") else bytes(mangled_data)
     )
 
 
-def _with_checksums(data: bytes) -> bytes:
+def with_checksums(data: bytes) -> bytes:
     corrected, at = data[:8], 8
     while at + 12 <= len(data) and (length := int.from_bytes(data[at : at + 4])) <= len(data) - at:
         corrected += chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + length])

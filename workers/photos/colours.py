@@ -44,6 +44,11 @@ def _shallow_grey(image: Image.Image, transparent: object) -> Image.Image:
     return Image.merge("LA", (grey, image.convert("I").point(alphas, "L")))
 
 
+def srgb_profile() -> bytes:
+    """The profile of sRGB, as files contain it."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
 def flatten_on_white(image: Image.Image) -> Image.Image:
     """The picture in sRGB, with white behind transparent pixels."""
     if image.mode not in {"LA", "RGBA"}:

@@ -41,6 +41,16 @@ FORMATS = {
 }
 """Content types accepted, and the one Pillow plug-in that may read each."""
 
+REFUSAL_CODES = {
+    "too-large",
+    "not-an-image",
+    "wrong-content-type",
+    "truncated",
+    "too-many-pixels",
+    "too-small",
+}
+"""The codes with which a file is refused."""
+
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # One decoding thread: each further thread takes 64 MB of the child's address space.
 # Thumbnails, depth images and other images beside the picture are never decoded.
@@ -76,8 +86,7 @@ class RenditionSet:
 def examine_and_render(data: bytes, declared: str) -> RenditionSet:
     """The renditions of one file: upright, in sRGB, on white, without any metadata.
 
-    Of an animation the first frame is used. Raises ImageRefusedError with the code `too-large`,
-    `not-an-image`, `wrong-content-type`, `truncated`, `too-many-pixels` or `too-small`, and
+    Of an animation the first frame is used. Raises ImageRefusedError with one of REFUSAL_CODES, and
     MemoryError if the process's memory limit is too small.
     """
     if len(data) > MAX_BYTES:
@@ -108,12 +117,18 @@ def examine_and_render(data: bytes, declared: str) -> RenditionSet:
 
 
 def load_decoders() -> None:
-    """Render a small photo with EXIF, so that Pillow loads its plug-ins."""
+    """Render small pictures, so that Pillow loads its plug-ins and what these import at first use.
+
+    A confined child can open no file, a module's neither.
+    """
     exif = Image.Exif()
     exif[_ORIENTATION_TAG] = next(iter(_UPRIGHT_TRANSPOSES))
-    file = io.BytesIO()
-    Image.new("RGB", (2 * MIN_SIDE, MIN_SIDE)).save(file, "JPEG", exif=exif)
-    examine_and_render(file.getvalue(), "image/jpeg")
+    profile = colours.srgb_profile()
+    for content_type in FORMATS.keys() - {"image/heic"}:  # there is no encoder of it
+        file = io.BytesIO()
+        picture = Image.new("RGB", (2 * MIN_SIDE, MIN_SIDE))
+        picture.save(file, FORMATS[content_type], exif=exif, icc_profile=profile)
+        examine_and_render(file.getvalue(), content_type)
 
 
 def content_type_of(data: bytes) -> str | None:

@@ -22,8 +22,8 @@ from storage import Storage
 from storage.errors import StorageUnavailableError
 from workers.errors import FencedError
 from workers.photos import budget
-from workers.photos.decoding import PROCESSING_FAILED, render_in_child
-from workers.photos.errors import ImageRefusedError
+from workers.photos.decoding import render_in_child
+from workers.photos.errors import PROCESSING_FAILED, ImageRefusedError
 from workers.photos.imaging import MAX_BYTES, RenditionSet
 
 log = structlog.get_logger()

@@ -1,7 +1,6 @@
 """Decoding in a child: the limits hold, and no process or descriptor is left behind."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -17,8 +16,9 @@ import pytest
 
 from tests.support import heic_files, images
 from tests.support.eventually import eventually
-from workers.photos import decoding
-from workers.photos.decoding import Limits, render_in_child
+from tests.support.forked import children, fork_servers, status_of, stop_fork_servers
+from workers.photos.confinement import Limits
+from workers.photos.decoding import render_in_child
 from workers.photos.errors import DecodingInterruptedError, ImageRefusedError
 from workers.photos.imaging import RenditionSet, examine_and_render
 
@@ -29,25 +29,6 @@ PATIENT = Limits(wall_seconds=60.0)
 def endless() -> bytes:
     """A picture of about 300 kB that takes minutes to decode."""
     return images.scan_bomb(2_000)
-
-
-def children() -> list[psutil.Process]:
-    """The children of this process's fork server."""
-    return [
-        grandchild
-        for child in psutil.Process().children()
-        for grandchild in child.children()
-        if "forkserver" in " ".join(child.cmdline())
-    ]
-
-
-def fork_servers() -> list[psutil.Process]:
-    """The running fork servers of this process: one, after the first picture."""
-    return [
-        child
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE and "forkserver" in " ".join(child.cmdline())
-    ]
 
 
 def in_background(data: bytes, **limits: float) -> "Future[RenditionSet]":
@@ -127,16 +108,31 @@ def test_a_child_killed_from_outside_can_be_tried_again() -> None:
     assert not children()
 
 
-def test_the_modules_that_a_photo_of_a_phone_needs_are_preloaded() -> None:
+def test_the_modules_that_a_photo_of_a_phone_needs_are_preloaded(tmp_path: Path) -> None:
+    photos = {
+        "image/heic": images.heic(),
+        **{f"image/{name.lower()}": images.with_metadata(name) for name in ("JPEG", "WEBP", "GIF")},
+        "image/png": images.deep_png("RGBA"),
+        "image/png;turned": images.oriented(6, "PNG"),
+        "image/jpeg;cmyk": images.cmyk_jpeg(),
+        "image/jpeg;profile": images.in_swapped_colours("JPEG"),
+        "image/jpeg;damaged": images.jpeg()[:500],
+    }
+    for number, (declared, data) in enumerate(photos.items()):
+        (tmp_path / f"{number} {declared.replace('/', '.')}").write_bytes(data)
     script = (
-        "import sys, workers.photos.decoding, workers.photos.warm_up\n"
-        "data, loaded = sys.stdin.buffer.read(), set(sys.modules)\n"
-        "workers.photos.decoding.examine_and_render(data, 'image/jpeg')\n"
+        "import importlib, pathlib, sys\n"
+        "from workers.photos.fork_server import PRELOADED\n"
+        "for name in PRELOADED: importlib.import_module(name)\n"
+        "loaded = set(sys.modules)\n"
+        "from workers.photos.answers import of_picture\n"
+        "for path in pathlib.Path(sys.argv[1]).iterdir():\n"
+        "    declared = path.name.split()[1].split(';')[0].replace('.', '/')\n"
+        "    of_picture(path.read_bytes(), declared)\n"
         "print(sorted(set(sys.modules) - loaded))"
     )
-    photo = images.with_metadata("JPEG")
     ran = subprocess.run(
-        [sys.executable, "-c", script], input=photo, capture_output=True, check=True
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, check=True
     )
     assert ran.stdout == b"[]\n"
 
@@ -166,19 +162,14 @@ def test_a_child_ignores_the_signals_that_stop_its_worker() -> None:
 
 
 def ignores(pid: int, wanted: signal.Signals) -> bool:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("SigIgn:"):
-            return bool(int(line.split()[1], 16) >> (wanted - 1) & 1)
-    return False
+    return bool(int(status_of(pid)["SigIgn"], 16) >> (wanted - 1) & 1)
 
 
 def test_only_the_fork_server_requests_huge_pages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.perturb=0")
-    for server in fork_servers():
-        server.kill()
-        eventually(lambda s=server: s.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+    stop_fork_servers()
     render_in_child(images.jpeg(), "image/jpeg")
     (server,) = fork_servers()
     # glibc replaces the colons of the variable by zero bytes
@@ -190,9 +181,7 @@ def test_only_the_fork_server_requests_huge_pages(
 
 def test_a_fork_server_that_was_killed_is_replaced() -> None:
     render_in_child(images.jpeg(), "image/jpeg")
-    for server in fork_servers():
-        server.kill()
-        eventually(lambda s=server: s.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+    stop_fork_servers()
     assert render_in_child(images.jpeg(), "image/jpeg").width == 96
 
 
@@ -275,22 +264,3 @@ def decoding_child_of(pid: int) -> Callable[[], psutil.Process | None]:
 
 def alive(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
-@pytest.mark.parametrize(
-    ("changes", "body"),
-    [
-        ({"width": "x"}, b"\xff\xd8" * 3),
-        ({"lengths": [2, 2]}, b"\xff\xd8" * 2),
-        ({"lengths": [6, 0, 0]}, b"\xff\xd8" * 3),
-        ({}, b"<html>"),
-        ({}, b"\xff\xd8" * 3 + b"."),
-        ({}, b""),
-    ],
-)
-def test_a_malformed_answer_of_a_child_is_refused(changes: dict[str, object], body: bytes) -> None:
-    header = {"width": 1, "height": 1, "blurhash": "", "lengths": [2, 2, 2]} | changes
-    for answer in (json.dumps(header).encode() + b"\n" + body, body, b"[]\n" + body):
-        with pytest.raises(ImageRefusedError) as refused:
-            decoding._parse_answer(answer)
-        assert refused.value.code == "processing-failed"

@@ -23,7 +23,8 @@ from tests.support.town import Town
 from tests.support.uploads import COMPLETE, Upload, answers, object_names, put_upload
 from workers.errors import FencedError
 from workers.photos import processing
-from workers.photos.decoding import Limits, render_in_child
+from workers.photos.confinement import Limits
+from workers.photos.decoding import render_in_child
 from workers.photos.errors import DecodingInterruptedError
 from workers.photos.imaging import RenditionSet
 
