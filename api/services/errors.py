@@ -31,6 +31,10 @@ class WrongPasswordError(ServiceError):
     """The current password that a signed-in user sent is wrong."""
 
 
+class WrongOwnPasswordError(ServiceError):
+    """The password with which a signed-in user confirms a request is wrong."""
+
+
 class TooBusyError(ServiceError):
     """Too many passwords are being hashed in this process."""
 
