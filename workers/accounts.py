@@ -56,6 +56,7 @@ def _hide(graph: Graph, storage: Storage, event: Event) -> None:
     before = MAX_ID
     while session_ids := graph.sessions.ended_ids(user_id, before=before, limit=PAGE):
         storage.sessions.drop(user_id, session_ids)
+        graph.sessions.delete_outdated(user_id, session_ids)
         before = session_ids[-1]
     storage.changes.announce([changes.author(user_id), changes.user(user_id)])
 
