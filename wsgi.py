@@ -1,6 +1,7 @@
 """The whole API by the view alone, for any WSGI server. asgi.py is what `make up` runs.
 
-Each worker process of a server imports it after its start, so no connection is shared by a fork.
+It ignores CORS_ORIGINS, and has no live streams. Each worker process of a server imports it after
+its start, so no connection is shared by a fork.
 """
 
 from api.http.load_shedding import LoadShedding

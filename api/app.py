@@ -26,7 +26,7 @@ from api.endpoints import (
 )
 from api.http import auth, context, errors, limits, observing, openapi, parsing
 from api.http.cursors import Cursors
-from api.http.responses import NO_CACHE, SAFE_HEADERS
+from api.http.responses import NO_CACHE, NO_STORE, SAFE_HEADERS
 from api.services.health import HealthChecks
 from api.services.passwords import Passwords
 from api.services.photos import new_completions
@@ -112,11 +112,16 @@ def _add_routes(app: Flask) -> None:
     app.register_blueprint(hello.blueprint)
 
 
+SECRET_PATHS = ("/v1/accounts", "/v1/sessions", "/v1/me/sessions", "/v1/me/push-subscriptions")
+"""Their responses are in no cache, not even the client's."""
+
+
 def _add_safe_headers(response: Response) -> Response:
     for name, value in SAFE_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith("/v1/"):
-        response.headers.setdefault("Cache-Control", NO_CACHE)
+        is_secret = request.path.startswith(SECRET_PATHS)
+        response.headers.setdefault("Cache-Control", NO_STORE if is_secret else NO_CACHE)
     if response.status_code == HTTPStatus.NO_CONTENT:
         del response.headers["Content-Type"]  # flask-smorest sets it also without a body
     return response

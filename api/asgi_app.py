@@ -15,8 +15,9 @@ from api.fast_feed.upkeep import Upkeep
 from api.http.context import context_of
 from api.live import requests as live_requests
 from api.live.application import LiveStreams
+from api.loop.cross_origin import allow_origins
 from api.loop.flask_adapter import FlaskAdapter
-from api.loop.serving import AsgiApp
+from api.loop.serving import AsgiApp, Handler
 from feed.copies import Copies
 from feed.copy_reading import CopyReader
 from storage.read_quotas import ReadQuotas
@@ -58,13 +59,15 @@ def create_asgi_app(flask_app: Flask) -> AsgiApp:
             flask.close()
             access_log.close()
 
+    routes: dict[tuple[str, str], Handler] = {
+        ("GET", PATH): front,
+        ("GET", live_requests.PATH): live.front,
+        ("HEAD", live_requests.PATH): live.front.refuse_head,
+    }
+    origins = settings.cors_origins
     app = AsgiApp(
-        {
-            ("GET", PATH): front,
-            ("GET", live_requests.PATH): live.front,
-            ("HEAD", live_requests.PATH): live.front.refuse_head,
-        },
-        flask,
+        {route: allow_origins(handler, origins) for route, handler in routes.items()},
+        allow_origins(flask, origins),
         running,
     )
     app.stopping.on_stop(live.front.stop)

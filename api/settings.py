@@ -1,8 +1,10 @@
 """The settings of the API."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from environs import Env, validate
+from environs import Env, ValidationError, validate
 
 from web_push.settings import WebPushSettings
 
@@ -11,6 +13,18 @@ DEFAULT_SESSION_DAYS = 30
 DEFAULT_UPLOAD_PHOTOS_A_DAY = 1_000
 DEFAULT_UPLOAD_BYTES_A_DAY = 5_000_000_000
 """Of a user: both are far above what people upload, and bound what one account can cost."""
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?|https?://\[[0-9a-f:.]+\](?::\d{1,5})?")
+
+
+def _check_origins(origins: Sequence[str]) -> None:
+    """Raise ValidationError for a text that no browser sends as `Origin`."""
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValidationError(
+                f"{origin!r} is no origin: write scheme, host and port alone, in lower case, as in"
+                " https://app.example.org"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +48,8 @@ class ApiSettings:
     feed_page_bytes: int = 32_000_000
     """The most bytes of finished pages that one process keeps; 0: none."""
     web_push: WebPushSettings = field(default_factory=WebPushSettings)
-
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages elsewhere that may call the API."""
     live_streams: int = 2_000
     """The most live streams that one process has open."""
 
@@ -58,5 +73,6 @@ class ApiSettings:
             feed_copy_bytes=env.int("FEED_COPY_BYTES", 64_000_000, validate=validate.Range(min=0)),
             feed_page_bytes=env.int("FEED_PAGE_BYTES", 32_000_000, validate=validate.Range(min=0)),
             web_push=WebPushSettings.from_env(env),
+            cors_origins=tuple(env.list("CORS_ORIGINS", [], validate=_check_origins) or ()),
             live_streams=env.int("LIVE_STREAMS", 2_000, validate=validate.Range(min=0)),
         )

@@ -9,7 +9,9 @@ from pathlib import Path
 import psutil
 
 from drill.stage.stage import DrillStage, storage_settings
+from graph.errors import GraphError
 from graph.queries import Query
+from storage.errors import StorageError
 from storage.redis.protocol import pack
 from storage.s3 import open_client
 
@@ -86,14 +88,19 @@ class Samples:
         self._s3 = open_client(self._settings, read_seconds=S3_SECONDS, attempts=3)
 
     def take(self) -> None:
-        """Sample everything now. Raises the errors of the stores."""
-        for name, value, bound in self._now():
+        """Sample everything now. On a busy machine a store may not answer in time: then nothing."""
+        try:
+            sampled = list(self._now())
+        except (GraphError, StorageError) as error:
+            print(f"no sample: {error}", flush=True)
+            return
+        for name, value, bound in sampled:
             self._bounds[name] = bound
             self._values.setdefault(name, []).append(value)
 
     def latest(self, name: str) -> float:
-        """The last value of a kind."""
-        return self._values[name][-1]
+        """The last value of a kind; 0 without a sample."""
+        return self._values.get(name, [0.0])[-1]
 
     def trends(self) -> list[Trend]:
         """Every kind with its quarters. Needs four samples."""

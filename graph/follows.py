@@ -110,10 +110,13 @@ class Follows:
         )
         return EndedFollow(event=event_of(rows[0])) if rows else None
 
-    def followed_at_ms(self, *, follower_id: int, followee_id: int) -> int | None:
-        """When the follow was created, as NewFollow has it. None without a follow."""
-        rows = self._connection.read(FOLLOWED_AT, follower_id=follower_id, followee_id=followee_id)
-        return rows[0]["followed_at"] if rows else None
+    def followed_at_ms(self, pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+        """When each follow was created, as NewFollow has it, by (follower id, followee id).
+
+        A pair without a follow is left out.
+        """
+        rows = self._connection.read(FOLLOWED_AT, pairs=[list(pair) for pair in pairs])
+        return {(row["follower_id"], row["followee_id"]): row["followed_at"] for row in rows}
 
     def left_pairs(self, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Those of the pairs (follower id, followee id) that have a LEFT."""

@@ -1,6 +1,6 @@
 """Notifications: what others did that concerns a user, stored with the fact, grouped when read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ UNREAD = load("notifications/unread")
 NEWEST_IDS = load("notifications/newest_ids")
 SET_POSITION = load("notifications/set_position")
 TRIM = load("notifications/trim")
+CROWDED = load("notifications/crowded")
 DELETE_OLD = load("notifications/delete_old")
 
 MOST = 1_000
@@ -142,6 +143,11 @@ class Notifications:
             SET_POSITION, user_id=user_id, notification_id=notification_id
         ):
             raise NotFoundError
+
+    def crowded(self, user_ids: Iterable[int]) -> list[int]:
+        """Those of the users who have notifications that trim() deletes. For up to 1,000 users."""
+        rows = self._connection.read(CROWDED, user_ids=list(user_ids), most=MOST + TRIM_SLACK)
+        return [row["user_id"] for row in rows]
 
     def trim(self, user_id: int) -> int:
         """Delete up to 1,000 notifications of the user beyond 1,000; returns how many.

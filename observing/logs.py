@@ -1,6 +1,8 @@
 """Logs: one JSON object a line on stdout, for our lines and those of libraries."""
 
+import json
 import logging
+import re
 import sys
 from typing import Any
 
@@ -10,6 +12,10 @@ QUIET = ("neo4j.notifications", "neo4j.pool", "botocore", "boto3", "urllib3", "s
 """Libraries whose lines below `warning` are not logged."""
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
+
+_UNSEEN = re.compile("[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""Controls of a terminal beyond ASCII, ends of lines, and what hides or turns the text around it.
+JSON escapes only those below a space."""
 
 
 def configure(service: str, *, level: str = "info") -> None:
@@ -22,12 +28,18 @@ def configure(service: str, *, level: str = "info") -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     shared = _shared_processors(service)
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=to_json)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
     )
     _configure_libraries(formatter(service), number)
+
+
+def to_json(line: Any, **options: Any) -> str:
+    """The line as JSON in which everything is seen: a log is read in terminals and by tools."""
+    text = json.dumps(line, ensure_ascii=False, **options)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def formatter(service: str) -> logging.Formatter:
@@ -36,7 +48,7 @@ def formatter(service: str) -> logging.Formatter:
         foreign_pre_chain=_shared_processors(service),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(serializer=to_json),
         ],
     )
 

@@ -102,26 +102,31 @@ class Timelines:
             with self._cache.connection() as connection:
                 connection.execute([pack(b"DEL", timeline_key(u), lock_key(u)) for u in user_ids])
 
-    def drop_for(self, follow: DropForFollow) -> None:
-        """Drop the follower's list after the follow was committed, and leave a mark of it.
+    def drop_for(self, *follows: DropForFollow) -> None:
+        """Drop the follower's list of each, after the follow was committed, and leave a mark of it.
 
         A list that is built from now on has the followee's posts.
         """
-        follower_id, followee_id, followed_at_ms = follow
-        mark = follow_key(follower_id, followee_id)
-        with self._cache.connection() as connection:
-            connection.execute(
-                [
-                    pack(b"DEL", timeline_key(follower_id), lock_key(follower_id)),
-                    pack(b"SET", mark, followed_at_ms, b"EX", FOLLOW_TTL_SECONDS),
-                ]
-            )
+        commands = []
+        for follower_id, followee_id, followed_at_ms in follows:
+            mark = follow_key(follower_id, followee_id)
+            commands.append(pack(b"DEL", timeline_key(follower_id), lock_key(follower_id)))
+            commands.append(pack(b"SET", mark, followed_at_ms, b"EX", FOLLOW_TTL_SECONDS))
+        if commands:
+            with self._cache.connection() as connection:
+                connection.execute(commands)
 
-    def was_dropped_for(self, follow: DropForFollow) -> bool:
-        """Whether the list was dropped for this follow. False also if the mark is lost."""
-        mark = follow_key(follow.follower_id, follow.followee_id)
-        [followed_at_ms] = self._cache.execute([pack(b"GET", mark)])
-        return followed_at_ms is not None and int(followed_at_ms) == follow.followed_at_ms
+    def dropped_for(self, follows: Sequence[DropForFollow]) -> set[DropForFollow]:
+        """Those of the follows for which the list was dropped. Not one whose mark is lost."""
+        if not follows:
+            return set()
+        marks = [follow_key(follow.follower_id, follow.followee_id) for follow in follows]
+        times = self._cache.execute([pack(b"GET", mark) for mark in marks])
+        return {
+            follow
+            for follow, time_ms in zip(follows, times, strict=True)
+            if time_ms is not None and int(time_ms) == follow.followed_at_ms
+        }
 
     def begin(self, user_id: int) -> str | None:
         """Begin a build; returns its token. To be called before the graph is read.

@@ -2,28 +2,19 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from feed.bodies import bodies_of
 from graph import Graph
 from graph.events import Event
 from observing import metrics
 from storage import Storage
+from workers.batch_result import BatchResult
 from workers.fan_out import CURSOR_BEFORE_AUTHOR, FIRST_PAGE, audience_of, observe_lag
 
 SHORTEST_PAGE = 200
 """Followers of each author that are read at least: more than most authors have. 64 such pages have
 as many ids as one page of a large author."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Pushed:
-    """What became of a batch."""
-
-    done: list[Event] = field(default_factory=list)
-    """Posts that all followers have, or that are deleted."""
-    rest: list[Event] = field(default_factory=list)
-    """Posts with followers left, each with the cursor from which it goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +30,14 @@ class _FirstPage:
         return audience_of(self.event, len(self.user_ids)) if self.is_last else "medium"
 
 
-def push_first_pages(graph: Graph, storage: Storage, events: Sequence[Event]) -> Pushed:
+def push_first_pages(graph: Graph, storage: Storage, events: Sequence[Event]) -> BatchResult:
     """Write the posts' bodies into the cache, and push each post to its author's first followers.
 
-    An event that has begun before is left to the rest. Can be repeated. Raises
-    StorageUnavailableError, GraphUnavailableError.
+    Posts that all followers have, or that are deleted, are done. An event that has begun before is
+    left to the rest. Can be repeated. Raises StorageUnavailableError, GraphUnavailableError.
     """
     fresh = [event for event in events if event.cursor == CURSOR_BEFORE_AUTHOR]
-    pushed = Pushed(rest=[event for event in events if event.cursor != CURSOR_BEFORE_AUTHOR])
+    pushed = BatchResult(rest=[event for event in events if event.cursor != CURSOR_BEFORE_AUTHOR])
     bodies = bodies_of(graph, storage, [event.subject_id for event in fresh])
     pushed.done += [event for event in fresh if not bodies[event.subject_id]]
     read_at = time.monotonic()  # before the read, which can be slow

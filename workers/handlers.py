@@ -1,11 +1,20 @@
 """The one table of event kinds and their functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graph import Graph
 from graph.events import Event
 from storage import Storage
-from workers import accounts, ended_sessions, fan_out, following, leaving, removal
+from workers import (
+    accounts,
+    ended_sessions,
+    fan_out,
+    fan_out_batch,
+    following,
+    leaving,
+    removal,
+)
+from workers.batch_result import BatchResult
 from workers.photos import expiry, processing
 
 Handler = Callable[[Graph, Storage, Event], bool | None]
@@ -25,3 +34,13 @@ HANDLERS: dict[str, Handler] = {
     "blocked": leaving.drop_after_block,
 }
 """The function that does the work of each kind. Every function can be repeated."""
+
+BatchHandler = Callable[[Graph, Storage, Sequence[Event]], BatchResult]
+"""Does the work of several events of a kind in common round trips."""
+
+BATCH_HANDLERS: dict[str, BatchHandler] = {
+    "post-published": fan_out_batch.push_first_pages,
+    "followed": following.finish_follows,
+    "left": leaving.drop_after_leavings,
+}
+"""The same for several events, of the kinds that are many and small."""

@@ -4,9 +4,12 @@ The request drops them too, before its response. The event drops them again, as 
 died. Without a list the graph answers, and the next read schedules a rebuild.
 """
 
+from collections.abc import Sequence
+
 from graph import Graph
 from graph.events import Event
 from storage import Storage
+from workers.batch_result import BatchResult
 
 
 def drop_after_leaving(graph: Graph, storage: Storage, event: Event) -> None:
@@ -16,8 +19,15 @@ def drop_after_leaving(graph: Graph, storage: Storage, event: Event) -> None:
     more. If a new follow was ended meanwhile, the LEFT is too young to be ended here, and
     the newer event ends it.
     """
-    storage.timelines.drop(event.subject_id)
-    graph.follows.delete_left(pairs=[(event.subject_id, event.author_id)])
+    drop_after_leavings(graph, storage, [event])
+
+
+def drop_after_leavings(graph: Graph, storage: Storage, events: Sequence[Event]) -> BatchResult:
+    """The same for any number of leavings, in two round trips; all of them are done."""
+    pairs = sorted({(event.subject_id, event.author_id) for event in events})  # order of locks
+    storage.timelines.drop(*(follower_id for follower_id, _ in pairs))
+    graph.follows.delete_left(pairs=pairs)
+    return BatchResult(done=list(events))
 
 
 def drop_after_block(graph: Graph, storage: Storage, event: Event) -> None:

@@ -20,8 +20,7 @@ from storage import Storage
 from storage.errors import StorageRefusedError, StorageUnavailableError
 from workers.endings import Endings
 from workers.errors import FencedError, PutOffError, StalledError, UnfinishedError
-from workers.fan_out_batch import push_first_pages
-from workers.handlers import HANDLERS
+from workers.handlers import BATCH_HANDLERS, HANDLERS
 from workers.outages import Outages
 
 log = structlog.get_logger()
@@ -175,7 +174,7 @@ class _Drain:
         """
         begin_until = time.monotonic() + BEGIN_SECONDS
         known = self._leave_unknown(events)
-        rest = self._push_together(known) if self._queue == FANOUT and len(known) > 1 else known
+        rest = self._do_together(known)
         for position, event in enumerate(rest):
             is_late = position > 0 and time.monotonic() > begin_until
             if is_late or self._is_out():
@@ -199,25 +198,33 @@ class _Drain:
                 log.warning("kind unknown", kind=event.kind, event_id=event.id)
         return [event for event in events if event.kind in HANDLERS]
 
-    def _push_together(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Push the first pages of several posts; returns the events that are left for do_one().
+    def _do_together(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Do the common work of each kind's events; returns those that are left for do_one().
 
-        A fault of one post leaves all of them.
+        A fault of one event leaves all of its kind.
         """
+        rest: list[Event] = []
+        for kind in dict.fromkeys(event.kind for event in events):
+            of_kind = [event for event in events if event.kind == kind]
+            is_batch = kind in BATCH_HANDLERS and len(of_kind) > 1
+            rest += self._do_batch(kind, of_kind) if is_batch else of_kind
+        return rest
+
+    def _do_batch(self, kind: str, events: Sequence[Event]) -> Sequence[Event]:
         began = time.monotonic()
         try:
-            pushed = push_first_pages(self._graph, self._storage, events)
+            result = BATCH_HANDLERS[kind](self._graph, self._storage, events)
         except (GraphUnavailableError, StorageUnavailableError) as error:
-            # Perhaps one post or one follower's key is the reason: each is done alone
-            log.warning("batch refused", error=str(error), events=len(events))
+            # Perhaps one post or one user's key is the reason: each is done alone
+            log.warning("batch refused", kind=kind, error=str(error), events=len(events))
             return events
         except Exception:  # includes RQ's time-out
-            log.exception("batch failed", events=len(events))
+            log.exception("batch failed", kind=kind, events=len(events))
             return events
         self._note_success()
         seconds = time.monotonic() - began
-        self._endings.add_done(pushed.done, seconds / len(events))
-        return pushed.rest
+        self._endings.add_done(result.done, seconds / len(events))
+        return result.rest
 
     def _do_one(self, event: Event) -> None:
         began = time.monotonic()

@@ -7,7 +7,6 @@ them.
 """
 
 import functools
-import json
 import logging
 import sys
 import threading
@@ -20,6 +19,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from api.http.observing import method_label
+from observing.logs import to_json
 from observing.metrics import (
     FAIL_OPEN_TOTAL,
     FRONT_PASSED_ON,
@@ -197,4 +197,4 @@ def _format_second(unix_second: int) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _quote(client: str) -> str:
-    return json.dumps(client, ensure_ascii=False)
+    return to_json(client)

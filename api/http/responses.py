@@ -24,6 +24,9 @@ SAFE_HEADERS = {
 NO_CACHE = "private, no-cache"
 """The Cache-Control of responses: for one viewer, and to be revalidated before each use."""
 
+NO_STORE = "no-store"
+"""The Cache-Control of responses with secrets, and of lists of one's devices."""
+
 DEGRADED = "Photofeed-Degraded"
 """A header with the stores that are down: the response is correct without them."""
 

@@ -36,7 +36,7 @@ def drop_timeline_for_follow(
     if is_repeat and follow.age_ms > DONE_MS:
         return
     dropped = DropForFollow(follower_id, followee_id, follow.followed_at_ms)
-    if not (is_repeat and storage.timelines.was_dropped_for(dropped)):
+    if not (is_repeat and storage.timelines.dropped_for([dropped])):
         storage.timelines.drop_for(dropped)
 
 

@@ -13,6 +13,7 @@ def from_env(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ApiSettings:
         "TRUSTED_PROXIES",
         "UPLOAD_PHOTOS_A_DAY",
         "UPLOAD_BYTES_A_DAY",
+        "CORS_ORIGINS",
     ):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -33,6 +34,38 @@ def test_the_uploads_of_a_day_are_settings(monkeypatch: pytest.MonkeyPatch) -> N
     secret, uploads = "0123456789abcdef", {"UPLOAD_PHOTOS_A_DAY": "3", "UPLOAD_BYTES_A_DAY": "99"}
     settings = from_env(monkeypatch, CURSOR_SECRET=secret, **uploads)
     assert (settings.upload_photos_a_day, settings.upload_bytes_a_day) == (3, 99)
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [(), ("https://app.example.org",), ("http://localhost:5173", "http://[::1]:80", "https://a-b")],
+)
+def test_origins_are_a_list(monkeypatch: pytest.MonkeyPatch, origins: tuple[str, ...]) -> None:
+    settings = from_env(
+        monkeypatch, CURSOR_SECRET="0123456789abcdef", CORS_ORIGINS=",".join(origins)
+    )
+    assert settings.cors_origins == origins
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("*", "null", "app.example.org", "https://", "https://app.example.org/"),
+        *(
+            "https://App.example.org",
+            "https://*.example.org",
+            "ftp://a",
+            "https://a:",
+            "https://a b",
+        ),
+        *("https://user@a", "https://a/path", "https://a?b", "https://a,evil"),
+    ],
+)
+def test_what_no_browser_sends_as_an_origin_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    with pytest.raises(EnvError, match=r"CORS_ORIGINS.*no origin"):
+        from_env(monkeypatch, CURSOR_SECRET="0123456789abcdef", CORS_ORIGINS=text)
 
 
 def test_all_wrong_settings_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,3 +48,20 @@ def test_every_line_of_ours_and_of_libraries_is_one_json_object() -> None:
 def test_an_unknown_level_is_refused_with_the_known_levels() -> None:
     with pytest.raises(ValueError, match="LOG_LEVEL is 'loud'; it must be one of debug, info"):
         logs.configure("test", level="loud")
+
+
+# Security 25
+@pytest.mark.parametrize(
+    "character", ["\x1b", "\x7f", "\x85", "\x9b", "\xad", "\u200b", "\u2028", "\u202e", "\ufeff"]
+)
+def test_what_is_not_seen_is_escaped_and_stays_the_same_text(character: str) -> None:
+    text = f"a{character}31mb"
+    line = logs.to_json({"event": text})
+    assert line.isprintable()
+    assert json.loads(line) == {"event": text}
+
+
+def test_other_letters_stay_as_they_are() -> None:
+    assert logs.to_json({"event": "Ana 李 é 👩‍🍳".replace("\u200d", "")}) == (
+        '{"event": "Ana 李 é 👩🍳"}'
+    )

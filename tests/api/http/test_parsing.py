@@ -178,6 +178,14 @@ def test_responses_have_the_security_headers(person: Person) -> None:
     assert headers["Cache-Control"] == "private, no-cache"
 
 
+def test_answers_with_secrets_and_devices_are_in_no_cache(builders: Builders) -> None:
+    person = builders.new_user()
+    for path in ("/v1/me/sessions", "/v1/me/push-subscriptions", "/v1/accounts"):
+        assert person.get(path).headers["Cache-Control"] == "no-store"
+    for path in ("/v1/me/feed", "/v1/me", "/v1/me/photos"):
+        assert person.get(path).headers["Cache-Control"] == "private, no-cache"
+
+
 def test_a_response_without_a_body_has_no_content_type(person: Person) -> None:
     response = person.delete("/v1/me/blocks/1")
     assert (response.status_code, response.data) == (204, b"")

@@ -1,0 +1,257 @@
+"""deploy/Caddyfile before the API and S3: what the internet sees, and check-production."""
+
+import os
+import secrets
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from storage import Storage
+from tests.support.eventually import eventually
+from tests.support.granian import ROOT, Server, asgi_command, free_port, serving
+from tests.support.images import jpeg
+
+CADDY = Path(sys.executable).parent / "caddy"
+PUBLIC_PORTS = ("HTTP_PORT", "HTTPS_PORT", "MEDIA_PORT")
+STRONG = secrets.token_urlsafe(24)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A running edge, and the API behind it."""
+
+    url: str
+    http_url: str
+    media_url: str
+    authority: Path
+    """The certificate of the authority that the edge has drawn."""
+    api: Server
+    env: dict[str, str]
+    """The environment of the API."""
+    log: Path
+
+    def send(self, method: str, path: str, **request: object) -> requests.Response:
+        return requests.request(
+            method,
+            self.url + path,
+            verify=str(self.authority),
+            timeout=30,
+            allow_redirects=False,
+            **request,  # type: ignore[arg-type]
+        )
+
+    def connect(self) -> ssl.SSLSocket:
+        """A TLS connection, for requests that no HTTP client sends."""
+        context = ssl.create_default_context(cafile=self.authority)
+        port = int(self.url.rpartition(":")[2])
+        plain = socket.create_connection(("127.0.0.1", port), 30)
+        return context.wrap_socket(plain, server_hostname="localhost")
+
+    def connections_to_api(self) -> int:
+        """Connections that the API has with the edge."""
+        port = int(self.api.url.rpartition(":")[2])
+        connections = psutil.net_connections("tcp")
+        return sum(
+            bool(one.raddr) and one.raddr[1] == port and one.status == psutil.CONN_ESTABLISHED
+            for one in connections
+        )
+
+
+@pytest.fixture(scope="module")
+def edge(
+    stack_env: dict[str, str], storage: Storage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Edge]:
+    assert storage
+    folder = tmp_path_factory.mktemp("edge")
+    ports = {name: free_port() for name in PUBLIC_PORTS}
+    url = f"https://localhost:{ports['HTTPS_PORT']}"
+    media_url = f"https://localhost:{ports['MEDIA_PORT']}"
+    env = {
+        **stack_env,
+        "LIMITS_SCALE": "1",
+        "TRUSTED_PROXIES": "1",
+        "MEDIA_BASE_URL": f"{media_url}/{stack_env['S3_BUCKET']}",
+        "ADMIN_PASSWORD": STRONG,
+    }
+    api_port = free_port()
+    with serving(asgi_command("asgi:app", api_port), api_port, env) as api:
+        edge_env = {
+            "API_SITE": url,
+            "MEDIA_SITE": media_url,
+            "API": f"127.0.0.1:{api_port}",
+            "S3": stack_env["S3_ENDPOINT_URL"].removeprefix("http://"),
+            "HTTP_PORT": str(ports["HTTP_PORT"]),
+            "HTTPS_PORT": str(ports["HTTPS_PORT"]),
+            "BIND": "127.0.0.1",
+            "TLS": "internal",
+            "XDG_DATA_HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder),
+        }
+        log = folder / "caddy.log"
+        command = [str(CADDY), "run", "--config", str(ROOT / "deploy" / "Caddyfile")]
+        with log.open("wb") as output:
+            caddy = subprocess.Popen(
+                command, env=os.environ | edge_env, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            edge = Edge(
+                url=url,
+                http_url=f"http://localhost:{ports['HTTP_PORT']}",
+                media_url=env["MEDIA_BASE_URL"],
+                authority=folder / "caddy" / "pki" / "authorities" / "local" / "root.crt",
+                api=api,
+                env=env,
+                log=log,
+            )
+            eventually(lambda: _is_ready(edge))
+            yield edge
+        finally:
+            caddy.terminate()
+            caddy.wait(30)
+
+
+def _is_ready(edge: Edge) -> bool:
+    try:
+        return edge.authority.exists() and edge.send("GET", "/livez").ok
+    except requests.RequestException:
+        return False
+
+
+def check(edge: Edge, **changes: str) -> subprocess.CompletedProcess[str]:
+    """The command that an operator runs, in the environment of the API."""
+    words = ("check-production", "--url", edge.url, "--http-url", edge.http_url)
+    return subprocess.run(
+        [sys.executable, "-m", "api", *words],
+        env={**os.environ, **edge.env, "REQUESTS_CA_BUNDLE": str(edge.authority), **changes},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+# Security 23
+def test_http_is_redirected_and_https_has_hsts(edge: Edge) -> None:
+    plain = requests.get(f"{edge.http_url}/v1/me", timeout=30, allow_redirects=False)
+    assert plain.status_code == 308
+    assert plain.headers["Location"].startswith("https://localhost")
+    answer = edge.send("GET", "/v1/me")
+    assert answer.status_code == 401
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.json()["code"] == "unauthenticated"
+
+
+# Security 23
+@pytest.mark.parametrize("path", ["/readyz", "/docs", "/docs/", "/openapi.json", "/readyz?a=1"])
+def test_what_is_for_operators_is_not_served(edge: Edge, path: str) -> None:
+    answer = edge.send("GET", path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    assert requests.get(edge.api.url + path, timeout=30).ok
+
+
+# Security 23
+def test_a_client_cannot_invent_its_address(edge: Edge) -> None:
+    account = {"username": f"u{secrets.token_hex(8)}", "password": "no such password"}
+
+    def guess(number: int) -> int:
+        invented = {"X-Forwarded-For": f"198.51.100.{number}", "Forwarded": f"for=192.0.2.{number}"}
+        return edge.send("POST", "/v1/sessions", json=account, headers=invented).status_code
+
+    assert 429 in [guess(number) for number in range(30)]
+
+
+# Security 23
+def test_a_slow_body_does_not_reach_the_api(edge: Edge) -> None:
+    eventually(lambda: edge.connections_to_api() == 0, seconds=60)
+    head = b"POST /v1/accounts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
+    slow = [edge.connect() for _ in range(20)]
+    for connection in slow:
+        connection.sendall(head)
+    assert edge.send("GET", "/livez").ok
+    assert edge.connections_to_api() <= 2  # that of this request, seen from both ends
+    for connection in slow:
+        connection.close()
+
+
+# Security 23
+def test_a_rendition_has_nosniff_and_an_upload_is_private(edge: Edge, storage: Storage) -> None:
+    path = secrets.token_hex(8)
+    storage.photos.put_rendition(path, 320, jpeg(64, 64))
+    storage.photos.store_original(path, jpeg(64, 64), "image/jpeg")
+
+    def read(name: str) -> requests.Response:
+        return requests.get(f"{edge.media_url}/{name}", verify=str(edge.authority), timeout=30)
+
+    shown = read(f"media/{path}/320.jpg")
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/jpeg")
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    for name in (f"originals/{path}", "?list-type=2", "media/", "incoming/"):
+        refused = read(name)
+        assert refused.status_code in {403, 404}
+        assert refused.headers["X-Content-Type-Options"] == "nosniff"
+
+
+# Security 23, 25
+def test_no_secret_of_a_request_is_in_the_edges_log(edge: Edge) -> None:
+    secret = f"pf_{secrets.token_urlsafe(30)}"
+    edge.send("GET", f"/v1/me?token={secret}", headers={"Authorization": f"Bearer {secret}"})
+    edge.send("GET", f"/v1/live?ticket={secret}")
+    eventually(lambda: edge.log.read_text().count("/v1/") >= 2)
+    assert secret not in edge.log.read_text()
+
+
+# Security 23
+def test_a_ready_edge_passes_the_check(edge: Edge) -> None:
+    done = check(edge)
+    assert done.stderr == ""
+    assert "NOT SO" not in done.stdout, done.stdout
+    assert done.returncode == 0
+
+
+# Security 23
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"LIMITS_SCALE": "1000"}, "LIMITS_SCALE is 1: it is 1000"),
+        ({"LIMITS_SCALE": "many"}, "LIMITS_SCALE is 1: it is many"),
+        ({"TRUSTED_PROXIES": "0"}, "TRUSTED_PROXIES counts"),
+        ({"ADMIN_PASSWORD": "admin"}, "ADMIN_PASSWORD cannot be guessed: it has 5 characters"),
+        ({"CACHE_REDIS_URL": "redis://:a@10.0.0.1:6379/0"}, "CACHE_REDIS_URL is encrypted"),
+        ({"CORS_ORIGINS": "https://a,http://b"}, "CORS_ORIGINS has no origin without TLS"),
+        ({"MEDIA_BASE_URL": "http://127.0.0.1:8333/photofeed"}, "MEDIA_BASE_URL has TLS"),
+        ({"REQUESTS_CA_BUNDLE": ""}, "valid certificate"),
+        ({"LOG_LEVEL": "DEBUG"}, "LOG_LEVEL is not debug"),
+    ],
+)
+def test_what_is_not_so_is_said_with_what_to_do(
+    edge: Edge, changes: dict[str, str], said: str
+) -> None:
+    done = check(edge, **changes)
+    assert done.returncode == 1
+    assert any(line.startswith("NOT SO") and said in line for line in done.stdout.splitlines()), (
+        done.stdout
+    )
+    assert "Traceback" not in done.stderr
+
+
+# Security 23
+def test_an_api_without_an_edge_fails_the_check(edge: Edge) -> None:
+    words = ("check-production", "--url", edge.api.url)
+    done = subprocess.run(
+        [sys.executable, "-m", "api", *words],
+        env={**os.environ, **edge.env},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "NOT SO  the API has TLS" in done.stdout
