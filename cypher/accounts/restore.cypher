@@ -7,7 +7,7 @@
 // $event_id:     integer, new
 // $request_id:   text or null, of the request that owes the work
 // returns:       event
-// index:         User(id); Event(id)
+// index:         User(id)
 MATCH (user:User)
 WHERE user.id = $user_id
 SET user.locked = true
