@@ -49,7 +49,10 @@ class Body(NamedTuple):
 
 
 TOMBSTONE = Body(b"", digest_of(b""), None)
-"""The body of a deleted post."""
+"""The body of a deleted post, or of one whose author is hidden."""
+NOBODY = 0
+"""The owner of tombstones. A change of any author drops them all: one can be of the author's post,
+which is shown again, and none says whose it is."""
 
 
 def body_of(json: bytes) -> Body:
@@ -177,7 +180,7 @@ class Copies:
         self._bodies: _Lru[Body] = _Lru(
             limit_bytes - for_sessions,
             size_of=lambda body: len(body.json) + BODY_OVERHEAD_BYTES,
-            owner_of=lambda body: body.author_id,
+            owner_of=lambda body: body.author_id or NOBODY,
         )
         self._sessions: _Lru[_KeptSession] = _Lru(
             for_sessions,
@@ -240,7 +243,7 @@ class Copies:
             if body is None or (body.author_id is None and body is not TOMBSTONE):
                 continue
             if began == self.clock or not self._dropped_since(
-                began, post(post_id), author(body.author_id or 0)
+                began, post(post_id), author(body.author_id or NOBODY)
             ):
                 self._bodies.put(post_id, body)
 
@@ -305,7 +308,9 @@ class Copies:
         if kind is SubjectKind.POST:
             self._bodies.pop(subject_id)
         else:
-            self._bodies.pop_owner(subject_id)
+            self._drop_times.record(author(NOBODY), self.clock)
+            for owner in (subject_id, NOBODY):
+                self._bodies.pop_owner(owner)
 
 
 @dataclass(slots=True)

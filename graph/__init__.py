@@ -4,6 +4,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from graph.accounts import Accounts
 from graph.blocks import Blocks
 from graph.connection import Connection
 from graph.events import Events
@@ -31,6 +32,7 @@ class Graph:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.users = Users(connection)
+        self.accounts = Accounts(connection)
         self.sessions = Sessions(connection)
         self.push_subscriptions = PushSubscriptions(connection)
         self.follows = Follows(connection, self.users)

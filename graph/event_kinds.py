@@ -68,6 +68,12 @@ KINDS = {
         subject="user",
         author="user",
     ),
+    "account-left": EventKind(
+        queue=REMOVAL,
+        owes="hide the user's posts and sessions; delete the account when its week is over",
+        subject="user",
+        author="user",
+    ),
     "followed": EventKind(
         queue=TIMELINES,
         owes="drop the follower's timeline; raise the id of the followee's newest notification",

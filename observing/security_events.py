@@ -21,6 +21,8 @@ EVENTS = (
     "password-changed",
     "password-change-failed",
     "password-change-refused",
+    "account-left",
+    "account-restored",
     "admin-refused",
     "event-requeued",
 )

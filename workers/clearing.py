@@ -35,6 +35,7 @@ def steps(graph: Graph, storage: Storage) -> list[tuple[str, Step]]:
             "push-subscriptions",
             _in_pages(lambda: graph.push_subscriptions.delete_ended(PAGE), PAGE),
         ),
+        ("names", _in_pages(lambda: graph.accounts.free_names(PAGE), PAGE)),
         ("deleted-posts", _in_pages(lambda: graph.posts.clear_deleted(PAGE), PAGE)),
         ("notifications", _in_pages(lambda: _clear_notifications(graph), PAGE)),
     ]

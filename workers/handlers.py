@@ -5,7 +5,15 @@ from collections.abc import Callable, Sequence
 from graph import Graph
 from graph.events import Event
 from storage import Storage
-from workers import ended_sessions, fan_out, fan_out_batch, following, leaving, removal
+from workers import (
+    accounts,
+    ended_sessions,
+    fan_out,
+    fan_out_batch,
+    following,
+    leaving,
+    removal,
+)
 from workers.batch_result import BatchResult
 from workers.photos import expiry, processing
 
@@ -20,6 +28,7 @@ HANDLERS: dict[str, Handler] = {
     "photo-deleted": expiry.remove_deleted,
     "profile-changed": removal.refresh_author,
     "sessions-ended": ended_sessions.clear,
+    "account-left": accounts.leave,
     "followed": following.finish_follow,
     "left": leaving.drop_after_leaving,
     "blocked": leaving.drop_after_block,

@@ -1,17 +1,27 @@
-"""The user's own profile and password."""
+"""The user's own profile, password and account."""
 
 from typing import Any
 
+from api.endpoints.sessions import session_response
 from api.http import context, guesses, limits, security_events
-from api.http.auth import login_required
+from api.http.auth import hide_on_refusal, login_required
+from api.http.clients import client, lifetime
 from api.http.context import graph, storage, viewer, viewer_id
+from api.http.limits import TooManyRequestsError
 from api.http.openapi import raises
 from api.http.parsing import Blueprint
+from api.schemas.accounts import Confirmation, Credentials, LeavingSchema, NewSessionSchema
 from api.schemas.users import ProfileChanges, ProfileSchema
-from api.services import accounts, profiles
-from api.services.errors import TooBusyError, WeakPasswordError, WrongPasswordError
+from api.services import account_deletion, accounts, profiles
+from api.services.errors import (
+    TooBusyError,
+    WeakPasswordError,
+    WrongCredentialsError,
+    WrongOwnPasswordError,
+    WrongPasswordError,
+)
 
-blueprint = Blueprint("me", __name__, description="Your own profile and password.")
+blueprint = Blueprint("me", __name__, description="Your own profile, password and account.")
 
 
 @blueprint.get("/v1/me")
@@ -56,3 +66,54 @@ def update_own_profile(
     if "name" in changes:
         limits.consume(limits.NAME_CHANGES, viewer_id())
     return profiles.update(graph(), storage(), viewer_id(), changes=changes)
+
+
+@blueprint.delete("/v1/me")
+@hide_on_refusal
+@login_required
+@blueprint.arguments(Confirmation, as_kwargs=True)
+@blueprint.response(202, LeavingSchema)
+@raises(WrongOwnPasswordError, TooBusyError)
+def delete_account(*, password: str) -> Any:
+    """Deletes your account.
+
+    Before the response your profile, posts and follows are hidden from everybody, and all your
+    sessions end. `restoreAccount` undoes it until `undo_until`. Then everything is deleted: posts,
+    photos with their files, follows, blocks, notifications, subscriptions. Nobody else gets the
+    username for 30 days more. Quotas: `password-changes`, `password-guesses`,
+    `password-guesses-a-day`.
+
+    **Retries**: after a 503, repeat it until it is 202, or 401 as your sessions have ended.
+    """
+    with guesses.counted_password_change():
+        undo_until = account_deletion.leave(
+            graph(), storage(), context.passwords(), user_id=viewer_id(), password=password
+        )
+    security_events.record("account-left", viewer_id())
+    return {"undo_until": undo_until}
+
+
+@blueprint.post("/v1/me/restore")
+@blueprint.arguments(Credentials, as_kwargs=True)
+@blueprint.response(200, NewSessionSchema)
+@raises(WrongCredentialsError, TooManyRequestsError, TooBusyError)
+def restore_account(*, username: str, password: str) -> Any:
+    """Undoes the deletion of your account, and signs you in.
+
+    Profile, posts and follows are as they were. Only failures count. Quotas: `sign-in-failures`,
+    `sign-in-failures-from-range`, `sign-in-failures-of-network`, `sign-in-failures-of-range`.
+
+    **Retries**: can be repeated; each request creates a session.
+    """
+    with guesses.counted_sign_in(username):
+        user, session = account_deletion.restore(
+            graph(),
+            storage(),
+            context.passwords(),
+            username=username,
+            password=password,
+            lifetime=lifetime(),
+            client=client(),
+        )
+    security_events.record("account-restored", user.id)
+    return session_response(user, session)

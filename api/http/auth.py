@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from api.http import context, limits
 from api.http.handover import handover_of
-from api.services import sessions
+from api.services import account_deletion, sessions
 from api.services.errors import NotSignedInError
 from api.services.tokens import Token
 from storage.limits import LimitUse
@@ -72,19 +72,41 @@ def drop_copy_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
     then still accept a copy, so a 401 or a 429 alone would be wrong. Raises
     StorageUnavailableError if the copies cannot be dropped.
     """
+    return _repeat_on_refusal(view, _drop_copies)
+
+
+def hide_on_refusal(view: Callable[P, R]) -> Callable[P, R]:
+    """Decorates the deletion of an account, around `login_required`: hides it before a 401.
+
+    An earlier try may have hidden it in the graph, and failed at the cache. Raises
+    StorageUnavailableError if its copies cannot be dropped.
+    """
+    return _repeat_on_refusal(view, _hide)
+
+
+def _repeat_on_refusal(view: Callable[P, R], repeat: Callable[[Token], None]) -> Callable[P, R]:
+    """The view that repeats its work on the cache if the token's session has ended."""
 
     @functools.wraps(view)
-    def dropping_view(*args: P.args, **kwargs: P.kwargs) -> R:
+    def repeating_view(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return view(*args, **kwargs)
         except (NotSignedInError, limits.TooManyRequestsError):
             token = _token_without_viewer()
             if token and sessions.proves_session(context.graph(), token):
                 limits.consume(limits.ENDED_SIGN_OUTS, f"session {token.session_id}")
-                sessions.drop_copies(context.storage(), token.user_id, token.session_id)
+                repeat(token)
             raise
 
-    return dropping_view
+    return repeating_view
+
+
+def _drop_copies(token: Token) -> None:
+    sessions.drop_copies(context.storage(), token.user_id, token.session_id)
+
+
+def _hide(token: Token) -> None:
+    account_deletion.hide_again(context.graph(), context.storage(), token.user_id)
 
 
 def _token_without_viewer() -> Token | None:

@@ -69,6 +69,9 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     service_errors.WrongPasswordError: ErrorResponse(
         status=403, detail="The current password is wrong.", field="current_password"
     ),
+    service_errors.WrongOwnPasswordError: ErrorResponse(
+        status=403, code="wrong-password", detail="The password is wrong.", field="password"
+    ),
     graph_errors.NotFoundError: ErrorResponse(status=404, detail=NOT_FOUND),
     graph_errors.UsernameTakenError: ErrorResponse(
         status=409, detail="This username is taken.", field="username"

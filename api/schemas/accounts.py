@@ -58,6 +58,18 @@ class Credentials(Schema):
     password = Password(longest_bytes=MAX_PASSWORD_BYTES, required=True)
 
 
+class Confirmation(Schema):
+    """What confirms a request that cannot be made by mistake."""
+
+    password = Password(longest_bytes=MAX_PASSWORD_BYTES, required=True)
+
+
+class LeavingSchema(Schema):
+    """An account that will be deleted."""
+
+    undo_until = Time(required=True, example=examples.UNDO_UNTIL)
+
+
 class NewSessionSchema(Schema):
     """A new session. No later response contains its token."""
 

@@ -40,6 +40,10 @@ class WeakPasswordError(ServiceError):
     """A new password is easily guessed. The text says what to do."""
 
 
+class WrongOwnPasswordError(WrongPasswordError):
+    """The password with which a signed-in user confirms a request is wrong."""
+
+
 class TooBusyError(ServiceError):
     """Too many passwords are being hashed in this process."""
 

@@ -1,7 +1,8 @@
 // cypher/posts/feed_page.cypher: the newest posts below a bound in the viewer's feed, and whether
 // the viewer has a LEFT.
-// The feed is the posts of the viewer and of all active followees. No timeline is built while a
-// LEFT exists.
+// The feed is the posts of the viewer and of all followees. Those of a followee who is not active are
+// among them: their bodies are absent, and come back if the followee does. No timeline is built while
+// a LEFT exists.
 // A few posts of every author are read at first. Their $limit newest bound the page from below. Only
 // an author all of whose few are among these can have more posts above the bound, and is read again
 // (docs/decisions/0016).
@@ -17,7 +18,6 @@ MATCH (viewer:User)
 WHERE viewer.id = $viewer_id
 WITH viewer.id AS viewer_id, EXISTS { (viewer)-[:LEFT]->() } AS unfollow_pending, COLLECT {
     MATCH (viewer)-[:FOLLOWS]->(author:User)
-    WHERE author.state = 'active'
     RETURN author.id
   } AS followee_ids
 CALL (viewer_id, followee_ids) {

@@ -1,6 +1,6 @@
 // cypher/posts/feed_page_up.cypher: the oldest posts above a bound in the viewer's feed, ascending.
-// The feed is the posts of the viewer and of all active followees. The posts are read as in
-// feed_page.cypher, in the other direction: if no bound is known, it is the largest integer.
+// The feed and its posts are those of feed_page.cypher, in the other direction: if no bound is known,
+// it is the largest integer.
 // $viewer_id: integer
 // $after:     integer, exclusive
 // $limit:     integer, 1 to 1000
@@ -13,7 +13,6 @@ MATCH (viewer:User)
 WHERE viewer.id = $viewer_id
 CALL (viewer) {
   MATCH (viewer)-[:FOLLOWS]->(author:User)
-  WHERE author.state = 'active'
   RETURN author.id AS author_id
   UNION ALL
   RETURN viewer.id AS author_id

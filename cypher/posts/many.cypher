@@ -1,5 +1,5 @@
 // cypher/posts/many.cypher: posts with their authors and photos.
-// The statement does not check who may see them.
+// Posts of users who are not active are left out. The statement does not check who may see them.
 // $post_ids: list of integers, up to 1000
 // returns:   post, author, photos
 // index:     Post(id); User(id)
@@ -9,7 +9,7 @@ MATCH (post:Post)
 USING INDEX post:Post(id)
 WHERE post.id = post_id
 MATCH (author:User)
-WHERE author.id = post.author_id
+WHERE author.id = post.author_id AND author.state = 'active'
 RETURN post {
     .id, .author_id, .caption, .location_name, .created_at,
     latitude: post.coordinates.latitude, longitude: post.coordinates.longitude

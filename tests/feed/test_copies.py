@@ -126,6 +126,20 @@ def test_a_body_read_before_a_drop_of_its_subject_is_not_kept(
     assert kept(copies, 7) == [7]
 
 
+def test_an_authors_change_drops_every_tombstone(copies: Copies) -> None:
+    copies.keep_bodies({7: TOMBSTONE, 8: TOMBSTONE}, copies.begin())
+    keep(copies, 9, OTHER_AUTHOR)
+    drop(copies, changes.author(AUTHOR))
+    assert kept(copies, 7, 8, 9) == [9]
+
+
+def test_a_tombstone_read_before_an_authors_change_is_not_kept(copies: Copies) -> None:
+    began = copies.begin()
+    drop(copies, changes.author(AUTHOR))
+    copies.keep_bodies({7: TOMBSTONE, 9: body(9, OTHER_AUTHOR)}, began)
+    assert kept(copies, 7, 9) == [9]
+
+
 def test_a_body_read_before_a_drop_of_others_is_kept(copies: Copies) -> None:
     began = copies.begin()
     drop(copies, changes.post(6), changes.author(OTHER_AUTHOR), changes.session(7), changes.user(7))

@@ -33,7 +33,8 @@ from tests.support.document import (
 CONTRACT = {
     "POST /v1/accounts", "POST /v1/sessions", "GET /v1/me/sessions",
     "DELETE /v1/me/sessions/{session_id}", "DELETE /v1/me/sessions/current",
-    "GET /v1/me", "PATCH /v1/me", "GET /v1/users", "GET /v1/users/{user_id}",
+    "GET /v1/me", "PATCH /v1/me", "DELETE /v1/me", "POST /v1/me/restore",
+    "GET /v1/users", "GET /v1/users/{user_id}",
     "GET /v1/users/{user_id}/posts", "GET /v1/users/{user_id}/followers",
     "GET /v1/users/{user_id}/following", "PUT /v1/me/following/{user_id}",
     "DELETE /v1/me/following/{user_id}", "GET /v1/me/following", "GET /v1/me/followers",
@@ -55,7 +56,7 @@ CONTRACT = {
 
 VERBS = {
     "block", "check", "complete", "count", "create", "delete", "end", "find", "follow", "get",
-    "list", "publish", "read", "remove", "set", "unblock", "unfollow", "update",
+    "list", "publish", "read", "remove", "restore", "set", "unblock", "unfollow", "update",
 }  # fmt: skip
 """An operation's id begins with one of these."""
 

@@ -13,6 +13,7 @@ from tests.support.bare_app import bare_app
 PUBLIC = {
     "accounts.create_account": "the client has no token yet",
     "sessions.create_session": "the client has no token yet",
+    "me.restore_account": "the sessions of a deleted account have ended",
     "live.read_live_events": "a ticket opens it; api/live checks tickets and tokens",
     "health.check_liveness": "for the supervisor of the process",
     "health.check_readiness": "for load balancers; contains nothing about users",

@@ -1,0 +1,98 @@
+"""The deletion of one's account: at once for everybody else, for good a week later."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from api.services import accounts, sessions
+from api.services.best_effort import discard_bodies
+from api.services.errors import WrongCredentialsError, WrongOwnPasswordError
+from api.services.passwords import Passwords
+from api.services.sessions import Client, Lifetime, NewSession
+from feed.bodies import discard_bodies_of
+from graph import Graph
+from graph.accounts import NEWEST_SESSIONS
+from graph.errors import NotFoundError
+from graph.ids import MAX_ID
+from graph.users import User
+from storage import Storage, changes
+
+
+def leave(
+    graph: Graph, storage: Storage, passwords: Passwords, *, user_id: int, password: str
+) -> datetime:
+    """Hide the user and end all sessions before returning; returns until when it can be undone.
+
+    Repeating it is safe: a repeat hides and drops again what the first try may not have reached.
+    The sessions' copies are dropped last, so that a repeat is authenticated by its copy as long as
+    something is left to do. Raises WrongOwnPasswordError, TooBusyError, StorageUnavailableError.
+    """
+    stored = graph.accounts.password_hash(user_id)
+    if stored is None or not passwords.verify(stored, password):
+        raise WrongOwnPasswordError
+    try:
+        leaving = graph.accounts.leave(user_id, checked_hash=stored)
+    except NotFoundError:  # the password was changed meanwhile
+        raise WrongOwnPasswordError from None
+    _hide(graph, storage, user_id, leaving.session_ids)
+    if leaving.event is not None:
+        storage.queues.wake(leaving.event)
+    return leaving.leaves_at
+
+
+def hide_again(graph: Graph, storage: Storage, user_id: int) -> None:
+    """Complete what a first try of `leave` has not reached, if there was one.
+
+    Raises StorageUnavailableError, GraphUnavailableError.
+    """
+    if graph.accounts.is_leaving(user_id):
+        session_ids = graph.sessions.ended_ids(user_id, before=MAX_ID, limit=NEWEST_SESSIONS)
+        _hide(graph, storage, user_id, session_ids)
+
+
+def restore(
+    graph: Graph,
+    storage: Storage,
+    passwords: Passwords,
+    *,
+    username: str,
+    password: str,
+    lifetime: Lifetime,
+    client: Client,
+) -> tuple[User, NewSession]:
+    """Undo the deletion; returns the user and a new session.
+
+    For an active user it is a sign-in, as the first try may have succeeded. Posts come back at
+    once; if the cache is down, with the event. Raises WrongCredentialsError, TooBusyError.
+    """
+    credentials = graph.accounts.leaving_credentials(username)
+    if credentials is None:
+        return accounts.sign_in(
+            graph,
+            storage,
+            passwords,
+            username=username,
+            password=password,
+            lifetime=lifetime,
+            client=client,
+        )
+    if not passwords.verify(credentials.password_hash, password):
+        raise WrongCredentialsError(credentials.user_id)
+    try:
+        event = graph.accounts.restore(credentials.user_id, checked_hash=credentials.password_hash)
+    except NotFoundError:  # the deletion has begun
+        raise WrongCredentialsError(credentials.user_id) from None
+    discard_bodies(graph, storage, credentials.user_id)
+    storage.queues.wake(event)
+    session = sessions.create(graph, storage, credentials.user_id, lifetime=lifetime, client=client)
+    return graph.users.by_id(credentials.user_id), session
+
+
+def _hide(graph: Graph, storage: Storage, user_id: int, session_ids: Sequence[int]) -> None:
+    """Discard the bodies of the user's newest posts, then the copies of the sessions.
+
+    The event does the same for older ones.
+    """
+    discard_bodies_of(graph, storage, user_id)
+    storage.changes.announce([changes.author(user_id)])
+    storage.sessions.drop(user_id, session_ids)
+    storage.changes.announce([changes.user(user_id)])
