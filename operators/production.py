@@ -13,7 +13,13 @@ import requests
 
 SECRET_LENGTH = 24
 """Characters of a password or a secret. `make up` draws longer ones."""
-SECRETS = ("CURSOR_SECRET", "ADMIN_PASSWORD", "NEO4J_PASSWORD", "AWS_SECRET_ACCESS_KEY")
+SECRETS = (
+    "CURSOR_SECRET",
+    "TOKEN_KEYS",
+    "ADMIN_PASSWORD",
+    "NEO4J_PASSWORD",
+    "AWS_SECRET_ACCESS_KEY",
+)
 STORE_URLS = ("NEO4J_URI", "QUEUE_REDIS_URL", "CACHE_REDIS_URL", "S3_ENDPOINT_URL")
 TLS_SCHEMES = {"https", "rediss", "bolt+s", "neo4j+s"}
 ORIGIN_LISTS = ("CORS_ORIGINS", "S3_CORS_ORIGINS")
