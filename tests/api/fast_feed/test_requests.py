@@ -71,7 +71,7 @@ def test_a_cursor_for_another_user_or_path_is_not_read(path: str, user_id: int) 
     assert parse_request(scope(f"cursor={text}"), CURSORS, TOKENS) is None
 
 
-@pytest.mark.parametrize("token", ["", "pf_x", TOKENS.sign(TOKEN)[:-1] + "?"])
+@pytest.mark.parametrize("token", ["", "pf_x", TOKENS.sign(TOKEN)[:-1] + "?"], ids=range(3))
 def test_a_token_of_no_key_is_known_before_a_store_is_asked(token: str) -> None:
     with pytest.raises(ForgedTokenError) as error:
         parse_request(scope("", ("x-request-id", "mine"), token=token), CURSORS, TOKENS)
