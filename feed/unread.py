@@ -144,13 +144,14 @@ def _count_in_graph(
     if position is None:
         position = graph.read_positions.read(viewer_id)
     counted = graph.read_positions.count_unread(viewer_id, after=position, limit=COUNT_CAP + 1)
-    newest = graph.posts.feed_page(viewer_id, before=MAX_ID, limit=1)
+    newest = graph.posts.feed_page(viewer_id, before=MAX_ID, limit=NEWEST_IDS)
+    shown = graph.posts.visible_ids(newest.post_ids, viewer_id=viewer_id)  # some may be hidden
     if not newest.unfollow_pending:
         rebuilder.schedule(viewer_id)
     return UnreadCount(
         count=min(counted, COUNT_CAP),
         capped=counted > COUNT_CAP,
-        newest_id=next(iter(newest.post_ids), None),
+        newest_id=max(shown, default=None),
     )
 
 

@@ -33,6 +33,7 @@ SET_FAILED = load("photos/set_failed")
 BY_OWNER = load("photos/by_owner")
 BY_OWNER_AND_STATE = load("photos/by_owner_and_state")
 DELETE = load("photos/delete")
+UNPOSTED_IDS = load("photos/unposted_ids")
 EXPIRE = load("photos/expire")
 WITH_OBJECTS = load("photos/with_objects")
 SET_WITHOUT_OBJECTS = load("photos/set_without_objects")
@@ -201,6 +202,11 @@ class Photos:
         )
         photos = [_photo_of(row) for row in rows]
         return photos[:limit], photos[limit - 1].id if len(photos) > limit else None
+
+    def unposted_ids(self, owner_id: int, limit: int) -> list[int]:
+        """Ids of an owner's photos that no post shows or has shown, and that are not deleted."""
+        rows = self._connection.read(UNPOSTED_IDS, owner_id=owner_id, limit=limit)
+        return list(rows[0]["photo_ids"])
 
     def get(self, photo_id: int) -> Photo | None:
         """A photo of any owner and state, for a worker; None if it does not exist."""

@@ -24,6 +24,7 @@ from graph.users import ABSENT_USER_ID, Users
 
 MANY = load("posts/many")
 VISIBLE_IDS = load("posts/visible_ids")
+EXISTING_IDS = load("posts/existing_ids")
 IDS_BY_AUTHOR = load("posts/ids_by_author")
 FEED_PAGE = load("posts/feed_page")
 FEED_PAGE_UP = load("posts/feed_page_up")
@@ -252,6 +253,13 @@ class Posts:
         # A post that was deleted during this read has no properties.
         rows = [row for row in rows if row["post"]["created_at"] is not None]
         return {row["post"]["id"]: _post_of(row) for row in rows}
+
+    def existing_ids(self, post_ids: Sequence[int]) -> set[int]:
+        """The ids of those posts that exist, also of users who are hidden from everybody."""
+        if not post_ids:
+            return set()
+        rows = self._connection.read(EXISTING_IDS, post_ids=list(post_ids))
+        return set(rows[0]["post_ids"])
 
     def visible_ids(self, post_ids: Sequence[int], *, viewer_id: int) -> set[int]:
         """The ids of those posts that belong in the viewer's feed now."""

@@ -13,6 +13,7 @@ import requests
 
 SECRET_LENGTH = 24
 """Characters of a password or a secret. `make up` draws longer ones."""
+DIFFERENT_CHARACTERS = 8
 SECRETS = (
     "CURSOR_SECRET",
     "TOKEN_KEYS",
@@ -25,6 +26,7 @@ TLS_SCHEMES = {"https", "rediss", "bolt+s", "neo4j+s"}
 ORIGIN_LISTS = ("CORS_ORIGINS", "S3_CORS_ORIGINS")
 CLOSED_PATHS = ("/readyz", "/docs", "/openapi.json")
 """What the edge keeps to itself: it is for operators and developers."""
+REFUSALS = {401, 403, 404}
 HSTS_SECONDS = 180 * 86_400
 SECONDS = 10.0
 """Time-out of each request."""
@@ -83,7 +85,8 @@ def _settings(env: Mapping[str, str]) -> Iterator[Finding]:
         else "",
     )
     for name in SECRETS:
-        yield _finding(f"{name} cannot be guessed", _secret_problem(env.get(name)))
+        if name in env:  # each process has its own
+            yield _finding(f"{name} cannot be guessed", _secret_problem(env[name]))
     for name in STORE_URLS:
         yield _finding(f"{name} is encrypted, or on this host", _store_problem(env.get(name)))
     for name in ORIGIN_LISTS:
@@ -106,11 +109,11 @@ def _number(text: str) -> float:
         return -1
 
 
-def _secret_problem(secret: str | None) -> str:
-    if secret is None:
-        return ""  # this process has none
+def _secret_problem(secret: str) -> str:
     if len(secret) < SECRET_LENGTH:
         return f"it has {len(secret)} characters: draw one of {SECRET_LENGTH} or more"
+    if len(set(secret)) < DIFFERENT_CHARACTERS:
+        return "it repeats a few characters: draw a random one"
     return ""
 
 
@@ -146,7 +149,7 @@ def _edge(url: str, http_url: str) -> Iterator[Finding]:
         answer, error = _get(url + path)
         yield _finding(
             f"{path} is closed",
-            error or ("it is open: close it" if _is_open(answer) else ""),
+            error or _open_problem(answer),
         )
 
 
@@ -165,8 +168,7 @@ def _media(media_url: str, url: str) -> Iterator[Finding]:
     sniffed = answer is not None and answer.headers.get("X-Content-Type-Options") != "nosniff"
     yield _finding("renditions have nosniff", error or ("add the header" if sniffed else ""))
     answer, error = _get(f"{media_url.rstrip('/')}/?list-type=2")
-    listed = "it is listed: close it" if _is_open(answer) else ""
-    yield _finding("nobody lists the bucket", error or listed)
+    yield _finding("nobody lists the bucket", error or _open_problem(answer))
 
 
 def _hsts_problem(answer: requests.Response) -> str:
@@ -187,8 +189,11 @@ def _redirect_problem(answer: requests.Response | None) -> str:
     return f"it answers {answer.status_code}: answer 308 to https://"
 
 
-def _is_open(answer: requests.Response | None) -> bool:
-    return answer is not None and answer.ok
+def _open_problem(answer: requests.Response | None) -> str:
+    """Why something counts as open: only a refusal shows that it is closed."""
+    if answer is None or answer.status_code in REFUSALS:
+        return ""
+    return f"it answers {answer.status_code}: close it"
 
 
 def _get(url: str) -> tuple[requests.Response | None, str]:

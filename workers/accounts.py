@@ -1,13 +1,14 @@
 """Hides a user whose account will be deleted, and deletes it a week later, in steps."""
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import structlog
 
 from feed.bodies import DISCARD_PAGE, discard_page
 from graph import Graph
-from graph.errors import PhotoPostedError
+from graph.errors import NotFoundError
 from graph.events import Event
 from graph.ids import MAX_ID
 from storage import Storage, changes
@@ -34,8 +35,12 @@ def leave(graph: Graph, storage: Storage, event: Event) -> None:
     if left_ms > 0:
         _hide(graph, storage, event)
         raise PutOffError(left_ms / 1000)
-    if graph.accounts.begin_deletion(event):
-        _delete(graph, storage, event)
+    if not graph.accounts.begin_deletion(event):  # restored, or a clock was set back
+        left_ms = graph.accounts.left_ms(event)
+        if left_ms is None:
+            return
+        raise PutOffError(max(1.0, left_ms / 1000))
+    _delete(graph, storage, event)
 
 
 def _hide(graph: Graph, storage: Storage, event: Event) -> None:
@@ -53,12 +58,27 @@ def _hide(graph: Graph, storage: Storage, event: Event) -> None:
             raise FencedError(event.id)
         if time.monotonic() > end:
             raise UnfinishedError(event.id)
+    _end_sessions(graph, storage, user_id)
+
+
+def _end_sessions(graph: Graph, storage: Storage, user_id: int) -> None:
+    """Drop the copies of the user's sessions everywhere, then delete the sessions.
+
+    In this order a repeated request finds a session whose copies may exist.
+    """
+    pages = list(_pages_of_ended(graph, user_id))
+    for session_ids in pages:
+        storage.sessions.drop(user_id, session_ids)
+    storage.changes.announce([changes.author(user_id), changes.user(user_id)])
+    for session_ids in pages:
+        graph.sessions.delete_outdated(user_id, session_ids)
+
+
+def _pages_of_ended(graph: Graph, user_id: int) -> Iterator[list[int]]:
     before = MAX_ID
     while session_ids := graph.sessions.ended_ids(user_id, before=before, limit=PAGE):
-        storage.sessions.drop(user_id, session_ids)
-        graph.sessions.delete_outdated(user_id, session_ids)
+        yield session_ids
         before = session_ids[-1]
-    storage.changes.announce([changes.author(user_id), changes.user(user_id)])
 
 
 def _delete(graph: Graph, storage: Storage, event: Event) -> None:
@@ -71,12 +91,19 @@ def _delete(graph: Graph, storage: Storage, event: Event) -> None:
     end = time.monotonic() + TURN_SECONDS
     for step in (_delete_posts, _delete_photos, _clear):
         while step(graph, user_id):
-            if time.monotonic() > end:
-                raise UnfinishedError(event.id)
-    graph.accounts.finish(user_id)
+            _go_on(graph, event, end)
     storage.timelines.drop(user_id)
     storage.changes.announce([changes.author(user_id), changes.user(user_id)])
+    graph.accounts.finish(user_id)
     log.info("account deleted", user_id=user_id)
+
+
+def _go_on(graph: Graph, event: Event, end: float) -> None:
+    """Renew the lease, as there is progress. Raises FencedError, UnfinishedError after `end`."""
+    if not graph.events.advance(event.id, event.epoch, event.cursor):
+        raise FencedError(event.id)
+    if time.monotonic() > end:
+        raise UnfinishedError(event.id)
 
 
 def _delete_posts(graph: Graph, user_id: int) -> bool:
@@ -91,19 +118,15 @@ def _delete_posts(graph: Graph, user_id: int) -> bool:
 
 
 def _delete_photos(graph: Graph, user_id: int) -> bool:
-    """Delete a page of the photos without a post; returns whether one was deleted.
+    """Delete a page of the photos without a post; returns whether there was one.
 
     Photos of deleted posts are left to the events of these.
     """
-    before: int | None = MAX_ID
-    deleted = False
-    while before is not None and not deleted:
-        photos, before = graph.photos.by_owner(user_id, state=None, before=before, limit=POSTS_PAGE)
-        for photo in photos:
-            with suppress(PhotoPostedError):
-                graph.photos.delete(photo.id, owner_id=user_id)
-                deleted = True
-    return deleted
+    photo_ids = graph.photos.unposted_ids(user_id, POSTS_PAGE)
+    for photo_id in photo_ids:
+        with suppress(NotFoundError):  # the sweeper was here before
+            graph.photos.delete(photo_id, owner_id=user_id)
+    return bool(photo_ids)
 
 
 def _clear(graph: Graph, user_id: int) -> bool:

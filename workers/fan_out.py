@@ -45,10 +45,14 @@ def fan_out(graph: Graph, storage: Storage, event: Event) -> None:
     """Write the post's body into the cache, and push its id into the timelines that exist.
 
     Continues from the event's cursor, one page of followers at a time, and ends early if the post
-    has been deleted. Can be repeated, as readers ignore duplicates. Raises FencedError,
-    UnfinishedError, StalledError, StorageUnavailableError, GraphUnavailableError.
+    has been deleted. The id of a post whose author is hidden is pushed: its body is absent as long
+    as the author is, and no timeline is built anew when the author comes back. Can be repeated, as
+    readers ignore duplicates. Raises FencedError, UnfinishedError, StalledError,
+    StorageUnavailableError, GraphUnavailableError.
     """
-    if not bodies_of(graph, storage, [event.subject_id])[event.subject_id]:
+    post_id = event.subject_id
+    body = bodies_of(graph, storage, [post_id])[post_id]
+    if not body and not graph.posts.existing_ids([post_id]):
         return
     with ThreadPoolExecutor(1, "followers") as executor:  # starts its thread with the first task
         audience = _FanOutJob(graph, storage, event, executor).run()

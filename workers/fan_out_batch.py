@@ -39,9 +39,11 @@ def push_first_pages(graph: Graph, storage: Storage, events: Sequence[Event]) ->
     fresh = [event for event in events if event.cursor == CURSOR_BEFORE_AUTHOR]
     pushed = BatchResult(rest=[event for event in events if event.cursor != CURSOR_BEFORE_AUTHOR])
     bodies = bodies_of(graph, storage, [event.subject_id for event in fresh])
-    pushed.done += [event for event in fresh if not bodies[event.subject_id]]
+    without_body = [post_id for post_id, body in bodies.items() if not body]
+    deleted = set(without_body) - graph.posts.existing_ids(without_body)
+    pushed.done += [event for event in fresh if event.subject_id in deleted]
     read_at = time.monotonic()  # before the read, which can be slow
-    pages = _read(graph, [event for event in fresh if bodies[event.subject_id]])
+    pages = _read(graph, [event for event in fresh if event.subject_id not in deleted])
     answered = _push(storage, pages, read_at)
     for page in pages:
         part, answered = min(answered, len(page.user_ids)), max(0, answered - len(page.user_ids))

@@ -14,7 +14,9 @@ from api.loop.messages import Answer, Receive, Scope, Send, send_answer
 from api.loop.serving import Handler
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
+REQUEST_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id"
+)
 """What a page may send beside what every page may."""
 RESPONSE_HEADERS = (
     "Location, Link, Retry-After, X-Request-Id, RateLimit, RateLimit-Policy, ETag,"

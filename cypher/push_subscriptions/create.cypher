@@ -17,7 +17,7 @@
 // $expires_at:      integer, Unix milliseconds, or null
 // $most:            integer, subscriptions of one user
 // returns:          subscription, created
-// index:            Session(id); PushSubscription(endpoint_sha256); PushSubscription(user_id, id)
+// index:            Session(id); User(id); PushSubscription(endpoint_sha256); PushSubscription(user_id, id)
 // sorts:            the user's subscriptions, at most $most and one
 MATCH (session:Session)
 USING INDEX session:Session(id)
@@ -25,7 +25,11 @@ WHERE session.id = $session_id AND session.user_id = $user_id
 SET session.locked = true
 REMOVE session.locked
 WITH session
+MATCH (user:User)
+WHERE user.id = $user_id
+WITH session, user
 WHERE session.expires_at > datetime.realtime().epochMillis
+  AND coalesce(session.epoch, 0) = coalesce(user.session_epoch, 0)
 OPTIONAL MATCH (existing:PushSubscription)
 USING INDEX existing:PushSubscription(endpoint_sha256)
 WHERE existing.endpoint_sha256 = $endpoint_sha256

@@ -17,7 +17,7 @@ LIMITS = (1, 2, 3, 7, 21, 100, 401)
 
 EVERY_POST = """
 MATCH (viewer:User {id: $id})
-OPTIONAL MATCH (viewer)-[:FOLLOWS]->(followee:User {state: 'active'})
+OPTIONAL MATCH (viewer)-[:FOLLOWS]->(followee:User)
 WITH viewer, collect(followee) AS followees
 UNWIND followees + viewer AS author
 MATCH (author)-[:POSTED]->(post:Post)

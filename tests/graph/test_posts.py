@@ -83,13 +83,17 @@ def test_the_feed_of_a_viewer_without_follows_or_who_does_not_exist_is_empty(
         assert graph.posts.feed_page_up(viewer_id, after=0, limit=5) == []
 
 
-def test_posts_of_an_author_who_is_not_active_are_in_no_feed(graph: Graph, town: Town) -> None:
+def test_posts_of_an_author_who_is_not_active_keep_their_places_and_have_no_body(
+    graph: Graph, town: Town
+) -> None:
     viewer, author = town.users(2)
     town.follow(viewer, author)
     post_id = town.post(author)[0]
     town.query("MATCH (user:User {id: $id}) SET user.state = 'gone'", id=author)
-    assert graph.posts.feed_page(viewer, before=NEWEST, limit=5).post_ids == []
-    assert graph.posts.feed_page_up(viewer, after=0, limit=5) == []
+    assert graph.posts.feed_page(viewer, before=NEWEST, limit=5).post_ids == [post_id]
+    assert graph.posts.feed_page_up(viewer, after=0, limit=5) == [post_id]
+    assert graph.posts.many([post_id]) == {}
+    assert graph.posts.existing_ids([post_id]) == {post_id}
     assert graph.posts.visible_ids([post_id], viewer_id=viewer) == set()
     with pytest.raises(NotFoundError):
         graph.posts.by_id(post_id, viewer_id=viewer)

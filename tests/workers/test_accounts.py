@@ -85,6 +85,30 @@ def test_the_event_hides_what_its_request_did_not(stage: Stage) -> None:
     assert waiting.attempts == 0
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_post_that_is_fanned_out_while_its_author_is_hidden_is_there_after_an_undo(
+    stage: Stage, count: int
+) -> None:
+    user, follower = stage.town.create_user().id, stage.town.user()
+    stage.town.follow(follower, user)
+    stage.build(follower)
+    published = [stage.town.create_post(user) for _ in range(count)]
+    stage.town.query(
+        "UNWIND $ids AS id MATCH (event:Event {id: id}) SET event.shard = 5",
+        ids=[event.id for event in published],
+    )
+    stage.do(leave(stage, user))
+    moved = stage.town.find_event(published[0].id)
+    assert moved
+    outcomes = stage.drain(moved)
+    assert [outcomes[event.id] for event in published] == ["done"] * count
+    assert stage.read(follower) == []
+    stored = stage.graph.accounts.password_hash(user)
+    assert stored
+    assert stage.do(stage.graph.accounts.restore(user, checked_hash=stored)) == "done"
+    assert set(stage.read(follower)) == {event.subject_id for event in published}
+
+
 def test_nothing_is_deleted_before_its_week_is_over(stage: Stage) -> None:
     user, _follower, _posts = furnish(stage)
     event = leave(stage, user)

@@ -142,7 +142,7 @@ def test_a_refusal_counts_as_an_attempt_and_ends_in_quarantine(stage: Stage) -> 
         assert again.attempts == attempt
         assert stage.do(again) == "failed"
         stage.town.end_lease(event.id)
-    assert stage.drain(event) == {event.id: "quarantined"}
+    assert stage.drain(event)[event.id] == "quarantined"
     assert event.id in {
         quarantined.id for quarantined in stage.graph.events.quarantine_page(10_000)
     }

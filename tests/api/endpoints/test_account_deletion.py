@@ -57,8 +57,10 @@ def test_an_account_is_hidden_on_every_route_before_the_answer(
         f"/v1/posts/{post['id']}",
     ):
         assert_problem(follower.get(path), 404, "not-found")
-    for name in ("followers", "following"):
+    for name in ("followers", "following", "blocks"):
         assert follower.get(f"/v1/me/{name}").json["users"] == []
+    unread = follower.get("/v1/me/feed/unread").json
+    assert unread["newest_id"] in {own["id"], None}
     assert follower.put(f"/v1/me/following/{author.id}").status_code == 404
     for device in (author, other_device):
         assert_problem(device.get("/v1/me"), 401, "not-signed-in")
@@ -66,6 +68,13 @@ def test_an_account_is_hidden_on_every_route_before_the_answer(
     assert_problem(sign_in(app, author.username), 401, "wrong-credentials")
     taken = {"username": author.username.upper(), "password": PASSWORD}
     assert_problem(call_api(app, "POST", "/v1/accounts", json=taken), 409, "username-taken")
+
+
+def test_a_hidden_user_is_in_no_list_of_blocks(builders: Builders) -> None:
+    author, other = builders.new_user(), builders.new_user()
+    other.block(author)
+    assert leave(author).status_code == 202
+    assert other.get("/v1/me/blocks").json["users"] == []
 
 
 def test_a_restored_account_is_as_it_was(app: Flask, builders: Builders, storage: Storage) -> None:
