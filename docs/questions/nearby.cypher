@@ -3,7 +3,7 @@
 // :param longitude => -9.1393
 WITH point({latitude: $latitude, longitude: $longitude}) AS here
 MATCH (author:User)-[:POSTED]->(post:Post)
-WHERE point.distance(post.coordinates, here) < 50000
+WHERE author.state = 'active' AND point.distance(post.coordinates, here) < 50000
 RETURN author.username AS username, post.location_name AS place, post.caption AS caption,
   round(point.distance(post.coordinates, here) / 1000, 1) AS kilometres
 ORDER BY kilometres, post.id DESC

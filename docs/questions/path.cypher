@@ -3,4 +3,5 @@
 // :param to => 'ben'
 MATCH (start:User {username_ci: toLower($from)}), (end:User {username_ci: toLower($to)})
 MATCH path = shortestPath((start)-[:FOLLOWS*..6]->(end))
+WHERE all(person IN nodes(path) WHERE person.state = 'active')
 RETURN path, [person IN nodes(path) | person.username] AS usernames

@@ -149,3 +149,30 @@ def test_what_is_owed_is_shown_by_kind(driver: neo4j.Driver) -> None:
     followed = [row for row in ask(driver, "owed") if row["kind"] == "followed"]
     assert sum(row["events"] for row in followed) >= 1
     assert all(row["oldest_owed_seconds"] >= 0 for row in followed)
+
+
+def test_who_is_hidden_is_in_no_answer(driver: neo4j.Driver, graph: Graph) -> None:
+    """A user in the week before their account is deleted, who posted and is followed back."""
+    ana, gone = user(graph, "ana"), user(graph, "gone")
+    for follower, followee in ((ana, gone), (gone, ana)):
+        graph.follows.create(follower_id=follower.id, followee_id=followee.id)
+    driver.execute_query(
+        "MATCH (author:User {id: $id}) SET author.state = 'leaving' "
+        "CREATE (author)-[:POSTED]->(:Post {id: $post, author_id: $id, caption: '', "
+        "coordinates: point($place), created_at: timestamp()})",
+        id=gone.id,
+        post=new_id(),
+        place={"latitude": -54.81, "longitude": -68.31},
+    )
+    answers = [
+        *ask(driver, "circle", username=ana.username),
+        *ask(driver, "mutuals"),
+        *ask(driver, "nearby", **AWAY),
+        *ask(driver, "reach"),
+        *ask(driver, "path", **{"from": ana.username, "to": gone.username}),
+        *ask(driver, "suggestions", username=ana.username),
+        *ask(driver, "most_followed"),
+        *ask(driver, "quiet"),
+    ]
+    assert answers
+    assert gone.username not in str(answers)
