@@ -1,5 +1,6 @@
 """What a soak looks at: the number of everything that is cleared, and the size of processes."""
 
+import itertools
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -13,10 +14,11 @@ from graph.errors import GraphError
 from graph.queries import Query
 from storage.errors import StorageError
 from storage.redis.protocol import pack
-from storage.s3 import open_client
+from storage.s3 import S3Circuit, open_client
 
 MOST_GROWTH = 1.2
 """The last quarter's median by that of the second one. Both have all lives behind them."""
+QUARTERS = 4
 S3_SECONDS = 10.0
 
 COUNTS = Query(
@@ -103,10 +105,11 @@ class Samples:
         return self._values.get(name, [0.0])[-1]
 
     def trends(self) -> list[Trend]:
-        """Every kind with its quarters. Needs four samples."""
+        """Every kind with its quarters; none before four samples."""
         return [
             Trend(name=name, quarters=quarters(values), bound=self._bounds[name])
             for name, values in self._values.items()
+            if len(values) >= QUARTERS
         ]
 
     def _now(self) -> Iterator[tuple[str, float, Bound]]:
@@ -123,10 +126,11 @@ class Samples:
 
     def _uploads(self) -> int:
         """The number of objects under `incoming/`."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._settings.s3_bucket, Prefix="incoming/"
-        )
-        return sum(page["KeyCount"] for page in pages)
+        with S3Circuit("s3").guard():  # its errors are ours
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._settings.s3_bucket, Prefix="incoming/"
+            )
+            return sum(page["KeyCount"] for page in pages)
 
     def _queue_keys(self) -> tuple[float, Bound]:
         [count] = self._stage.storage.queue.execute([pack(b"DBSIZE")])
@@ -148,6 +152,5 @@ class Samples:
 def quarters(values: Sequence[float]) -> list[float]:
     """The median of each quarter of the values, of which there are four or more."""
     count = len(values)
-    return [
-        statistics.median(values[count * part // 4 : count * (part + 1) // 4]) for part in range(4)
-    ]
+    edges = [count * part // QUARTERS for part in range(QUARTERS + 1)]
+    return [statistics.median(values[low:high]) for low, high in itertools.pairwise(edges)]

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from api.endpoints.sessions import session_response
+from api.endpoints.sessions import sign_in_by
 from api.http import context, guesses, limits, security_events
 from api.http.auth import hide_on_refusal, login_required
-from api.http.clients import client, lifetime
 from api.http.context import graph, storage, viewer, viewer_id
 from api.http.limits import TooManyRequestsError
 from api.http.openapi import raises
@@ -105,15 +104,6 @@ def restore_account(*, username: str, password: str) -> Any:
 
     **Retries**: can be repeated; each request creates a session.
     """
-    with guesses.counted_sign_in(username):
-        user, session = account_deletion.restore(
-            graph(),
-            storage(),
-            context.passwords(),
-            username=username,
-            password=password,
-            lifetime=lifetime(),
-            client=client(),
-        )
-    security_events.record("account-restored", user.id)
-    return session_response(user, session)
+    return sign_in_by(
+        account_deletion.restore, "account-restored", username=username, password=password
+    )

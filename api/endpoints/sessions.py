@@ -1,5 +1,6 @@
 """Sign-in, sign-out, and the user's sessions."""
 
+from collections.abc import Callable
 from typing import Any
 
 from api.http import context, guesses, security_events
@@ -36,18 +37,7 @@ def create_session(*, username: str, password: str) -> Any:
 
     **Retries**: if the response is lost, sign in again; each request creates a session.
     """
-    with guesses.counted_sign_in(username):
-        user, session = accounts.sign_in(
-            graph(),
-            storage(),
-            context.passwords(),
-            username=username,
-            password=password,
-            lifetime=lifetime(),
-            client=client(),
-        )
-    security_events.record("signed-in", user.id)
-    return session_response(user, session)
+    return sign_in_by(accounts.sign_in, "signed-in", username=username, password=password)
 
 
 @blueprint.get("/v1/me/sessions")
@@ -92,6 +82,27 @@ def end_session(session_id: int) -> Any:
     """
     sessions.end(graph(), storage(), session_id, user_id=viewer().user_id)
     security_events.record("session-revoked", viewer().user_id)
+
+
+def sign_in_by(
+    sign_in: Callable[..., tuple[User, NewSession]], event: str, *, username: str, password: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The response of a sign-in by this function of a service; records the security event.
+
+    Failures are counted. Raises what the function raises, and TooManyRequestsError.
+    """
+    with guesses.counted_sign_in(username):
+        user, session = sign_in(
+            graph(),
+            storage(),
+            context.passwords(),
+            username=username,
+            password=password,
+            lifetime=lifetime(),
+            client=client(),
+        )
+    security_events.record(event, user.id)
+    return session_response(user, session)
 
 
 def session_response(user: User, session: NewSession) -> tuple[dict[str, Any], dict[str, str]]:

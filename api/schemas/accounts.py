@@ -70,6 +70,17 @@ class LeavingSchema(Schema):
     undo_until = Time(required=True, example=examples.UNDO_UNTIL)
 
 
+def _session_end() -> Time:
+    return Time(
+        required=True,
+        example=examples.SESSION_EXPIRES_AT,
+        metadata={
+            "description": "The session ends at this time at the latest, and sooner if it is not "
+            "used for some days: 14 by default."
+        },
+    )
+
+
 class NewSessionSchema(Schema):
     """A new session. No later response contains its token."""
 
@@ -81,14 +92,7 @@ class NewSessionSchema(Schema):
             "examples": [examples.TOKEN],
         },
     )
-    expires_at = Time(
-        required=True,
-        example=examples.SESSION_EXPIRES_AT,
-        metadata={
-            "description": "The session ends at this time at the latest, and sooner if it is not "
-            "used for some days: 14 by default."
-        },
-    )
+    expires_at = _session_end()
 
 
 class SessionSchema(Schema):
@@ -96,14 +100,7 @@ class SessionSchema(Schema):
 
     id = Id(required=True, example=examples.SESSION_ID)
     created_at = Time(required=True, example=examples.SIGNED_IN_AT)
-    expires_at = Time(
-        required=True,
-        example=examples.SESSION_EXPIRES_AT,
-        metadata={
-            "description": "The session ends at this time at the latest, and sooner if it is not "
-            "used for some days: 14 by default."
-        },
-    )
+    expires_at = _session_end()
     last_used_at = Time(
         required=True,
         allow_none=True,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from api.services import accounts, sessions
+from api.services import accounts
 from api.services.best_effort import discard_bodies
 from api.services.errors import WrongCredentialsError, WrongOwnPasswordError
 from api.services.passwords import Passwords
@@ -13,7 +13,7 @@ from graph import Graph
 from graph.accounts import NEWEST_SESSIONS
 from graph.errors import NotFoundError
 from graph.ids import MAX_ID
-from graph.users import User
+from graph.users import Credentials, User
 from storage import Storage, changes
 
 
@@ -59,32 +59,41 @@ def restore(
     lifetime: Lifetime,
     client: Client,
 ) -> tuple[User, NewSession]:
-    """Undo the deletion; returns the user and a new session.
+    """Undo the deletion, and sign in.
 
-    For an active user it is a sign-in, as the first try may have succeeded. Posts come back at
-    once; if the cache is down, with the event. Raises WrongCredentialsError, TooBusyError.
+    For an active user it is a sign-in alone, as the first try may have succeeded. Posts come back
+    at once; if the cache is down, with the event. Raises WrongCredentialsError, TooBusyError.
     """
     credentials = graph.accounts.leaving_credentials(username)
-    if credentials is None:
-        return accounts.sign_in(
-            graph,
-            storage,
-            passwords,
-            username=username,
-            password=password,
-            lifetime=lifetime,
-            client=client,
-        )
+    if credentials is not None:
+        _undo(graph, storage, passwords, credentials, password)
+    return accounts.sign_in(
+        graph,
+        storage,
+        passwords,
+        username=username,
+        password=password,
+        lifetime=lifetime,
+        client=client,
+    )
+
+
+def _undo(
+    graph: Graph,
+    storage: Storage,
+    passwords: Passwords,
+    credentials: Credentials,
+    password: str,
+) -> None:
+    """Make the user active again. Raises WrongCredentialsError, also if the deletion has begun."""
     if not passwords.verify(credentials.password_hash, password):
         raise WrongCredentialsError(credentials.user_id)
     try:
         event = graph.accounts.restore(credentials.user_id, checked_hash=credentials.password_hash)
-    except NotFoundError:  # the deletion has begun
+    except NotFoundError:
         raise WrongCredentialsError(credentials.user_id) from None
     discard_bodies(graph, storage, credentials.user_id)
     storage.queues.wake(event)
-    session = sessions.create(graph, storage, credentials.user_id, lifetime=lifetime, client=client)
-    return graph.users.by_id(credentials.user_id), session
 
 
 def _hide(graph: Graph, storage: Storage, user_id: int, session_ids: Sequence[int]) -> None:

@@ -34,7 +34,7 @@ FATES = ("posted", "never posted", "never completed", "never uploaded", "no pict
 READY_SECONDS, READY_CHECK_SECONDS = 30.0, 0.25
 UPLOAD_SECONDS = 10.0
 
-Act = Callable[[ApiConnection, int], Response | None]
+Act = Callable[[ApiConnection, int], Response]
 """One action; the number counts those of its lane."""
 
 
@@ -201,7 +201,5 @@ def _until(seconds: float, every: float, stop: threading.Event) -> Iterator[None
         yield
 
 
-def _status(response: Response | None) -> str:
-    if response is None:
-        return "nothing to do"
+def _status(response: Response) -> str:
     return HTTPStatus(response.status).phrase if response.status else response.error

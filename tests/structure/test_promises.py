@@ -1,16 +1,13 @@
 """docs/promises.md ticks every case of the catalogue by tests and faults that exist."""
 
-import ast
 import re
 from collections import defaultdict
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from drill.faults.catalogue import BY_NAME
+from tests.support.marked_tests import TESTS, marked_tests
 
-TESTS = Path(__file__).resolve().parents[1]
 PAGE = (TESTS.parent / "docs" / "promises.md").read_text()
 CASES = range(1, 61)
 NOT_BUILT_YET: set[int] = set()
@@ -35,22 +32,13 @@ def ticks_of(case: int) -> set[tuple[str, str]]:
     return set(TEST.findall(rows()[case][0]))
 
 
-@cache
 def existing() -> dict[tuple[str, str], set[int]]:
     """Every test by file and name, and the cases that the comment above it or its text names."""
-    found: dict[tuple[str, str], set[int]] = {}
-    for path in sorted(TESTS.rglob("test_*.py")):
-        text = path.read_text()
-        lines = text.splitlines()
-        for node in ast.parse(text).body:
-            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
-                continue
-            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-            above = lines[first - 2] if lines[first - 2].startswith("# Case") else ""
-            said = (ast.get_docstring(node) or "").partition("\n")[0]
-            marks = MARK.findall(above) + MARK.findall(said)
-            cases = {int(number) for mark in marks for number in re.findall(r"\d+", mark)}
-            found[path.relative_to(TESTS).as_posix(), node.name] = cases
+    found = {}
+    for name, test in marked_tests().items():
+        above = test.above[-1] if test.above and test.above[-1].startswith("# Case") else ""
+        marks = MARK.findall(above) + MARK.findall(test.says)
+        found[name] = {int(number) for mark in marks for number in re.findall(r"\d+", mark)}
     return found
 
 

@@ -1,14 +1,12 @@
 """docs/security.md ticks every row of the security list by tests that exist."""
 
-import ast
 import re
 from collections import defaultdict
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).resolve().parents[1]
+from tests.support.marked_tests import TESTS, marked_tests
+
 PAGE = (TESTS.parent / "docs" / "security.md").read_text()
 ROWS = range(1, 26)
 ROW = re.compile(r"^### (\d+)\. .+\n\n(?:.+\n)+\n((?:- .+\n)+)", re.MULTILINE)
@@ -21,21 +19,16 @@ def rows() -> dict[int, set[tuple[str, str]]]:
     return {int(number): set(TEST.findall(lines)) for number, lines in ROW.findall(PAGE)}
 
 
-@cache
 def existing() -> dict[tuple[str, str], set[int]]:
     """Every test by file and name, and the rows that the comments above it name."""
-    found: dict[tuple[str, str], set[int]] = {}
-    for path in sorted(TESTS.rglob("test_*.py")):
-        text = path.read_text()
-        lines = text.splitlines()
-        for node in ast.parse(text).body:
-            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
-                continue
-            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-            marks = filter(None, map(MARK.match, lines[max(0, first - 3) : first - 1]))
-            named = {int(number) for mark in marks for number in mark[1].split(", ")}
-            found[path.relative_to(TESTS).as_posix(), node.name] = named
-    return found
+    return {
+        name: {
+            int(number)
+            for mark in filter(None, map(MARK.match, test.above))
+            for number in mark[1].split(", ")
+        }
+        for name, test in marked_tests().items()
+    }
 
 
 def test_every_row_of_the_list_is_in_the_page() -> None:

@@ -6,7 +6,7 @@ Each test creates its own users and checks nothing of other users.
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -291,52 +291,39 @@ class Town:
         )
         return Event(**rows[0]["event"]) if rows else None
 
-    @contextmanager
-    def uncommitted_key(self, user_id: int, key: str) -> Iterator[Transaction]:
+    def uncommitted_key(self, user_id: int, key: str) -> AbstractContextManager[Transaction]:
         """The transaction of another request that has created the idempotency key."""
-        connection = self.graph.connection
-        with connection._driver.session(database=connection._database) as session:
-            other = session.begin_transaction()
-            other.run(
-                "CREATE (:IdempotencyKey {user_id: $id, key: $key, fingerprint: 'f', result_id: 7,"
-                " expires_at: timestamp() + 60000})",
-                id=user_id,
-                key=key,
-            ).consume()
-            yield other
+        return self._uncommitted(
+            "CREATE (:IdempotencyKey {user_id: $id, key: $key, fingerprint: 'f', result_id: 7,"
+            " expires_at: timestamp() + 60000})",
+            id=user_id,
+            key=key,
+        )
 
-    @contextmanager
-    def locked_photo(self, photo_id: int) -> Iterator[Transaction]:
+    def locked_photo(self, photo_id: int) -> AbstractContextManager[Transaction]:
         """The transaction of another request that has locked the photo."""
-        connection = self.graph.connection
-        with connection._driver.session(database=connection._database) as session:
-            other = session.begin_transaction()
-            other.run(
-                "MATCH (photo:Photo {id: $id}) SET photo.locked = true REMOVE photo.locked",
-                id=photo_id,
-            ).consume()
-            yield other
+        return self._locked("Photo", photo_id)
 
-    @contextmanager
-    def locked(self, user_id: int) -> Iterator[Transaction]:
+    def locked(self, user_id: int) -> AbstractContextManager[Transaction]:
         """The transaction of another request that has locked the user."""
-        connection = self.graph.connection
-        with connection._driver.session(database=connection._database) as session:
-            other = session.begin_transaction()
-            other.run(
-                "MATCH (user:User {id: $id}) SET user.locked = true REMOVE user.locked", id=user_id
-            ).consume()
-            yield other
+        return self._locked("User", user_id)
+
+    def locked_session(self, session_id: int) -> AbstractContextManager[Transaction]:
+        """The transaction of another request that has locked the session."""
+        return self._locked("Session", session_id)
+
+    def _locked(self, label: str, node_id: int) -> AbstractContextManager[Transaction]:
+        return self._uncommitted(
+            f"MATCH (one:{label} {{id: $id}}) SET one.locked = true REMOVE one.locked", id=node_id
+        )
 
     @contextmanager
-    def locked_session(self, session_id: int) -> Iterator[Transaction]:
-        """The transaction of another request that has locked the session."""
+    def _uncommitted(self, text: str, **parameters: Any) -> Iterator[Transaction]:
+        """A transaction that has run the statement, and is not committed."""
         connection = self.graph.connection
         with connection._driver.session(database=connection._database) as session:
             other = session.begin_transaction()
-            other.run(
-                "MATCH (s:Session {id: $id}) SET s.locked = true REMOVE s.locked", id=session_id
-            ).consume()
+            other.run(text, parameters).consume()
             yield other
 
     def blocked_by_locks(self) -> int:

@@ -3,6 +3,7 @@
 import http.client
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -53,14 +54,14 @@ def finish_later(graph: Graph, storage: Storage, photo: Photo, event: Event) -> 
     assert object_names(storage.photos, photo.path) == COMPLETE
 
 
-class S3Stub(BaseHTTPRequestHandler):
+class S3Stub(ABC, BaseHTTPRequestHandler):
     """A handler that answers requests in place of S3, and logs nothing."""
 
     protocol_version = "HTTP/1.1"
 
+    @abstractmethod
     def answer(self, _body: bytes, /) -> None:
         """Answer the request, which had this body."""
-        raise NotImplementedError
 
     def reply(self, status: int, body: bytes) -> None:
         self.send_response(status)
