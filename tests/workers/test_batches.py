@@ -116,6 +116,8 @@ def test_the_leavings_of_a_batch_end_together(
     author = stage.town.user()
     for follower in followers:
         stage.town.follow(follower, author)
+        stage.build(follower)
+        assert stage.entries(follower)
     events = [unfollow(stage, follower, author) for follower in followers]
     events = in_one_shard(stage, *events)
     names = queries_of(stage, monkeypatch)
