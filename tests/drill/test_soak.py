@@ -1,9 +1,11 @@
 """The soak: what counts as growth, and that everything it shortens exists."""
 
+from datetime import timedelta
+
 import pytest
 
 from drill.soak_samples import FILES, NODES, Trend, quarters
-from drill.stage.short_lives.lives import LIVES
+from drill.stage.short_lives.lives import FACTOR, LIVES, LONGER_LIVES
 
 
 def trend(*numbers: float) -> Trend:
@@ -41,3 +43,13 @@ def test_everything_that_is_kept_for_a_time_is_shortened() -> None:
         kept = [name for name in vars(module) if name.endswith(("_LIFE_MS", "RETENTION"))]
         assert set(kept) <= set(names)
         assert all(hasattr(module, name) for name in names)
+
+
+def test_every_life_ends_within_the_first_quarter_of_an_hour() -> None:
+    """Otherwise it still grows in the second quarter, with which the last one is compared."""
+    for module, names in LIVES.items():
+        for name in names:
+            life = getattr(module, name)
+            seconds = life.total_seconds() if isinstance(life, timedelta) else life / 1000
+            assert seconds / FACTOR / LONGER_LIVES.get(name, 1) <= 960, name
+    assert set(LONGER_LIVES) <= {name for names in LIVES.values() for name in names}
