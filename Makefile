@@ -30,7 +30,7 @@ BILL = .local/sbom.json
 LOCKS = requirements.txt requirements-dev.txt requirements-demo.txt requirements-supply.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status restart backup logs test test-system drill soak fuzz-images bench \
+.PHONY: help up down status restart backup logs test test-system drill soak drill-alerts fuzz-images bench \
 	bench-quick bench-compare check lint lint-openapi audit sbom format lock demo packages tools \
 	python
 
@@ -77,6 +77,10 @@ drill: tools  ## inject faults under load and check that nothing is lost (SECOND
 soak: tools  ## an hour of load in which nothing that is cleared grows (MINUTES=60 SEED=7)
 	@$(RUN) -m stack fetch
 	@$(RUN) -m drill.soak --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
+
+drill-alerts: tools  ## troubles under load, and which alerts fire; needs prometheus (SEED=7)
+	@$(RUN) -m stack fetch
+	@$(RUN) -m drill.alerts $(if $(SEED),--seed $(SEED))
 
 fuzz-images: tools  ## decode mangled pictures in the real child (SECONDS=600 SEED=7)
 	@$(RUN) -m tests.fuzz.images --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))

@@ -6,7 +6,7 @@ The stack's supervisor restarts every process and store that dies, however often
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, Signals
@@ -25,7 +25,8 @@ from drill.support.retrying import retry
 from graph import Graph, GraphSettings
 from graph.event_kinds import QUEUES
 from stack import LocalStack, StackSettings
-from stack.parts.photofeed import prepare_stores
+from stack.parts.part import Program
+from stack.parts.photofeed import Admin, prepare_stores
 from stack.roles import environment_of
 from stack.settings import ROOT
 from stack.supervision.launcher import lock_folder, stop_orphans
@@ -61,11 +62,19 @@ class DrillStage:
     """All stores and processes of a drill. A context manager."""
 
     def __init__(
-        self, folder: Path, *, sweeper: bool = True, extra_env: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        sweeper: bool = True,
+        extra_env: Mapping[str, str] | None = None,
+        admin_port: int | None = None,
     ) -> None:
+        """With `admin_port` there is an admin app too."""
         self.folder = folder
         self.api_urls: list[str] = []
+        self.admin_url = ""
         self.process_names = [*APIS, *(name for name in WORKERS if sweeper or name != "sweeper")]
+        self._admin_port = admin_port
         self.processes: dict[str, Process] = {}
         """Our processes and the stores, by name."""
         self.proxies: dict[tuple[str, str], Proxy] = {}
@@ -128,6 +137,13 @@ class DrillStage:
     def env(self) -> dict[str, str]:
         """The environment of the stack, with the stores' own URLs, without proxies."""
         return self._stack.env
+
+    def start_beside(self, programs: Sequence[Program]) -> None:
+        """Start programs that are no part of the product; they end with the stage.
+
+        Raises StackError if one does not answer.
+        """
+        self._supervisor.start(programs)
 
     def existing(self, names: Iterable[str]) -> list[str]:
         """Those of the names that exist on this stage: it may be without a sweeper."""
@@ -212,13 +228,21 @@ class DrillStage:
             if name in self.process_names
         ]
         self.api_urls = [api.url for api in apis]
-        self._supervisor.start([*apis, *workers])
+        self._supervisor.start([*apis, *workers, *self._admins()])
         self.processes = {name: self._supervisor.process(name) for name in self.process_names}
         self.processes |= {name: self._stack.process(name) for name in STORES}
         for supervisor in (self._stack.supervisor, self._supervisor):
             thread = threading.Thread(target=self._supervise, args=(supervisor,), daemon=True)
             thread.start()
             self._supervision.append(thread)
+
+    def _admins(self) -> Iterator[Admin]:
+        if self._admin_port is not None:
+            env = self._proxied_env("admin", "admin") | {"ADMIN_PORT": str(self._admin_port)}
+            admin = Admin(port=self._admin_port, env=env)
+            self.admin_url = admin.url
+            self.process_names.append("admin")
+            yield admin
 
     def _prepare(self) -> None:
         """Make the folders of our processes, the schema and the bucket."""

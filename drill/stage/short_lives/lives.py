@@ -28,7 +28,7 @@ LIVES: Mapping[ModuleType, Sequence[str]] = {
 """The constants of each module. They are integers of milliseconds or timedeltas."""
 
 LONGER_LIVES: Mapping[str, int] = {"NOTIFICATION_RETENTION": 18}
-"""Those of which FACTOR leaves more than the soak's first quarter, and what divides them further."""
+"""Lives that FACTOR leaves too long for an hour, and what divides them further."""
 
 
 def shorten() -> None:
