@@ -40,6 +40,9 @@ at once, and are deleted by an event."""
 ABSENT_USER_ID = 0
 """An id that no user has."""
 
+MOST_HIDDEN = 500
+"""Blocks of a viewer that a profile's counts respect. Beyond them a count is a little too high."""
+
 PROFILE_FIELDS = frozenset({"name", "bio", "location"})
 """The fields that update() may change."""
 
@@ -242,7 +245,9 @@ class Users:
     def profile(self, user_id: int, *, viewer_id: int) -> Profile:
         """A user's profile for a viewer. Raises NotFoundError."""
         user = self._get_visible(user_id, viewer_id)
-        rows = self._connection.read(FACTS, user_id=user_id, viewer_id=viewer_id)
+        rows = self._connection.read(
+            FACTS, user_id=user_id, viewer_id=viewer_id, most_hidden=MOST_HIDDEN
+        )
         return Profile(user=user, **rows[0])
 
     def profile_by_username(self, username: str, *, viewer_id: int) -> Profile:

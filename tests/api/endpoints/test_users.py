@@ -217,6 +217,18 @@ def test_lists_omit_users_hidden_by_a_block(builders: Builders) -> None:
 
 
 # Security 7
+def test_counts_omit_users_hidden_by_a_block(builders: Builders) -> None:
+    ana, ben, cleo = (builders.new_user() for _ in range(3))
+    for follower in (ana, ben):
+        follower.follow(cleo)
+        cleo.follow(follower)
+    assert _counts(ana, cleo) == (2, 2)
+    ana.block(ben)
+    assert _counts(ana, cleo) == _counts(ben, cleo) == (1, 1)
+    assert _counts(cleo, cleo) == (2, 2)
+
+
+# Security 7
 def test_hidden_and_absent_objects_cost_the_same_queries(
     builders: Builders, graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,3 +276,8 @@ def test_a_post_deleted_while_a_page_is_read_does_not_end_the_list(
     rest = author.get(f"/v1/users/{author.id}/posts?limit=2&cursor={page['next']}").json
     assert [post["id"] for post in rest["posts"]] == [oldest]
     assert "next" not in rest
+
+
+def _counts(viewer: Person, user: Person) -> tuple[int, int]:
+    profile = viewer.get(f"/v1/users/{user.id}").json
+    return profile["follower_count"], profile["following_count"]
