@@ -20,7 +20,7 @@ def clear(graph: Graph, storage: Storage, event: Event) -> None:
     """Drop the copies of the user's ended sessions; delete those that all ended at once.
 
     The request drops the copies too, but may have died. Goes from the event's cursor (0: not begun)
-    to older sessions. A session is deleted after its copy is dropped, so that a repeated request
+    to older sessions. A session is deleted after its copies are dropped everywhere, so that a repeat
     finds the copies that may exist. Can be repeated. Raises FencedError, UnfinishedError,
     StorageUnavailableError, GraphUnavailableError.
     """
@@ -31,6 +31,7 @@ def clear(graph: Graph, storage: Storage, event: Event) -> None:
         user_id, before=before, limit=PAGE, since_ms=since_ms
     ):
         storage.sessions.drop(user_id, session_ids)
+        storage.changes.announce([changes.user(user_id)])
         graph.sessions.delete_outdated(user_id, session_ids)
         before = session_ids[-1]
         if len(session_ids) < PAGE:
@@ -39,4 +40,3 @@ def clear(graph: Graph, storage: Storage, event: Event) -> None:
             raise FencedError(event.id)
         if time.monotonic() > end:
             raise UnfinishedError(event.id)
-    storage.changes.announce([changes.user(user_id)])

@@ -7,6 +7,7 @@ import pytest
 from graph.events import Event
 from graph.ids import MAX_ID, new_id
 from graph.users import SESSIONS_ENDED_ONE_BY_ONE
+from storage.errors import StorageUnavailableError
 from storage.sessions import SessionCopy
 from tests.support.stage import Stage
 from workers import ended_sessions
@@ -39,6 +40,23 @@ def change_password(stage: Stage, user_id: int, keep: int) -> Event:
     )
     assert ended.event
     return ended.event
+
+
+# Case 59
+def test_no_session_is_deleted_before_its_copies_are_announced_as_gone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = stage.town.user()
+    mine, other = create_session(stage, user), create_session(stage, user)
+    event = change_password(stage, user, mine)
+
+    def fail(_keys: object) -> None:
+        raise StorageUnavailableError("cache")
+
+    monkeypatch.setattr(stage.storage.changes, "announce", fail)
+    with pytest.raises(StorageUnavailableError):
+        ended_sessions.clear(stage.graph, stage.storage, event)
+    assert stage.graph.sessions.ended_ids(user, before=MAX_ID, limit=10) == [other]
 
 
 # Case 59
