@@ -22,6 +22,23 @@ def unsuspend(stage: Stage, user_id: int) -> Event:
     return event
 
 
+def hide(stage: Stage, post_id: int, author_id: int) -> Event:
+    event = stage.graph.moderation.hide_post(
+        post_id, author_id=author_id, operator="ola", reason="spam"
+    )
+    assert event
+    assert (event.kind, event.queue) == ("post-moderated", "removal")
+    return event
+
+
+def show(stage: Stage, post_id: int, author_id: int) -> Event:
+    event = stage.graph.moderation.show_post(
+        post_id, author_id=author_id, operator="ola", reason=None
+    )
+    assert event
+    return event
+
+
 def audience(stage: Stage, posts: int) -> tuple[int, int, list[int]]:
     """An author, a follower who has read all posts, and the posts."""
     author, follower = stage.town.users(2)
@@ -88,14 +105,11 @@ def test_a_post_that_is_fanned_out_while_it_is_hidden_is_there_afterwards(stage:
     stage.build(follower)
     event = stage.town.create_post(author)
     post = event.subject_id
-    names = {"author_id": author, "operator": "ola", "reason": None}
-    hidden = stage.graph.moderation.hide_post(post, **names)
-    assert hidden
-    assert (hidden.kind, hidden.queue) == ("post-moderated", "removal")
+    hidden = hide(stage, post, author)
     assert stage.do(hidden) == "done"
     assert stage.do(event) == "done"
     assert stage.read(follower) == []
-    assert stage.do(stage.graph.moderation.show_post(post, **names)) == "done"
+    assert stage.do(show(stage, post, author)) == "done"
     assert stage.read(follower) == [post]
     assert post in stage.entries(follower)
 
@@ -104,10 +118,9 @@ def test_the_event_of_a_hidden_post_discards_the_body_that_its_command_did_not(
     stage: Stage,
 ) -> None:
     author, follower, posts = audience(stage, 2)
-    names = {"author_id": author, "operator": "ola", "reason": "spam"}
-    stage.do(stage.graph.moderation.hide_post(posts[0], **names))
+    stage.do(hide(stage, posts[0], author))
     assert stage.read(follower) == [posts[1]]
-    stage.do(stage.graph.moderation.show_post(posts[0], **names))
+    stage.do(show(stage, posts[0], author))
     assert set(stage.read(follower)) == set(posts)
 
 

@@ -46,6 +46,7 @@ def unread(person: Person) -> tuple[int, str | None]:
     return answer["count"], answer["newest_id"]
 
 
+# Security 7
 def test_a_reported_post_is_hidden_from_everybody_and_shown_again_at_its_place(
     builders: Builders, storage: Storage, process: FastFeedProcess
 ) -> None:

@@ -47,6 +47,7 @@ def entries_of(graph: Graph, subject_id: int) -> list[AuditEntry]:
     return [entry for entry in reversed(log) if entry.subject_id == subject_id]
 
 
+# Security 22
 def test_reports_are_listed_by_subject_with_their_texts_escaped(
     flask: Flask_, graph: Graph, town: Town
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_closed_report_is_listed_only_if_all_are(flask: Flask_, graph: Graph, 
     assert (entry.action, entry.subject, entry.reason) == ("close", "report", "no spam")
 
 
+# Security 22
 def test_each_change_is_said_and_logged_once_and_a_repeat_says_so(graph: Graph, town: Town) -> None:
     author = town.user()
     post = town.create_post(author).subject_id
