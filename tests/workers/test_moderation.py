@@ -2,6 +2,7 @@
 
 import pytest
 
+from feed.verifying import Verifier
 from graph.events import Event
 from tests.support.stage import Stage
 from workers import accounts
@@ -122,6 +123,17 @@ def test_the_event_of_a_hidden_post_discards_the_body_that_its_command_did_not(
     assert stage.read(follower) == [posts[1]]
     stage.do(show(stage, posts[0], author))
     assert set(stage.read(follower)) == set(posts)
+
+
+def test_a_comparison_finds_nothing_wrong_with_what_is_hidden(stage: Stage) -> None:
+    author, follower, posts = audience(stage, 3)
+    stage.build(follower)
+    assert set(stage.read(follower)) == set(posts)
+    for event in (hide(stage, posts[1], author), suspend(stage, author)):
+        stage.do(event)
+        stage.read(follower)  # makes tombstones of the bodies
+        report = Verifier(stage.graph, stage.storage).verify([follower])
+        assert (report.timelines, report.differences) == (1, [])
 
 
 def test_the_sweeper_deletes_reports_that_were_closed_long_ago(stage: Stage) -> None:
