@@ -21,6 +21,7 @@ from api.endpoints import (
     posts,
     push_subscriptions,
     read_position,
+    reports,
     sessions,
     users,
 )
@@ -55,6 +56,7 @@ BLUEPRINTS = (
     notifications,
     notification_settings,
     push_subscriptions,
+    reports,
     live,
     health,
 )

@@ -1,4 +1,4 @@
-"""The graph in Neo4j: users, follows, posts, photos, notifications and events (owed work)."""
+"""The graph in Neo4j: users, follows, posts, photos, notifications, reports and events."""
 
 import time
 from types import TracebackType
@@ -10,6 +10,7 @@ from graph.connection import Connection
 from graph.events import Events
 from graph.follows import Follows
 from graph.idempotency_keys import IdempotencyKeys
+from graph.moderation import Moderation
 from graph.notification_settings import NotificationSettingsOfUsers
 from graph.notifications import Notifications
 from graph.photos import Photos
@@ -17,6 +18,7 @@ from graph.posts import Posts
 from graph.push_subscriptions import PushSubscriptions
 from graph.queries import load
 from graph.read_positions import ReadPositions
+from graph.reports import Reports
 from graph.sessions import Sessions
 from graph.settings import GraphSettings
 from graph.users import Users
@@ -43,6 +45,8 @@ class Graph:
         self.read_positions = ReadPositions(connection)
         self.notifications = Notifications(connection)
         self.notification_settings = NotificationSettingsOfUsers(connection)
+        self.reports = Reports(connection)
+        self.moderation = Moderation(connection)
         self.events = Events(connection)
 
     @classmethod

@@ -23,6 +23,7 @@ CLEAR = (
     load("accounts/clear_subscriptions"),
     load("accounts/clear_notifications"),
     load("accounts/clear_keys"),
+    load("accounts/clear_reports"),
 )
 """What belongs to a user beside posts and photos, a statement each."""
 FINISH = load("accounts/finish")
@@ -86,12 +87,15 @@ class Accounts:
         )
 
     def leaving_credentials(self, username: str) -> Credentials | None:
-        """The id and the hash of a user who can be restored, else None."""
+        """The id and the hash of a user whose account is about to be deleted, else None."""
         rows = self._connection.read(LEAVING_CREDENTIALS, username_ci=fold_username(username))
         return Credentials(**rows[0]) if rows else None
 
     def restore(self, user_id: int, *, checked_hash: str) -> Event | None:
-        """End the deletion before its time. Raises NotFoundError if that is no longer possible."""
+        """End the deletion before its time.
+
+        Raises NotFoundError if that is no longer possible, or the account is suspended.
+        """
         rows = self._connection.write_with_event(
             RESTORE, user_id=user_id, checked_hash=checked_hash
         )

@@ -74,6 +74,18 @@ KINDS = {
         subject="user",
         author="user",
     ),
+    "account-suspended": EventKind(
+        queue=REMOVAL,
+        owes="hide the suspended user's posts and sessions",
+        subject="user",
+        author="user",
+    ),
+    "post-moderated": EventKind(
+        queue=REMOVAL,
+        owes="discard the body of a post that an operator has hidden, or shows again",
+        subject="post",
+        author="author",
+    ),
     "followed": EventKind(
         queue=TIMELINES,
         owes="drop the follower's timeline; raise the id of the followee's newest notification",

@@ -246,7 +246,10 @@ class Posts:
         return post
 
     def many(self, post_ids: Sequence[int]) -> dict[int, Post]:
-        """The posts that exist, by id. This does not check who may see them."""
+        """The posts that exist and are not hidden from everybody, by id.
+
+        This does not check who may see them.
+        """
         if not post_ids:
             return {}
         rows = self._connection.read(MANY, post_ids=list(post_ids))

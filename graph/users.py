@@ -79,6 +79,8 @@ class Credentials:
 
     user_id: int
     password_hash: str
+    suspended: bool
+    """The right password does not sign in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,10 @@ class Users:
         raise UsernameTakenError(username) from error
 
     def credentials(self, username: str) -> Credentials | None:
-        """The credentials to check a sign-in with; None if no active user has this name."""
+        """The credentials to check a sign-in with; None if nobody with this name is here.
+
+        A suspended user is.
+        """
         rows = self._connection.read(CREDENTIALS, username_ci=fold_username(username))
         return Credentials(**rows[0]) if rows else None
 
@@ -186,6 +191,11 @@ class Users:
             KNOWS_NETWORK, username_ci=fold_username(username), network=network
         )
         return bool(rows and rows[0]["known"])
+
+    def id_of(self, username: str) -> int | None:
+        """The id of the user with this name, in any state; None if there is none."""
+        rows = self._connection.read(ID_BY_USERNAME, username_ci=fold_username(username))
+        return int(rows[0]["user_id"]) if rows else None
 
     def password_hash(self, user_id: int) -> str:
         """The hash of a user's password. Raises NotFoundError."""
@@ -252,9 +262,9 @@ class Users:
 
     def profile_by_username(self, username: str, *, viewer_id: int) -> Profile:
         """The profile of the user with this name, for a viewer. Raises NotFoundError."""
-        rows = self._connection.read(ID_BY_USERNAME, username_ci=fold_username(username))
+        user_id = self.id_of(username)
         # An absent user costs the same look-ups as a hidden one, so the time shows no difference
-        return self.profile(rows[0]["user_id"] if rows else ABSENT_USER_ID, viewer_id=viewer_id)
+        return self.profile(ABSENT_USER_ID if user_id is None else user_id, viewer_id=viewer_id)
 
     def update(
         self, user_id: int, *, changes: Mapping[str, str | None]

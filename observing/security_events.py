@@ -14,6 +14,7 @@ EVENTS = (
     "signed-in",
     "sign-in-failed",
     "sign-in-refused",
+    "sign-in-suspended",
     "signed-up",
     "sign-up-refused",
     "signed-out",
@@ -23,10 +24,16 @@ EVENTS = (
     "password-change-refused",
     "account-left",
     "account-restored",
+    "account-suspended",
+    "account-unsuspended",
+    "post-hidden",
+    "post-shown",
+    "report-closed",
     "admin-refused",
     "event-requeued",
 )
-"""All names. `…-failed`: the secret was wrong; `…-refused`: too many have failed before."""
+"""All names. `…-failed`: the secret was wrong; `…-refused`: too many have failed before.
+`sign-in-suspended`: the secret was right."""
 
 WARNINGS = frozenset(name for name in EVENTS if name.endswith(("-failed", "-refused")))
 

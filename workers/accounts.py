@@ -1,4 +1,4 @@
-"""Hides a user whose account will be deleted, and deletes it a week later, in steps."""
+"""Hides users; deletes an account a week after its owner has asked for it, in steps."""
 
 import time
 from collections.abc import Iterator
@@ -41,6 +41,15 @@ def leave(graph: Graph, storage: Storage, event: Event) -> None:
             return
         raise PutOffError(max(1.0, left_ms / 1000))
     _delete(graph, storage, event)
+
+
+def hide_suspended(graph: Graph, storage: Storage, event: Event) -> None:
+    """Hide the posts of a suspended user, and end the sessions.
+
+    If the suspension has ended, readers find the posts again. Can be repeated. Raises FencedError,
+    UnfinishedError, StorageUnavailableError, GraphUnavailableError.
+    """
+    _hide(graph, storage, event)
 
 
 def _hide(graph: Graph, storage: Storage, event: Event) -> None:

@@ -37,6 +37,7 @@ def steps(graph: Graph, storage: Storage) -> list[tuple[str, Step]]:
         ),
         ("names", _in_pages(lambda: graph.accounts.free_names(PAGE), PAGE)),
         ("deleted-posts", _in_pages(lambda: graph.posts.clear_deleted(PAGE), PAGE)),
+        ("reports", _in_pages(lambda: graph.reports.delete_closed(PAGE), PAGE)),
         ("notifications", _in_pages(lambda: _clear_notifications(graph), PAGE)),
     ]
     return random.sample(named, len(named))

@@ -29,6 +29,8 @@ HANDLERS: dict[str, Handler] = {
     "profile-changed": removal.refresh_author,
     "sessions-ended": ended_sessions.clear,
     "account-left": accounts.leave,
+    "account-suspended": accounts.hide_suspended,
+    "post-moderated": removal.refresh_moderated,
     "followed": following.finish_follow,
     "left": leaving.drop_after_leaving,
     "blocked": leaving.drop_after_block,

@@ -1,8 +1,9 @@
-"""Removes the photos of deleted posts, and bodies that show an old name."""
+"""Removes the photos of deleted posts, and bodies that are outdated."""
 
 import time
 
 from feed.bodies import DISCARD_PAGE, bodies_of, discard_page
+from feed.hiding import refresh_post
 from graph import Graph
 from graph.events import Event
 from graph.ids import MAX_ID
@@ -28,6 +29,14 @@ def remove_post(graph: Graph, storage: Storage, event: Event) -> None:
         raise StorageUnavailableError("s3", f"the objects of {len(refused)} photos are not removed")
     if photos:
         graph.posts.delete_photos([photo_id for photo_id, _path in photos])
+
+
+def refresh_moderated(_graph: Graph, storage: Storage, event: Event) -> None:
+    """Discard the body of a post that was hidden, or the tombstone of one that is shown again.
+
+    Can be repeated. Raises StorageUnavailableError.
+    """
+    refresh_post(storage, event.subject_id)
 
 
 def refresh_author(graph: Graph, storage: Storage, event: Event) -> None:

@@ -13,6 +13,7 @@ from api.schemas.accounts import Confirmation, Credentials, LeavingSchema, NewSe
 from api.schemas.users import ProfileChanges, ProfileSchema
 from api.services import account_deletion, accounts, profiles
 from api.services.errors import (
+    AccountSuspendedError,
     TooBusyError,
     WeakPasswordError,
     WrongCredentialsError,
@@ -95,11 +96,12 @@ def delete_account(*, password: str) -> Any:
 @blueprint.post("/v1/me/restore")
 @blueprint.arguments(Credentials, as_kwargs=True)
 @blueprint.response(200, NewSessionSchema)
-@raises(WrongCredentialsError, TooManyRequestsError, TooBusyError)
+@raises(WrongCredentialsError, AccountSuspendedError, TooManyRequestsError, TooBusyError)
 def restore_account(*, username: str, password: str) -> Any:
     """Undoes the deletion of your account, and signs you in.
 
-    Profile, posts and follows are as they were. Only failures count. Quotas: `sign-in-failures`,
+    Profile, posts and follows are as they were. 403 while operators have suspended the account:
+    its deletion goes on. Only failures count. Quotas: `sign-in-failures`,
     `sign-in-failures-from-range`, `sign-in-failures-of-network`, `sign-in-failures-of-range`.
 
     **Retries**: can be repeated; each request creates a session.

@@ -12,7 +12,11 @@ from api.http.openapi import raises
 from api.http.parsing import Blueprint
 from api.schemas.accounts import Credentials, NewSessionSchema, SessionList
 from api.services import accounts, sessions
-from api.services.errors import TooBusyError, WrongCredentialsError
+from api.services.errors import (
+    AccountSuspendedError,
+    TooBusyError,
+    WrongCredentialsError,
+)
 from api.services.sessions import NewSession
 from graph.errors import NotFoundError
 from graph.sessions import Session
@@ -27,12 +31,13 @@ NO_STORE = {"Cache-Control": "no-store"}
 @blueprint.post("/v1/sessions")
 @blueprint.arguments(Credentials, as_kwargs=True)
 @blueprint.response(201, NewSessionSchema)
-@raises(WrongCredentialsError, TooManyRequestsError, TooBusyError)
+@raises(WrongCredentialsError, AccountSuspendedError, TooManyRequestsError, TooBusyError)
 def create_session(*, username: str, password: str) -> Any:
     """Signs in: creates a session and returns its token.
 
-    The response is the same for an unknown username and a wrong password. A user has at most 50
-    sessions: a further one ends the oldest. Only failures count. Quotas: `sign-in-failures`,
+    The response is the same for an unknown username and a wrong password. 403 for the right
+    password of an account that operators have suspended. A user has at most 50 sessions: a further
+    one ends the oldest. Only failures count. Quotas: `sign-in-failures`,
     `sign-in-failures-from-range`, `sign-in-failures-of-network`, `sign-in-failures-of-range`.
 
     **Retries**: if the response is lost, sign in again; each request creates a session.
@@ -89,7 +94,8 @@ def sign_in_by(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The response of a sign-in by this function of a service; records the security event.
 
-    Failures are counted. Raises what the function raises, and TooManyRequestsError.
+    Failures are counted; the right password of a suspended account is none. Raises what the
+    function raises, and TooManyRequestsError.
     """
     with guesses.counted_sign_in(username):
         user, session = sign_in(

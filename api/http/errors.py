@@ -72,6 +72,10 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     service_errors.WrongOwnPasswordError: ErrorResponse(
         status=403, code="wrong-password", detail="The password is wrong.", field="password"
     ),
+    service_errors.AccountSuspendedError: ErrorResponse(
+        status=403,
+        detail="The operators of this service have suspended this account. Write to them.",
+    ),
     graph_errors.NotFoundError: ErrorResponse(status=404, detail=NOT_FOUND),
     graph_errors.UsernameTakenError: ErrorResponse(
         status=409, detail="This username is taken.", field="username"
@@ -124,6 +128,9 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     service_errors.WeakPasswordError: ErrorResponse(status=422, field="password"),
     service_errors.CannotBlockYourselfError: ErrorResponse(
         status=422, detail="You cannot block yourself."
+    ),
+    service_errors.CannotReportYourselfError: ErrorResponse(
+        status=422, detail="You cannot report yourself or a post of your own."
     ),
     service_errors.PhotoFailedError: ErrorResponse(status=422, field="photo_ids"),
     service_errors.PhotoAlreadyPostedError: ErrorResponse(

@@ -18,7 +18,12 @@ from api.http.limits import (
     record,
     scale,
 )
-from api.services.errors import TooBusyError, WrongCredentialsError, WrongPasswordError
+from api.services.errors import (
+    AccountSuspendedError,
+    TooBusyError,
+    WrongCredentialsError,
+    WrongPasswordError,
+)
 from graph.errors import GraphUnavailableError
 from graph.users import fold_username
 from storage.firm_limits import Bucket, Charged
@@ -70,6 +75,9 @@ def counted_sign_in(username: str) -> Iterator[None]:
             yield
     except WrongCredentialsError as error:
         security_events.record("sign-in-failed", error.user_id)
+        raise
+    except AccountSuspendedError as error:
+        security_events.record("sign-in-suspended", error.user_id)
         raise
 
 

@@ -40,6 +40,9 @@ import of 500 follows passes, also if each is sent twice."""
 PUSH_SUBSCRIPTIONS = Policy(name="push-subscriptions", quota=60, window_seconds=HOUR)
 """Registrations of a user's browsers. One that is ended is stored for a day."""
 
+REPORTS = Policy(name="reports", quota=100, window_seconds=DAY)
+"""Reports of a user, repeated ones too. Operators read each."""
+
 PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
 """Posts of a user."""
 

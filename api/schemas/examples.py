@@ -30,6 +30,7 @@ P256DH = "BAo8JY1uq2BatenDHyBMEdM-o_EaBHpGni85yqNaq-HXtZSHS2zH4vbfhRmpt6n1XVpvet
 PUSH_AUTH = "GrIf2mG6vfp3J_Q5tI0kXA"
 USERNAME, NAME = "ana", "Ana Lopes"
 CAPTION, ALT_TEXT = "Dusk, at last.", "Dusk over the river"
+REPORT_TEXT = "The same advertisement, again and again."
 BLURHASH = "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
 
 

@@ -1,20 +1,23 @@
 """The deletion of one's account: at once for everybody else, for good a week later."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from api.services import accounts
 from api.services.best_effort import discard_bodies
-from api.services.errors import WrongCredentialsError, WrongOwnPasswordError
+from api.services.errors import (
+    AccountSuspendedError,
+    WrongCredentialsError,
+    WrongOwnPasswordError,
+)
 from api.services.passwords import Passwords
 from api.services.sessions import Client, Lifetime, NewSession
-from feed.bodies import discard_bodies_of
+from feed.hiding import hide_user
 from graph import Graph
 from graph.accounts import NEWEST_SESSIONS
 from graph.errors import NotFoundError
 from graph.ids import MAX_ID
 from graph.users import Credentials, User
-from storage import Storage, changes
+from storage import Storage
 
 
 def leave(
@@ -33,7 +36,7 @@ def leave(
         leaving = graph.accounts.leave(user_id, checked_hash=stored)
     except NotFoundError:  # the password was changed meanwhile
         raise WrongOwnPasswordError from None
-    _hide(graph, storage, user_id, leaving.session_ids)
+    hide_user(graph, storage, user_id, leaving.session_ids)
     if leaving.event is not None:
         storage.queues.wake(leaving.event)
     return leaving.leaves_at
@@ -46,7 +49,7 @@ def hide_again(graph: Graph, storage: Storage, user_id: int) -> None:
     """
     if graph.accounts.is_leaving(user_id):
         session_ids = graph.sessions.ended_ids(user_id, before=MAX_ID, limit=NEWEST_SESSIONS)
-        _hide(graph, storage, user_id, session_ids)
+        hide_user(graph, storage, user_id, session_ids)
 
 
 def restore(
@@ -62,7 +65,8 @@ def restore(
     """Undo the deletion, and sign in.
 
     For an active user it is a sign-in alone, as the first try may have succeeded. Posts come back
-    at once; if the cache is down, with the event. Raises WrongCredentialsError, TooBusyError.
+    at once; if the cache is down, with the event. Raises WrongCredentialsError, TooBusyError, and
+    AccountSuspendedError: the deletion goes on.
     """
     credentials = graph.accounts.leaving_credentials(username)
     if credentials is not None:
@@ -85,23 +89,17 @@ def _undo(
     credentials: Credentials,
     password: str,
 ) -> None:
-    """Make the user active again. Raises WrongCredentialsError, also if the deletion has begun."""
+    """Make the user active again.
+
+    Raises WrongCredentialsError, also if the deletion has begun, and AccountSuspendedError.
+    """
     if not passwords.verify(credentials.password_hash, password):
         raise WrongCredentialsError(credentials.user_id)
+    if credentials.suspended:
+        raise AccountSuspendedError(credentials.user_id)
     try:
         event = graph.accounts.restore(credentials.user_id, checked_hash=credentials.password_hash)
     except NotFoundError:
         raise WrongCredentialsError(credentials.user_id) from None
     discard_bodies(graph, storage, credentials.user_id)
     storage.queues.wake(event)
-
-
-def _hide(graph: Graph, storage: Storage, user_id: int, session_ids: Sequence[int]) -> None:
-    """Discard the bodies of the user's newest posts, then the copies of the sessions.
-
-    The event does the same for older ones.
-    """
-    discard_bodies_of(graph, storage, user_id)
-    storage.changes.announce([changes.author(user_id)])
-    storage.sessions.drop(user_id, session_ids)
-    storage.changes.announce([changes.user(user_id)])

@@ -4,6 +4,7 @@ import contextlib
 
 from api.services import sessions
 from api.services.errors import (
+    AccountSuspendedError,
     NotSignedInError,
     TooBusyError,
     WrongCredentialsError,
@@ -78,7 +79,7 @@ def sign_in(
     """The user and a new session.
 
     Raises WrongCredentialsError, after the same time for an unknown username as for a wrong
-    password. Raises TooBusyError.
+    password. Raises AccountSuspendedError for the right one alone, and TooBusyError.
     """
     for _ in range(_MAX_ATTEMPTS):
         credentials = graph.users.credentials(username)
@@ -86,6 +87,8 @@ def sign_in(
         form = passwords.form_with_hash(password, password_hash)
         if form is None or credentials is None:
             raise WrongCredentialsError(credentials.user_id if credentials else None)
+        if credentials.suspended:
+            raise AccountSuspendedError(credentials.user_id)
         try:
             session = sessions.create(
                 graph,

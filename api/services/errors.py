@@ -32,6 +32,15 @@ class WrongCredentialsError(ServiceError):
         """The user with this name, if there is one: for the log alone."""
 
 
+class AccountSuspendedError(ServiceError):
+    """The password is right, but operators have suspended the account."""
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__()
+        self.user_id = user_id
+        """For the log alone."""
+
+
 class WrongPasswordError(ServiceError):
     """The current password that a signed-in user sent is wrong."""
 
@@ -54,6 +63,10 @@ class CannotFollowYourselfError(ServiceError):
 
 class CannotBlockYourselfError(ServiceError):
     """Blocker and blocked user are the same user."""
+
+
+class CannotReportYourselfError(ServiceError):
+    """Reporter and reported user are the same, or the post is the reporter's own."""
 
 
 class PhotoTooLargeError(ServiceError):

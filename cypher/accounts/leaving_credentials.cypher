@@ -1,8 +1,9 @@
 // cypher/accounts/leaving_credentials.cypher: the user id and the password hash of a user with a
 // name, whose account is about to be deleted.
 // $username_ci: text, folded
-// returns:      user_id, password_hash
+// returns:      user_id, password_hash, suspended
 // index:        User(username_ci)
 MATCH (user:User)
 WHERE user.username_ci = $username_ci AND user.state = 'leaving'
-RETURN user.id AS user_id, user.password_hash AS password_hash
+RETURN user.id AS user_id, user.password_hash AS password_hash,
+  user.suspended_at IS NOT NULL AS suspended

@@ -1,7 +1,7 @@
 // cypher/accounts/restore.cypher: ends the deletion of an account before its time, and creates the
 // event that discards the tombstones of the user's posts.
 // The event of the deletion stays: it finds another state and does nothing. No row is returned if
-// the deletion has begun, or if the user has another password.
+// the deletion has begun, if the user has another password, or if the account is suspended.
 // $user_id:      integer
 // $checked_hash: text, argon2id, the hash that the request was checked with
 // $event_id:     integer, new
@@ -14,6 +14,7 @@ SET user.locked = true
 REMOVE user.locked
 WITH user
 WHERE user.password_hash = $checked_hash AND user.state = 'leaving'
+  AND user.suspended_at IS NULL
 SET user.state = 'active'
 REMOVE user.leaves_at, user.leaving_event_id
 CREATE (event:Event {

@@ -1,4 +1,5 @@
-// cypher/posts/existing_ids.cypher: those of these posts that exist, also of users who are not active.
+// cypher/posts/existing_ids.cypher: those of these posts that exist, also hidden ones and those of
+// users who are not active.
 // $post_ids: list of integers, up to 1000
 // returns:   post_ids
 // index:     Post(id)

@@ -1,5 +1,6 @@
 // cypher/posts/many.cypher: posts with their authors and photos.
-// Posts of users who are not active are left out. The statement does not check who may see them.
+// Posts that an operator has hidden, and those of users who are not active, are left out. The
+// statement does not check who may see them.
 // $post_ids: list of integers, up to 1000
 // returns:   post, author, photos
 // index:     Post(id); User(id)
@@ -7,7 +8,7 @@
 UNWIND $post_ids AS post_id
 MATCH (post:Post)
 USING INDEX post:Post(id)
-WHERE post.id = post_id
+WHERE post.id = post_id AND post.hidden_at IS NULL
 MATCH (author:User)
 WHERE author.id = post.author_id AND author.state = 'active'
 RETURN post {

@@ -1,5 +1,5 @@
 // cypher/posts/unread.cypher: the number of posts above an id by the viewer's active followees,
-// counted up to a limit.
+// without hidden ones, counted up to a limit.
 // $viewer_id: integer
 // $after:     integer, exclusive
 // $limit:     integer, 1 to 1000
@@ -14,7 +14,7 @@ CALL (viewer) {
   CALL (author) {
     MATCH (post:Post)
     USING INDEX post:Post(author_id, id)
-    WHERE post.author_id = author.id AND post.id > $after
+    WHERE post.author_id = author.id AND post.id > $after AND post.hidden_at IS NULL
     RETURN post.id AS post_id
     LIMIT $limit
   }

@@ -1,5 +1,5 @@
 // cypher/posts/visible_ids.cypher: those of these posts that belong in a viewer's feed: the
-// viewer's own, and those of active followees.
+// viewer's own, and those of active followees, without hidden ones.
 // Blocks are not checked, because a block deletes the follow.
 // $post_ids:  list of integers, up to 1000
 // $viewer_id: integer
@@ -8,7 +8,7 @@
 UNWIND $post_ids AS post_id
 MATCH (post:Post)
 USING INDEX post:Post(id)
-WHERE post.id = post_id
+WHERE post.id = post_id AND post.hidden_at IS NULL
 MATCH (author:User)
 WHERE author.id = post.author_id AND author.state = 'active'
 WITH post, author

@@ -2,6 +2,7 @@
 // :param username => 'ana'
 MATCH (me:User {username_ci: toLower($username)})-[:FOLLOWS]->(followee:User)-[:FOLLOWS]->(other:User)
 WHERE other <> me
+  AND followee.state = 'active'
   AND other.state = 'active'
   AND NOT EXISTS { (me)-[:FOLLOWS]->(other) }
   AND NOT EXISTS { (me)-[:BLOCKS]-(other) }

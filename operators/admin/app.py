@@ -22,6 +22,7 @@ from graph.errors import GraphError
 from observing import security_events
 from operators.admin.dashboard import add_dashboard
 from operators.admin.event_pages import add_event_pages
+from operators.admin.report_page import add_report_page
 from operators.scrape import Scrape, registry
 from storage import Storage
 from storage.errors import StorageError
@@ -175,7 +176,7 @@ def is_store_error(error: Exception) -> bool:
 
 
 def add_pages(app: Flask, settings: AdminSettings, graph: Graph, storage: Storage) -> None:
-    """Add the overview, the metrics and the pages of events."""
+    """Add the overview, the metrics, and the pages of events and reports."""
     scrape = Scrape(graph, storage)
     metrics = registry(scrape, settings.metrics_dir)
 
@@ -188,3 +189,4 @@ def add_pages(app: Flask, settings: AdminSettings, graph: Graph, storage: Storag
         return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
 
     add_event_pages(app, graph, storage)
+    add_report_page(app, graph)

@@ -1,4 +1,4 @@
-"""The commands of operators: `flask events …`, `flask graph …`, `flask feed …`.
+"""The commands of operators: `flask events …`, `feed …`, `graph …`, `moderation …`.
 
 `.flaskenv` names this package. The commands need the settings of the stores, and no secret of the
 API.
@@ -11,8 +11,9 @@ from flask import Flask
 from operators.commands.events import events
 from operators.commands.feed import feed
 from operators.commands.graph import graph
+from operators.commands.moderation import moderation
 
-GROUPS = (events, feed, graph)
+GROUPS = (events, feed, graph, moderation)
 
 
 def create_app() -> Flask:

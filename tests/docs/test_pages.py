@@ -80,6 +80,20 @@ def test_every_queue_and_event_kind_is_explained() -> None:
     assert told == {name: kind.queue for name, kind in KINDS.items()}
 
 
+def test_every_security_event_is_explained() -> None:
+    from observing.security_events import EVENTS  # noqa: PLC0415 - the pages need no store
+
+    page = (ROOT / "docs" / "operating" / "metrics.md").read_text()
+    table = page.partition("### Security events\n")[2]
+    explained = [
+        name
+        for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+        for name in re.findall(r"`([a-z-]+)`", row)
+        if name != "event"
+    ]
+    assert sorted(explained) == sorted(EVENTS)
+
+
 def test_the_walk_is_a_script_that_can_be_run() -> None:
     walk = ROOT / "docs" / "walk.sh"
     assert walk.stat().st_mode & 0o111

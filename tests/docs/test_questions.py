@@ -58,10 +58,10 @@ def ask(driver: neo4j.Driver, name: str, **parameters: Any) -> list[dict[str, An
         return [record.data() for record in session.run(question, parameters)]
 
 
-def test_there_are_ten_and_all_are_in_the_page() -> None:
+def test_there_are_eleven_and_all_are_in_the_page() -> None:
     page = (ROOT / "docs" / "graph.md").read_text()
     listed = re.findall(r"\(questions/(\w+)\.cypher\)", page)
-    assert len(listed) == 10
+    assert len(listed) == 11
     assert sorted(listed) == [path.stem for path in QUESTIONS]
 
 
@@ -151,28 +151,88 @@ def test_what_is_owed_is_shown_by_kind(driver: neo4j.Driver) -> None:
     assert all(row["oldest_owed_seconds"] >= 0 for row in followed)
 
 
-def test_who_is_hidden_is_in_no_answer(driver: neo4j.Driver, graph: Graph) -> None:
-    """A user in the week before their account is deleted, who posted and is followed back."""
-    ana, gone = user(graph, "ana"), user(graph, "gone")
-    for follower, followee in ((ana, gone), (gone, ana)):
+@pytest.mark.parametrize("state", ["leaving", "suspended"])
+def test_who_is_hidden_is_in_no_answer(driver: neo4j.Driver, graph: Graph, state: str) -> None:
+    """A user who is hidden from everybody, who posted and is followed back."""
+    ana, gone, bea = user(graph, "ana"), user(graph, "gone"), user(graph, "bea")
+    for follower, followee in ((ana, gone), (gone, ana), (gone, bea)):
         graph.follows.create(follower_id=follower.id, followee_id=followee.id)
+    hours = posts_by_hour(driver)
+    create_post(driver, gone)
+    assert posts_by_hour(driver) == hours + 1
     driver.execute_query(
-        "MATCH (author:User {id: $id}) SET author.state = 'leaving' "
-        "CREATE (author)-[:POSTED]->(:Post {id: $post, author_id: $id, caption: '', "
-        "coordinates: point($place), created_at: timestamp()})",
-        id=gone.id,
-        post=new_id(),
-        place={"latitude": -54.81, "longitude": -68.31},
+        "MATCH (author:User {id: $id}) SET author.state = $state", id=gone.id, state=state
     )
+    assert posts_by_hour(driver) == hours
     answers = [
         *ask(driver, "circle", username=ana.username),
         *ask(driver, "mutuals"),
         *ask(driver, "nearby", **AWAY),
         *ask(driver, "reach"),
         *ask(driver, "path", **{"from": ana.username, "to": gone.username}),
+        *ask(driver, "path", **{"from": ana.username, "to": bea.username}),
         *ask(driver, "suggestions", username=ana.username),
         *ask(driver, "most_followed"),
         *ask(driver, "quiet"),
     ]
     assert answers
     assert gone.username not in str(answers)
+
+
+def test_a_hidden_post_is_in_no_answer(driver: neo4j.Driver, graph: Graph) -> None:
+    ana, ben = user(graph, "ana"), user(graph, "ben")
+    for follower, followee in ((ana, ben), (ben, ana)):
+        graph.follows.create(follower_id=follower.id, followee_id=followee.id)
+    hours = posts_by_hour(driver)
+    post_id = create_post(driver, ben)
+    assert ben.username in str([ask(driver, "nearby", **AWAY), ask(driver, "reach")])
+    graph.moderation.hide_post(post_id, author_id=ben.id, operator="ola", reason="spam")
+    assert posts_by_hour(driver) == hours
+    [row] = ask(driver, "circle", username=ana.username)
+    assert (row["followee"]["username"], row["post"]) == (ben.username, None)
+    answers = [*ask(driver, "nearby", **AWAY), *ask(driver, "reach"), *ask(driver, "quiet")]
+    assert ben.username not in str(answers)
+
+
+def test_open_reports_are_counted_by_reason(driver: neo4j.Driver, graph: Graph) -> None:
+    author, *reporters = (user(graph, name) for name in ("ana", "ben", "cid"))
+    before = reports_of(driver, "self-harm")
+    for reporter in reporters:
+        graph.reports.create(
+            report_id=new_id(),
+            reporter_id=reporter.id,
+            subject="user",
+            subject_id=author.id,
+            author_id=author.id,
+            reason="self-harm",
+            text=None,
+        )
+    assert reports_of(driver, "self-harm") == before + 2
+    [report] = [
+        one for one in graph.reports.page("open", limit=1_000) if one.subject_id == author.id
+    ]
+    graph.reports.close(report.id, operator="ola", reason=None)
+    assert reports_of(driver, "self-harm") == before
+
+
+def create_post(driver: neo4j.Driver, author: User) -> int:
+    """A post of the author's in Ushuaia; its id."""
+    post_id = new_id()
+    driver.execute_query(
+        "MATCH (author:User {id: $id}) "
+        "CREATE (author)-[:POSTED]->(:Post {id: $post, author_id: $id, caption: '', "
+        "coordinates: point($place), created_at: timestamp()})"
+        "-[:SHOWS {position: 0}]->(:Photo {id: $post, owner_id: $id, state: 'ready'})",
+        id=author.id,
+        post=post_id,
+        place={"latitude": -54.81, "longitude": -68.31},
+    )
+    return post_id
+
+
+def posts_by_hour(driver: neo4j.Driver) -> int:
+    return sum(row["posts"] for row in ask(driver, "by_hour"))
+
+
+def reports_of(driver: neo4j.Driver, reason: str) -> int:
+    return sum(row["reports"] for row in ask(driver, "reports") if row["reason"] == reason)

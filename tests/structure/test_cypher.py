@@ -49,6 +49,17 @@ def data(graph: Graph) -> None:
     graph.push_subscriptions.create(
         Browser("https://push.test").new_subscription, user_id=author, session_id=created.session.id
     )
+    reported = town.create_post(author).subject_id
+    graph.reports.create(
+        report_id=new_id(),
+        reporter_id=followers[2],
+        subject="post",
+        subject_id=reported,
+        author_id=author,
+        reason="spam",
+        text=None,
+    )
+    graph.moderation.hide_post(reported, author_id=author, operator="a test", reason="spam")
     town.query("CALL db.prepareForReplanning(30)")
 
 

@@ -48,7 +48,7 @@ CONTRACT = {
     "PATCH /v1/me/notification-settings",
     "GET /v1/push/key", "POST /v1/me/push-subscriptions", "GET /v1/me/push-subscriptions",
     "DELETE /v1/me/push-subscriptions/{subscription_id}",
-    "GET /v1/posts/{post_id}",
+    "GET /v1/posts/{post_id}", "POST /v1/reports",
     "DELETE /v1/posts/{post_id}", "POST /v1/me/live/tickets", "GET /v1/live",
     "GET /livez", "GET /readyz",
 }  # fmt: skip

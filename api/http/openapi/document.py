@@ -33,6 +33,7 @@ QUOTAS = {
     limits.NOTIFICATIONS: "pages and counts of a user's notifications",
     limits.FOLLOWS: "requests of a user that begin or end a follow or a block",
     limits.PUSH_SUBSCRIPTIONS: "browsers subscribed by a user",
+    limits.REPORTS: "reports of a user",
     limits.PUBLISHES: "posts of a user",
     limits.UPLOADS: "new photos of a user",
 }

@@ -17,6 +17,7 @@ from storage import Storage, changes
 from storage.live_tickets import LIFE_SECONDS
 from storage.redis.partitions import key_of
 from tests.api.live.conftest import OpenServer, Reader
+from tests.support.commands import moderate
 from tests.support.eventually import eventually
 from tests.support.live import PATH, LiveClient
 from tests.support.people import PASSWORD, assert_problem, call_api
@@ -111,6 +112,12 @@ def test_a_new_password_ends_the_streams_of_other_sessions(reader: Reader) -> No
     client, other = reader.open(), reader.person.sign_in()
     body = {"password": "another password", "current_password": PASSWORD}
     assert other.patch("/v1/me", json=body).status_code == 200
+    assert_signed_out(client)
+
+
+def test_a_suspension_ends_the_streams_of_the_user(reader: Reader) -> None:
+    client = reader.open()
+    moderate("suspend", reader.id, "--reason", "spam")
     assert_signed_out(client)
 
 

@@ -1,4 +1,4 @@
-"""Workers killed while they finish a deletion, a new name or a leaving (case 7)."""
+"""Workers killed while they finish a deletion, a new name, a suspension or a leaving (case 7)."""
 
 import pytest
 
@@ -80,6 +80,27 @@ def test_a_new_name_whose_worker_was_killed_shows_on_every_post(
     eventually(lambda: not stage.town.events_of(author))
     bodies = bodies_of(stage.graph, stage.storage, posts)
     assert [post for post in posts if b'"Ana"' not in bodies[post]] == []
+
+
+# Case 7
+@pytest.mark.parametrize("query", ["events/advance", "sessions/ended_page", "events/finish"])
+def test_a_suspension_killed_at_any_step_is_finished_by_another_worker(
+    stage: Stage, processes: Processes, worker_storage: Storage, query: str
+) -> None:
+    author = stage.town.user()
+    posts = stage.town.old_posts(author, [new_id() for _ in range(3)])
+    bodies_of(stage.graph, stage.storage, posts)
+    worker = processes.start_worker("removal")
+    hold = worker.to.hold_query(query)
+    event = stage.graph.moderation.suspend(author, operator="ola", reason="spam")
+    assert event
+    worker_storage.queues.wake(event)  # as a command that dies before it drops a copy
+    hold.wait(B_SECONDS)
+    worker.kill()
+    processes.start_worker("removal")
+    processes.start_worker("sweeper")
+    eventually(lambda: not stage.town.events_of(author))
+    assert set(stage.storage.bodies.read_many(posts).values()) == {None}
 
 
 # Case 7

@@ -1,0 +1,203 @@
+"""`flask moderation …`: reports, hidden posts, suspended accounts, and the audit log."""
+
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from graph import Graph
+from graph.errors import NotFoundError
+from graph.ids import MAX_ID
+from observing import security_events
+from operators import moderation as actions
+from operators.commands.stores import CommandError, open_stores
+from operators.moderation import Outcome, UnknownSubjectError
+from operators.report_text import audit_lines, report_lines
+
+ID = click.IntRange(1, MAX_ID)
+LONGEST_REASON, LONGEST_OPERATOR = 1_000, 100
+"""Characters."""
+
+moderation = AppGroup(
+    "moderation", help="Reports, hidden posts, suspended accounts, and the audit log."
+)
+
+
+def check_operator(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str:
+    """The operator's name, by default that of the system's user. Raises BadParameter."""
+    if name is None:
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):
+            raise click.BadParameter("this system does not name you: give it.") from None
+    if not (name.isprintable() and name.strip() and len(name) <= LONGEST_OPERATOR):
+        raise click.BadParameter(f"a name has 1 to {LONGEST_OPERATOR} visible characters.")
+    return name
+
+
+def check_reason(
+    _context: click.Context, _parameter: click.Parameter, reason: str | None
+) -> str | None:
+    """The reason. Raises BadParameter."""
+    if reason is not None and not (reason.strip() and len(reason) <= LONGEST_REASON):
+        raise click.BadParameter(f"a reason has 1 to {LONGEST_REASON} characters.")
+    return reason
+
+
+def signed(*, needs_reason: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorates a command: the options of its audit entry, `operator` and `reason`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        reason = click.option(
+            "--reason",
+            required=needs_reason,
+            callback=check_reason,
+            help="Why, for the audit log.",
+        )
+        operator = click.option(
+            "--by",
+            "operator",
+            callback=check_operator,
+            help="Your name in the audit log; by default that of the system's user.",
+        )
+        return reason(operator(command))
+
+    return decorate
+
+
+@moderation.command("reports")
+@click.option("--all", "with_closed", is_flag=True, help="Closed reports too, of 90 days.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True)
+def list_reports(*, with_closed: bool, limit: int) -> None:
+    """List reported posts and users, the longest open first."""
+    with open_stores() as (graph, _storage):
+        opened = graph.reports.page("open", limit=limit + 1)
+        closed = graph.reports.page("closed", limit=limit + 1) if with_closed else []
+    for title, page in (("open", opened), ("closed", closed)):
+        if with_closed and page:
+            click.echo(f"{title}:")
+        for line in report_lines(page[:limit]) if page else ():
+            click.echo(line)
+        if len(page) > limit:
+            click.echo(f"There are more than these {limit}: give a larger --limit.")
+    if not opened:
+        click.echo("No report is open.")
+
+
+@moderation.command("close")
+@click.argument("report_id", type=ID)
+@signed(needs_reason=False)
+def close_report(*, report_id: int, operator: str, reason: str | None) -> None:
+    """Close a report, and all other open ones of the same post or user."""
+    with open_stores() as (graph, _storage):
+        try:
+            closed = graph.reports.close(report_id, operator=operator, reason=reason)
+        except NotFoundError:
+            raise CommandError(f"There is no report {report_id}.") from None
+    if not closed:
+        click.echo(f"Report {report_id} was closed already.")
+        return
+    security_events.record("report-closed", report_id=report_id, operator=operator)
+    click.echo(f"Report {report_id} is closed, and {closed - 1} others of the same subject.")
+
+
+@moderation.command("hide-post")
+@click.argument("post_id", type=ID)
+@signed(needs_reason=True)
+def hide_post(*, post_id: int, **entry: Any) -> None:
+    """Hide a post from everybody, its author too. `show-post` undoes it."""
+    with open_stores() as (graph, storage), unknown_subjects():
+        outcome = actions.hide_post(graph, storage, post_id, **entry)
+    say(outcome, f"Post {post_id}", "is hidden from everybody", "was hidden already")
+
+
+@moderation.command("show-post")
+@click.argument("post_id", type=ID)
+@signed(needs_reason=False)
+def show_post(*, post_id: int, **entry: Any) -> None:
+    """Show a hidden post again, at the place where it was."""
+    with open_stores() as (graph, storage), unknown_subjects():
+        outcome = actions.show_post(graph, storage, post_id, **entry)
+    say(outcome, f"Post {post_id}", "is shown again", "was not hidden")
+
+
+@moderation.command("suspend")
+@click.argument("user")
+@signed(needs_reason=True)
+def suspend(*, user: str, **entry: Any) -> None:
+    """Suspend the account of USER, an id or @username.
+
+    The user and all posts are hidden, all sessions end, and nobody can sign in. `unsuspend` undoes
+    it, but for the sessions.
+    """
+    with open_stores() as (graph, storage), unknown_subjects():
+        user_id = find_user(graph, user)
+        outcome = actions.suspend(graph, storage, user_id, **entry)
+    say(outcome, f"User {user_id}", "is suspended and signed out", "was suspended already")
+
+
+@moderation.command("unsuspend")
+@click.argument("user")
+@signed(needs_reason=False)
+def unsuspend(*, user: str, **entry: Any) -> None:
+    """End the suspension of USER, an id or @username."""
+    with open_stores() as (graph, storage), unknown_subjects():
+        user_id = find_user(graph, user)
+        outcome = actions.unsuspend(graph, storage, user_id, **entry)
+    say(outcome, f"User {user_id}", "is not suspended any more", "was not suspended")
+
+
+@moderation.command("log")
+@click.option("--before", type=ID, default=MAX_ID, help="Only entries older than this one.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
+def show_log(*, before: int, limit: int) -> None:
+    """Show the audit log, newest first."""
+    with open_stores() as (graph, _storage):
+        entries = graph.moderation.log(before=before, limit=limit + 1)
+    if not entries:
+        click.echo("The audit log has no such entry.")
+        return
+    for line in audit_lines(entries[:limit]):
+        click.echo(line)
+    if len(entries) > limit:
+        click.echo(f"Older ones: flask moderation log --before {entries[limit - 1].id}")
+
+
+def find_user(graph: Graph, user: str) -> int:
+    """The id of a user who is given by id or @username. Raises CommandError, UsageError."""
+    if user.startswith("@"):
+        user_id = graph.users.id_of(user.removeprefix("@"))
+        if user_id is None:
+            raise CommandError("There is no user with this name.")
+        return user_id
+    if not (user.isascii() and user.isdecimal() and 0 < int(user) <= MAX_ID):
+        raise click.UsageError("Give the user's id, or @username.")
+    return int(user)
+
+
+@contextmanager
+def unknown_subjects() -> Iterator[None]:
+    """Raises CommandError for a subject that does not exist."""
+    try:
+        yield
+    except UnknownSubjectError as error:
+        raise CommandError(str(error)) from None
+
+
+def say(outcome: Outcome, subject: str, done: str, repeated: str) -> None:
+    """Print what has happened. Raises CommandError if copies could not be dropped."""
+    text = f"{subject} {done if outcome.changed else repeated}."
+    if outcome.failure is None:
+        click.echo(text)
+        return
+    if outcome.event is None:
+        owed = "If the first command could not drop them, its event does: see flask events list"
+    else:
+        owed = f"Event {outcome.event.id} drops them when it does: see flask events show"
+    raise CommandError(
+        f"{text} But a store does not answer ({outcome.failure}), so pages may have old copies. "
+        f"{owed}. The command can be repeated."
+    )

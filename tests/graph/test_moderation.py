@@ -1,0 +1,93 @@
+"""Hidden posts and suspended users in the graph: which reads leave them out, and which do not."""
+
+from functools import partial
+
+from graph import Graph
+from graph.ids import MAX_ID, new_id
+from tests.support.concurrency import run_together
+from tests.support.town import Town
+
+
+def hide(graph: Graph, post: int, author: int) -> bool:
+    event = graph.moderation.hide_post(post, author_id=author, operator="ola", reason="spam")
+    return event is not None
+
+
+def show(graph: Graph, post: int, author: int) -> bool:
+    event = graph.moderation.show_post(post, author_id=author, operator="ola", reason=None)
+    return event is not None
+
+
+def post_count(graph: Graph, author: int) -> int:
+    return graph.users.profile(author, viewer_id=author).post_count
+
+
+def entries_of(graph: Graph, subject_id: int) -> list[str]:
+    """What was done to a subject, the newest first."""
+    log = graph.moderation.log(before=MAX_ID, limit=1_000)
+    return [entry.action for entry in log if entry.subject_id == subject_id]
+
+
+def test_every_read_that_shows_posts_leaves_a_hidden_one_out(graph: Graph, town: Town) -> None:
+    author, follower = town.users(2)
+    town.follow(follower, author)
+    shown, hidden = (town.create_post(author).subject_id for _ in range(2))
+
+    def seen() -> tuple[set[int], set[int], list[int], int, int]:
+        news = graph.read_positions.news({follower: [shown, hidden]}).get(follower, [])
+        return (
+            set(graph.posts.many([shown, hidden])),
+            graph.posts.visible_ids([shown, hidden], viewer_id=follower),
+            [post.id for post in news],
+            graph.read_positions.count_unread(follower, after=0, limit=101),
+            post_count(graph, author),
+        )
+
+    both = seen()
+    assert both == ({shown, hidden}, {shown, hidden}, [hidden, shown], 2, 2)
+    assert hide(graph, hidden, author)
+    assert seen() == ({shown}, {shown}, [shown], 1, 1)
+    assert graph.posts.existing_ids([shown, hidden]) == {shown, hidden}
+    assert graph.posts.feed_page(follower, before=MAX_ID, limit=9).post_ids == [hidden, shown]
+    assert show(graph, hidden, author)
+    assert seen() == both
+
+
+def test_one_change_of_several_at_once_is_made_and_logged(graph: Graph, town: Town) -> None:
+    author = town.user()
+    post = town.create_post(author).subject_id
+    for change in (hide, show):
+        made = run_together(*[partial(change, graph, post, author)] * 4)
+        assert sorted(made, key=str) == [False, False, False, True]
+        assert post_count(graph, author) == (change is show)
+    suspend = partial(graph.moderation.suspend, author, operator="ola", reason="x")
+    assert [one for one in run_together(*[suspend] * 4) if one is not None][1:] == []
+    assert entries_of(graph, post) == ["show-post", "hide-post"]
+    assert entries_of(graph, author) == ["suspend"]
+
+
+def test_a_post_is_hidden_by_its_own_author_id_alone(graph: Graph, town: Town) -> None:
+    author, other = town.users(2)
+    post = town.create_post(author).subject_id
+    assert not hide(graph, post, other)
+    assert not hide(graph, new_id(), author)
+    assert post in graph.posts.many([post])
+    assert entries_of(graph, post) == []
+
+
+def test_a_hidden_post_that_is_deleted_cannot_be_shown(graph: Graph, town: Town) -> None:
+    author = town.user()
+    post = town.create_post(author).subject_id
+    assert hide(graph, post, author)
+    assert graph.posts.delete(post, author_id=author)
+    assert graph.moderation.post(post) is None
+    assert not show(graph, post, author)
+
+
+def test_a_user_who_is_being_deleted_cannot_be_suspended(graph: Graph, town: Town) -> None:
+    user = town.user()
+    for state in ("deleting", "deleted"):
+        town.query("MATCH (user:User {id: $id}) SET user.state = $state", id=user, state=state)
+        assert graph.moderation.suspend(user, operator="ola", reason="x") is None
+        assert graph.moderation.unsuspend(user, operator="ola", reason="x") is None
+    assert entries_of(graph, user) == []

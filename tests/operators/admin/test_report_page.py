@@ -1,0 +1,40 @@
+"""The page of open reports."""
+
+import html
+from http import HTTPStatus
+
+from flask.testing import FlaskClient
+
+from graph import Graph
+from graph.ids import MAX_ID, new_id
+from tests.support.town import Town
+
+
+# Security 22
+def test_open_reports_are_listed_with_their_texts_escaped(
+    operator: FlaskClient, stranger: FlaskClient, graph: Graph
+) -> None:
+    reporter, user = Town(graph).users(2)
+    report_id = new_id()
+    graph.reports.create(
+        report_id=report_id,
+        reporter_id=reporter,
+        subject="user",
+        subject_id=user,
+        author_id=user,
+        reason="other",
+        text="<script>alert(1)</script>\u202e",
+    )
+    assert stranger.get("/reports").status_code == HTTPStatus.UNAUTHORIZED
+    page = operator.get("/reports")
+    assert page.status_code == HTTPStatus.OK
+    assert "script-src" not in page.headers["Content-Security-Policy"]
+    text = html.escape('"<script>alert(1)</script>\\u202e"').replace("&#x27;", "&#39;")
+    assert text.replace("&quot;", "&#34;") in page.text
+    assert "<script>" not in page.text
+    assert f"user {user}, active" in page.text
+    graph.moderation.suspend(user, operator="ola", reason="spam")
+    assert f"user {user}, suspended" in operator.get("/reports").text
+    graph.reports.close(report_id, operator="ola", reason=None)
+    assert f"user {user}" not in operator.get("/reports").text
+    assert graph.moderation.log(before=MAX_ID, limit=1)[0].subject_id == report_id

@@ -1,0 +1,148 @@
+"""The events of moderation finish what a command that died did not; no post is lost meanwhile."""
+
+import pytest
+
+from feed.verifying import Verifier
+from graph.events import Event
+from tests.support.stage import Stage
+from workers import accounts
+from workers.sweeper import Sweeper
+
+
+def suspend(stage: Stage, user_id: int) -> Event:
+    """A suspension whose command died after its commit: its event."""
+    event = stage.graph.moderation.suspend(user_id, operator="ola", reason="spam")
+    assert event
+    assert (event.kind, event.queue) == ("account-suspended", "removal")
+    return event
+
+
+def unsuspend(stage: Stage, user_id: int) -> Event:
+    event = stage.graph.moderation.unsuspend(user_id, operator="ola", reason=None)
+    assert event
+    return event
+
+
+def hide(stage: Stage, post_id: int, author_id: int) -> Event:
+    event = stage.graph.moderation.hide_post(
+        post_id, author_id=author_id, operator="ola", reason="spam"
+    )
+    assert event
+    assert (event.kind, event.queue) == ("post-moderated", "removal")
+    return event
+
+
+def show(stage: Stage, post_id: int, author_id: int) -> Event:
+    event = stage.graph.moderation.show_post(
+        post_id, author_id=author_id, operator="ola", reason=None
+    )
+    assert event
+    return event
+
+
+def audience(stage: Stage, posts: int) -> tuple[int, int, list[int]]:
+    """An author, a follower who has read all posts, and the posts."""
+    author, follower = stage.town.users(2)
+    stage.town.follow(follower, author)
+    published = [stage.town.create_post(author).subject_id for _ in range(posts)]
+    stage.do_all(author, follower)
+    assert set(stage.read(follower)) == set(published)
+    return author, follower, published
+
+
+def test_the_event_of_a_suspension_hides_what_its_command_did_not(stage: Stage) -> None:
+    author, follower, posts = audience(stage, 3)
+    assert stage.do(suspend(stage, author)) == "done"
+    assert stage.read(follower) == []
+    assert stage.do(unsuspend(stage, author)) == "done"
+    assert set(stage.read(follower)) == set(posts)
+
+
+def test_a_suspension_goes_on_where_a_killed_worker_stopped(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author, follower, _posts = audience(stage, 5)
+    event = suspend(stage, author)
+    monkeypatch.setattr(accounts, "TURN_SECONDS", -1.0)  # each turn ends after one page
+    monkeypatch.setattr(accounts, "DISCARD_PAGE", 2)
+    outcomes = []
+    for _ in range(10):
+        found = stage.town.find_event(event.id)
+        if found is None:
+            break
+        stage.town.end_lease(event.id)
+        outcomes.append(stage.do(found))
+    assert outcomes[-1] == "done"
+    assert len(outcomes) >= 3
+    assert stage.read(follower) == []
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_post_that_is_fanned_out_while_its_author_is_suspended_is_there_afterwards(
+    stage: Stage, count: int
+) -> None:
+    author, follower = stage.town.users(2)
+    stage.town.follow(follower, author)
+    stage.build(follower)
+    published = [stage.town.create_post(author) for _ in range(count)]
+    stage.town.query(
+        "UNWIND $ids AS id MATCH (event:Event {id: id}) SET event.shard = 6",
+        ids=[event.id for event in published],
+    )
+    stage.do(suspend(stage, author))
+    moved = stage.town.find_event(published[0].id)
+    assert moved
+    outcomes = stage.drain(moved)
+    assert [outcomes[event.id] for event in published] == ["done"] * count
+    assert stage.read(follower) == []
+    assert stage.do(unsuspend(stage, author)) == "done"
+    assert set(stage.read(follower)) == {event.subject_id for event in published}
+    assert {event.subject_id for event in published} <= set(stage.entries(follower))
+
+
+def test_a_post_that_is_fanned_out_while_it_is_hidden_is_there_afterwards(stage: Stage) -> None:
+    author, follower = stage.town.users(2)
+    stage.town.follow(follower, author)
+    stage.build(follower)
+    event = stage.town.create_post(author)
+    post = event.subject_id
+    hidden = hide(stage, post, author)
+    assert stage.do(hidden) == "done"
+    assert stage.do(event) == "done"
+    assert stage.read(follower) == []
+    assert stage.do(show(stage, post, author)) == "done"
+    assert stage.read(follower) == [post]
+    assert post in stage.entries(follower)
+
+
+def test_the_event_of_a_hidden_post_discards_the_body_that_its_command_did_not(
+    stage: Stage,
+) -> None:
+    author, follower, posts = audience(stage, 2)
+    stage.do(hide(stage, posts[0], author))
+    assert stage.read(follower) == [posts[1]]
+    stage.do(show(stage, posts[0], author))
+    assert set(stage.read(follower)) == set(posts)
+
+
+def test_a_comparison_finds_nothing_wrong_with_what_is_hidden(stage: Stage) -> None:
+    author, follower, posts = audience(stage, 3)
+    stage.build(follower)
+    assert set(stage.read(follower)) == set(posts)
+    for event in (hide(stage, posts[1], author), suspend(stage, author)):
+        stage.do(event)
+        stage.read(follower)  # makes tombstones of the bodies
+        report = Verifier(stage.graph, stage.storage).verify([follower])
+        assert (report.timelines, report.differences) == (1, [])
+
+
+def test_the_sweeper_deletes_reports_that_were_closed_long_ago(stage: Stage) -> None:
+    reporter, user = stage.town.users(2)
+    stage.town.query(
+        "CREATE (:Report {id: $user, reporter_id: $reporter, subject: 'user', subject_id: $user,"
+        " author_id: $user, reason: 'spam', state: 'closed', closed_at: 0})",
+        user=user,
+        reporter=reporter,
+    )
+    Sweeper(stage.graph, stage.storage).clear()
+    assert stage.town.query("MATCH (one:Report {reporter_id: $id}) RETURN one", id=reporter) == []
