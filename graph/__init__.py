@@ -1,4 +1,4 @@
-"""The graph in Neo4j: users, follows, posts, photos, notifications and events (owed work)."""
+"""The graph in Neo4j: users, follows, posts, photos, notifications, exports, events (owed work)."""
 
 import time
 from types import TracebackType
@@ -8,6 +8,7 @@ from graph.accounts import Accounts
 from graph.blocks import Blocks
 from graph.connection import Connection
 from graph.events import Events
+from graph.exports import Exports
 from graph.follows import Follows
 from graph.idempotency_keys import IdempotencyKeys
 from graph.notification_settings import NotificationSettingsOfUsers
@@ -43,6 +44,7 @@ class Graph:
         self.read_positions = ReadPositions(connection)
         self.notifications = Notifications(connection)
         self.notification_settings = NotificationSettingsOfUsers(connection)
+        self.exports = Exports(connection)
         self.events = Events(connection)
 
     @classmethod

@@ -55,6 +55,13 @@ def daily_uploads() -> tuple[Policy, Policy]:
     return scale(photos, settings.limits_scale), scale(size, settings.limits_scale)
 
 
+def daily_exports() -> Policy:
+    """The policy of a user's exports in a day, from the settings. The graph counts them."""
+    settings = context.settings()
+    policy = Policy(name="exports", quota=settings.exports_a_day, window_seconds=DAY)
+    return scale(policy, settings.limits_scale)
+
+
 class TooManyRequestsError(Exception):
     """The quota of a policy is used up."""
 
