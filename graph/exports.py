@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from graph import events
 from graph.connection import Connection
 from graph.errors import (
     ConstraintViolatedError,
@@ -21,7 +22,7 @@ from graph.errors import (
     IdTakenError,
     NotFoundError,
 )
-from graph.events import LONG_LEASE_MS, Event, event_of
+from graph.events import Event, event_of
 from graph.ids import MAX_ID, from_ms
 from graph.queries import load
 
@@ -203,7 +204,7 @@ class Exports:
                 ADD_PART,
                 event_id=event.id,
                 epoch=event.epoch,
-                lease_ms=LONG_LEASE_MS,
+                lease_ms=events.LONG_LEASE_MS,
                 export_id=export.id,
                 number=len(export.parts) + 1,
                 size_bytes=size_bytes,

@@ -23,6 +23,7 @@ EVENTS = (
     "password-change-refused",
     "account-left",
     "account-restored",
+    "export-asked",
     "admin-refused",
     "event-requeued",
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from api.http import limits, paging
+from api.http import limits, paging, security_events
 from api.http.auth import login_required
 from api.http.context import graph, storage, viewer_id
 from api.http.errors import EXPORT_RETRY_SECONDS
@@ -60,6 +60,7 @@ def create_export() -> Any:
     **Retries**: can be repeated; 409 with the `Location` of the export that is not finished.
     """
     export = exports.ask(graph(), storage(), viewer_id(), most=limits.daily_exports().quota)
+    security_events.record("export-asked", viewer_id())
     return export, {"Location": f"/v1/me/exports/{export.id}"}
 
 

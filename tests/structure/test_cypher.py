@@ -49,6 +49,7 @@ def data(graph: Graph) -> None:
     graph.push_subscriptions.create(
         Browser("https://push.test").new_subscription, user_id=author, session_id=created.session.id
     )
+    graph.exports.create(export_id=new_id(), user_id=author, path="a path", most=1)
     town.query("CALL db.prepareForReplanning(30)")
 
 
