@@ -13,7 +13,7 @@ from workers.exports.part import Part
 from workers.exports.photos import PhotoWriter
 from workers.exports.turn import Turn
 
-PAGE = 1_000
+PAGE = 500
 """People that one statement reads."""
 POSTS_PAGE = 100
 """Posts that one statement reads: some 100 kB of JSON."""
