@@ -101,13 +101,12 @@ class Export:
     """Until `state_until`, by the graph's clock."""
     position: Position
     parts: tuple[ExportPart, ...]
+    """Empty where a list of exports was read."""
+    part_count: int
+    size_bytes: int
+    """Of all parts."""
     missing_count: int
     """Files that could not be read."""
-
-    @property
-    def size_bytes(self) -> int:
-        """The bytes of all parts."""
-        return sum(part.size_bytes for part in self.parts)
 
 
 def _export_of(row: dict[str, Any]) -> Export:
@@ -122,8 +121,12 @@ def _export_of(row: dict[str, Any]) -> Export:
         ExportPart(number=number, size_bytes=size, epoch=epoch)
         for number, (size, epoch) in enumerate(zip(sizes, epochs, strict=True), start=1)
     )
-    left_seconds = row["left_ms"] / 1000
-    return Export(**fields | times, left_seconds=left_seconds, position=position, parts=parts)
+    return Export(
+        **{"part_count": len(sizes), "size_bytes": sum(sizes)} | fields | times,
+        left_seconds=row["left_ms"] / 1000,
+        position=position,
+        parts=parts,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +175,7 @@ class Exports:
         return _export_of(rows[0])
 
     def of_user(self, user_id: int, limit: int = MOST_LISTED) -> list[Export]:
-        """A user's newest exports, newest first."""
+        """A user's newest exports, newest first, without their parts."""
         rows = self._connection.read(OF_USER, user_id=user_id, limit=limit)
         return [_export_of(row) for row in rows]
 

@@ -77,6 +77,7 @@ def list_exports() -> Any:
 
 @blueprint.get("/v1/me/exports/<id:export_id>")
 @login_required
+@limits.limit(limits.EXPORT_LINKS)
 @blueprint.arguments(PartsQuery, location="query", as_kwargs=True)
 @blueprint.response(200, ExportSchema, headers=_RETRY_AFTER | paging.LINK)
 @raises(NotFoundError)
@@ -84,7 +85,8 @@ def get_export(export_id: int, *, cursor: str | None, limit: int) -> Any:
     """Returns one of your exports, and the links to its parts.
 
     Each part is a zip file that can be opened alone. The links are valid until `expires_at`, a day
-    after the export became `ready`; each response has links of its own. Then the files are removed.
+    after the export became `ready`; each response has links of its own. Then the files are removed. Quota:
+    `export-links`.
     """
     export = graph().exports.by_id(export_id, user_id=viewer_id())
     parts, next_number = exports.downloadable_parts(
@@ -115,7 +117,7 @@ def _summary_of(export: Export) -> dict[str, Any]:
         "state": export.state,
         "created_at": export.created_at,
         **{name: value for name, value in optional.items() if value is not None},
-        "part_count": len(export.parts),
+        "part_count": export.part_count,
         "size_bytes": export.size_bytes,
         "missing_count": export.missing_count,
     }

@@ -43,6 +43,9 @@ PUSH_SUBSCRIPTIONS = Policy(name="push-subscriptions", quota=60, window_seconds=
 PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
 """Posts of a user."""
 
+EXPORT_LINKS = Policy(name="export-links", quota=30, window_seconds=MINUTE)
+"""Pages of the parts of a user's exports: to sign 100 links takes 0.1 s of CPU."""
+
 UPLOADS = Policy(name="uploads", quota=600, window_seconds=HOUR)
 """Photos of a user."""
 

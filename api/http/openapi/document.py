@@ -39,6 +39,7 @@ QUOTAS = {
     limits.PUSH_SUBSCRIPTIONS: "browsers subscribed by a user",
     limits.PUBLISHES: "posts of a user",
     limits.UPLOADS: "new photos of a user",
+    limits.EXPORT_LINKS: "looks of a user at an export",
 }
 """What each policy counts."""
 

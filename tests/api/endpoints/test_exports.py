@@ -151,6 +151,12 @@ def test_exports_beyond_those_of_a_day_are_429(
     assert asked(person), "one that failed does not count"
 
 
+def test_looks_at_an_export_are_limited(strict_app: Flask, builders: Builders) -> None:
+    person = builders.new_user().on(strict_app)
+    path = f"/v1/me/exports/{asked(person)}"
+    assert [person.get(path).status_code for _ in range(31)] == [200] * 30 + [429]
+
+
 # Security 7
 def test_anothers_export_and_an_absent_one_are_the_same_404(
     builders: Builders, graph: Graph, storage: Storage
