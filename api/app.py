@@ -9,6 +9,7 @@ from api.endpoints import (
     accounts,
     blocks,
     docs,
+    exports,
     feed,
     follows,
     health,
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     follows,
     blocks,
     photos,
+    exports,
     feed,
     read_position,
     posts,
@@ -122,7 +124,10 @@ def _add_routes(app: Flask) -> None:
     app.register_blueprint(hello.blueprint)
 
 
-SECRET_PATHS = ("/v1/accounts", "/v1/sessions", "/v1/me/sessions", "/v1/me/push-subscriptions")
+SECRET_PATHS = (
+    *("/v1/accounts", "/v1/sessions", "/v1/me/sessions", "/v1/me/push-subscriptions"),
+    "/v1/me/exports",
+)
 """Their responses are in no cache, not even the client's."""
 
 

@@ -22,6 +22,9 @@ DEFAULT_UPLOAD_PHOTOS_A_DAY = 1_000
 DEFAULT_UPLOAD_BYTES_A_DAY = 5_000_000_000
 """Of a user: both are far above what people upload, and bound what one account can cost."""
 
+DEFAULT_EXPORTS_A_DAY = 3
+"""Of a user: each reads all photos of theirs."""
+
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?|https?://\[[0-9a-f:.]+\](?::\d{1,5})?")
 
 
@@ -54,6 +57,8 @@ class ApiSettings:
     """New photos of a user in 24 hours."""
     upload_bytes_a_day: int = DEFAULT_UPLOAD_BYTES_A_DAY
     """Their declared bytes together."""
+    exports_a_day: int = DEFAULT_EXPORTS_A_DAY
+    """Exports that a user may ask for in 24 hours."""
     trusted_proxies: int = 0
     """The number of our proxies before the API, whose X-Forwarded-For entries are trusted."""
     feed_copy_bytes: int = 64_000_000
@@ -86,6 +91,9 @@ class ApiSettings:
             ),
             upload_bytes_a_day=env.int(
                 "UPLOAD_BYTES_A_DAY", DEFAULT_UPLOAD_BYTES_A_DAY, validate=validate.Range(1)
+            ),
+            exports_a_day=env.int(
+                "EXPORTS_A_DAY", DEFAULT_EXPORTS_A_DAY, validate=validate.Range(1, 20)
             ),
             trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=validate.Range(0, 10)),
             feed_copy_bytes=env.int("FEED_COPY_BYTES", 64_000_000, validate=validate.Range(min=0)),

@@ -1,4 +1,4 @@
-"""The graph in Neo4j: users, follows, posts, photos, notifications, reports and events."""
+"""The graph in Neo4j: users, follows, posts, photos, notifications, exports, reports, events."""
 
 import time
 from types import TracebackType
@@ -8,6 +8,7 @@ from graph.accounts import Accounts
 from graph.blocks import Blocks
 from graph.connection import Connection
 from graph.events import Events
+from graph.exports import Exports
 from graph.follows import Follows
 from graph.idempotency_keys import IdempotencyKeys
 from graph.moderation import Moderation
@@ -47,6 +48,7 @@ class Graph:
         self.notification_settings = NotificationSettingsOfUsers(connection)
         self.reports = Reports(connection)
         self.moderation = Moderation(connection)
+        self.exports = Exports(connection)
         self.events = Events(connection)
 
     @classmethod

@@ -52,6 +52,23 @@ class UsernameTakenError(GraphError):
         self.username = username
 
 
+class ExportInProgressError(GraphError):
+    """The user has an export that is not finished."""
+
+    def __init__(self, export_id: int) -> None:
+        super().__init__(f"The export {export_id} is not finished.")
+        self.export_id = export_id
+
+
+class ExportLimitReachedError(GraphError):
+    """The user has asked for as many exports as are allowed in a day."""
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__("You have asked for as many exports as are allowed in a day.")
+        self.retry_after = retry_after
+        """Seconds until the oldest of them no longer counts."""
+
+
 class FollowLimitReachedError(GraphError):
     """A user follows as many users as are allowed."""
 

@@ -7,8 +7,8 @@ workers/handlers.py has a function for each kind; a test compares the two. The o
 from dataclasses import dataclass
 
 PHOTOS, FANOUT, FANOUT_LARGE = "photos", "fanout", "fanout-large"
-TIMELINES, REMOVAL = "timelines", "removal"
-QUEUES = (PHOTOS, FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL)
+TIMELINES, REMOVAL, EXPORTS = "timelines", "removal", "exports"
+QUEUES = (PHOTOS, FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL, EXPORTS)
 """All queues; a worker process serves one queue."""
 
 
@@ -103,6 +103,12 @@ KINDS = {
         owes="drop the timeline of who followed the other once more, and end the leavings",
         subject="blocker",
         author="blocked",
+    ),
+    "export-asked": EventKind(
+        queue=EXPORTS,
+        owes="make the parts of the export of a user's data",
+        subject="export",
+        author="user",
     ),
 }
 """The kinds by name, as in `Event.kind`, the logs and the metrics."""

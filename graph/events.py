@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from graph.connection import Connection
-from graph.event_kinds import KINDS, PHOTOS, QUEUES
+from graph.event_kinds import EXPORTS, KINDS, PHOTOS, QUEUES
 from graph.queries import load
 
 LEASE_MS = 20_000
 """Time for which a claim or an advance reserves an event, in milliseconds."""
 
-PHOTO_LEASE_MS = 45_000
-"""The same for the event of a photo, as one call to a slow S3 can take 36 s."""
+LONG_LEASE_MS = 45_000
+"""The same for the event of a photo or an export, as one call to a slow S3 can take 36 s."""
 
 UNFOLLOW_DELAY_MS = 30_000
 """Time from the end of a follow until its event is due, in milliseconds.
@@ -336,7 +336,7 @@ class Events:
 
 
 def _lease_ms(queue: str) -> int:
-    return PHOTO_LEASE_MS if queue == PHOTOS else LEASE_MS
+    return LONG_LEASE_MS if queue in {PHOTOS, EXPORTS} else LEASE_MS
 
 
 def _claims(events: Iterable[Event]) -> list[list[int]]:

@@ -29,6 +29,7 @@ EVENTS = (
     "post-hidden",
     "post-shown",
     "report-closed",
+    "export-asked",
     "admin-refused",
     "event-requeued",
 )

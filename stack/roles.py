@@ -38,6 +38,7 @@ ACCESS: Mapping[str, Access] = {
     "fanout-large": _worker(uses_s3=False),
     "timelines": _worker(uses_s3=False),
     "removal": _worker(uses_s3=True),
+    "exports": _worker(uses_s3=True),
     "sweeper": _worker(uses_s3=True),
     "notifier": _worker(uses_s3=False, own="NEO4J_PASSWORD VAPID_PRIVATE_KEY"),
     "admin": Access(role="admin", own=frozenset({"NEO4J_PASSWORD", "ADMIN_PASSWORD"})),

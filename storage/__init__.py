@@ -7,6 +7,7 @@ from storage.admissions import Admissions
 from storage.bodies import Bodies
 from storage.changes import Changes
 from storage.errors import StorageError, StorageRefusedError, StorageUnavailableError
+from storage.exports import ExportObjects
 from storage.firm_limits import FirmLimits
 from storage.limits import Limits, Policy
 from storage.live_tickets import LiveTickets
@@ -55,6 +56,7 @@ class Storage:
     limits: Limits
     firm_limits: FirmLimits
     photos: Photos
+    exports: ExportObjects
     sweep_positions: SweepPositions
     cache: Server
     queue: Server
@@ -82,6 +84,7 @@ class Storage:
             limits=Limits(cache),
             firm_limits=FirmLimits(cache),
             photos=Photos(settings),
+            exports=ExportObjects(settings),
             sweep_positions=SweepPositions(queue),
             cache=cache,
             queue=queue,
@@ -109,3 +112,4 @@ class Storage:
         self.cache.close()
         self.queue.close()
         self.photos.close()
+        self.exports.close()

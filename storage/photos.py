@@ -4,6 +4,7 @@
 incoming/<path>            uploads by presigned PUT; private, removed after processing
 originals/<path>           checked uploads; private, never served
 media/<path>/<side>.jpg    renditions; anonymous GET, unguessable path, immutable
+exports/…                  parts of exports: storage/exports.py
 probe/                     empty; listed to see whether S3 answers
 ```
 """
@@ -20,7 +21,18 @@ from botocore.exceptions import ClientError
 from bounds.turns import Turns
 from observing import metrics
 from storage.errors import StorageUnavailableError
-from storage.s3 import PART, S3Circuit, answers, error_code, open_client, unavailable
+from storage.s3 import (
+    LIST_PAGE,
+    PART,
+    S3Circuit,
+    SweptPage,
+    answers,
+    error_code,
+    open_client,
+    sweep_page,
+    try_to_delete,
+    unavailable,
+)
 from storage.settings import StorageSettings
 
 RENDITION_SIDES = (1080, 640, 320)
@@ -32,8 +44,6 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 _MISSING_OBJECT = {"404", "NoSuchKey", "NotFound"}
 _MISSING_BUCKET = {"404", "NoSuchBucket"}
 _EXISTING_BUCKET = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
-_DELETE_BATCH = 1000
-"""The most keys per delete request."""
 _PART_BYTES = 64 * 1024
 """An upload is read in parts of this size."""
 
@@ -53,8 +63,6 @@ PROBE_SECONDS = 2.0
 """Time between two probes of an open circuit: not shorter than a probe takes to fail."""
 PROBE_PREFIX = "probe/"
 """Of no object: processes that may not list the bucket may look here."""
-LIST_PAGE = 1000
-"""The most keys of a page of a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +76,6 @@ class Upload:
     url: str
     headers: Mapping[str, str]
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingPage:
-    """What was done with a page of the uploads in S3."""
-
-    removed: int
-    last_key: str | None
-    """Where the next page begins; None at the end."""
 
 
 class Photos:
@@ -200,22 +199,20 @@ class Photos:
 
     def sweep_incoming(
         self, older_than: datetime, *, after_key: str = "", limit: int = LIST_PAGE
-    ) -> IncomingPage:
+    ) -> SweptPage:
         """Remove those of the next `limit` uploads, by key, that are older than `older_than`.
 
         An upload that S3 refuses to remove is passed over.
         """
         with self._circuit.guard():
-            page = self._client.list_objects_v2(
-                Bucket=self._bucket, Prefix="incoming/", StartAfter=after_key, MaxKeys=limit
+            return sweep_page(
+                self._client,
+                self._bucket,
+                "incoming/",
+                older_than,
+                after_key=after_key,
+                limit=limit,
             )
-        entries = page.get("Contents", [])
-        old = [entry["Key"] for entry in entries if entry["LastModified"] < older_than]
-        refused = self._try_to_delete(old)
-        is_end = not entries or not page.get("IsTruncated")
-        return IncomingPage(
-            removed=len(old) - len(refused), last_key=None if is_end else entries[-1]["Key"]
-        )
 
     def prepare_bucket(self) -> None:
         """Create the bucket if it is missing, and set its policy. Repeating it is safe.
@@ -296,16 +293,8 @@ class Photos:
 
     def _try_to_delete(self, keys: list[str]) -> dict[str, str]:
         """Delete these keys; returns the error codes of those that S3 refused to delete, by key."""
-        refused: dict[str, str] = {}
         with self._circuit.guard():
-            for at in range(0, len(keys), _DELETE_BATCH):
-                objects = [{"Key": key} for key in keys[at : at + _DELETE_BATCH]]
-                answer = self._client.delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
-                )
-                errors = answer.get("Errors", ())
-                refused |= {str(error["Key"]): str(error.get("Code")) for error in errors}
-        return refused
+            return try_to_delete(self._client, self._bucket, keys)
 
 
 def _parts(body: Any, limit_bytes: int, at_each_part: Callable[[], None]) -> Iterator[bytes]:

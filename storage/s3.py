@@ -1,5 +1,8 @@
 """Access to S3: a client with time-outs, its circuit breaker, and what its errors mean."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -14,6 +17,10 @@ CONNECT_SECONDS = 2.0
 """Time-out for a TCP connection."""
 PART = "s3"
 """The name of the store in errors, logs and metrics."""
+LIST_PAGE = 1000
+"""The most keys of a page of a list."""
+_DELETE_BATCH = 1000
+"""The most keys per delete request."""
 
 _AWAY = frozenset({502, 503, 504})
 """Statuses of an S3 that is overloaded, or of a proxy that does not reach it. 500 is not one of
@@ -33,6 +40,15 @@ _PERMANENT_ERRORS = {
 }
 """Error codes that S3 returns again until an operator or a developer fixes something. Wrong
 credentials are not among them: they fail every call at once, as an outage does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptPage:
+    """What was done with a page of the objects below a prefix."""
+
+    removed: int
+    last_key: str | None
+    """Where the next page begins; None at the end."""
 
 
 class S3Circuit(Circuit):
@@ -70,6 +86,37 @@ def open_client(settings: StorageSettings, *, read_seconds: float, attempts: int
         aws_secret_access_key=settings.s3_secret_key,
         region_name=settings.s3_region,
         config=config,
+    )
+
+
+def try_to_delete(client: Any, bucket: str, keys: Sequence[str]) -> dict[str, str]:
+    """Delete these keys; returns the error codes of those that S3 refused to delete, by key.
+
+    The caller guards it.
+    """
+    refused: dict[str, str] = {}
+    for at in range(0, len(keys), _DELETE_BATCH):
+        objects = [{"Key": key} for key in keys[at : at + _DELETE_BATCH]]
+        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        errors = answer.get("Errors", ())
+        refused |= {str(error["Key"]): str(error.get("Code")) for error in errors}
+    return refused
+
+
+def sweep_page(
+    client: Any, bucket: str, prefix: str, older_than: datetime, *, after_key: str, limit: int
+) -> SweptPage:
+    """Remove those of the next `limit` objects, by key, that are older than `older_than`.
+
+    An object that S3 refuses to remove is passed over. The caller guards it.
+    """
+    page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after_key, MaxKeys=limit)
+    entries = page.get("Contents", [])
+    old = [entry["Key"] for entry in entries if entry["LastModified"] < older_than]
+    refused = try_to_delete(client, bucket, old)
+    is_end = not entries or not page.get("IsTruncated")
+    return SweptPage(
+        removed=len(old) - len(refused), last_key=None if is_end else entries[-1]["Key"]
     )
 
 

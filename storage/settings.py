@@ -21,6 +21,8 @@ class StorageSettings:
     s3_cors_origins: tuple[str, ...] = ()
     timeline_cap: int = 400
     timeline_slack: int = 100
+    export_part_bytes: int = 256_000_000
+    """The most bytes of a part of an export, unless one file alone has more."""
 
     @classmethod
     def from_env(cls, env: Env) -> Self:
@@ -37,4 +39,7 @@ class StorageSettings:
             s3_cors_origins=tuple(env.list("S3_CORS_ORIGINS", []) or ()),
             timeline_cap=env.int("TIMELINE_CAP", 400, validate=validate.Range(1, 5_000)),
             timeline_slack=env.int("TIMELINE_SLACK", 100, validate=validate.Range(0, 2_000)),
+            export_part_bytes=env.int(
+                "EXPORT_PART_BYTES", 256_000_000, validate=validate.Range(100_000, 4_000_000_000)
+            ),
         )

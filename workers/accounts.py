@@ -13,12 +13,15 @@ from graph.events import Event
 from graph.ids import MAX_ID
 from storage import Storage, changes
 from workers.errors import FencedError, PutOffError, UnfinishedError
+from workers.exports.clearing import remove_of_user
 from workers.fan_out import TURN_SECONDS
 
 log = structlog.get_logger()
 
 PAGE = 1_000
 """Sessions, follows and the like that one statement deletes."""
+EXPORTS_PAGE = 10
+"""Exports that are removed before the time is looked at."""
 POSTS_PAGE = 100
 """Posts, and photos without a post, that are deleted before the time is looked at."""
 
@@ -91,13 +94,15 @@ def _pages_of_ended(graph: Graph, user_id: int) -> Iterator[list[int]]:
 
 
 def _delete(graph: Graph, storage: Storage, event: Event) -> None:
-    """Delete posts, photos, and all else, in this order, and leave a receipt.
+    """Delete exports, posts, photos, and all else, in this order, and leave a receipt.
 
-    Each step deletes what it finds, so no position is needed. The objects in S3 are removed by the
-    events of the posts and the photos.
+    Each step deletes what it finds, so no position is needed. The photos' objects in S3 are removed
+    by the events of the posts and the photos.
     """
     user_id = event.subject_id
     end = time.monotonic() + TURN_SECONDS
+    while remove_of_user(graph, storage, user_id, EXPORTS_PAGE):
+        _go_on(graph, event, end)
     for step in (_delete_posts, _delete_photos, _clear):
         while step(graph, user_id):
             _go_on(graph, event, end)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from graph import Graph
 from graph.ids import first_id_at
 from storage import Storage
+from workers.exports.clearing import expire_exports, reconcile_objects
 from workers.photos.expiry import expire_photos, reconcile_incoming
 
 NOTIFICATION_RETENTION = timedelta(days=90)
@@ -29,6 +30,8 @@ def steps(graph: Graph, storage: Storage) -> list[tuple[str, Step]]:
     named: list[tuple[str, Step]] = [
         ("photos", lambda until: expire_photos(graph, storage, until=until)),
         ("incoming", lambda until: reconcile_incoming(storage, until=until)),
+        ("exports", lambda until: expire_exports(graph, storage, until=until)),
+        ("export-objects", lambda until: reconcile_objects(storage, until=until)),
         ("keys", _in_pages(lambda: graph.idempotency_keys.delete_expired(PAGE), PAGE)),
         ("sessions", _in_pages(lambda: graph.sessions.delete_expired(PAGE), PAGE)),
         (

@@ -15,6 +15,7 @@ from workers import (
     removal,
 )
 from workers.batch_result import BatchResult
+from workers.exports import building
 from workers.photos import expiry, processing
 
 Handler = Callable[[Graph, Storage, Event], bool | None]
@@ -34,6 +35,7 @@ HANDLERS: dict[str, Handler] = {
     "followed": following.finish_follow,
     "left": leaving.drop_after_leaving,
     "blocked": leaving.drop_after_block,
+    "export-asked": building.build,
 }
 """The function that does the work of each kind. Every function can be repeated."""
 

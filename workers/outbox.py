@@ -13,7 +13,7 @@ import structlog
 
 from graph import Graph
 from graph.errors import GraphUnavailableError
-from graph.event_kinds import FANOUT, FANOUT_LARGE, PHOTOS, REMOVAL, TIMELINES
+from graph.event_kinds import EXPORTS, FANOUT, FANOUT_LARGE, PHOTOS, REMOVAL, TIMELINES
 from graph.events import Claims, Event
 from observing import metrics
 from storage import Storage
@@ -25,8 +25,9 @@ from workers.outages import Outages
 
 log = structlog.get_logger()
 
-BATCH = {FANOUT: 64, TIMELINES: 64, REMOVAL: 64, FANOUT_LARGE: 1, PHOTOS: 1}
-"""Events that one statement claims, by queue. A large audience takes long, and so does a photo."""
+BATCH = {FANOUT: 64, TIMELINES: 64, REMOVAL: 64, FANOUT_LARGE: 1, PHOTOS: 1, EXPORTS: 1}
+"""Events that one statement claims, by queue. A large audience takes long, and so do a
+photo and a part of an export."""
 
 NEED_CACHE = frozenset({FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL})
 """Queues whose work writes to the cache."""

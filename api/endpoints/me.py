@@ -79,8 +79,8 @@ def delete_account(*, password: str) -> Any:
 
     Before the response your profile, posts and follows are hidden from everybody, and all your
     sessions end. `restoreAccount` undoes it until `undo_until`. Then everything is deleted: posts,
-    photos with their files, follows, blocks, notifications, subscriptions. Nobody else gets the
-    username for 30 days more. Quotas: `password-changes`, `password-guesses`,
+    photos with their files, exports, follows, blocks, notifications, subscriptions. Nobody else
+    gets the username for 30 days more. Quotas: `password-changes`, `password-guesses`,
     `password-guesses-a-day`.
 
     **Retries**: after a 503, repeat it until it is 202, or 401 as your sessions have ended.

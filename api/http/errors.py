@@ -31,6 +31,12 @@ STREAMS_RETRY_SECONDS = 5
 UPLOADS_RETRY_SECONDS = 86_400
 """When to upload again at the latest; the error knows it exactly."""
 
+EXPORT_RETRY_SECONDS = 10
+"""When to look again at an export that is not finished."""
+
+EXPORTS_RETRY_SECONDS = 86_400
+"""When to ask for an export again at the latest; the error knows it exactly."""
+
 FORWARDED_HEADERS = frozenset({"allow", "retry-after", "www-authenticate"})
 """Headers of werkzeug's errors that are copied to the problem."""
 
@@ -47,6 +53,8 @@ class ErrorResponse:
     retry_after: int | None = None
     field: str = ""
     """The field of the request that `errors` names, if any."""
+    location: str = ""
+    """The path of what is in the way, with the error's attributes in braces, if any."""
 
 
 ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
@@ -86,6 +94,9 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
         detail="A post shows this photo. Delete the post.",
     ),
     service_errors.PhotosNotReadyError: ErrorResponse(status=409, retry_after=RETRY_AFTER_SECONDS),
+    graph_errors.ExportInProgressError: ErrorResponse(
+        status=409, retry_after=EXPORT_RETRY_SECONDS, location="/v1/me/exports/{export_id}"
+    ),
     service_errors.NothingUploadedError: ErrorResponse(
         status=409, detail="Nothing has been uploaded for this photo yet."
     ),
@@ -152,6 +163,11 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
         status=429,
         detail="You have uploaded as much as is allowed in a day.",
         retry_after=UPLOADS_RETRY_SECONDS,
+    ),
+    graph_errors.ExportLimitReachedError: ErrorResponse(
+        status=429,
+        detail="You have asked for as many exports as are allowed in a day.",
+        retry_after=EXPORTS_RETRY_SECONDS,
     ),
     service_errors.LiveNeedsAsgiError: ErrorResponse(
         status=501, detail="This server has no live streams: it runs wsgi.py."
@@ -221,6 +237,8 @@ def _handler_of(response: ErrorResponse) -> Callable[[Exception], Response]:
     def handle(error: Exception) -> Response:
         retry_after = getattr(error, "retry_after", response.retry_after)
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        if response.location:
+            headers["Location"] = response.location.format(**vars(error))
         if response.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
         code = response.code or code_of(type(error))

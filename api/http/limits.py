@@ -46,6 +46,9 @@ REPORTS = Policy(name="reports", quota=100, window_seconds=DAY)
 PUBLISHES = Policy(name="publishes", quota=120, window_seconds=HOUR)
 """Posts of a user."""
 
+EXPORT_LINKS = Policy(name="export-links", quota=30, window_seconds=MINUTE)
+"""Pages of the parts of a user's exports: to sign 100 links takes 0.1 s of CPU."""
+
 UPLOADS = Policy(name="uploads", quota=600, window_seconds=HOUR)
 """Photos of a user."""
 
@@ -56,6 +59,13 @@ def daily_uploads() -> tuple[Policy, Policy]:
     photos = Policy(name="upload-photos", quota=settings.upload_photos_a_day, window_seconds=DAY)
     size = Policy(name="upload-bytes", quota=settings.upload_bytes_a_day, window_seconds=DAY)
     return scale(photos, settings.limits_scale), scale(size, settings.limits_scale)
+
+
+def daily_exports() -> Policy:
+    """The policy of a user's exports in a day, from the settings. The graph counts them."""
+    settings = context.settings()
+    policy = Policy(name="exports", quota=settings.exports_a_day, window_seconds=DAY)
+    return scale(policy, settings.limits_scale)
 
 
 class TooManyRequestsError(Exception):

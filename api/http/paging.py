@@ -56,6 +56,19 @@ def upper_bound(text: str | None) -> int:
     return cursor.id
 
 
+def lower_bound(text: str | None) -> int:
+    """The number above which the page begins, in a list that goes up and has only `next`.
+
+    Raises InvalidCursorError, also for a cursor that goes down.
+    """
+    cursor = read_cursor(text)
+    if cursor is None:
+        return 0
+    if cursor.direction != "after":
+        raise InvalidCursorError
+    return cursor.id
+
+
 def sign_cursors(**cursors: Cursor | None) -> dict[str, str]:
     """The cursors that are not None, signed for this viewer and path."""
     sign = context.cursors().sign

@@ -1,7 +1,7 @@
 // cypher/blocks/page.cypher: a page of the active users whom a user blocks, descending by id.
 // $blocker_id: integer
 // $before:     integer, exclusive
-// $limit:      integer, 1 to 101
+// $limit:      integer, 1 to 501
 // returns:     user
 // index:       BLOCKS(blocker_id, blocked_id)
 MATCH ()-[block:BLOCKS]->(user:User)

@@ -1,7 +1,7 @@
 // cypher/follows/followers_before.cypher: a page of a user's followers, descending by id.
 // $followee_id: integer
 // $before:      integer, exclusive
-// $limit:       integer, 1 to 101
+// $limit:       integer, 1 to 501
 // returns:      user_ids
 // index:        FOLLOWS(followee_id, follower_id)
 MATCH ()-[follows:FOLLOWS]->()

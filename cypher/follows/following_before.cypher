@@ -1,7 +1,7 @@
 // cypher/follows/following_before.cypher: a page of a user's followees, descending by id.
 // $follower_id: integer
 // $before:      integer, exclusive
-// $limit:       integer, 1 to 101
+// $limit:       integer, 1 to 501
 // returns:      user_ids
 // index:        User(id)
 // expands:      all follows of the user

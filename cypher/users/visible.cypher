@@ -1,7 +1,7 @@
 // cypher/users/visible.cypher: those of these users whom a viewer may see: active users without a
 // block in either direction.
 // Only this statement decides visibility.
-// $user_ids:  list of integers, up to 101
+// $user_ids:  list of integers, up to 500
 // $viewer_id: integer
 // returns:    user
 // index:      User(id); BLOCKS(blocker_id, blocked_id)

@@ -16,6 +16,7 @@ WORKERS = {
     "timelines": "timelines",
     "removal": "removal",
     "photos": "photos",
+    "exports": "exports",
     "sweeper": "sweeper",
     **dict.fromkeys(NOTIFIERS, "notifier"),
 }

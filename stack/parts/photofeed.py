@@ -16,7 +16,10 @@ from stack.parts.part import Program
 from stack.ports import HOST
 from stack.roles import without_secrets
 
-WORKERS = ("photos", "fanout", "fanout-large", "timelines", "removal", "sweeper", "notifier")
+WORKERS = (
+    *("photos", "fanout", "fanout-large", "timelines", "removal", "exports"),
+    *("sweeper", "notifier"),
+)
 """The arguments of `python -m workers`: each queue, the sweeper and the notifier.
 
 A test compares the names with those of the product.

@@ -18,16 +18,23 @@ from stack.secrets import write_private
 
 ALL_ACTIONS = ("Admin", "Read", "Write", "List", "Tagging")
 ROLE_ACTIONS = {
-    "api": ("Read:{bucket}/incoming/*", "Write:{bucket}/incoming/*", "List:{bucket}/probe/*"),
+    "api": (
+        *("Read:{bucket}/incoming/*", "Write:{bucket}/incoming/*", "Read:{bucket}/exports/*"),
+        "List:{bucket}/probe/*",
+    ),
     "worker": (
         *("Read:{bucket}/incoming/*", "Read:{bucket}/originals/*"),
-        *(f"Write:{{bucket}}/{folder}/*" for folder in ("incoming", "originals", "media")),
-        *("List:{bucket}/incoming/*", "List:{bucket}/probe/*"),
+        *(
+            f"Write:{{bucket}}/{folder}/*"
+            for folder in ("incoming", "originals", "media", "exports")
+        ),
+        *("List:{bucket}/incoming/*", "List:{bucket}/exports/*", "List:{bucket}/probe/*"),
     ),
     "admin": ("List:{bucket}/probe/*",),
 }
-"""SeaweedFS's actions of each role. The API signs uploads and looks whether they have come; workers
-read, write and delete objects; the admin app sees whether S3 answers. Write includes to delete."""
+"""SeaweedFS's actions of each role. The API signs uploads, looks whether they have come, and signs
+downloads of exports; workers read, write and delete objects; the admin app sees whether S3 answers.
+Write includes to delete."""
 
 NOT_FOUND = 404
 REFUSED = 403

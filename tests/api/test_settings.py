@@ -20,6 +20,7 @@ def from_env(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ApiSettings:
         "TRUSTED_PROXIES",
         "UPLOAD_PHOTOS_A_DAY",
         "UPLOAD_BYTES_A_DAY",
+        "EXPORTS_A_DAY",
         "CORS_ORIGINS",
     ):
         monkeypatch.delenv(name, raising=False)
@@ -41,6 +42,14 @@ def test_the_uploads_of_a_day_are_settings(monkeypatch: pytest.MonkeyPatch) -> N
     secret, uploads = "0123456789abcdef", {"UPLOAD_PHOTOS_A_DAY": "3", "UPLOAD_BYTES_A_DAY": "99"}
     settings = from_env(monkeypatch, CURSOR_SECRET=secret, **uploads)
     assert (settings.upload_photos_a_day, settings.upload_bytes_a_day) == (3, 99)
+
+
+def test_the_exports_of_a_day_are_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "0123456789abcdef"
+    assert from_env(monkeypatch, CURSOR_SECRET=secret).exports_a_day == 3
+    assert from_env(monkeypatch, CURSOR_SECRET=secret, EXPORTS_A_DAY="7").exports_a_day == 7
+    with pytest.raises(EnvError):
+        from_env(monkeypatch, CURSOR_SECRET=secret, EXPORTS_A_DAY="0")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The identities of the S3 server, tried as somebody would who has stolen a role's keys."""
 
+import io
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from environs import Env
 
 from stack.roles import S3_SECRETS, variable_of
 from storage import Storage, StorageSettings
+from storage.exports import ExportObjects
 from storage.photos import Photos
 
 DATA = b"bytes of a photo"
@@ -135,6 +137,32 @@ def test_a_worker_touches_nothing_outside_its_folders(
     assert_refused(worker.delete_object, Bucket=bucket, Key="other/x")
     for prefix in ("", "originals/", "media/"):
         assert_refused(worker.list_objects_v2, Bucket=bucket, Prefix=prefix)
+
+
+def exports_of(stack_env: dict[str, str], role: str) -> ExportObjects:
+    access_key, secret_key = keys_of(stack_env, role)
+    settings = StorageSettings.from_env(Env())
+    return ExportObjects(replace(settings, s3_access_key=access_key, s3_secret_key=secret_key))
+
+
+# Security 22
+def test_workers_make_exports_and_the_api_signs_their_links_and_no_more(
+    stack_env: dict[str, str], bucket: str
+) -> None:
+    worker, path = exports_of(stack_env, "worker"), secrets.token_hex(8)
+    worker.store_part(path, 1, 3, io.BytesIO(DATA), file_name="photofeed-1.zip")
+    link = exports_of(stack_env, "api").link(path, 1, 3, seconds=60)
+    assert requests.get(link, timeout=20).content == DATA
+    key = f"exports/{path}/1-3.zip"
+    api, admin = client_of(stack_env, "api"), client_of(stack_env, "admin")
+    for client in (api, admin):
+        assert_refused(client.put_object, Bucket=bucket, Key=key, Body=b"x")
+        assert_refused(client.delete_object, Bucket=bucket, Key=key)
+        assert_refused(client.list_objects_v2, Bucket=bucket, Prefix="exports/")
+    assert_refused(admin.get_object, Bucket=bucket, Key=key)
+    assert requests.get(link, timeout=20).content == DATA
+    worker.remove(path)
+    assert requests.get(link, timeout=20).status_code == 404
 
 
 # Security 22

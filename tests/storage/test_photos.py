@@ -18,7 +18,8 @@ from environs import Env
 
 from drill.support.proxy import Proxy
 from storage import Storage, StorageRefusedError, StorageSettings, StorageUnavailableError
-from storage.photos import RENDITION_SIDES, IncomingPage, Photos, Upload
+from storage.photos import RENDITION_SIDES, Photos, Upload
+from storage.s3 import SweptPage
 from tests.support.eventually import eventually
 from tests.support.uploads import object_names, private_bucket
 from workers.photos import imaging
@@ -257,15 +258,15 @@ def test_abandoned_uploads_are_swept_and_nothing_else(private_photos: Photos) ->
     now = datetime.now(UTC)
     _, first, last = sorted(paths)
     page = private_photos.sweep_incoming(now - timedelta(days=1), limit=2)
-    assert page == IncomingPage(removed=0, last_key=f"incoming/{first}")
+    assert page == SweptPage(removed=0, last_key=f"incoming/{first}")
     later = now + timedelta(minutes=1)
     page = private_photos.sweep_incoming(later, after_key=f"incoming/{first}", limit=2)
-    assert page == IncomingPage(removed=1, last_key=None)
+    assert page == SweptPage(removed=1, last_key=None)
     assert [path for path in paths if "incoming/*" not in object_names(private_photos, path)] == [
         last
     ]
-    assert private_photos.sweep_incoming(later) == IncomingPage(removed=2, last_key=None)
-    assert private_photos.sweep_incoming(later) == IncomingPage(removed=0, last_key=None)
+    assert private_photos.sweep_incoming(later) == SweptPage(removed=2, last_key=None)
+    assert private_photos.sweep_incoming(later) == SweptPage(removed=0, last_key=None)
     for path in paths:
         assert object_names(private_photos, path) == {"originals/*"}
 
@@ -301,7 +302,7 @@ def test_an_object_that_s3_refuses_to_remove_is_named_and_the_others_are_removed
     assert object_names(photos, "good") == set()
     put(presigned(photos, "good"))
     later = datetime.now(UTC) + timedelta(minutes=1)
-    assert photos.sweep_incoming(later) == IncomingPage(removed=1, last_key=None)
+    assert photos.sweep_incoming(later) == SweptPage(removed=1, last_key=None)
     assert (object_names(photos, "bad"), object_names(photos, "good")) == ({"incoming/*"}, set())
     with pytest.raises(StorageUnavailableError, match="InternalError"):
         photos.remove("bad")

@@ -10,13 +10,15 @@ def test_settings_name_every_missing_variable_at_once(monkeypatch: pytest.Monkey
     for name in ("QUEUE_REDIS_URL", "CACHE_REDIS_URL", "S3_BUCKET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TIMELINE_CAP", "0")
+    monkeypatch.setenv("EXPORT_PART_BYTES", "1000")
     env = Env(eager=False)
     StorageSettings.from_env(env)
 
     with pytest.raises(EnvValidationError) as raised:
         env.seal()
     missing = raised.value.error_messages
-    assert {"QUEUE_REDIS_URL", "CACHE_REDIS_URL", "S3_BUCKET", "TIMELINE_CAP"} <= set(missing)
+    wrong = {"TIMELINE_CAP", "EXPORT_PART_BYTES"}
+    assert {"QUEUE_REDIS_URL", "CACHE_REDIS_URL", "S3_BUCKET", *wrong} <= set(missing)
 
 
 def test_the_repr_of_settings_has_no_passwords(monkeypatch: pytest.MonkeyPatch) -> None:

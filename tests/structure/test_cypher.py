@@ -60,6 +60,7 @@ def data(graph: Graph) -> None:
         text=None,
     )
     graph.moderation.hide_post(reported, author_id=author, operator="a test", reason="spam")
+    graph.exports.create(export_id=new_id(), user_id=author, path="a path", most=1)
     town.query("CALL db.prepareForReplanning(30)")
 
 

@@ -50,6 +50,7 @@ CONTRACT = {
     "DELETE /v1/me/push-subscriptions/{subscription_id}",
     "GET /v1/posts/{post_id}", "POST /v1/reports",
     "DELETE /v1/posts/{post_id}", "POST /v1/me/live/tickets", "GET /v1/live",
+    "POST /v1/me/exports", "GET /v1/me/exports", "GET /v1/me/exports/{export_id}",
     "GET /livez", "GET /readyz",
 }  # fmt: skip
 

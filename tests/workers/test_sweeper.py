@@ -19,7 +19,8 @@ from graph.ids import new_id
 from graph.photos import Photo
 from storage import Storage, queues
 from storage.errors import StorageUnavailableError
-from storage.photos import IncomingPage, Photos
+from storage.photos import Photos
+from storage.s3 import SweptPage
 from tests.support.eventually import eventually
 from tests.support.stage import Stage, empty_queues
 from tests.support.uploads import object_names, put_upload
@@ -274,9 +275,9 @@ def test_a_step_that_takes_its_whole_time_goes_on_in_the_next_round(
 def test_a_slow_step_keeps_no_other_from_its_own(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def sweep_slowly(_before: object, *, after_key: str, limit: int = 1) -> IncomingPage:
+    def sweep_slowly(_before: object, *, after_key: str, limit: int = 1) -> SweptPage:
         time.sleep(0.05)
-        return IncomingPage(removed=limit, last_key=f"{after_key}x")
+        return SweptPage(removed=limit, last_key=f"{after_key}x")
 
     monkeypatch.setattr(sweeper, "STEP_SECONDS", 0.2)
     monkeypatch.setattr(type(stage.storage.photos), "sweep_incoming", staticmethod(sweep_slowly))

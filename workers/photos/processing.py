@@ -9,7 +9,6 @@ import functools
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -21,6 +20,7 @@ from graph.photos import Photo
 from storage import Storage
 from storage.errors import StorageUnavailableError
 from workers.errors import FencedError
+from workers.leases import Lease
 from workers.photos import budget
 from workers.photos.decoding import render_in_child
 from workers.photos.errors import PROCESSING_FAILED, ImageRefusedError
@@ -32,10 +32,6 @@ STORING_SECONDS = 20.0
 """Time after which the upload is read no further, and no further object is stored. A slow S3 can
 take 36 s for an object, and if RQ ended the job after 60 s, that would count as a try although the
 photo is good."""
-
-RENEW_SECONDS = 2.0
-"""Age of a lease (20 s) at which the next step renews it. Most photos are done before, so that they
-cost the graph no renewal."""
 
 LONGEST_OUTAGE = timedelta(hours=23)
 """Age of an event at which its photo is failed, if S3 fails for its objects alone: it has failed
@@ -148,7 +144,7 @@ def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo
     if event.attempts > MAX_TRIES:
         raise ImageRefusedError(PROCESSING_FAILED)
     budget.check(storage, photo.owner_id)
-    lease, end = _Lease(graph, event), time.monotonic() + STORING_SECONDS
+    lease, end = Lease(graph, event), time.monotonic() + STORING_SECONDS
     go_on = functools.partial(_go_on, lease, end)
     data = _read_upload(storage, photo, go_on)
     lease.renew_if_old()
@@ -164,7 +160,7 @@ def _render_and_store(graph: Graph, storage: Storage, event: Event, photo: Photo
     return result
 
 
-def _go_on(lease: "_Lease", end: float) -> None:
+def _go_on(lease: Lease, end: float) -> None:
     """Return if there is time for the next bytes or object, the lease renewed if it is old.
 
     Raises StorageUnavailableError, FencedError.
@@ -196,27 +192,6 @@ def _read_upload(storage: Storage, photo: Photo, go_on: Callable[[], None]) -> b
 
 def _checksum(data: bytes) -> str:
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
-
-
-@dataclass(slots=True)
-class _Lease:
-    """The lease on an event, which the claim has just begun."""
-
-    graph: Graph
-    event: Event
-    renewed_at: float = field(default_factory=time.monotonic)
-
-    def renew_if_old(self) -> None:
-        """Renew a lease older than RENEW_SECONDS; a younger one cannot be lost yet.
-
-        Raises FencedError if another worker has claimed the event.
-        """
-        began_at = time.monotonic()
-        if began_at - self.renewed_at < RENEW_SECONDS:
-            return
-        if not self.graph.events.renew(self.event):
-            raise FencedError(self.event.id)
-        self.renewed_at = began_at
 
 
 def _remove_leftovers(

@@ -14,7 +14,11 @@ from api.http.openapi.problems import SHARED_RESPONSES, response_of
 from api.http.problems import CONTENT_TYPE
 from api.schemas.paths import IdConverter, id_parameter_schema
 from api.schemas.problems import ProblemSchema
-from api.settings import DEFAULT_UPLOAD_BYTES_A_DAY, DEFAULT_UPLOAD_PHOTOS_A_DAY
+from api.settings import (
+    DEFAULT_EXPORTS_A_DAY,
+    DEFAULT_UPLOAD_BYTES_A_DAY,
+    DEFAULT_UPLOAD_PHOTOS_A_DAY,
+)
 
 QUOTAS = {
     limits.GENERAL: "requests of a user",
@@ -36,12 +40,17 @@ QUOTAS = {
     limits.REPORTS: "reports of a user",
     limits.PUBLISHES: "posts of a user",
     limits.UPLOADS: "new photos of a user",
+    limits.EXPORT_LINKS: "looks of a user at an export",
 }
 """What each policy counts."""
 
 _QUOTA_LINES = "\n".join(
     f"- `{policy.name}`: {policy.quota} {counted} in {policy.window_seconds // limits.MINUTE} min"
     for policy, counted in QUOTAS.items()
+)
+_EXPORT_LINE = (
+    f"- {DEFAULT_EXPORTS_A_DAY} exports asked for by a user in a day: 429 `export-limit-reached`,"
+    " without these headers"
 )
 _DAY_LINE = (
     f"- {DEFAULT_UPLOAD_PHOTOS_A_DAY:,} photos and {DEFAULT_UPLOAD_BYTES_A_DAY:,} bytes of them"
@@ -82,6 +91,7 @@ under, and how much of each is left. An installation can scale all quotas. By de
 
 {_QUOTA_LINES}
 {_DAY_LINE}
+{_EXPORT_LINE}
 
 A network is an IPv4 address or an IPv6 /64, a range an IPv4 /24 or an IPv6 /48. A sign-in with the
 right password counts under nothing. Sign-ins to an account from a network where it has signed in

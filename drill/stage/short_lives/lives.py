@@ -6,8 +6,9 @@ So an hour of load meets a month of clearing.
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from graph import photos, posts, push_subscriptions, sessions
+from graph import exports, photos, posts, push_subscriptions, sessions
 from workers import clearing, sweeper
+from workers.exports import clearing as exports_clearing
 from workers.photos import expiry
 
 FACTOR = 720
@@ -19,6 +20,8 @@ LIVES: Mapping[ModuleType, Sequence[str]] = {
         *("KEY_LIFE_MS", "UNPOSTED_LIFE_MS", "PROCESSING_LIFE_MS", "ENDED_LIFE_MS"),
         *("DELETED_LIFE_MS", "UPLOAD_LIFE_MS", "LATE_UPLOAD_MS", "PUT_OFF_MS"),
     ),
+    exports: (*("LINK_LIFE_MS", "PROGRESS_LIFE_MS", "ENDED_LIFE_MS", "WINDOW_MS", "PUT_OFF_MS"),),
+    exports_clearing: ("OBJECT_RETENTION",),
     posts: ("KEY_LIFE_MS", "DELETED_LIFE_MS"),
     push_subscriptions: ("ENDED_LIFE_MS",),
     sessions: ("ENDED_LIFE_MS",),

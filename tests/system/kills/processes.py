@@ -36,7 +36,7 @@ from tests.support.supervised_stack import SupervisedStack, external_stores
 LEASE_SECONDS = 2.0
 SHORT_WAITS = {
     "graph.events.LEASE_MS": int(LEASE_SECONDS * 1000),
-    "graph.events.PHOTO_LEASE_MS": int(LEASE_SECONDS * 1000),
+    "graph.events.LONG_LEASE_MS": int(LEASE_SECONDS * 1000),
     "graph.events.LATE_MS": 100,
     "storage.queues.BELL_SECONDS": int(LEASE_SECONDS),
     "workers.sweeper.SWEEP_SECONDS": 0.2,

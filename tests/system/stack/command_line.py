@@ -14,7 +14,10 @@ from tests.support.folders import TESTS, free_folder
 ROOT = Path(__file__).resolve().parents[3]
 OWNER = "owner"
 """The name of the record of the test run that a folder belongs to."""
-WORKERS = {"photos", "fanout", "fanout-large", "timelines", "removal", "sweeper", "notifier"}
+WORKERS = {
+    *("photos", "fanout", "fanout-large", "timelines", "removal", "exports"),
+    *("sweeper", "notifier"),
+}
 PARTS = {"api", "admin", "queue", "cache", *WORKERS}
 """The parts of a stack whose Neo4j and S3 are external."""
 

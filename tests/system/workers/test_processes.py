@@ -116,7 +116,10 @@ def usage_error(*arguments: str, env: Mapping[str, str]) -> str:
 def test_a_missing_or_unknown_worker_name_is_refused_with_the_known_names(
     env: dict[str, str],
 ) -> None:
-    known = "It is one of: fanout, fanout-large, photos, removal, timelines, sweeper, notifier.\n"
+    known = (
+        "It is one of: exports, fanout, fanout-large, photos, removal, timelines, sweeper, "
+        "notifier.\n"
+    )
     assert usage_error(env=env) == f"Name the worker to run. {known}"
     assert usage_error("lunch", env=env) == f"There is no worker 'lunch'. {known}"
 

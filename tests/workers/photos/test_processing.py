@@ -21,6 +21,7 @@ from tests.support.eventually import eventually
 from tests.support.outbox import claim, release, run
 from tests.support.town import Town
 from tests.support.uploads import COMPLETE, Upload, answers, object_names, put_upload
+from workers import leases
 from workers.errors import FencedError
 from workers.photos import processing
 from workers.photos.confinement import Limits
@@ -286,7 +287,7 @@ def test_an_old_lease_is_renewed_before_the_next_object(
         claimed_by_another(graph, event)
         return render_in_child(data, declared)
 
-    monkeypatch.setattr(processing, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.0)
     monkeypatch.setattr(processing, "render_in_child", render_and_lose_lease)
     with pytest.raises(FencedError):
         processing.process(graph, storage, event)

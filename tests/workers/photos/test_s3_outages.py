@@ -27,6 +27,7 @@ from tests.support.eventually import eventually
 from tests.support.outbox import claim, release, run
 from tests.support.town import Town
 from tests.support.uploads import COMPLETE, Upload, object_names
+from workers import leases
 from workers.errors import FencedError
 from workers.photos import processing
 
@@ -221,7 +222,7 @@ def test_a_lease_is_renewed_while_the_upload_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     photo, event = upload(large_jpeg())
-    monkeypatch.setattr(processing, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.2)
     proxy.narrow(150_000)  # ten seconds for the upload
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(processing.process, graph, proxied_storage, event)
@@ -274,7 +275,7 @@ def test_a_worker_whose_lease_is_lost_reads_the_upload_no_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, event = upload(large_jpeg())
-    monkeypatch.setattr(processing, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.2)
     monkeypatch.setattr(processing, "render_in_child", lambda *_: pytest.fail("read to the end"))
     proxy.narrow(150_000)
     with ThreadPoolExecutor(1) as pool:
