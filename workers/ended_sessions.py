@@ -20,8 +20,8 @@ def clear(graph: Graph, storage: Storage, event: Event) -> None:
     """Drop the copies of the user's ended sessions; delete those that all ended at once.
 
     The request drops the copies too, but may have died. Goes from the event's cursor (0: not begun)
-    to older sessions. A session is deleted after its copies are dropped everywhere, so a repeat finds
-    those that may exist. Can be repeated. Raises FencedError, UnfinishedError,
+    to older sessions. A session is deleted when its copies are dropped everywhere, so that a repeat
+    finds them. Can be repeated. Raises FencedError, UnfinishedError,
     StorageUnavailableError, GraphUnavailableError.
     """
     user_id, before = event.subject_id, event.cursor or MAX_ID
