@@ -5,13 +5,11 @@ Requests with ids of the town reach what is there; ids that are drawn alone woul
 
 import json
 from dataclasses import asdict, dataclass
-from http import HTTPStatus
 from pathlib import Path
 
-from tests.support.eventually import eventually
 from tests.support.images import jpeg
-from tests.support.people import Person, sign_up
-from tests.support.transports import HttpTransport
+from tests.support.people import sign_up
+from tests.support.transports import PatientTransport
 
 PEOPLE = 6
 POSTS_EACH = 2
@@ -37,11 +35,11 @@ class TownIds:
 
 def settle(url: str) -> TownIds:
     """Fill the API at the URL with a town. Needs the worker of photos."""
-    people = [sign_up(HttpTransport(url), "town") for _ in range(PEOPLE)]
+    people = [sign_up(PatientTransport(url), "town") for _ in range(PEOPLE)]
     for person in people:
         for other in people:
             if person.id != other.id:
-                _follow(person, other)
+                person.follow(other)
     picture = jpeg(400, 400)
     uploads = [(person, person.upload(picture)) for person in people for _ in range(POSTS_EACH)]
     posts = []
@@ -53,9 +51,3 @@ def settle(url: str) -> TownIds:
         posts=[str(post_id) for post_id in posts],
         usernames=[person.username for person in people],
     )
-
-
-def _follow(person: Person, other: Person) -> None:
-    """Follow, as often as a graph that has just been started needs it."""
-    path = f"/v1/me/following/{other.id}"
-    eventually(lambda: person.put(path).status_code == HTTPStatus.NO_CONTENT, every=0.5)
