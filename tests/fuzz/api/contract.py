@@ -68,7 +68,14 @@ class Run:
 
 
 def run_schemathesis(
-    url: str, town: TownIds, folder: Path, *, seed: int, examples: int, seconds: int | None = None
+    url: str,
+    town: TownIds,
+    folder: Path,
+    *,
+    seed: int,
+    examples: int,
+    seconds: int | None = None,
+    phases: str = "examples,coverage,fuzzing,stateful",
 ) -> Run:
     """Send requests to the API until each operation has had its examples, or the time is over."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +86,7 @@ def run_schemathesis(
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG)),
         *("run", f"{url}/openapi.json", "--checks", "all", "--seed", str(seed)),
+        *("--phases", phases),
         *("--max-examples", str(examples), "--generation-database", "none", "--no-color"),
         *("--report", "json", "--report-json-path", str(report)),
         *(("--max-time", str(seconds)) if seconds else ()),

@@ -34,6 +34,7 @@ REFUSED_FIELDS = {
     "More than one line.": "The same.",
     "Nothing of it is visible.": "Unicode's tables say it, no pattern.",
     "Give latitude and longitude together.": "Null is no coordinate; the document names the pair.",
+    "Not a key of a push subscription: not a point of P-256.": "It is computed.",
     "The subscription has expired: subscribe again.": "It depends on the time.",
     "Nothing has this id yet.": "It depends on the time.",
 }
