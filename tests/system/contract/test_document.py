@@ -32,6 +32,7 @@ def town(unlimited: SupervisedStack) -> TownIds:
 
 
 # Security 11
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing", "stateful"])
 def test_the_api_answers_as_its_document_says(
     unlimited: SupervisedStack, town: TownIds, tmp_path: Path, phases: str

@@ -207,6 +207,7 @@ def settings_of(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 # Security 2, 25
+@pytest.mark.timeout(400)
 def test_no_secret_is_in_any_log_of_a_noisy_stack(
     noisy: SupervisedStack, push: PushService, planted: Planted
 ) -> None:

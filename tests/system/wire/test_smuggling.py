@@ -11,6 +11,8 @@ from tests.support.town import Town
 from tests.system.wire.payloads import Forge, Payload
 from tests.system.wire.servers import WireServer
 
+pytestmark = pytest.mark.timeout(400)  # the first test waits for all payloads
+
 AT_ONCE = 12
 PATIENT_SECONDS = 30.0
 """For an answer after which the server closes."""
