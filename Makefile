@@ -30,8 +30,9 @@ BILL = .local/sbom.json
 LOCKS = requirements.txt requirements-dev.txt requirements-demo.txt requirements-supply.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status restart backup logs test test-system drill soak drill-alerts fuzz-images bench \
-	bench-quick bench-compare check lint lint-openapi audit sbom format lock demo packages tools \
+.PHONY: help up down status restart backup logs test test-system drill soak drill-alerts fuzz \
+	fuzz-images \
+	bench bench-quick bench-compare check lint lint-openapi audit sbom format lock demo packages tools \
 	python
 
 help:  ## list these commands
@@ -81,6 +82,13 @@ soak: tools  ## an hour of load in which nothing that is cleared grows (MINUTES=
 drill-alerts: tools  ## troubles under load, and which alerts fire; needs prometheus (SEED=7)
 	@$(RUN) -m stack fetch
 	@$(RUN) -m drill.alerts $(if $(SEED),--seed $(SEED))
+
+fuzz: tools  ## fuzz the API by its document, and what it parses (CASES=5000 or SECONDS=600, SEED=7)
+	@$(RUN) -m stack fetch
+	@$(RUN) -m tests.fuzz.api $(if $(SECONDS),--seconds $(SECONDS),--cases $(or $(CASES),5000)) \
+		$(if $(SEED),--seed $(SEED))
+	@FUZZ_SCALE=20 $(if $(SEED),FUZZ_SEED=$(SEED)) $(RUN) -m pytest -o timeout=1800 \
+		tests/fuzz/parsers tests/api/http/test_odd_requests.py
 
 fuzz-images: tools  ## decode mangled pictures in the real child (SECONDS=600 SEED=7)
 	@$(RUN) -m tests.fuzz.images --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))

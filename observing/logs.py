@@ -8,8 +8,9 @@ from typing import Any
 
 import structlog
 
-QUIET = ("neo4j.notifications", "neo4j.pool", "botocore", "boto3", "urllib3", "s3transfer")
-"""Libraries whose lines below `warning` are not logged."""
+QUIET = ("neo4j", "botocore", "boto3", "urllib3", "s3transfer")
+"""Libraries whose lines below `warning` are not logged. They log what they send: parameters of
+statements, which are hashes and keys, and signed URLs."""
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 

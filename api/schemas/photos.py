@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from api.schemas import content_types, examples
-from api.schemas.fields import Choice, Id, Prose, Time
+from api.schemas.fields import Choice, Id, Prose, Time, WholeNumber
 from api.services.photos import CONTENT_TYPES, MAX_PHOTO_BYTES
 
 LONGEST_ALT_TEXT = 1000
@@ -76,9 +76,8 @@ class NewPhoto(Schema):
             "examples": ["image/jpeg"],
         },
     )
-    size_bytes = fields.Integer(
+    size_bytes = WholeNumber(
         required=True,
-        strict=True,
         validate=validate.Range(min=1),
         metadata={"maximum": MAX_PHOTO_BYTES, "examples": [3141592]},
     )

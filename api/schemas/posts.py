@@ -38,6 +38,8 @@ class LocationSchema(Schema):
         metadata={"description": "Degrees; only with `latitude`.", "examples": [-9.14]},
     )
 
+    together = (("latitude", "longitude"),)
+
     @validates_schema
     def require_both_coordinates(self, data: dict[str, Any], **_: Any) -> None:
         """Raises ValidationError for one coordinate without the other."""
@@ -63,6 +65,7 @@ class NewPost(Schema):
         Id(example=examples.PHOTO_ID),
         required=True,
         validate=[validate.Length(1, MOST_PHOTOS), _require_different],
+        metadata={"uniqueItems": True},
     )
     caption = Prose(longest=LONGEST_CAPTION, load_default="", metadata=_CAPTION)
     location = fields.Nested(LocationSchema, load_default=None, allow_none=True)

@@ -63,6 +63,7 @@ class PushSubscriptionKeys(Schema):
         validate=_is_key(read_point),
         metadata={
             "description": "A point of P-256, uncompressed, as base64url without padding.",
+            "pattern": "^B[A-Za-z0-9_-]{85}[AEIMQUYcgkosw048]$",
             "examples": [examples.P256DH],
         },
     )
@@ -71,6 +72,7 @@ class PushSubscriptionKeys(Schema):
         validate=_is_key(read_auth),
         metadata={
             "description": "16 bytes as base64url without padding.",
+            "pattern": "^[A-Za-z0-9_-]{21}[AQgw]$",
             "examples": [examples.PUSH_AUTH],
         },
     )

@@ -111,6 +111,8 @@ class ProfileChanges(Schema):
     password = Password(shortest=8, longest_bytes=MAX_PASSWORD_BYTES)
     current_password = Password(longest_bytes=MAX_PASSWORD_BYTES)
 
+    together = (("password", "current_password"),)
+
     @validates_schema
     def require_both_passwords(self, data: dict[str, Any], **_: Any) -> None:
         """Raises ValidationError for one of the two passwords without the other."""

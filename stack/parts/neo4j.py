@@ -56,6 +56,8 @@ db.lock.acquisition.timeout=10s
 db.transaction.timeout=60s
 dbms.security.allow_csv_import_from_file_urls=false
 internal.dbms.cypher_ip_blocklist=0.0.0.0/0,::/0
+db.logs.query.enabled=OFF
+db.logs.query.parameter_logging_enabled=false
 dbms.usage_report.enabled=false
 client.allow_telemetry=false
 server.bolt.telemetry.enabled=false
@@ -65,9 +67,12 @@ server.bolt.connection_keep_alive_for_requests=ALL
 server.bolt.connection_keep_alive_probes=3
 server.bolt.connection_keep_alive_streaming_scheduling_interval=2s
 """
-"""LOAD CSV reads no file and no URL. The last five lines shorten waits. The server checks its
-statements' time-outs every 0.5 s, not every 2 s. While it works it sends a keep-alive every 2 s, so
-a driver drops a connection that was silent for 6 s, not 120 s."""
+"""LOAD CSV reads no file and no URL. No log has statements: their parameters are hashes and keys.
+
+The last five lines shorten waits. The server checks its statements' time-outs every 0.5 s, not
+every 2 s. While it works it sends a keep-alive every 2 s, so a driver drops a connection that was
+silent for 6 s, not 120 s.
+"""
 
 CHECK_SECONDS = 3.0
 """The time-out of each step of a readiness check."""

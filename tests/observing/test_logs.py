@@ -45,6 +45,24 @@ def test_every_line_of_ours_and_of_libraries_is_one_json_object() -> None:
     assert "ZeroDivisionError" in broken_too["exception"]
 
 
+NOISY = """
+import logging
+from observing import logs
+logs.configure("test", level="debug")
+for name in ("neo4j.io", "neo4j.pool", "botocore.auth", "urllib3.connectionpool"):
+    logging.getLogger(name).debug("RUN {'secret_sha256': 'abc'}")
+logging.getLogger("neo4j.io").warning("shown")
+"""
+
+
+# Security 2
+def test_libraries_that_log_what_they_send_are_quiet_at_debug() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["shown"]
+
+
 def test_an_unknown_level_is_refused_with_the_known_levels() -> None:
     with pytest.raises(ValueError, match="LOG_LEVEL is 'loud'; it must be one of debug, info"):
         logs.configure("test", level="loud")

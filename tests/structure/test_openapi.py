@@ -268,6 +268,23 @@ def test_ids_are_text(document: dict[str, Any]) -> None:
                 assert field["type"] == "string"
 
 
+def test_fields_that_need_each_other_say_so(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    needs = {
+        name: one["dependentRequired"]
+        for name, one in schemas.items()
+        if "dependentRequired" in one
+    }
+    assert needs == {
+        "Location": {"latitude": ["longitude"], "longitude": ["latitude"]},
+        "ProfileChanges": {"password": ["current_password"], "current_password": ["password"]},
+    }
+
+
+def test_the_photos_of_a_post_are_different_ones(document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["NewPost"]["properties"]["photo_ids"]["uniqueItems"]
+
+
 def test_calls_that_make_something_once_take_a_key(
     operations: Operations,
 ) -> None:

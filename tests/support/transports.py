@@ -1,7 +1,9 @@
 """Two transports for requests to the API: in this process, and HTTP to a running server."""
 
 import os
+import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import requests
@@ -18,6 +20,10 @@ THROUGH_ASGI = os.environ.get("PHOTOFEED_TEST_ASGI") == "1"
 
 TIMEOUT_SECONDS = (3.05, 30)
 """For a connection, and for each read of a response."""
+
+
+PATIENT_SECONDS = 60
+"""How long a request is repeated that is 503."""
 
 
 class ApiResponse(Response):
@@ -77,3 +83,16 @@ class HttpTransport:
     def renew(self) -> "HttpTransport":
         """A transport with a connection of its own."""
         return HttpTransport(self._url)
+
+
+class PatientTransport(HttpTransport):
+    """HTTP that repeats a request while the answer is 503: the machine can be busy."""
+
+    def send(self, method: str, path: str, **request: Any) -> ApiResponse:
+        """The response. Raises requests.RequestException."""
+        end = time.monotonic() + PATIENT_SECONDS
+        while True:
+            response = super().send(method, path, **request)
+            if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > end:
+                return response
+            time.sleep(0.5)

@@ -72,7 +72,10 @@ class OperationPlugin(BasePlugin):
     def schema_helper(
         self, name: str, definition: dict[str, Any], *, schema: Any = None, **_: Any
     ) -> dict[str, Any] | None:
-        """Record the example of a schema, and replace its choices by references."""
+        """Record the example of a schema, and replace its choices by references.
+
+        Fields that need each other, which a schema names in `together`, are documented so.
+        """
         if schema is None:
             return None
         instance = schema() if isinstance(schema, type) else schema
@@ -82,7 +85,14 @@ class OperationPlugin(BasePlugin):
             for field_name, field in instance.fields.items()
             if isinstance(field, Choice)
         }
-        return {"properties": {**definition["properties"], **references}}
+        together = getattr(instance, "together", ())
+        needs = {
+            field: [other] for one, two in together for field, other in ((one, two), (two, one))
+        }
+        return {
+            "properties": {**definition["properties"], **references},
+            **({"dependentRequired": needs} if needs else {}),
+        }
 
     def _reference(self, choice: Choice) -> dict[str, str]:
         """The reference to a choice's schema, which is added to the document the first time."""

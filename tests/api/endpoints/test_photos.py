@@ -56,6 +56,12 @@ def test_a_photo_is_created_uploaded_and_completed(builders: Builders) -> None:
         assert completion.json["state"] in {"processing", "failed"}  # a worker can be running
 
 
+def test_a_size_may_be_written_with_a_fraction_of_zero(builders: Builders) -> None:
+    """JSON has one kind of number: 9.0 is the integer 9."""
+    assert create(builders.new_user(), size_bytes=9.0).status_code == 201
+    assert_problem(create(builders.new_user(), size_bytes=1e300), 413, "photo-too-large")
+
+
 def test_completing_before_the_upload_is_409(builders: Builders) -> None:
     person = builders.new_user()
     path = f"/v1/me/photos/{create(person).json['id']}/complete"

@@ -2,66 +2,20 @@
 
 import os
 import secrets
-import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
 from storage import Storage
+from tests.support.edge import Edge, EdgePorts, edge_before
 from tests.support.eventually import eventually
-from tests.support.granian import ROOT, Server, asgi_command, free_port, serving
+from tests.support.granian import asgi_command, free_port, serving
 from tests.support.images import jpeg
 
-CADDY = Path(sys.executable).parent / "caddy"
-PUBLIC_PORTS = ("HTTP_PORT", "HTTPS_PORT", "MEDIA_PORT")
 STRONG = secrets.token_urlsafe(24)
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A running edge, and the API behind it."""
-
-    url: str
-    http_url: str
-    media_url: str
-    authority: Path
-    """The certificate of the authority that the edge has drawn."""
-    api: Server
-    env: dict[str, str]
-    """The environment of the API."""
-    log: Path
-
-    def send(self, method: str, path: str, **request: object) -> requests.Response:
-        return requests.request(
-            method,
-            self.url + path,
-            verify=str(self.authority),
-            timeout=30,
-            allow_redirects=False,
-            **request,  # type: ignore[arg-type]
-        )
-
-    def connect(self) -> ssl.SSLSocket:
-        """A TLS connection, for requests that no HTTP client sends."""
-        context = ssl.create_default_context(cafile=self.authority)
-        port = int(self.url.rpartition(":")[2])
-        plain = socket.create_connection(("127.0.0.1", port), 30)
-        return context.wrap_socket(plain, server_hostname="localhost")
-
-    def connections_to_api(self) -> int:
-        """Connections that the API has with the edge."""
-        port = int(self.api.url.rpartition(":")[2])
-        return sum(
-            getattr(one.raddr, "port", 0) == port and one.status == psutil.CONN_ESTABLISHED
-            for one in psutil.net_connections("tcp")
-        )
 
 
 @pytest.fixture(scope="module")
@@ -69,59 +23,20 @@ def edge(
     stack_env: dict[str, str], storage: Storage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Edge]:
     assert storage
-    folder = tmp_path_factory.mktemp("edge")
-    ports = {name: free_port() for name in PUBLIC_PORTS}
-    url = f"https://localhost:{ports['HTTPS_PORT']}"
-    media_url = f"https://localhost:{ports['MEDIA_PORT']}"
+    ports, api_port = EdgePorts.free(), free_port()
     env = {
         **stack_env,
         "LIMITS_SCALE": "1",
         "TRUSTED_PROXIES": "1",
-        "MEDIA_BASE_URL": f"{media_url}/{stack_env['S3_BUCKET']}",
+        "MEDIA_BASE_URL": f"{ports.media_url}/{stack_env['S3_BUCKET']}",
         "ADMIN_PASSWORD": STRONG,
     }
-    api_port = free_port()
-    with serving(asgi_command("asgi:app", api_port), api_port, env) as api:
-        edge_env = {
-            "API_SITE": url,
-            "MEDIA_SITE": media_url,
-            "API": f"127.0.0.1:{api_port}",
-            "S3": stack_env["S3_ENDPOINT_URL"].removeprefix("http://"),
-            "HTTP_PORT": str(ports["HTTP_PORT"]),
-            "HTTPS_PORT": str(ports["HTTPS_PORT"]),
-            "BIND": "127.0.0.1",
-            "TLS": "internal",
-            "XDG_DATA_HOME": str(folder),
-            "XDG_CONFIG_HOME": str(folder),
-        }
-        log = folder / "caddy.log"
-        command = [str(CADDY), "run", "--config", str(ROOT / "deploy" / "Caddyfile")]
-        with log.open("wb") as output:
-            caddy = subprocess.Popen(
-                command, env=os.environ | edge_env, stdout=output, stderr=subprocess.STDOUT
-            )
-        try:
-            edge = Edge(
-                url=url,
-                http_url=f"http://localhost:{ports['HTTP_PORT']}",
-                media_url=env["MEDIA_BASE_URL"],
-                authority=folder / "caddy" / "pki" / "authorities" / "local" / "root.crt",
-                api=api,
-                env=env,
-                log=log,
-            )
-            eventually(lambda: _is_ready(edge))
-            yield edge
-        finally:
-            caddy.terminate()
-            caddy.wait(30)
-
-
-def _is_ready(edge: Edge) -> bool:
-    try:
-        return edge.authority.exists() and edge.send("GET", "/livez").ok
-    except requests.RequestException:
-        return False
+    folder = tmp_path_factory.mktemp("edge")
+    with (
+        serving(asgi_command("asgi:app", api_port), api_port, env) as api,
+        edge_before(api, env, ports, folder) as edge,
+    ):
+        yield edge
 
 
 def check(edge: Edge, **changes: str) -> subprocess.CompletedProcess[str]:
