@@ -31,9 +31,8 @@ LOCKS = requirements.txt requirements-dev.txt requirements-demo.txt requirements
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status restart backup logs test test-system drill soak drill-alerts fuzz \
-	fuzz-images \
-	bench bench-quick bench-compare check lint lint-openapi audit sbom format lock demo packages tools \
-	python
+	fuzz-images bench bench-quick bench-compare check lint lint-openapi audit sbom format lock demo \
+	packages tools python
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
