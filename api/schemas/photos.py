@@ -85,6 +85,7 @@ class NewPhoto(Schema):
         validate=_require_checksum,
         metadata={
             "description": "The SHA-256 of the file, in base64.",
+            "pattern": "^[A-Za-z0-9+/]{43}=$",
             "examples": ["n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="],
         },
     )

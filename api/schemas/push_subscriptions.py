@@ -95,6 +95,7 @@ class NewPushSubscriptionSchema(Schema):
         load_default=None,
         metadata={
             "description": "Unix milliseconds; null: it never expires.",
+            "maximum": LATEST_MS,
             "examples": [None],
         },
     )

@@ -74,6 +74,29 @@ every 2 s. While it works it sends a keep-alive every 2 s, so a driver drops a c
 silent for 6 s, not 120 s.
 """
 
+LOGS = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="ERROR">
+  <Appenders>
+    <RollingRandomAccessFile name="Log" fileName="${config:server.directories.logs}/debug.log"
+                             filePattern="${config:server.directories.logs}/debug.log.%02i">
+      <PatternLayout pattern="%d{yyyy-MM-dd HH:mm:ss.SSSZ}{GMT+0} %-5p [%c{1.}] %m%n"/>
+      <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies>
+      <DefaultRolloverStrategy fileIndex="min" max="3"/>
+    </RollingRandomAccessFile>
+  </Appenders>
+  <Loggers>
+    <Root level="INFO"><AppenderRef ref="Log"/></Root>
+    <Logger name="org.neo4j.kernel.impl.api.transaction.monitor" level="OFF"/>
+    <Logger name="org.neo4j.bolt" level="INFO"/>
+    <Logger name="QueryLogger" level="OFF"/>
+    <Logger name="HttpLogger" level="OFF"/>
+  </Loggers>
+</Configuration>
+"""
+"""What the server logs. The monitor of transactions is off: it warns of a statement that takes too
+long with all its parameters, which are hashes, keys and texts of users. Bolt does so at debug."""
+
 CHECK_SECONDS = 3.0
 """The time-out of each step of a readiness check."""
 PASSWORD_SECONDS = 120
@@ -137,6 +160,7 @@ class LocalNeo4j(Program, Store):
             stopping=self._stopping,
         )
         (self._home / "conf" / "neo4j.conf").write_text(self._conf)
+        (self._home / "conf" / "server-logs.xml").write_text(LOGS)
         if not (self._home / "data" / "databases" / "system").exists():
             self._set_password()
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +12,7 @@ import requests
 
 from drill.support.push_service import Browser, PushService, push_service
 from stack import StackSettings
+from stack.parts import neo4j
 from stack.roles import ROLE_VARIABLES, SECRETS
 from tests.support.eventually import eventually
 from tests.support.folders import free_folder
@@ -18,25 +20,6 @@ from tests.support.images import photograph
 from tests.support.people import Person, sign_in, sign_up
 from tests.support.supervised_stack import ALL_PROCESSES, QUICK_JAVA, SupervisedStack
 from tests.support.transports import HttpTransport, PatientTransport
-
-SERVER_LOGS = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<Configuration status="ERROR" packages="org.neo4j.logging.log4j">
-  <Appenders>
-    <RandomAccessFile name="All" fileName="${config:server.directories.logs}/debug.log">
-      <PatternLayout pattern="%d %-5p [%c] %m%n%throwable"/>
-    </RandomAccessFile>
-  </Appenders>
-  <Loggers>
-    <Root level="DEBUG"><AppenderRef ref="All"/></Root>
-    <Logger name="org.neo4j.bolt" level="INFO"/>
-  </Loggers>
-</Configuration>
-"""
-"""Neo4j's logs: all of its loggers, those of queries and of security too, at debug.
-
-Not those of Bolt: at debug they write every message, with the parameters of statements.
-"""
 
 
 class Planted:
@@ -173,15 +156,19 @@ def push() -> Iterator[PushService]:
 @pytest.fixture(scope="module")
 def noisy(push: PushService) -> Iterator[SupervisedStack]:
     """A stack of its own, with everything at debug."""
-    folder = free_folder("noisy")
-    conf = folder / "neo4j" / "conf"
-    conf.mkdir(parents=True, exist_ok=True)
-    (conf / "server-logs.xml").write_text(SERVER_LOGS)
     settings = StackSettings(
-        folder=folder, neo4j_pagecache="128m", neo4j_java_options=QUICK_JAVA, limits_scale="100000"
+        folder=free_folder("noisy"),
+        neo4j_pagecache="128m",
+        neo4j_java_options=QUICK_JAVA,
+        limits_scale="100000",
     )
     env = {"LOG_LEVEL": "debug", "PUSH_ORIGINS": push.origin, "NOTICE_DELAY_SECONDS": "1"}
-    with SupervisedStack(settings, processes=ALL_PROCESSES, extra_env=env) as stack:
+    noisy_logs = neo4j.LOGS.replace('<Root level="INFO">', '<Root level="DEBUG">')
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as opened:
+        patch.setattr(neo4j, "LOGS", noisy_logs)
+        stack = opened.enter_context(
+            SupervisedStack(settings, processes=ALL_PROCESSES, extra_env=env)
+        )
         for name in ("QUEUE_REDIS_URL", "CACHE_REDIS_URL"):
             with redis.Redis.from_url(stack.env[name]) as server:
                 server.config_set("loglevel", "debug")
@@ -213,6 +200,8 @@ def test_no_secret_is_in_any_log_of_a_noisy_stack(
 ) -> None:
     for name, value in settings_of(noisy.env):
         planted.add(name, value)
+    planted.values["hash of a password"] = "$argon2id$"
+    planted.values["hash of a token"] = "secret_sha256 ->"
     load = Load(noisy, push, planted)
     load.push()
     load.post()
