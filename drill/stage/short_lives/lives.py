@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from graph import exports, photos, posts, push_subscriptions, sessions
+from storage import bodies
 from workers import clearing, sweeper
 from workers.exports import clearing as exports_clearing
 from workers.photos import expiry
@@ -20,17 +21,18 @@ LIVES: Mapping[ModuleType, Sequence[str]] = {
         *("KEY_LIFE_MS", "UNPOSTED_LIFE_MS", "PROCESSING_LIFE_MS", "ENDED_LIFE_MS"),
         *("DELETED_LIFE_MS", "UPLOAD_LIFE_MS", "LATE_UPLOAD_MS", "PUT_OFF_MS"),
     ),
-    exports: (*("LINK_LIFE_MS", "PROGRESS_LIFE_MS", "ENDED_LIFE_MS", "WINDOW_MS", "PUT_OFF_MS"),),
+    exports: ("LINK_LIFE_MS", "PROGRESS_LIFE_MS", "ENDED_LIFE_MS", "WINDOW_MS", "PUT_OFF_MS"),
     exports_clearing: ("OBJECT_RETENTION",),
     posts: ("KEY_LIFE_MS", "DELETED_LIFE_MS"),
     push_subscriptions: ("ENDED_LIFE_MS",),
     sessions: ("ENDED_LIFE_MS",),
     expiry: ("INCOMING_RETENTION",),
     clearing: ("NOTIFICATION_RETENTION",),
+    bodies: ("BODY_TTL_SECONDS",),
 }
-"""The constants of each module. They are integers of milliseconds or timedeltas."""
+"""The constants of each module: integers of milliseconds or seconds, or timedeltas."""
 
-LONGER_LIVES: Mapping[str, int] = {"NOTIFICATION_RETENTION": 18}
+LONGER_LIVES: Mapping[str, int] = {"NOTIFICATION_RETENTION": 18, "BODY_TTL_SECONDS": 12}
 """Lives that FACTOR leaves too long for an hour, and what divides them further."""
 
 
