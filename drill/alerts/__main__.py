@@ -29,7 +29,7 @@ from stack.settings import ROOT
 
 FOLDER = ROOT / ".local" / "test" / "drill"
 FIRED_WRONGLY, NOT_STARTED = 1, 2
-POSTS, PHOTOS = 4.0, 1.0
+POSTS, PHOTOS, FOLLOWS = 4.0, 1.0, 0.1
 """Actions a second of the load."""
 USERS = 24
 QUIET_SECONDS = 480.0
@@ -88,7 +88,7 @@ def run(folder: Path, phases: Sequence[Phase], seed: int) -> list[str]:
         stage.start_beside([prometheus])
         state = SharedState(History(), stage.api_urls, stage.push, seed)
         populate(state, stage.graph, USERS, photos=0)
-        load = SoakLoad(state, stage.graph, posts=POSTS, photos=PHOTOS)
+        load = SoakLoad(state, stage.graph, posts=POSTS, photos=PHOTOS, follows=FOLLOWS)
         load.start()
         try:
             return list(_run_phases(Scene(stage=stage, state=state), prometheus, phases))

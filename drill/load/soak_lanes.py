@@ -23,6 +23,9 @@ from graph import Graph
 
 PUBLISHERS = 4
 """Threads that publish."""
+FOLLOWS = 2.0
+"""Follows and unfollows a second: with few users, most of them have an unfollow that is not done,
+and read their feeds from the graph."""
 KEPT_POSTS = 500
 """Of a publisher. Older ones are deleted, so each post leaves what a deleted one leaves."""
 STOCK = 400
@@ -41,8 +44,16 @@ Act = Callable[[ApiConnection, int], Response]
 class SoakLoad:
     """All lanes. They act between `start` and `stop`."""
 
-    def __init__(self, state: SharedState, graph: Graph, *, posts: float, photos: float) -> None:
-        """`posts` and `photos` are rates, in actions a second."""
+    def __init__(
+        self,
+        state: SharedState,
+        graph: Graph,
+        *,
+        posts: float,
+        photos: float,
+        follows: float = FOLLOWS,
+    ) -> None:
+        """`posts`, `photos` and `follows` are rates, in actions a second."""
         self.answers: Counter[str] = Counter()
         """Actions by lane and status."""
         self._state = state
@@ -52,7 +63,7 @@ class SoakLoad:
         self._threads = [
             *(self._lane("post", act, PUBLISHERS / posts) for act in publish),
             *(self._lane("photo", self._use_photo, 2 / photos) for _ in range(2)),
-            self._lane("follow", self._follow, 0.5),
+            self._lane("follow", self._follow, 1 / follows),
             self._lane("session", self._sign_in_and_out, 2.0),
             self._lane("read", self._read, 0.1),
         ]
