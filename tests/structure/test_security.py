@@ -9,7 +9,7 @@ from tests.support.marked_tests import TESTS, marked_tests
 
 PAGE = (TESTS.parent / "docs" / "security.md").read_text()
 ROWS = range(1, 26)
-ROW = re.compile(r"^### (\d+)\. .+\n\n(?:.+\n)+\n((?:- .+\n)+)", re.MULTILINE)
+ROW = re.compile(r"^### (\d+)\. .+\n\n(?:[^-\n].+\n+)+((?:- .+\n)+)", re.MULTILINE)
 TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 MARK = re.compile(r"^# Security (\d+(?:, \d+)*)$")
 
