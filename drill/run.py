@@ -24,7 +24,7 @@ from drill.load.population import populate
 from drill.load.shared_state import SharedState
 from drill.load.stream_client import StreamClient
 from drill.load.watcher import Watcher
-from drill.notice_times import DELAY_SECONDS, WINDOW_SECONDS
+from drill.notice_times import NOTICE_ENV
 from drill.report import Report, build_report
 from drill.settling import DRAIN_SECONDS, drain, find_leftover_processes, heal, warm_up_graph
 from drill.stage.stage import DrillStage
@@ -124,8 +124,7 @@ def extra_env(control: str, *, greedy: bool) -> dict[str, str]:
         "TIMELINE_CAP": str(TIMELINE_CAP),
         "TIMELINE_SLACK": str(TIMELINE_SLACK),
         "LARGE_AUDIENCE": str(LARGE_AUDIENCE),
-        "NOTICE_WINDOW_SECONDS": str(WINDOW_SECONDS),
-        "NOTICE_DELAY_SECONDS": str(DELAY_SECONDS),
+        **NOTICE_ENV,
     }
     if greedy:
         env["LIMITS_SCALE"] = "1"

@@ -16,7 +16,7 @@ from drill.history import History
 from drill.load.population import populate
 from drill.load.shared_state import SharedState
 from drill.load.soak_lanes import SoakLoad
-from drill.run import extra_env
+from drill.notice_times import NOTICE_ENV
 from drill.soak_samples import Samples, Trend
 from drill.stage.stage import DrillStage
 from stack.progress import Progress
@@ -34,7 +34,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     seed = random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed
     print(f"SEED={seed}", flush=True)
-    env = extra_env("", greedy=False) | {"PYTHONPATH": str(SHORT_LIVES)}
+    env = NOTICE_ENV | {"PYTHONPATH": str(SHORT_LIVES)}
     with DrillStage(arguments.folder, extra_env=env) as stage:
         state = SharedState(History(), stage.api_urls, stage.push, seed)
         populate(state, stage.graph, arguments.users, photos=0)

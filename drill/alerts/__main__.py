@@ -21,7 +21,7 @@ from drill.history import History
 from drill.load.population import populate
 from drill.load.shared_state import SharedState
 from drill.load.soak_lanes import SoakLoad
-from drill.run import extra_env
+from drill.notice_times import NOTICE_ENV
 from drill.stage.stage import DrillStage
 from stack import StackError, ports
 from stack.progress import Progress
@@ -75,9 +75,7 @@ def run(folder: Path, phases: Sequence[Phase], seed: int) -> list[str]:
         requested=None,
         report=print,
     )
-    stage = DrillStage(
-        folder, extra_env=extra_env("", greedy=False), admin_port=numbers["alerts-admin"]
-    )
+    stage = DrillStage(folder, extra_env=NOTICE_ENV, admin_port=numbers["alerts-admin"])
     with stage:
         prometheus = Prometheus(
             folder / "prometheus",
