@@ -22,10 +22,13 @@ from drill.load.connection import ApiConnection
 from drill.load.shared_state import SharedState
 from drill.stage.stage import DrillStage
 from drill.support.push_service import Behaviour
+from drill.support.retrying import retry
+from graph.events import Event
 
 ANSWER_SECONDS = 5.0
 WAITING = 20
 """Events that wait for their time, one of which is put into quarantine."""
+EVENT_SECONDS, POLL_SECONDS = 120.0, 0.5
 JOIN_SECONDS = 30.0
 FORGED_TOKEN = "pf_" + "A" * 60
 WRONG_PASSWORD = "wrong horse battery staple"  # noqa: S105 - of nobody
@@ -129,13 +132,18 @@ def repeated(act: Act, *, every: float) -> Trouble:
 def quarantine(scene: Scene) -> Iterator[None]:
     """Put an event into quarantine, as an operator may, and requeue it at the end.
 
-    Raises NoEffectError if no event waits.
+    Raises NoEffectError if none waits for EVENT_SECONDS: each unfollow makes one.
     """
     events = scene.stage.graph.events
-    waiting = (status.event.id for status in events.by_state("waiting", WAITING))
-    event = next((held for id_ in waiting if (held := events.quarantine(id_))), None)
-    if event is None:
-        raise NoEffectError("no event waits that could be put into quarantine")
+
+    def hold_one() -> Event:
+        waiting = (status.event.id for status in events.by_state("waiting", WAITING))
+        event = next((held for id_ in waiting if (held := events.quarantine(id_))), None)
+        if event is None:
+            raise NoEffectError("no event waits that could be put into quarantine")
+        return event
+
+    event = retry(hold_one, on=NoEffectError, seconds=EVENT_SECONDS, every=POLL_SECONDS)
     try:
         yield
     finally:
