@@ -85,8 +85,8 @@ def get_export(export_id: int, *, cursor: str | None, limit: int) -> Any:
     """Returns one of your exports, and the links to its parts.
 
     Each part is a zip file that can be opened alone. The links are valid until `expires_at`, a day
-    after the export became `ready`; each response has links of its own. Then the files are removed. Quota:
-    `export-links`.
+    after the export became `ready`; each response has links of its own. Then the files are removed.
+    Quota: `export-links`.
     """
     export = graph().exports.by_id(export_id, user_id=viewer_id())
     parts, next_number = exports.downloadable_parts(
