@@ -10,6 +10,9 @@ PHOTOS, FANOUT, FANOUT_LARGE = "photos", "fanout", "fanout-large"
 TIMELINES, REMOVAL, EXPORTS = "timelines", "removal", "exports"
 QUEUES = (PHOTOS, FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL, EXPORTS)
 """All queues; a worker process serves one queue."""
+PROMPT_QUEUES = tuple(name for name in QUEUES if name != EXPORTS)
+"""Those whose events are done as soon as they are due. Exports take turns of up to 45 s, so they
+wait for each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from graph.connection import Connection
-from graph.event_kinds import EXPORTS, KINDS, PHOTOS, QUEUES
+from graph.event_kinds import EXPORTS, KINDS, PHOTOS, PROMPT_QUEUES, QUEUES
 from graph.queries import load
 
 LEASE_MS = 20_000
@@ -275,16 +275,18 @@ class Events:
             adopted += page
         return adopted
 
-    def oldest_due_seconds(self) -> float:
-        """The time since the oldest due event was due; 0 if no event is due."""
-        return float(self._connection.read(OLDEST_DUE, **_ALL_SHARDS)[0]["seconds"])
+    def oldest_due_seconds(self, queues: Sequence[str] = PROMPT_QUEUES) -> float:
+        """The time since the oldest due event of these queues was due; 0 if no event is due."""
+        rows = self._connection.read(OLDEST_DUE, queues=list(queues), shards=SHARDS)
+        return float(rows[0]["seconds"])
 
     def oldest_owed_seconds(self) -> float:
-        """The time since the oldest event was first due, however often it was claimed.
+        """The time since the oldest event of PROMPT_QUEUES was first due.
 
-        0 if none is owed.
+        It counts however often the event was claimed since. 0 if none is owed.
         """
-        return float(self._connection.read(OLDEST_OWED, shards=SHARDS)[0]["seconds"])
+        rows = self._connection.read(OLDEST_OWED, queues=list(PROMPT_QUEUES), shards=SHARDS)
+        return float(rows[0]["seconds"])
 
     def counts(self) -> dict[str, int]:
         """The number of events that are `due`, `waiting` and `quarantined`.

@@ -62,7 +62,8 @@ NO_PROGRESS = "no-progress"
 """The code of an export that has failed as no part was made for PROGRESS_LIFE_MS."""
 
 MOST_LISTED = 50
-"""The newest exports of a user that a list has: more than are asked for in the life of one."""
+"""The newest exports of a user that a list has: by default more than are asked for in the life of
+one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +200,7 @@ class Exports:
         """Record the next part, whose object is stored, and renew the event's lease.
 
         `rest`: where the part after it begins; None: the export is ready. False if another worker
-        has claimed the event or the export has ended. Can be repeated.
+        has claimed the event, the export has ended, or its user is not active. Can be repeated.
         """
         position = rest or Position()
         return bool(

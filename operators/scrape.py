@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from graph import Graph
 from graph.errors import GraphError
-from graph.event_kinds import QUEUES
+from graph.event_kinds import EXPORTS, QUEUES
 from observing.metric_files import settled
 from observing.probes import Probes
 from storage import Storage
@@ -35,6 +35,7 @@ class Snapshot:
     """Events by state."""
     oldest_due_seconds: float | None
     oldest_owed_seconds: float | None
+    oldest_export_seconds: float | None
 
 
 class Scrape:
@@ -49,6 +50,7 @@ class Scrape:
             "events": graph.events.counts,
             "oldest due": graph.events.oldest_due_seconds,
             "oldest owed": graph.events.oldest_owed_seconds,
+            "oldest export": partial(graph.events.oldest_due_seconds, [EXPORTS]),
             **{f"depth:{name}": partial(storage.queues.depth, name) for name in QUEUES},
         }
         self._probes = Probes(probes, threads_name="scrape")
@@ -68,6 +70,7 @@ class Scrape:
             events=answers["events"].result() if "events" in answers else {},
             oldest_due_seconds=_result(answers, "oldest due"),
             oldest_owed_seconds=_result(answers, "oldest owed"),
+            oldest_export_seconds=_result(answers, "oldest export"),
         )
 
 
@@ -120,6 +123,12 @@ class StoresCollector(Collector):
                 "photofeed_oldest_owed_event_seconds",
                 "The age of the oldest event since it was first due; 0 without one.",
                 value=snapshot.oldest_owed_seconds,
+            )
+        if snapshot.oldest_export_seconds is not None:
+            yield GaugeMetricFamily(
+                "photofeed_oldest_export_seconds",
+                "How long the oldest export has waited for its turn; 0 without one.",
+                value=snapshot.oldest_export_seconds,
             )
 
 

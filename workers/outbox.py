@@ -35,6 +35,10 @@ NEED_CACHE = frozenset({FANOUT, FANOUT_LARGE, TIMELINES, REMOVAL})
 DRAIN_SECONDS = 1.0
 """Time after which a job claims no more and rings for the rest, behind the jobs of other shards."""
 
+RETRY_SECONDS = 5.0
+"""Age of a job after which it leaves events that were tried before to the next one. RQ ends a job
+after 60 s, which would count as an attempt, and a part of an export alone takes up to 45 s."""
+
 BEGIN_SECONDS = 1.0
 """What has not begun so long after its claim is released: its lease must last for its work."""
 
@@ -50,6 +54,9 @@ SERVED = 64
 _outages = Outages()
 _served: deque[int] = deque(maxlen=SERVED)
 """The owners of the photos that this process has examined last."""
+_retried_first: set[tuple[str, int]] = set()
+"""The queue and shard of each job that had no time for retried events: the next one begins with
+one."""
 _logged_kinds: set[str] = set()
 """Unknown kinds that this process has logged."""
 
@@ -128,19 +135,38 @@ class _Drain:
 
         Raises GraphUnavailableError.
         """
-        end = time.monotonic() + DRAIN_SECONDS
+        began = time.monotonic()
+        if self._do_left_retried() and self._is_over(began):
+            return
         while True:
-            began = time.monotonic()
+            batch_began = time.monotonic()
             claims = self._claim()
             self._left_due = claims.more
             self.do(claims.events)
-            if claims.retried_due:
-                self._do_retried(time.monotonic() - began)
-            if self._is_out() or not self._left_due:
+            if claims.retried_due and time.monotonic() - began > RETRY_SECONDS:
+                _retried_first.add((self._queue, self._shard))
+                self._left_due = True
+            elif claims.retried_due:
+                self._do_retried(time.monotonic() - batch_began)
+            if not self._left_due or self._is_over(began):
                 return
-            if time.monotonic() > end:
-                self._storage.queues.ring_again(self._queue, self._shard)
-                return
+
+    def _is_over(self, began: float) -> bool:
+        """Whether the job claims no more; it rings for the rest, but for outages."""
+        if self._is_out():
+            return True
+        is_over = time.monotonic() - began > DRAIN_SECONDS
+        if is_over:
+            self._storage.queues.ring_again(self._queue, self._shard)
+        return is_over
+
+    def _do_left_retried(self) -> bool:
+        """Whether the shard's last job in this process left retried events; does one of them."""
+        was_left = (self._queue, self._shard) in _retried_first
+        if was_left:
+            _retried_first.discard((self._queue, self._shard))
+            self._do_retried(0.0)
+        return was_left
 
     def _is_out(self) -> bool:
         return self._outages >= MOST_OUTAGES

@@ -24,7 +24,8 @@ blueprint = Blueprint("posts", __name__, description="Single posts.")
 def get_post(post_id: int) -> Response:
     """Returns a post.
 
-    404 if the post does not exist, is deleted, or a block exists between you and its author.
+    404 if the post does not exist, is deleted or hidden by operators, or a block exists between you
+    and its author.
     """
     post = graph().posts.by_id(post_id, viewer_id=viewer_id())
     return Response(render(post, storage()), content_type=JSON)

@@ -11,8 +11,10 @@ SET user.locked = true
 REMOVE user.locked
 WITH user
 WHERE user.state = 'deleting'
-SET user.state = 'deleted', user.deleted_at = timestamp(), user.name_free_at = timestamp() + $name_ms
+SET user.state = 'deleted', user.deleted_at = timestamp(),
+  user.name_free_at = timestamp() + $name_ms
 REMOVE user.username, user.name, user.bio, user.location, user.password_hash, user.leaves_at,
   user.leaving_event_id, user.suspended_at, user.session_epoch, user.read_position,
-  user.notification_position, user.known_networks, user.muted_kinds, user.quiet_start, user.quiet_end, user.quiet_time_zone
+  user.notification_position, user.known_networks, user.muted_kinds, user.quiet_start,
+  user.quiet_end, user.quiet_time_zone
 RETURN true AS finished

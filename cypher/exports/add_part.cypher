@@ -1,8 +1,9 @@
 // cypher/exports/add_part.cypher: records a part whose object is stored, and the progress of its
 // event. The last part makes the export ready.
 // The event is locked before the export. A repeat changes nothing and has the same row. No row is
-// returned if another worker has claimed the event, or if the export has ended. The part that
-// follows is owed from now on, so an export of many parts does not look late.
+// returned if another worker has claimed the event, if the export has ended, or if its user is not
+// active: such a part lacks the user's posts. The part that follows is owed from now on, so an
+// export of many parts does not look late.
 // $event_id:   integer
 // $epoch:      integer, of the claim
 // $lease_ms:   integer, milliseconds
@@ -16,7 +17,7 @@
 // $life_ms:    integer, milliseconds until the export fails without a further part, or until its
 //              links end
 // returns:     state
-// index:       Event(id); Export(id)
+// index:       Event(id); Export(id); User(id)
 MATCH (event:Event)
 WHERE event.id = $event_id
 SET event.locked = true
@@ -27,8 +28,11 @@ MATCH (export:Export)
 WHERE export.id = $export_id
 SET export.locked = true
 REMOVE export.locked
-WITH event, export, size(export.part_sizes) AS parts
-WHERE parts = $number - 1 AND export.state = 'running'
+WITH event, export
+OPTIONAL MATCH (user:User)
+WHERE user.id = export.user_id AND user.state = 'active'
+WITH event, export, user, size(export.part_sizes) AS parts
+WHERE parts = $number - 1 AND export.state = 'running' AND user IS NOT NULL
   OR parts = $number AND export.part_epochs[-1] = $epoch
 FOREACH (_ IN CASE WHEN parts = $number THEN [] ELSE [0] END |
   SET export.part_sizes = export.part_sizes + $size_bytes,

@@ -1,5 +1,5 @@
-// cypher/moderation/show_post.cypher: shows a hidden post again, and creates the audit entry and the
-// event that discards its tombstone.
+// cypher/moderation/show_post.cypher: shows a hidden post again, and creates the audit entry and
+// the event that discards its tombstone.
 // The post is locked before it is read. No row is returned if it is not hidden.
 // $post_id:    integer
 // $author_id:  integer

@@ -1,5 +1,5 @@
-// cypher/users/credentials.cypher: the user id and the password hash of the user with a name, who is
-// active or suspended.
+// cypher/users/credentials.cypher: the user id and the password hash of the user with a name, who
+// is active or suspended.
 // $username_ci: text, folded
 // returns:      user_id, password_hash, suspended
 // index:        User(username_ci)

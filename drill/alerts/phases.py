@@ -141,5 +141,6 @@ PHASES = (
 )
 """In this order: what looks back for an hour is last but one."""
 
-NOT_PROVOKED = frozenset({"LargeAudiencesWait", "NoticesAreLate", "LiveNewsAreLate"})
-"""They need minutes of a large load: tests/operators/alerts.yml alone has their examples."""
+NOT_PROVOKED = frozenset({"ExportsWait", "LargeAudiencesWait", "NoticesAreLate", "LiveNewsAreLate"})
+"""They need hours, or minutes of a large load: tests/operators/alerts.yml alone has their
+examples."""

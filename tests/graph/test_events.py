@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from graph import Graph
+from graph.event_kinds import EXPORTS
 from graph.events import ATTEMPTS, Event
 from graph.ids import new_id
 from graph.queries import Query
@@ -350,6 +351,20 @@ def test_the_age_of_the_oldest_due_event_is_reported(
     )
     assert graph.events.oldest_due_seconds() >= 3600
     assert graph.events.counts()["due"] >= 1
+    town.query("MATCH (event:Event {id: $id}) DELETE event", id=event.id)
+
+
+def test_exports_that_wait_for_each_other_are_no_late_work(
+    graph: Graph, town: Town, event: Event
+) -> None:
+    town.query(
+        "MATCH (event:Event {id: $id}) SET event.queue = 'exports',"
+        " event.due_at = timestamp() - 7200000, event.owed_at = timestamp() - 7200000",
+        id=event.id,
+    )
+    assert graph.events.oldest_due_seconds() < 7200
+    assert graph.events.oldest_owed_seconds() < 7200
+    assert graph.events.oldest_due_seconds([EXPORTS]) >= 7200
     town.query("MATCH (event:Event {id: $id}) DELETE event", id=event.id)
 
 

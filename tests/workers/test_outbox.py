@@ -11,8 +11,10 @@ from graph.events import ATTEMPTS, Event
 from storage import Storage
 from storage.timeline_layout import timeline_key
 from tests.support.eventually import eventually
+from tests.support.exports import ask
 from tests.support.outbox import claim, run
 from tests.support.stage import Stage, empty_queues
+from tests.workers.test_fan_out_batch import in_one_shard
 from workers import endings, fan_out, outbox
 from workers.__main__ import WORKER_NAMES
 from workers.endings import GIVE_UP_SECONDS
@@ -219,6 +221,23 @@ def test_an_event_that_is_committed_while_a_job_claims_rings_again(stage: Stage)
     assert stage.storage.queues.ring(event.queue, event.shard)
     hold.release()
     assert working.result(30) == {event.id: "done"}
+
+
+def test_a_job_that_has_taken_long_leaves_retried_events_to_the_next_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part of an export takes up to 45 s, and RQ ends a job after 60 s."""
+    monkeypatch.setattr(outbox, "RETRY_SECONDS", -1.0, raising=False)
+    monkeypatch.setattr(outbox, "DRAIN_SECONDS", -1.0)
+    tried, *fresh = (ask(stage.graph, user)[1] for user in stage.town.users(3))
+    in_one_shard(stage, tried, *fresh)
+    stage.town.query(
+        "MATCH (event:Event {id: $id}) SET event.attempts = 1, event.tried = true", id=tried.id
+    )
+    event = stage.town.find_event(tried.id)
+    assert event
+    jobs = [list(stage.drain(event)) for _ in range(3)]
+    assert jobs == [[fresh[0].id], [tried.id], [fresh[1].id]]
 
 
 def test_a_fan_out_without_progress_is_logged_and_counts_as_an_attempt(

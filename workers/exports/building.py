@@ -6,6 +6,7 @@ are the same for whoever reads them: the key of a part has the epoch of its clai
 """
 
 import math
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -26,8 +27,14 @@ MAX_TRIES = 5
 """Claims without a further part, outages not counted, after which the export has failed: before its
 event is in quarantine, where its user would wait for nothing."""
 
+LONGEST_MAKING = timedelta(days=6)
+"""Age of an export that is given up. Its first part must live until the links end, and the sweeper
+removes objects of `clearing.OBJECT_RETENTION`."""
+
 FAILED = "export-failed"
 """The code of an export for which the code or its data is the reason."""
+TOO_LONG = "took-too-long"
+"""The code of an export that is not ready after LONGEST_MAKING."""
 NOT_ACTIVE = "account-not-active"
 """The code of an export whose user has left or is suspended."""
 
@@ -50,6 +57,8 @@ def build(graph: Graph, storage: Storage, event: Event) -> None:
     export, is_active = begun
     if not is_active:
         _fail(graph, event, NOT_ACTIVE)
+    elif datetime.now(UTC) - export.created_at > LONGEST_MAKING:
+        _fail(graph, event, TOO_LONG)
     elif event.attempts > MAX_TRIES:
         _fail(graph, event, FAILED)
     else:

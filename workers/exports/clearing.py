@@ -15,7 +15,8 @@ PAGE = 100
 """Exports that one statement ends or lists."""
 
 OBJECT_RETENTION = timedelta(days=8)
-"""Age of an object that no export needs: longer than any export is made and can be downloaded."""
+"""Age of an object that no export needs. It is longer than an export can be made
+(`building.LONGEST_MAKING`) and then downloaded."""
 
 WALK = "exports"
 """The name of the slow walk over all objects of exports."""

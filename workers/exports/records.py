@@ -37,8 +37,9 @@ photos/           your photos, as you uploaded them: the day of the post, or of 
 photos.json       the photos of this part: the file of each id, and its description
 missing.json      photos whose files could not be read; absent if there are none
 
-Left out: people who have deleted their accounts or between whom and you there is a block, and
-photos that were refused, have expired, or are not uploaded.
+Left out: people whose accounts are deleted or suspended, or between whom and you there is a block,
+posts that operators have hidden, and photos that were refused, have expired, or are not uploaded.
+The photos of hidden posts are here.
 """
 
 

@@ -56,7 +56,8 @@ def test_the_stores_and_the_outbox_are_measured(operator: FlaskClient) -> None:
         assert sample(response.text, "photofeed_store_up", store=store) == 1
     for state in ("due", "waiting", "quarantined"):
         assert sample(response.text, "photofeed_events", state=state) >= 0
-    assert sample(response.text, "photofeed_oldest_due_event_seconds") >= 0
+    for name in ("oldest_due_event", "oldest_owed_event", "oldest_export"):
+        assert sample(response.text, f"photofeed_{name}_seconds") >= 0
     for queue in QUEUES:
         assert sample(response.text, "photofeed_queue_jobs", queue=queue) >= 0
 

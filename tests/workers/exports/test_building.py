@@ -3,12 +3,12 @@
 import json
 import time
 import tracemalloc
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from graph.events import Event
-from graph.exports import PROGRESS_LIFE_MS
+from graph.exports import LINK_LIFE_MS, PROGRESS_LIFE_MS
 from graph.ids import time_of
 from tests.support.exports import (
     add_photo,
@@ -25,6 +25,7 @@ from tests.support.outbox import claim
 from tests.support.stage import Stage
 from workers.errors import FencedError, UnfinishedError
 from workers.exports import building, part, photos, sections, turn
+from workers.exports.clearing import OBJECT_RETENTION
 
 MEGABYTE = 1_000_000
 
@@ -371,6 +372,46 @@ def test_an_export_of_a_user_who_leaves_ends(stage: Stage) -> None:
     assert take_turns(stage.graph, stage.storage, event) == ["done"]
     export = stage.graph.exports.by_id(export_id, user_id=user)
     assert (export.state, export.failure_code) == ("failed", "account-not-active")
+
+
+def test_a_part_that_is_made_while_its_user_leaves_is_not_recorded(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = stage.town.user()
+    post(stage, user, [add_photo(stage.graph, stage.storage, user, b"a photo")])
+    export_id, event = ask(stage.graph, user)
+    write_list = part.Part.json_list
+
+    def leave_and_write(self: part.Part, name: str, at: datetime) -> object:
+        stage.town.query("MATCH (user:User {id: $id}) SET user.state = 'leaving'", id=user)
+        return write_list(self, name, at)
+
+    monkeypatch.setattr(part.Part, "json_list", leave_and_write)
+    assert take_turns(stage.graph, stage.storage, event) == ["fenced", "done"]
+    stage.town.query("MATCH (user:User {id: $id}) SET user.state = 'active'", id=user)
+    export = stage.graph.exports.by_id(export_id, user_id=user)
+    assert (export.state, export.failure_code) == ("failed", "account-not-active")
+    assert object_count(stage.storage, export.path) == 0
+
+
+def test_an_export_that_takes_longer_than_its_objects_live_has_failed(stage: Stage) -> None:
+    link_life = timedelta(milliseconds=LINK_LIFE_MS)
+    longest_turn = timedelta(minutes=1)
+    assert building.LONGEST_MAKING + longest_turn + link_life < OBJECT_RETENTION
+    storage = stage.open_storage(export_part_bytes=100_000)
+    user = stage.town.user()
+    add_photo(stage.graph, storage, user, noise(300_000))
+    export_id, event = ask(stage.graph, user)
+    with pytest.raises(UnfinishedError):
+        building.build(stage.graph, storage, claimed(stage, event))
+    stage.town.query(
+        "MATCH (e:Export {id: $id}) SET e.created_at = e.created_at - $ms",
+        id=export_id,
+        ms=building.LONGEST_MAKING // timedelta(milliseconds=1),
+    )
+    assert take_turns(stage.graph, storage, event) == ["done"]
+    export = stage.graph.exports.by_id(export_id, user_id=user)
+    assert (export.state, export.failure_code) == ("failed", "took-too-long")
 
 
 def test_an_export_that_fails_again_and_again_has_failed(stage: Stage) -> None:
