@@ -56,6 +56,7 @@ class Bound:
 
 NODES = Bound(slack=100)
 MEMORY = Bound(slack=48, unit=" MB")
+DATA = Bound(slack=8, unit=" MB")
 FILES = Bound(slack=20)
 
 
@@ -120,6 +121,7 @@ class Samples:
         yield "jobs in queues", self._stage.queued_jobs(), NODES
         yield "uploads in S3", self._uploads(), NODES
         yield "keys of the queue's server", *self._queue_keys()
+        yield "data of the cache", self._cache_bytes() / 1_000_000, DATA
         yield from self._processes()
         metrics = Path(self._stage.env["PROMETHEUS_MULTIPROC_DIR"])
         yield "files of metrics", len(list(metrics.iterdir())), FILES
@@ -135,6 +137,10 @@ class Samples:
     def _queue_keys(self) -> tuple[float, Bound]:
         [count] = self._stage.storage.queue.execute([pack(b"DBSIZE")])
         return count, NODES
+
+    def _cache_bytes(self) -> int:
+        """What the server has allocated. Its process has more: the allocator keeps freed memory."""
+        return int(self._stage.storage.cache.client.info("memory")["used_memory"])
 
     def _processes(self) -> Iterator[tuple[str, float, Bound]]:
         """The memory and the descriptors of each of our processes and of both Redis servers."""
