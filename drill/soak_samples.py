@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import redis
 
 from drill.stage.stage import DrillStage, storage_settings
 from graph.errors import GraphError
@@ -94,7 +95,7 @@ class Samples:
         """Sample everything now. On a busy machine a store may not answer in time: then nothing."""
         try:
             sampled = list(self._now())
-        except (GraphError, StorageError) as error:
+        except (GraphError, StorageError, redis.RedisError) as error:
             print(f"no sample: {error}", flush=True)
             return
         for name, value, bound in sampled:
