@@ -52,19 +52,13 @@ def remove_of_user(graph: Graph, storage: Storage, user_id: int, limit: int) -> 
 def reconcile_objects(storage: Storage, *, until: float) -> int:
     """Remove old objects that no export needs; returns how many. It is slow, bounded by `until`.
 
-    This finds what a worker stored after its export was cleared, before it was killed. The next
-    call goes on where this one stopped. Raises StorageUnavailableError.
+    This finds what a worker stored after its export was cleared, before it was killed. Raises
+    StorageUnavailableError.
     """
     older_than = datetime.now(UTC) - OBJECT_RETENTION
-    key, removed = storage.sweep_positions.read(WALK), 0
-    while time.monotonic() < until:
-        page = storage.exports.sweep(older_than, after_key=key)
-        storage.sweep_positions.move(WALK, page.last_key)
-        removed += page.removed
-        if page.last_key is None:
-            break
-        key = page.last_key
-    return removed
+    return storage.sweep_positions.walk(
+        WALK, lambda key: storage.exports.sweep(older_than, after_key=key), until=until
+    )
 
 
 def _remove_objects(graph: Graph, storage: Storage, until: float) -> int:

@@ -44,19 +44,12 @@ def reconcile_incoming(storage: Storage, *, until: float) -> int:
     """Remove old uploads that no photo needs; returns how many. It is slow, and bounded by `until`.
 
     Uploads are cleared by `expire_photos` and by processing. This finds what was uploaded again
-    after that. The next call goes on where this one stopped, in another process too. Raises
-    StorageUnavailableError.
+    after that. Raises StorageUnavailableError.
     """
     older_than = datetime.now(UTC) - INCOMING_RETENTION
-    key, removed = storage.sweep_positions.read(WALK), 0
-    while time.monotonic() < until:
-        page = storage.photos.sweep_incoming(older_than, after_key=key)
-        storage.sweep_positions.move(WALK, page.last_key)
-        removed += page.removed
-        if page.last_key is None:
-            break
-        key = page.last_key
-    return removed
+    return storage.sweep_positions.walk(
+        WALK, lambda key: storage.photos.sweep_incoming(older_than, after_key=key), until=until
+    )
 
 
 def remove_deleted(graph: Graph, storage: Storage, event: Event) -> None:
