@@ -76,6 +76,8 @@ def _build(names: Sequence[str], lock: IO[str]) -> int:
     The child processes inherit the lock, so it stays locked while they run, even if this process
     is killed.
     """
+    if VENV.is_symlink():  # venv --clear would empty the folder behind it, another checkout's
+        return _fail(f".venv is a link to {VENV.readlink()}. Remove the link: rm .venv")
     inherited = [lock.fileno()]
     if BUILDING.exists() or not _is_usable(PYTHON):
         if importlib.util.find_spec("ensurepip") is None:

@@ -30,7 +30,7 @@ from graph.errors import GraphError, GraphUnavailableError
 from graph.event_kinds import PHOTOS, QUEUES
 from observing import logs
 from observing.metrics import JOBS_REFUSED
-from storage.bell_jobs import JOB_FUNCTION, BellJob, refusal_of
+from storage.bell_jobs import JOB_FUNCTION, BellJob, BellQueue, refusal_of
 from workers import stores
 from workers.sweeper import Sweeper
 from workers.watchdog import Watchdog
@@ -56,6 +56,7 @@ REQUIRED, BEST_EFFORT = SANDBOXES = ("required", "best-effort")
 class Worker(SimpleWorker):
     """RQ's worker in one process."""
 
+    queue_class = BellQueue
     max_connection_wait_time = 5.0
     """Longest pause between reconnects to the queue, in seconds. RQ's default is 60."""
 
@@ -66,6 +67,7 @@ class Worker(SimpleWorker):
         if reason := refusal_of(job):
             self._refuse(job, queue, reason)
             return
+        job.origin = queue.name  # RQ removes the id from what is taken from this queue
         with self.watchdog.step():
             super().execute_job(job, queue)
 

@@ -1,4 +1,7 @@
-"""Opaque cursors: an id and a direction, signed for one path and one viewer."""
+"""Opaque cursors: an id and a direction, encrypted and signed for one path and one viewer.
+
+The id can be that of a user or post which the page leaves out, so a cursor does not show it.
+"""
 
 import base64
 import binascii
@@ -24,19 +27,22 @@ class Cursors:
     """Signs and reads cursors. A cursor only gives a position: it grants no access."""
 
     def __init__(self, secret: str) -> None:
-        # A key for cursors alone, so that the secret can be used for other signatures too
+        # Keys for cursors alone, so that the secret can be used for other signatures too
         self._key = hashlib.sha256(b"photofeed cursor\0" + secret.encode()).digest()
+        self._mask_key = hashlib.sha256(b"photofeed cursor mask\0" + secret.encode()).digest()
 
     def sign(self, path: str, viewer_id: int, cursor: Cursor) -> str:
         """The cursor as text, valid for this viewer and path."""
         payload = _PAYLOAD.pack(_DIRECTIONS.index(cursor.direction), cursor.id)
-        signed = payload + self._signature(path, viewer_id, payload)
+        signature = self._signature(path, viewer_id, payload)
+        signed = self._masked(payload, signature) + signature
         return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
     def read(self, path: str, viewer_id: int, text: str) -> Cursor:
         """The cursor that `sign` encoded for this path and viewer. Raises InvalidCursorError."""
         signed = _decode(text)
-        payload, signature = signed[: _PAYLOAD.size], signed[_PAYLOAD.size :]
+        masked, signature = signed[: _PAYLOAD.size], signed[_PAYLOAD.size :]
+        payload = self._masked(masked, signature)
         if not hmac.compare_digest(signature, self._signature(path, viewer_id, payload)):
             raise InvalidCursorError
         direction, cursor_id = _PAYLOAD.unpack(payload)
@@ -46,6 +52,14 @@ class Cursors:
         message = b"%s\0%d\0%s" % (path.encode(), viewer_id, payload)
         # Keyed BLAKE2 is a MAC. It takes a fifth of the time of HMAC-SHA-256
         return hashlib.blake2b(message, key=self._key, digest_size=_SIGNATURE_BYTES).digest()
+
+    def _masked(self, payload: bytes, signature: bytes) -> bytes:
+        """The payload, encrypted or decrypted: each signature has its own mask.
+
+        Two payloads with one signature are as rare as a guessed one.
+        """
+        mask = hashlib.blake2b(signature, key=self._mask_key, digest_size=_PAYLOAD.size).digest()
+        return bytes(one ^ other for one, other in zip(payload, mask, strict=False))
 
 
 def _decode(text: str) -> bytes:

@@ -87,6 +87,20 @@ def test_a_venv_is_made_anew_after_an_interruption(checkout: Path) -> None:
     assert not (checkout / ".venv" / "half-built").exists()
 
 
+def test_a_venv_of_another_checkout_is_not_emptied_by_a_link(
+    checkout: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    (other / "stack").mkdir(parents=True)
+    shutil.copy(ROOT / "stack" / "setup.py", other / "stack")
+    write_requirements(other)
+    (other / ".venv").symlink_to(checkout / ".venv")
+    refused = setup(other)
+    assert refused.returncode == 1
+    assert "rm .venv" in refused.stderr
+    assert has_pip(checkout)
+
+
 def test_a_make_waits_while_another_process_has_the_lock(checkout: Path) -> None:
     with (checkout / ".local" / "setup.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -182,6 +182,35 @@ def test_a_damaged_job_is_dropped_and_ends_no_worker(
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [("timeout", "9" * 20), ("timeout", "-1"), ("origin", ""), ("origin", "other:queue\n")],
+)
+def test_odd_facts_of_a_job_of_ours_change_nothing(
+    server: PrivateServer, drained: list[Any], name: str, value: str
+) -> None:
+    fields: dict[str, Any] = {"data": call(JOB_FUNCTION, NAME, 3), name: value}
+    put(server, **fields)
+    work(server)
+    assert drained == [(NAME, 3)]
+    assert not server.client.keys(f"rq:queue:{NAME}*")
+
+
+# Security 22
+@pytest.mark.parametrize("part", ["", ":intermediate"])
+@pytest.mark.parametrize("odd", [b"\xff\xfe", b"<b>", b"a:b", b"", b"a" * 10_000])
+def test_what_is_no_id_of_a_job_is_dropped_and_ends_no_worker(
+    server: PrivateServer, drained: list[Any], part: str, odd: bytes
+) -> None:
+    before = refused()
+    server.client.rpush(f"rq:queue:{NAME}{part}", odd, odd)
+    put(server, "good", data=call(JOB_FUNCTION, NAME, 4))
+    work(server)
+    assert drained == [(NAME, 4)]
+    assert refused() > before
+    assert not server.client.keys(f"rq:queue:{NAME}*")
+
+
+@pytest.mark.parametrize(
     ("data", "reason"),
     [
         (call("workers.jobs.drain", NAME, 1), None),

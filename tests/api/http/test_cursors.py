@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from api.http.cursors import Cursors, InvalidCursorError
@@ -42,3 +44,15 @@ def test_any_changed_character_makes_a_cursor_invalid() -> None:
 def test_text_that_is_not_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(InvalidCursorError):
         CURSORS.read(PATH, VIEWER, text)
+
+
+# Security 7
+def test_a_cursor_does_not_show_its_id() -> None:
+    cursors = [Cursor("before", 376601649774628), Cursor("before", 376601649774629)]
+    first, second = (
+        base64.urlsafe_b64decode(CURSORS.sign(PATH, VIEWER, one) + "==") for one in cursors
+    )
+    for one, signed in zip(cursors, (first, second), strict=True):
+        assert one.id.to_bytes(8) not in signed
+    known = bytes(a ^ b for a, b in zip(first[:9], cursors[0].id.to_bytes(9), strict=True))
+    assert bytes(a ^ b for a, b in zip(second[:9], known, strict=True)) != cursors[1].id.to_bytes(9)
