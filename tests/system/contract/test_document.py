@@ -1,6 +1,5 @@
 """The running API against its document: requests that schemathesis draws, chains of them too."""
 
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,10 @@ from tests.fuzz.api.contract import UNLIMITED, run_schemathesis
 from tests.fuzz.api.town import TownIds, settle
 from tests.support.supervised_stack import ALL_PROCESSES, SupervisedStack, external_stores
 
+SEED = 7
+"""The same each time; `make fuzz` draws one, and runs for longer."""
 SECONDS = 30
-"""Of each phase; `make fuzz` is the long run."""
+"""Of each phase."""
 FEWEST_CASES = 20
 """Of a phase on a machine that is busy with other tests."""
 
@@ -37,10 +38,8 @@ def town(unlimited: SupervisedStack) -> TownIds:
 def test_the_api_answers_as_its_document_says(
     unlimited: SupervisedStack, town: TownIds, tmp_path: Path, phases: str
 ) -> None:
-    seed = random.SystemRandom().randrange(10**9)
-    print(f"SEED={seed}")
     run = run_schemathesis(
-        unlimited.url, town, tmp_path, seed=seed, examples=20, seconds=SECONDS, phases=phases
+        unlimited.url, town, tmp_path, seed=SEED, examples=20, seconds=SECONDS, phases=phases
     )
     assert not run.problems, f"{run.text()}\n{run.problems}"
     assert run.cases >= FEWEST_CASES, run.text()
