@@ -76,6 +76,17 @@ class Queues:
             self.enqueue(queue, shard, due=due)
         return bool(rung)
 
+    def ring_due(self, queue: str, shard: int, *, due: int) -> bool:
+        """Ring for events that nobody has claimed, as ring().
+
+        Who can write a bell could keep a shard silent for ever: one that stands is given an end.
+        """
+        rung = self.ring(queue, shard, due=due)
+        if not rung:
+            with self._server.guard():
+                self._server.client.expire(bell_key(queue, shard), BELL_SECONDS, lt=True)
+        return rung
+
     @fail_open("silence", return_none)
     def silence(self, queue: str, shard: int) -> None:
         """Delete the shard's bell, before its events are claimed. Fails open: it expires."""

@@ -83,7 +83,7 @@ class Sweeper:
         shards = self._graph.events.due_shards()
         for due in random.sample(shards, len(shards)):
             try:
-                rings = self._storage.queues.ring(due.queue, due.shard, due=due.count)
+                rings = self._storage.queues.ring_due(due.queue, due.shard, due=due.count)
             except StorageUnavailableError as error:
                 refused = error
                 continue

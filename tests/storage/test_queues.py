@@ -66,6 +66,22 @@ def test_a_job_that_has_begun_lets_later_events_ring_again(private_server: Priva
     assert private_queues.depth("fanout") == 2
 
 
+# Security 22
+@pytest.mark.parametrize("seconds", [None, 1_000_000])
+def test_a_bell_that_stands_for_ever_keeps_no_shard_silent(
+    private_server: PrivateServer, seconds: int | None
+) -> None:
+    private_server.client.set("bell:fanout:3", 1, ex=seconds)
+    private_queues = queues_of(private_server)
+    assert not private_queues.ring_due("fanout", 3, due=1)
+    assert 0 < private_server.client.ttl("bell:fanout:3") <= queues.BELL_SECONDS
+    private_server.client.expire("bell:fanout:3", 5)
+    assert not private_queues.ring_due("fanout", 3, due=1)
+    assert private_server.client.ttl("bell:fanout:3") <= 5
+    private_server.client.delete("bell:fanout:3")
+    assert private_queues.ring_due("fanout", 3, due=1)
+
+
 def test_a_bell_whose_job_was_lost_can_be_rung_after_a_lease(
     private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
