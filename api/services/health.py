@@ -43,14 +43,17 @@ class HealthChecks:
 
     def __init__(self, graph: Graph, storage: Storage) -> None:
         self._graph = graph
-        probes = {
-            "neo4j": self._probe_neo4j,
-            "queue": storage.ping_queue,
-            "cache": storage.ping_cache,
-            "s3": storage.photos.ping,
-            "oldest": graph.events.oldest_due_seconds,
-        }
-        self._probes = Probes(probes, threads_name="health", remembered_seconds=_REMEMBERED_SECONDS)
+        self._probes = Probes(
+            {
+                "neo4j": self._probe_neo4j,
+                "queue": storage.ping_queue,
+                "cache": storage.ping_cache,
+                "s3": storage.photos.ping,
+                "oldest": graph.events.oldest_due_seconds,
+            },
+            threads_name="health",
+            remembered_seconds=_REMEMBERED_SECONDS,
+        )
 
     def check(self) -> Health:
         """The health now.

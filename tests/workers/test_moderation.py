@@ -1,5 +1,7 @@
 """The events of moderation finish what a command that died did not; no post is lost meanwhile."""
 
+from functools import partial
+
 import pytest
 
 from feed.verifying import Verifier
@@ -129,7 +131,7 @@ def test_a_comparison_finds_nothing_wrong_with_what_is_hidden(stage: Stage) -> N
     author, follower, posts = audience(stage, 3)
     stage.build(follower)
     assert set(stage.read(follower)) == set(posts)
-    for change in (lambda: hide(stage, posts[1], author), lambda: suspend(stage, author)):
+    for change in (partial(hide, stage, posts[1], author), partial(suspend, stage, author)):
         stage.do(change())
         stage.read(follower)  # makes tombstones of the bodies
         report = Verifier(stage.graph, stage.storage).verify([follower])
