@@ -81,13 +81,18 @@ def delete_account(*, password: str) -> Any:
     sessions end. `restoreAccount` undoes it until `undo_until`. Then everything is deleted: posts,
     photos with their files, exports, follows, blocks, notifications, subscriptions. Nobody else
     gets the username for 30 days more. Quotas: `password-changes`, `password-guesses`,
-    `password-guesses-a-day`.
+    `password-guesses-a-day`, for the right password: `deletions`.
 
     **Retries**: after a 503, repeat it until it is 202, or 401 as your sessions have ended.
     """
     with guesses.counted_password_change():
         undo_until = account_deletion.leave(
-            graph(), storage(), context.passwords(), user_id=viewer_id(), password=password
+            graph(),
+            storage(),
+            context.passwords(),
+            user_id=viewer_id(),
+            password=password,
+            count=lambda: limits.consume(limits.DELETIONS, viewer_id()),
         )
     security_events.record("account-left", viewer_id())
     return {"undo_until": undo_until}

@@ -30,6 +30,10 @@ token may have stolen it."""
 NAME_CHANGES = Policy(name="name-changes", quota=60, window_seconds=HOUR)
 """Requests of a user that set a name: each discards the copies of the user's posts everywhere."""
 
+DELETIONS = Policy(name="deletions", quota=10, window_seconds=DAY)
+"""Deletions of a user's account, which can be undone: the event of each is stored for a week, and
+each ends an export that does not count then."""
+
 NOTIFICATIONS = Policy(name="notifications", quota=120, window_seconds=MINUTE)
 """Pages and counts of a user's notifications: each reads up to 1,000 of them in the graph."""
 

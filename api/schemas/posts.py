@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from api.schemas import examples
-from api.schemas.fields import Id, Name, Prose, Time
+from api.schemas.fields import Id, Name, Number, Prose, Time
 from api.schemas.photos import RenditionsSchema
 from api.schemas.users import UserSummarySchema
 from api.services.posts import Draft
@@ -25,13 +25,13 @@ class LocationSchema(Schema):
     """The place of a post: a name, and coordinates if the author gives them."""
 
     name = Name(required=True, longest=LONGEST_PLACE, metadata={"examples": ["Lisbon"]})
-    latitude = fields.Float(
+    latitude = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(-90, 90),
         metadata={"description": "Degrees; only with `longitude`.", "examples": [38.72]},
     )
-    longitude = fields.Float(
+    longitude = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(-180, 180),

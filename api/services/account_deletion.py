@@ -1,5 +1,6 @@
 """The deletion of one's account: at once for everybody else, for good a week later."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from api.services import accounts
@@ -19,11 +20,22 @@ from graph.ids import MAX_ID
 from graph.users import Credentials, User
 from storage import Storage
 
+_MAX_ATTEMPTS = 2
+"""Looks at an account that changes while its password is checked."""
+
 
 def leave(
-    graph: Graph, storage: Storage, passwords: Passwords, *, user_id: int, password: str
+    graph: Graph,
+    storage: Storage,
+    passwords: Passwords,
+    *,
+    user_id: int,
+    password: str,
+    count: Callable[[], None] = lambda: None,
 ) -> datetime:
     """Hide the user and end all sessions before returning; returns until when it can be undone.
+
+    `count` is called once the password is known to be right, and can refuse by an error.
 
     Repeating it is safe: a repeat hides and drops again what the first try may not have reached.
     The sessions' copies are dropped last, so that a repeat is authenticated by its copy as long as
@@ -32,6 +44,7 @@ def leave(
     stored = graph.accounts.password_hash(user_id)
     if stored is None or not passwords.verify(stored, password):
         raise WrongOwnPasswordError
+    count()
     try:
         leaving = graph.accounts.leave(user_id, checked_hash=stored)
     except NotFoundError:  # the password was changed meanwhile
@@ -68,9 +81,10 @@ def restore(
     at once; if the cache is down, with the event. Raises WrongCredentialsError, TooBusyError, and
     AccountSuspendedError: the deletion goes on.
     """
-    credentials = graph.accounts.leaving_credentials(username)
-    if credentials is not None:
-        _undo(graph, storage, passwords, credentials, password)
+    for _ in range(_MAX_ATTEMPTS):
+        credentials = graph.accounts.leaving_credentials(username)
+        if credentials is None or _undo(graph, storage, passwords, credentials, password):
+            break
     return accounts.sign_in(
         graph,
         storage,
@@ -88,10 +102,10 @@ def _undo(
     passwords: Passwords,
     credentials: Credentials,
     password: str,
-) -> None:
-    """Make the user active again.
+) -> bool:
+    """Make the user active again; False if the account has changed since its password was read.
 
-    Raises WrongCredentialsError, also if the deletion has begun, and AccountSuspendedError.
+    Another request may have restored it. Raises WrongCredentialsError, AccountSuspendedError.
     """
     if not passwords.verify(credentials.password_hash, password):
         raise WrongCredentialsError(credentials.user_id)
@@ -100,6 +114,7 @@ def _undo(
     try:
         event = graph.accounts.restore(credentials.user_id, checked_hash=credentials.password_hash)
     except NotFoundError:
-        raise WrongCredentialsError(credentials.user_id) from None
+        return False
     discard_bodies(graph, storage, credentials.user_id)
     storage.queues.wake(event)
+    return True

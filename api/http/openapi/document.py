@@ -34,6 +34,7 @@ QUOTAS = {
     guesses.PASSWORD_GUESSES_A_DAY: "wrong passwords in password changes by a session",
     limits.ENDED_SIGN_OUTS: "sign-outs of a session that has ended",
     limits.NAME_CHANGES: "names set by a user",
+    limits.DELETIONS: "deletions of an account, which can be undone",
     limits.NOTIFICATIONS: "pages and counts of a user's notifications",
     limits.FOLLOWS: "requests of a user that begin or end a follow or a block",
     limits.PUSH_SUBSCRIPTIONS: "browsers subscribed by a user",

@@ -10,6 +10,7 @@ from flask import Flask
 from drill.support.proxy import proxied
 from graph import Graph
 from storage import Storage
+from tests.support.concurrency import run_together
 from tests.support.eventually import eventually
 from tests.support.people import PASSWORD, Builders, Person, assert_problem, call_api, sign_in
 from tests.support.transports import ApiResponse
@@ -137,6 +138,14 @@ def test_a_restore_can_be_repeated(app: Flask, builders: Builders) -> None:
         assert author.on(app, token).get("/v1/me").status_code == 200
 
 
+def test_restores_at_once_succeed(app: Flask, builders: Builders) -> None:
+    for _ in range(2):
+        author = builders.new_user()
+        assert leave(author).status_code == 202
+        tries = run_together(*[lambda: restore(app, author.username)] * 3)  # noqa: B023
+        assert [getattr(answer, "status_code", answer) for answer in tries] == [200] * 3
+
+
 def test_a_deletion_without_the_cache_is_503_and_succeeds_on_repeat(
     builders: Builders, app_on: Callable[..., Flask], stack_env: dict[str, str]
 ) -> None:
@@ -167,4 +176,20 @@ def test_guesses_of_the_password_are_limited(
     author = builders.new_user().on(strict_app)
     statuses = [leave(author, "a wrong password").status_code for _ in range(11)]
     assert statuses == [403] * 5 + [429] * 6  # each counts as two guesses, as in a change
+    assert not graph.accounts.is_leaving(author.id)
+
+
+def test_deletions_that_are_undone_are_limited(
+    strict_app: Flask, builders: Builders, graph: Graph
+) -> None:
+    author = builders.new_user().on(strict_app)
+    statuses = []
+    for _ in range(11):
+        answer = leave(author)
+        statuses.append(answer.status_code)
+        restored = restore(strict_app, author.username)
+        author = author.on(strict_app, restored.json["auth_token"])
+    assert statuses == [202] * 10 + [429]
+    assert_problem(answer, 429, "too-many-requests")
+    assert int(answer.headers["Retry-After"]) > 3_600
     assert not graph.accounts.is_leaving(author.id)

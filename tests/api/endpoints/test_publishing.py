@@ -201,6 +201,8 @@ def test_concurrent_posts_of_one_photo_publish_one_post(builders: Builders) -> N
         ({"location": {**PLACE, "latitude": 90.1}}, "location.latitude"),
         ({"location": {**PLACE, "longitude": 181}}, "location.longitude"),
         ({"location": {**PLACE, "latitude": "north"}}, "location.latitude"),
+        ({"location": {**PLACE, "latitude": "1_0"}}, "location.latitude"),
+        ({"location": {**PLACE, "longitude": "\u0663"}}, "location.longitude"),
         ({"location": {"name": "Sea", "latitude": 1}}, "location.longitude"),
         ({"location": "Sea"}, "location"),
     ],
