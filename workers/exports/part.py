@@ -69,9 +69,11 @@ class Part:
     def json_list(self, name: str, at: datetime) -> Iterator[Callable[[Any], None]]:
         """Add a file with a JSON array, an item a line; yields what adds an item.
 
-        Items are written as they come, so the list is not in memory.
+        Items are written as they come, so the list is not in memory. The part is not empty any
+        more, so a list that begins it has an end too.
         """
         separator = b"[\n"
+        self.file_count += 1
         with self._zip.open(_entry(name, at, zipfile.ZIP_DEFLATED), "w", force_zip64=True) as file:
 
             def add(item: Any) -> None:
@@ -81,7 +83,6 @@ class Part:
 
             yield add
             file.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
-        self.file_count += 1
 
     def finish(self) -> tuple[IO[bytes], int]:
         """Write the directory; returns the file, at its beginning, and its size."""
