@@ -1,10 +1,15 @@
 """Hidden posts and suspended users in the graph: which reads leave them out, and which do not."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+
+import pytest
 
 from graph import Graph
 from graph.ids import MAX_ID, new_id
 from tests.support.concurrency import run_together
+from tests.support.eventually import eventually
 from tests.support.town import Town
 
 
@@ -64,6 +69,23 @@ def test_one_change_of_several_at_once_is_made_and_logged(graph: Graph, town: To
     assert [one for one in run_together(*[suspend] * 4) if one is not None][1:] == []
     assert entries_of(graph, post) == ["show-post", "hide-post"]
     assert entries_of(graph, author) == ["suspend"]
+
+
+@pytest.mark.parametrize("change", [hide, show])
+def test_a_change_waits_for_the_same_one_and_is_not_made_again(
+    graph: Graph, town: Town, change: Callable[[Graph, int, int], bool]
+) -> None:
+    author = town.user()
+    post = town.create_post(author).subject_id
+    if change is show:
+        hide(graph, post, author)
+    with town.locked_post(post) as other, ThreadPoolExecutor(1) as pool:
+        second = pool.submit(change, graph, post, author)
+        eventually(town.blocked_by_locks)
+        hidden_at = 1 if change is hide else None
+        other.run("MATCH (p:Post {id: $id}) SET p.hidden_at = $at", id=post, at=hidden_at).consume()
+        other.commit()
+        assert not second.result(20)
 
 
 def test_a_post_is_hidden_by_its_own_author_id_alone(graph: Graph, town: Town) -> None:

@@ -23,6 +23,8 @@ PATHS = (
     *("/v1/me/notifications/unread", "/v1/me/notifications/position"),
     *("/v1/me/notification-settings", "/v1/push/key", "/v1/me/push-subscriptions"),
     *(f"/v1/me/push-subscriptions/{ID}", "/v1/me/live/tickets", "/v1/live", "/livez", "/readyz"),
+    *("/v1/me/exports", f"/v1/me/exports/{ID}", "/v1/reports", "/v1/me/sessions/current"),
+    *(f"/v1/me/followers/{ID}", f"/v1/users/{ID}/following"),
     *("/openapi.json", "/docs", "/hello", "/", "/v1", "*", "/metrics", "/rq", "/.env"),
 )
 
@@ -166,6 +168,7 @@ FIELDS = st.sampled_from(
         *("caption", "content_type", "size_bytes", "checksum_sha256", "alt_text", "post_id"),
         *("notification_id", "push", "quiet_hours", "start", "end", "time_zone", "endpoint"),
         *("keys", "p256dh", "auth", "expirationTime", "latitude", "longitude", "__proto__", ""),
+        *("user_id", "reason", "text"),
     ]
 )
 _LEAVES = st.one_of(

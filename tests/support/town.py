@@ -308,6 +308,10 @@ class Town:
         """The transaction of another request that has locked the user."""
         return self._locked("User", user_id)
 
+    def locked_post(self, post_id: int) -> AbstractContextManager[Transaction]:
+        """The transaction of another request that has locked the post."""
+        return self._locked("Post", post_id)
+
     def locked_session(self, session_id: int) -> AbstractContextManager[Transaction]:
         """The transaction of another request that has locked the session."""
         return self._locked("Session", session_id)

@@ -1,6 +1,7 @@
 """Properties of every response, whatever the request, by asgi.py and by wsgi.py."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,21 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 
 from api.http.load_shedding import LoadShedding
+from api.http.observing import REQUEST_ID
 from api.loop.messages import Answer, call_wsgi, environ_of
 from tests.support.asgi import scope_of
 from tests.support.asgi_client import running
 from tests.support.document import document_of, operations_of
 from tests.support.fuzzed import fuzzed
-from tests.support.odd_requests import OBJECTS, ODD_TEXTS, SECRET, OddRequest, odd_requests
+from tests.support.odd_requests import (
+    ID,
+    OBJECTS,
+    ODD_TEXTS,
+    PATHS,
+    SECRET,
+    OddRequest,
+    odd_requests,
+)
 from tests.support.people import Builders, Person
 from tests.support.transports import THROUGH_ASGI
 
@@ -72,7 +82,7 @@ class Contract:
         assert answer.status in self._statuses(odd), where
         assert answer.status < 500 or answer.status in {501, 503}, where
         assert answer.status not in {429, 503} or int(headers["retry-after"]) >= 1, where
-        assert len(headers["x-request-id"]) == 32, where
+        assert REQUEST_ID.fullmatch(headers["x-request-id"]), where
         assert headers["x-content-type-options"] == "nosniff", where
         if answer.status >= 400 and not odd.path.endswith("/readyz"):
             assert headers["content-type"] == "application/problem+json", where
@@ -159,7 +169,7 @@ WITH_BODIES = [
     *("POST /v1/accounts", "POST /v1/sessions", "POST /v1/me/restore", "DELETE /v1/me"),
     *("PATCH /v1/me", "POST /v1/me/feed", "POST /v1/me/photos", "PUT /v1/me/feed/position"),
     *("PUT /v1/me/notifications/position", "PATCH /v1/me/notification-settings"),
-    "POST /v1/me/push-subscriptions",
+    *("POST /v1/me/push-subscriptions", "POST /v1/reports"),
 ]
 
 
@@ -188,3 +198,10 @@ def test_any_object_in_a_body_gets_a_documented_answer(
     token = ("Authorization", f"Bearer {viewer().token}")
     odd = replace(odd, headers=[*odd.headers, token])
     contract.check(odd, send(odd))
+
+
+def test_every_operation_is_drawn(app: Flask) -> None:
+    operations = operations_of(document_of(app))
+    paths = {re.sub(r"{\w+}", ID, name.partition(" ")[2]) for name in operations}
+    assert paths <= set(PATHS)
+    assert set(WITH_BODIES) == {name for name, one in operations.items() if "requestBody" in one}
