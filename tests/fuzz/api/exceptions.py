@@ -33,6 +33,8 @@ REFUSED_FIELDS = {
     "Too many marks on one letter.": "The same.",
     "More than one line.": "The same.",
     "Nothing of it is visible.": "Unicode's tables say it, no pattern.",
+    "Not a time zone of the IANA database, such as Europe/Berlin.": "The database says it.",
+    "Give exactly one of post_id and user_id.": "Said in words: generated clients misread `oneOf`.",
     "Give latitude and longitude together.": "Null is no coordinate; the document names the pair.",
     "Not a key of a push subscription: not a point of P-256.": "It is computed.",
     "The subscription has expired: subscribe again.": "It depends on the time.",
