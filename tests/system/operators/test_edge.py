@@ -116,6 +116,24 @@ def test_a_rendition_has_nosniff_and_an_upload_is_private(edge: Edge, storage: S
     assert read("media/").content == b""  # a folder is no list
 
 
+# Security 19, 23
+@pytest.mark.parametrize("name", ["response-content-type", "Response-Content-Type"])
+@pytest.mark.parametrize("form", ["{}/media/{}/320.jpg", "{}/%6dedia/{}/320.jpg"])
+def test_a_rendition_has_the_type_of_a_picture_whatever_its_query(
+    edge: Edge, storage: Storage, name: str, form: str
+) -> None:
+    path = secrets.token_hex(8)
+    storage.photos.put_rendition(path, 320, jpeg(64, 64))
+    shown = requests.get(
+        f"{form.format(edge.media_url, path)}?a=1&{name}=text/html&response-cache-control=no-store",
+        verify=str(edge.authority),
+        timeout=30,
+    )
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/jpeg")
+    assert "immutable" in shown.headers["Cache-Control"]
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+
+
 # Security 23, 25
 def test_no_secret_of_a_request_is_in_the_edges_log(edge: Edge) -> None:
     secret = f"pf_{secrets.token_urlsafe(30)}"
