@@ -18,6 +18,7 @@ from typing import Any
 import requests
 import schemathesis
 
+from api.services.photos import CONTENT_TYPES, MAX_PHOTO_BYTES
 from tests.fuzz.api.exceptions import is_exception
 from tests.fuzz.api.town import TownIds
 from tests.support.images import jpeg
@@ -129,12 +130,20 @@ def map_body(context: Any, body: Any) -> Any:
     operation = context.operation.label if context.operation else ""
     if not isinstance(body, dict) or not _is_replaced(body):
         return body
-    if operation == "POST /v1/me/photos" and {"content_type", "size_bytes"} <= body.keys():
+    if operation == "POST /v1/me/photos" and _is_valid_upload(body):
         return {"content_type": "image/jpeg", "size_bytes": len(PICTURE)}
     if operation == "POST /v1/me/feed" and _has_ids(body) and hasattr(Accounts, "current"):
         photo_ids = Accounts.current.photo_ids
         return {**body, "photo_ids": [photo_ids.pop()]} if photo_ids else body
     return body
+
+
+def _is_valid_upload(body: dict[str, Any]) -> bool:
+    """An invalid one stays so: its answer is judged as that of what was drawn."""
+    if body.keys() != {"content_type", "size_bytes"}:
+        return False
+    size, kind = body["size_bytes"], body["content_type"]
+    return type(size) is int and 0 < size <= MAX_PHOTO_BYTES and kind in CONTENT_TYPES
 
 
 def _has_ids(body: dict[str, Any]) -> bool:
