@@ -18,13 +18,13 @@ def hide_user(graph: Graph, storage: Storage, user_id: int, session_ids: Sequenc
     signed in as long as something may be left to do. Raises StorageUnavailableError,
     GraphUnavailableError.
     """
-    show_user(graph, storage, user_id)
+    refresh_user(graph, storage, user_id)
     storage.sessions.drop(user_id, session_ids)
     storage.changes.announce([changes.user(user_id)])
 
 
-def show_user(graph: Graph, storage: Storage, user_id: int) -> None:
-    """Discard the bodies or tombstones of the user's newest posts, everywhere. Raises as above."""
+def refresh_user(graph: Graph, storage: Storage, user_id: int) -> None:
+    """Discard the bodies or tombstones of the user's newest posts everywhere. Raises as above."""
     discard_bodies_of(graph, storage, user_id)
     storage.changes.announce([changes.author(user_id)])
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from feed.hiding import hide_user, refresh_post, show_user
+from feed.hiding import hide_user, refresh_post, refresh_user
 from graph import Graph
 from graph.accounts import NEWEST_SESSIONS
 from graph.errors import GraphUnavailableError
@@ -38,24 +38,22 @@ def hide_post(
     graph: Graph, storage: Storage, post_id: int, *, operator: str, reason: str | None
 ) -> Outcome:
     """Hide a post from everybody, its author too. Raises UnknownSubjectError."""
-    post = _require_post(graph, post_id)
+    author_id = _require_post(graph, post_id).author_id
     event = graph.moderation.hide_post(
-        post_id, author_id=post.author_id, operator=operator, reason=reason
+        post_id, author_id=author_id, operator=operator, reason=reason
     )
-    _record("post-hidden", event, operator, post_id=post_id)
-    return _drop(storage, event, lambda: refresh_post(storage, post_id))
+    return _refresh(storage, "post-hidden", event, operator, post_id)
 
 
 def show_post(
     graph: Graph, storage: Storage, post_id: int, *, operator: str, reason: str | None
 ) -> Outcome:
     """Show a hidden post again, where it was. Raises UnknownSubjectError."""
-    post = _require_post(graph, post_id)
+    author_id = _require_post(graph, post_id).author_id
     event = graph.moderation.show_post(
-        post_id, author_id=post.author_id, operator=operator, reason=reason
+        post_id, author_id=author_id, operator=operator, reason=reason
     )
-    _record("post-shown", event, operator, post_id=post_id)
-    return _drop(storage, event, lambda: refresh_post(storage, post_id))
+    return _refresh(storage, "post-shown", event, operator, post_id)
 
 
 def suspend(
@@ -80,7 +78,15 @@ def unsuspend(
     _require_user(graph, user_id)
     event = graph.moderation.unsuspend(user_id, operator=operator, reason=reason)
     _record("account-unsuspended", event, operator, account_id=user_id)
-    return _drop(storage, event, lambda: show_user(graph, storage, user_id))
+    return _drop(storage, event, lambda: refresh_user(graph, storage, user_id))
+
+
+def _refresh(
+    storage: Storage, name: str, event: Event | None, operator: str, post_id: int
+) -> Outcome:
+    """Record the change of a post, and drop its body or tombstone."""
+    _record(name, event, operator, post_id=post_id)
+    return _drop(storage, event, lambda: refresh_post(storage, post_id))
 
 
 def _drop(storage: Storage, event: Event | None, drop: Callable[[], None]) -> Outcome:

@@ -10,6 +10,7 @@ from api.http.context import graph, storage, viewer_id
 from api.http.errors import EXPORT_RETRY_SECONDS
 from api.http.openapi import raises
 from api.http.parsing import Blueprint
+from api.schemas import examples
 from api.schemas.exports import ExportList, ExportSchema, NewExportSchema
 from api.services import exports
 from feed.pages import Cursor
@@ -23,7 +24,7 @@ blueprint = Blueprint(
 _LOCATION = {
     "Location": {
         "description": "Where the export is.",
-        "schema": {"type": "string", "examples": ["/v1/me/exports/190334718439515"]},
+        "schema": {"type": "string", "examples": [f"/v1/me/exports/{examples.EXPORT_ID}"]},
     }
 }
 

@@ -14,6 +14,7 @@ from graph.exports import Export
 from graph.ids import new_id
 from storage import Storage
 from tests.support.outbox import run
+from tests.support.stage import Stage
 from tests.support.town import Town
 
 MOST_TURNS = 60
@@ -98,3 +99,13 @@ def listed(parts: list[dict[str, bytes]], stem: str) -> list[Any]:
 def object_count(storage: Storage, path: str) -> int:
     """How many objects an export has in S3, recorded or not."""
     return len(storage.exports._keys(path))
+
+
+def ids_of(people: list[dict[str, str]]) -> list[int]:
+    """The ids of a list of people."""
+    return [int(person["id"]) for person in people]
+
+
+def post(stage: Stage, author: int, photo_ids: list[int], caption: str = "") -> int:
+    """The id of a new post."""
+    return stage.town.create_post(author, photo_ids=photo_ids, caption=caption).subject_id

@@ -96,7 +96,7 @@ def _store(storage: Storage, event: Event, export: Export, work: sections.Work) 
             body,
             file_name=f"photofeed-{export.id}-{number}.zip",
         )
-    except Exception:
+    except Exception:  # S3's client has replaced the error of the file
         if body.error is None:
             raise
         if isinstance(body.error, StorageUnavailableError):  # the turn was too short

@@ -1,6 +1,7 @@
 """Exports of one's data: asked for, made by a worker, downloaded by links for a day."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -40,8 +41,14 @@ def make(graph: Graph, storage: Storage, person: Person) -> None:
     assert take_turns(graph, storage, event_of(graph, person))[-1] == "done"
 
 
-def set_export(graph: Graph, export_id: str, changes: str) -> None:
-    Town(graph).query(f"MATCH (export:Export {{id: $id}}) SET {changes}", id=int(export_id))
+def set_export(graph: Graph, export_id: str, **changes: str | int) -> None:
+    Town(graph).query(
+        "MATCH (export:Export {id: $id}) SET export += $changes", id=int(export_id), changes=changes
+    )
+
+
+def ms_from_now(milliseconds: int) -> int:
+    return time.time_ns() // 1_000_000 + milliseconds
 
 
 def links(export: ApiResponse) -> list[str]:
@@ -141,13 +148,13 @@ def test_exports_beyond_those_of_a_day_are_429(
         export_ids.append(asked(person))
         make(graph, storage, person)
     hour = 3_600_000
-    set_export(graph, export_ids[0], f"export.created_at = timestamp() - 20 * {hour}")
+    set_export(graph, export_ids[0], created_at=ms_from_now(-20 * hour))
     response = person.post("/v1/me/exports")
     assert_problem(response, 429, "export-limit-reached")
     assert 3.9 * 3600 < int(response.headers["Retry-After"]) <= 4 * 3600
-    set_export(graph, export_ids[0], f"export.created_at = timestamp() - 25 * {hour}")
+    set_export(graph, export_ids[0], created_at=ms_from_now(-25 * hour))
     third = asked(person)
-    set_export(graph, third, "export.state = 'failed', export.failure_code = 'no-progress'")
+    set_export(graph, third, state="failed", failure_code="no-progress")
     assert asked(person), "one that failed does not count"
 
 
@@ -195,10 +202,10 @@ def test_an_export_expires_with_its_links_and_its_files(
     make(graph, storage, person)
     path = f"/v1/me/exports/{export_id}"
     [link] = links(person.get(path))
-    set_export(graph, export_id, "export.state_until = timestamp() + 1500")
+    set_export(graph, export_id, state_until=ms_from_now(1500))
     [short_link] = links(person.get(path))
     assert "X-Amz-Expires=1" in short_link
-    set_export(graph, export_id, "export.state_until = timestamp() - 1")
+    set_export(graph, export_id, state_until=ms_from_now(-1))
     for _ in range(2):  # before the sweeper has come, and after it
         response = person.get(path)
         assert (response.json["state"], response.json["parts"]) == ("expired", [])
@@ -216,7 +223,7 @@ def far() -> float:
 def test_a_failed_export_says_why(builders: Builders, graph: Graph, storage: Storage) -> None:
     person = builders.new_user()
     export_id = asked(person)
-    set_export(graph, export_id, "export.state_until = timestamp() - 1")
+    set_export(graph, export_id, state_until=ms_from_now(-1))
     expire_exports(graph, storage, until=far())
     export = person.read(f"/v1/me/exports/{export_id}")
     assert (export["state"], export["failure_code"]) == ("failed", "no-progress")

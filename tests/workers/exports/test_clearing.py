@@ -29,7 +29,9 @@ def made(stage: Stage, user: int) -> Export:
 def end(stage: Stage, export: Export, name: str = "state_until") -> None:
     """As if the time of this property were over."""
     stage.town.query(
-        f"MATCH (export:Export {{id: $id}}) SET export.{name} = timestamp() - 1", id=export.id
+        "MATCH (export:Export {id: $id}) SET export += $changes",
+        id=export.id,
+        changes={name: time.time_ns() // 1_000_000 - 1},
     )
 
 
