@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from api.fast_feed import requests as feed_requests
 from api.http.cursors import Cursors, InvalidCursorError
+from api.http.observing import REQUEST_ID
 from api.live import requests as live_requests
 from api.live.events import LastSeen
 from api.schemas import content_types
@@ -111,7 +112,7 @@ def test_a_request_of_the_feed_is_parsed_or_left_to_flask(odd: OddRequest, token
 @given(odd=odd_requests(), token=st.sampled_from([TOKEN, ""]))
 def test_a_request_of_a_stream_is_parsed_or_refused(odd: OddRequest, token: str) -> None:
     scope = _scope(odd, token)
-    assert len(live_requests.request_id_of(scope)) == 32
+    assert REQUEST_ID.fullmatch(live_requests.request_id_of(scope))
     if live_requests.is_for_flask(scope):
         return
     try:
