@@ -60,6 +60,14 @@ class Charged(NamedTuple):
         """Whether the work may be done."""
         return all(use.allowed for use in self.uses)
 
+    def split(self, count: int) -> tuple["Charged", "Charged"]:
+        """What was charged to the first `count` buckets, and to the others."""
+        first, others = slice(None, count), slice(count, None)
+        return self._part(first), self._part(others)
+
+    def _part(self, part: slice) -> "Charged":
+        return Charged(self.uses[part], self.keys[part], self.charges[part], self.is_local)
+
 
 class FirmLimits:
     """Counts uses in the cache, or in this process while the cache is down."""

@@ -106,8 +106,7 @@ def restore_account(*, username: str, password: str) -> Any:
     """Undoes the deletion of your account, and signs you in.
 
     Profile, posts and follows are as they were. 403 while operators have suspended the account:
-    its deletion goes on. Only failures count. Quotas: `sign-in-failures`,
-    `sign-in-failures-from-range`, `sign-in-failures-of-network`, `sign-in-failures-of-range`.
+    its deletion goes on. Quotas: those of `createSession`.
 
     **Retries**: can be repeated; each request creates a session.
     """

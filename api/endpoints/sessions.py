@@ -37,8 +37,9 @@ def create_session(*, username: str, password: str) -> Any:
 
     The response is the same for an unknown username and a wrong password. 403 for the right
     password of an account that operators have suspended. A user has at most 50 sessions: a further
-    one ends the oldest. Only failures count. Quotas: `sign-in-failures`,
-    `sign-in-failures-from-range`, `sign-in-failures-of-network`, `sign-in-failures-of-range`.
+    one ends the oldest. Quotas: `sign-ins`, `sign-ins-of-network`, `sign-ins-of-range`; for those
+    that fail: `sign-in-failures`, `sign-in-failures-from-range`, `sign-in-failures-of-network`,
+    `sign-in-failures-of-range`.
 
     **Retries**: if the response is lost, sign in again; each request creates a session.
     """

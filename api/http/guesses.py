@@ -1,8 +1,9 @@
 """Limits of guesses: failures are counted for an account and a network, never for an account alone.
 
-So nobody locks an owner out by guessing elsewhere. A right password costs nothing. Each request is
-counted before its password is checked, and refunded if the password was right or not checked:
-many requests at once do not pass a quota. These limits hold without the cache too.
+So nobody locks an owner out by guessing elsewhere. Sign-ins with the right password have looser
+limits of their own: each costs a hash and a session. Each request is counted before its password is
+checked. A right one gets its failure refunded, one that was not checked all of it: many requests at
+once do not pass a quota. These limits hold without the cache too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,16 @@ FAILURES_OF_NETWORK = Policy(
 FAILURES_OF_RANGE = Policy(name="sign-in-failures-of-range", quota=500, window_seconds=5 * MINUTE)
 """Failed sign-ins to all accounts from one range."""
 
+SIGN_INS = Policy(name="sign-ins", quota=60, window_seconds=HOUR)
+"""Sign-ins to one account from one network, failed ones too. More than can fail in the time: who
+guesses at the owner's address leaves the owner some."""
+
+SIGN_INS_OF_NETWORK = Policy(name="sign-ins-of-network", quota=200, window_seconds=5 * MINUTE)
+"""Sign-ins to all accounts from one network: who has many accounts, too."""
+
+SIGN_INS_OF_RANGE = Policy(name="sign-ins-of-range", quota=1_000, window_seconds=5 * MINUTE)
+"""Sign-ins to all accounts from one range."""
+
 SIGN_UPS = Policy(name="sign-ups", quota=30, window_seconds=HOUR)
 """Sign-ups from one network, refused ones too: those show which usernames are taken."""
 
@@ -65,20 +76,28 @@ GUESSES_A_CHANGE = 2
 
 @contextmanager
 def counted_sign_in(username: str) -> Iterator[None]:
-    """Count the block's sign-in if it raises WrongCredentialsError. Raises TooManyRequestsError.
+    """Count the block's sign-in, as a failure too if it raises WrongCredentialsError.
 
-    The same for a username that nobody has.
+    The same for a username that nobody has. Raises TooManyRequestsError.
     """
-    charged = _charge_sign_in(fold_username(username))
+    failure, sign_in = _charge_sign_in(fold_username(username))
+    firm_limits = context.storage().firm_limits
     try:
-        with _refunded_unless(WrongCredentialsError, charged):
-            yield
+        yield
     except WrongCredentialsError as error:
+        _note(failure)
         security_events.record("sign-in-failed", error.user_id)
         raise
     except AccountSuspendedError as error:
+        firm_limits.refund(failure)
         security_events.record("sign-in-suspended", error.user_id)
         raise
+    except BaseException:
+        firm_limits.refund(failure)
+        firm_limits.refund(sign_in)
+        raise
+    firm_limits.refund(failure)
+    _note(sign_in)
 
 
 @contextmanager
@@ -133,28 +152,31 @@ def _refunded_unless(failure: type[Exception], charged: Charged) -> Iterator[Non
     context.storage().firm_limits.refund(charged)
 
 
-def _charge_sign_in(account: str) -> Charged:
-    """What a sign-in is charged to. Raises TooManyRequestsError.
+def _charge_sign_in(account: str) -> tuple[Charged, Charged]:
+    """What a sign-in is charged to: as a failure, and as a sign-in. Raises TooManyRequestsError.
 
-    From a network where the account has signed in before, to the account's bucket there alone.
-    The graph is asked about that only once the others' failures have used up a quota.
+    From a network where the account has signed in before, to the account's buckets there alone.
+    The graph is asked about that only once others have used up a quota.
     """
     network, around = client_network(), client_range()
-    own = _bucket(FAILURES, f"{account} {network}")
-    charged = _charge(
-        [
-            own,
-            _bucket(FAILURES_FROM_RANGE, f"{account} {around}"),
-            _bucket(FAILURES_OF_NETWORK, network),
-            _bucket(FAILURES_OF_RANGE, around),
-        ],
-        slot=around,
-    )
-    own_use = charged.uses[0]
-    if own_use.allowed and not charged.is_allowed and _is_known(account, network):
-        charged = _charge([own], slot=around)
+    failures = [
+        _bucket(FAILURES, f"{account} {network}"),
+        _bucket(FAILURES_FROM_RANGE, f"{account} {around}"),
+        _bucket(FAILURES_OF_NETWORK, network),
+        _bucket(FAILURES_OF_RANGE, around),
+    ]
+    sign_ins = [
+        _bucket(SIGN_INS, f"{account} {network}"),
+        _bucket(SIGN_INS_OF_NETWORK, network),
+        _bucket(SIGN_INS_OF_RANGE, around),
+    ]
+    charged = _charge(failures + sign_ins, slot=around)
+    own = [charged.uses[0], charged.uses[len(failures)]]
+    if not charged.is_allowed and all(use.allowed for use in own) and _is_known(account, network):
+        failures, sign_ins = failures[:1], sign_ins[:1]
+        charged = _charge(failures + sign_ins, slot=around)
     _require_allowed(charged, "sign-in-refused")
-    return charged
+    return charged.split(len(failures))
 
 
 def _is_known(account: str, network: str) -> bool:

@@ -8,9 +8,11 @@ from environs import Env
 from flask import Flask
 
 from api.app import ApiSettings, create_app
+from api.http.context import context_of
 from feed.background import BackgroundRebuilder
 from graph import Graph, GraphSettings
 from storage import Storage, StorageSettings
+from storage.firm_limits import FirmLimits
 from tests.support.people import Builders
 from tests.support.tokens import TOKEN_KEY
 
@@ -37,6 +39,15 @@ def strict_app(graph: Graph, storage: Storage, rebuilder: BackgroundRebuilder) -
     return create_app(
         replace(SETTINGS, limits_scale=1, trusted_proxies=1), graph, storage, rebuilder
     )
+
+
+@pytest.fixture
+def strict_app_without_cache(app_without_cache: Flask) -> Flask:
+    """The quotas of production, in a process of its own whose cache is away."""
+    context = context_of(app_without_cache)
+    settings = replace(context.settings, limits_scale=1, trusted_proxies=1)
+    storage = replace(context.storage, firm_limits=FirmLimits(context.storage.cache))
+    return create_app(settings, context.graph, storage, context.rebuilder)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,9 @@ QUOTAS = {
     limits.FAILING_TOKENS: "requests with a token that is not valid, from an address",
     guesses.SIGN_UPS: "sign-ups from a network",
     guesses.SIGN_UPS_OF_RANGE: "sign-ups from a range",
+    guesses.SIGN_INS: "sign-ins to an account from a network, failed ones too",
+    guesses.SIGN_INS_OF_NETWORK: "sign-ins from a network, failed ones too",
+    guesses.SIGN_INS_OF_RANGE: "sign-ins from a range, failed ones too",
     guesses.FAILURES: "failed sign-ins to an account from a network",
     guesses.FAILURES_FROM_RANGE: "failed sign-ins to an account from a range",
     guesses.FAILURES_OF_NETWORK: "failed sign-ins from a network",
@@ -94,9 +97,9 @@ under, and how much of each is left. An installation can scale all quotas. By de
 {_DAY_LINE}
 {_EXPORT_LINE}
 
-A network is an IPv4 address or an IPv6 /64, a range an IPv4 /24 or an IPv6 /48. A sign-in with the
-right password counts under nothing. Sign-ins to an account from a network where it has signed in
-before count under `sign-in-failures` alone: others there cannot use up what it has.
+A network is an IPv4 address or an IPv6 /64, a range an IPv4 /24 or an IPv6 /48. Sign-ins to an
+account from a network where it has signed in before go on when others have used up a quota there:
+then they count under `sign-ins` and `sign-in-failures` alone.
 
 Ids are decimal text of at most 16 digits. Times are RFC 3339 in UTC. Every response has the header
 `X-Request-Id`.

@@ -1,9 +1,7 @@
 """Guesses of passwords: what is counted, for whom, and who is never refused for it."""
 
 import re
-import secrets
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -12,59 +10,24 @@ import pytest
 from flask import Flask
 from structlog.testing import capture_logs
 
-from api.app import create_app
 from api.http import guesses
 from api.http.context import context_of
-from storage.firm_limits import FirmLimits
-from storage.limits import Policy
-from tests.support.people import PASSWORD, Builders, Person, assert_problem, call_api
+from tests.support.people import PASSWORD, Builders, Person, assert_problem
+from tests.support.sign_ins import (
+    WRONG,
+    a_policy,
+    an_address,
+    an_ipv4_address,
+    neighbour_of,
+    sign_in_from,
+    sign_up_from,
+    statuses,
+    unknown_name,
+)
 from tests.support.transports import ApiResponse
 
 QUOTA = guesses.FAILURES.quota
-WRONG = "not the password"
 NEW = "yet another of my words"
-
-
-def an_address() -> str:
-    """An IPv6 address in a /48 that no other test uses."""
-    return f"2001:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
-
-
-def neighbour_of(address: str, number: int) -> str:
-    """An address of another /64 in the same /48."""
-    return f"{address.removesuffix('::1')}:{number:x}::1"
-
-
-def an_ipv4_address() -> str:
-    """An address in a /24 that hardly another test uses."""
-    return ".".join(["10", *(str(1 + byte % 250) for byte in secrets.token_bytes(3))])
-
-
-def unknown_name() -> str:
-    return f"nobody{secrets.token_hex(8)}"
-
-
-def sign_in_from(app: Flask, address: str, username: str, password: str = WRONG) -> ApiResponse:
-    body = {"username": username, "password": password}
-    return call_api(app, "POST", "/v1/sessions", json=body, headers={"X-Forwarded-For": address})
-
-
-def sign_up_from(app: Flask, address: str, username: str = "", **body: str) -> ApiResponse:
-    account = {"username": username or f"u{secrets.token_hex(8)}", "password": PASSWORD, **body}
-    return call_api(app, "POST", "/v1/accounts", json=account, headers={"X-Forwarded-For": address})
-
-
-def statuses(responses: Iterator[ApiResponse]) -> Counter[int]:
-    return Counter(response.status_code for response in responses)
-
-
-@pytest.fixture
-def strict_app_without_cache(app_without_cache: Flask) -> Flask:
-    """The quotas of production, in a process of its own whose cache is away."""
-    context = context_of(app_without_cache)
-    settings = replace(context.settings, limits_scale=1, trusted_proxies=1)
-    storage = replace(context.storage, firm_limits=FirmLimits(context.storage.cache))
-    return create_app(settings, context.graph, storage, context.rebuilder)
 
 
 # Security 5
@@ -101,7 +64,7 @@ def test_an_owner_signs_in_from_a_known_network_while_200_other_networks_guess(
 def test_a_known_network_keeps_its_own_allowance_and_no_more(
     strict_app: Flask, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "FAILURES_FROM_RANGE", _policy("from-range", 5))
+    monkeypatch.setattr(guesses, "FAILURES_FROM_RANGE", a_policy("from-range", 5))
     person, home = builders.new_user(), an_address()
     assert sign_in_from(strict_app, home, person.username, PASSWORD).status_code == 201
     for _ in range(5):
@@ -111,7 +74,7 @@ def test_a_known_network_keeps_its_own_allowance_and_no_more(
 
 
 # Security 5
-def test_a_right_password_costs_nothing(strict_app: Flask, builders: Builders) -> None:
+def test_a_right_password_is_no_failure(strict_app: Flask, builders: Builders) -> None:
     person, address = builders.new_user(), an_address()
     for _ in range(QUOTA + 5):
         assert sign_in_from(strict_app, address, person.username, PASSWORD).status_code == 201
@@ -123,7 +86,7 @@ def test_a_right_password_costs_nothing(strict_app: Flask, builders: Builders) -
 def test_a_right_password_gives_back_no_failure(
     strict_app: Flask, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "FAILURES_OF_NETWORK", _policy("of-network", 8))
+    monkeypatch.setattr(guesses, "FAILURES_OF_NETWORK", a_policy("of-network", 8))
     mine, address = builders.new_user(), an_address()
     found = Counter[int]()
     for _ in range(12):  # who tries the passwords of others, and has an account too
@@ -151,8 +114,8 @@ def test_a_network_that_guesses_a_thousand_names_is_429_and_its_users_are_not(
 def test_networks_of_a_48_share_a_looser_quota_of_an_account_and_of_all(
     strict_app: Flask, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "FAILURES_FROM_RANGE", _policy("from-range", 15))
-    monkeypatch.setattr(guesses, "FAILURES_OF_RANGE", _policy("of-range", 25))
+    monkeypatch.setattr(guesses, "FAILURES_FROM_RANGE", a_policy("from-range", 15))
+    monkeypatch.setattr(guesses, "FAILURES_OF_RANGE", a_policy("of-range", 25))
     person, address = builders.new_user(), an_address()
     found = statuses(
         sign_in_from(strict_app, neighbour_of(address, number), person.username)
@@ -170,7 +133,7 @@ def test_networks_of_a_48_share_a_looser_quota_of_an_account_and_of_all(
 def test_addresses_of_a_24_share_a_looser_quota(
     strict_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "FAILURES_FROM_RANGE", _policy("from-range", 15))
+    monkeypatch.setattr(guesses, "FAILURES_FROM_RANGE", a_policy("from-range", 15))
     username, start = unknown_name(), an_ipv4_address().rpartition(".")[0]
     found = statuses(
         sign_in_from(strict_app, f"{start}.{number}", username) for number in range(1, 21)
@@ -241,7 +204,7 @@ def test_a_password_that_was_not_checked_is_not_counted(
 def test_a_sign_up_that_is_503_is_not_counted(
     strict_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "SIGN_UPS", _policy("sign-ups", 2))
+    monkeypatch.setattr(guesses, "SIGN_UPS", a_policy("sign-ups", 2))
     address, turns = an_address(), context_of(strict_app).passwords._turns
     with monkeypatch.context() as patch:
         patch.setattr(turns, "take", lambda: False)
@@ -255,8 +218,8 @@ def test_a_sign_up_that_is_503_is_not_counted(
 def test_sign_ups_from_one_network_are_limited(
     strict_app: Flask, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "SIGN_UPS", _policy("sign-ups", 3))
-    monkeypatch.setattr(guesses, "SIGN_UPS_OF_RANGE", _policy("sign-ups-of-range", 5))
+    monkeypatch.setattr(guesses, "SIGN_UPS", a_policy("sign-ups", 3))
+    monkeypatch.setattr(guesses, "SIGN_UPS_OF_RANGE", a_policy("sign-ups-of-range", 5))
     address, taken = an_address(), builders.new_user().username
     found = [sign_up_from(strict_app, address).status_code for _ in range(2)]
     found += [sign_up_from(strict_app, address, taken).status_code for _ in range(2)]
@@ -288,8 +251,8 @@ def test_a_stolen_session_cannot_guess_the_password_nor_keep_its_owner_from_chan
 def test_guesses_by_a_session_are_bounded_for_a_day(
     strict_app: Flask, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "PASSWORD_GUESSES", _policy("password-guesses", 1_000))
-    monkeypatch.setattr(guesses, "PASSWORD_CHANGES", _policy("password-changes", 1_000))
+    monkeypatch.setattr(guesses, "PASSWORD_GUESSES", a_policy("password-guesses", 1_000))
+    monkeypatch.setattr(guesses, "PASSWORD_CHANGES", a_policy("password-changes", 1_000))
     stolen = builders.new_user().on(strict_app)
     found = statuses(change_password(stolen, WRONG) for _ in range(40))
     assert found == {403: 30, 429: 10}
@@ -299,7 +262,7 @@ def test_guesses_by_a_session_are_bounded_for_a_day(
 def test_password_changes_by_one_session_are_limited(
     strict_app: Flask, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "PASSWORD_CHANGES", _policy("password-changes", 2))
+    monkeypatch.setattr(guesses, "PASSWORD_CHANGES", a_policy("password-changes", 2))
     person = builders.new_user().on(strict_app)
     words = [PASSWORD, "first of many words", "second of many words", "third of many words"]
     found = [change_password(person, old, new).status_code for old, new in pairwise(words)]
@@ -324,7 +287,7 @@ def test_without_the_cache_a_process_counts_for_itself(
 def test_without_the_cache_a_known_network_keeps_its_allowance(
     strict_app_without_cache: Flask, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "FAILURES_FROM_RANGE", _policy("from-range", 3))
+    monkeypatch.setattr(guesses, "FAILURES_FROM_RANGE", a_policy("from-range", 3))
     app, person, home = strict_app_without_cache, builders.new_user(), an_address()
     assert sign_in_from(app, home, person.username, PASSWORD).status_code == 201
     for number in range(2, 9):
@@ -337,7 +300,7 @@ def test_without_the_cache_a_known_network_keeps_its_allowance(
 def test_without_the_cache_sign_ups_and_password_changes_are_limited(
     strict_app_without_cache: Flask, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "SIGN_UPS", _policy("sign-ups", 2))
+    monkeypatch.setattr(guesses, "SIGN_UPS", a_policy("sign-ups", 2))
     app, address = strict_app_without_cache, an_address()
     found = [sign_up_from(app, address).status_code for _ in range(3)]
     assert found == [201, 201, 429]
@@ -392,11 +355,6 @@ def test_events_of_security_are_log_lines_with_account_and_network_and_no_secret
 
 def _token(app: Flask, address: str, person: Person) -> str:
     return str(sign_in_from(app, address, person.username, PASSWORD).json["auth_token"])
-
-
-def _policy(name: str, quota: int) -> Policy:
-    """A policy with a name of this test run: no other has counted under it."""
-    return Policy(name=f"{name}-{secrets.token_hex(4)}", quota=quota, window_seconds=3_600)
 
 
 def _comparable(response: ApiResponse) -> object:
