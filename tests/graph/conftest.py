@@ -6,12 +6,22 @@ import pytest
 
 from drill.support.proxy import Proxy
 from graph import Graph, GraphSettings
+from graph.events import Event
 from tests.support.town import Town
 
 
 @pytest.fixture
 def town(graph: Graph) -> Town:
     return Town(graph)
+
+
+@pytest.fixture
+def event(town: Town) -> Event:
+    """The event of a follow, which is due."""
+    ana, ben = town.users(2)
+    event = town.follow(ana, ben)
+    assert event
+    return event
 
 
 @pytest.fixture

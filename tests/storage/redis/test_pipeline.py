@@ -4,66 +4,31 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from drill.support.proxy import Proxy, proxied
-from storage.circuit import FAILURES_TO_OPEN, OPEN_SECONDS
+from drill.support.proxy import Proxy
+from storage.circuit import FAILURES_TO_OPEN
 from storage.errors import StorageRefusedError, StorageUnavailableError
 from storage.limits import SETTLE
 from storage.redis import pipeline as module
-from storage.redis.generation import CLIENT_NAME, KEY, Generation
-from storage.redis.pipeline import TIMEOUT_SECONDS, Pipeline
+from storage.redis.pipeline import TIMEOUT_SECONDS
 from storage.redis.protocol import pack
 from tests.support.loops import eventually_on_loop, on_loop, run_on
-from tests.support.private_server import PrivateServer, start
-
-LATE_SECONDS = 20 * TIMEOUT_SECONDS
-"""A generous bound on the wait for a time-out."""
-MANY = 4 * FAILURES_TO_OPEN
-"""Requests in flight: more than failures open the circuit."""
-
-
-@pytest.fixture
-def proxy_and_url(private_server: PrivateServer) -> Iterator[tuple[Proxy, str]]:
-    proxy, url = proxied(private_server.url)
-    yield proxy, url
-    proxy.close()
-
-
-def pipeline_to(url: str) -> closing[Pipeline]:
-    return closing(Pipeline("cache", url, Generation()))
-
-
-async def echo(pipeline: Pipeline, text: str) -> str:
-    """The text, as the server has returned it."""
-    [reply] = await pipeline.execute([pack(b"ECHO", text.encode())])
-    return str(reply.decode())
-
-
-async def echoes(pipeline: Pipeline) -> bool:
-    """Whether a request gets its reply now."""
-    text = secrets.token_hex(4)
-    try:
-        return await echo(pipeline, text) == text
-    except StorageUnavailableError:
-        return False
-
-
-def echo_soon(pipeline: Pipeline, count: int) -> list[asyncio.Task[str]]:
-    """Requests of so many callers, which ask for 0, 1, 2 …"""
-    return [asyncio.create_task(echo(pipeline, str(number))) for number in range(count)]
-
-
-async def outcomes(tasks: list[asyncio.Task[str]]) -> list[str]:
-    """The reply of each caller, "failed" or "cancelled"."""
-    names = {StorageUnavailableError: "failed", asyncio.CancelledError: "cancelled"}
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    return [names[type(r)] if isinstance(r, BaseException) else r for r in results]
+from tests.support.pipelines import (
+    LATE_SECONDS,
+    MANY,
+    echo,
+    echo_soon,
+    echoes,
+    outcomes,
+    pipeline_to,
+)
+from tests.support.private_server import PrivateServer
 
 
 def reads_of(server: PrivateServer) -> int:
@@ -126,28 +91,6 @@ async def test_a_script_that_the_server_has_lost_is_loaded(private_server: Priva
 
 
 @on_loop
-async def test_the_circuit_closes_although_every_call_is_of_a_script_that_the_server_has_lost(
-    private_server: PrivateServer, proxy_and_url: tuple[Proxy, str]
-) -> None:
-    proxy, url = proxy_and_url
-    call = SETTLE.pack_call([b"k"], [60, 0])
-
-    async def settles() -> bool:
-        try:
-            return bool(await pipeline.execute([call], SETTLE))
-        except StorageUnavailableError:
-            return False
-
-    with pipeline_to(url) as pipeline:
-        assert await settles()
-        with proxy.outage():
-            for _ in range(FAILURES_TO_OPEN + 1):
-                assert not await settles()
-        private_server.client.script_flush()
-        await eventually_on_loop(settles)
-
-
-@on_loop
 async def test_an_error_reply_fails_only_its_request(private_server: PrivateServer) -> None:
     wrong = [pack(b"GET", b"text"), pack(b"LLEN", b"text"), pack(b"GET", b"text")]
     with pipeline_to(private_server.url) as pipeline:
@@ -198,95 +141,6 @@ async def test_replies_that_arrived_before_a_cut_are_given_to_their_callers(
         assert first == "first"
         assert {type(cut), type(last)} == {StorageUnavailableError}
         await eventually_on_loop(lambda: echoes(pipeline))
-
-
-@on_loop
-async def test_connections_that_are_cut_again_and_again_open_the_circuit(
-    proxy_and_url: tuple[Proxy, str],
-) -> None:
-    proxy, url = proxy_and_url
-    with pipeline_to(url) as pipeline:
-        for _ in range(FAILURES_TO_OPEN):
-            hold = proxy.hold(b"ECHO")
-            in_flight = echo_soon(pipeline, MANY)
-            await asyncio.to_thread(hold.wait)
-            proxy.cut()
-            assert await outcomes(in_flight) == ["failed"] * MANY
-        with pytest.raises(StorageUnavailableError, match="circuit open"):
-            await echo(pipeline, "refused unsent")
-
-
-def pause(server: PrivateServer, _proxy: Proxy) -> Callable[[], None]:
-    server.pause()
-    return server.resume
-
-
-def swallow(_server: PrivateServer, proxy: Proxy) -> Callable[[], None]:
-    proxy.swallow()
-    return proxy.resume
-
-
-@pytest.mark.parametrize("silence", [pause, swallow])
-@on_loop
-async def test_a_silent_server_fails_every_waiter_in_time_and_opens_the_circuit(
-    private_server: PrivateServer,
-    proxy_and_url: tuple[Proxy, str],
-    silence: Callable[[PrivateServer, Proxy], Callable[[], None]],
-) -> None:
-    proxy, url = proxy_and_url
-    with pipeline_to(url) as pipeline:
-        await eventually_on_loop(lambda: echoes(pipeline))
-        restore = silence(private_server, proxy)
-        began = time.monotonic()
-        assert await outcomes(echo_soon(pipeline, MANY)) == ["failed"] * MANY
-        assert TIMEOUT_SECONDS <= time.monotonic() - began < LATE_SECONDS
-        with pytest.raises(StorageUnavailableError, match="circuit open"):
-            await echo(pipeline, "refused unsent")
-        await asyncio.sleep(OPEN_SECONDS)
-        assert not await echoes(pipeline), "the probe fails"
-        restore()
-        await eventually_on_loop(lambda: echoes(pipeline))
-        assert await outcomes(echo_soon(pipeline, MANY)) == [str(n) for n in range(MANY)]
-
-
-@pytest.mark.parametrize("silence", [pause, swallow])
-@on_loop
-async def test_a_late_reply_is_given_to_nobody(
-    private_server: PrivateServer,
-    proxy_and_url: tuple[Proxy, str],
-    silence: Callable[[PrivateServer, Proxy], Callable[[], None]],
-) -> None:
-    proxy, url = proxy_and_url
-    with pipeline_to(url) as pipeline:
-        await eventually_on_loop(lambda: echoes(pipeline))
-        restore = silence(private_server, proxy)
-        assert await outcomes(echo_soon(pipeline, 3)) == ["failed"] * 3
-        restore()
-        assert await echo(pipeline, "mine") == "mine"
-        assert await outcomes(echo_soon(pipeline, 3)) == ["0", "1", "2"]
-
-
-@on_loop
-async def test_one_slow_request_after_another_opens_the_circuit(
-    private_server: PrivateServer,
-) -> None:
-    with pipeline_to(private_server.url) as pipeline:
-        private_server.pause()
-        for _ in range(FAILURES_TO_OPEN):
-            assert not await echoes(pipeline)
-        with pytest.raises(StorageUnavailableError, match="circuit open"):
-            await echo(pipeline, "refused unsent")
-
-
-@on_loop
-async def test_a_server_that_is_down_fails_callers_at_once(
-    private_server: PrivateServer,
-) -> None:
-    private_server.kill()
-    with pipeline_to(private_server.url) as pipeline:
-        began = time.monotonic()
-        assert await outcomes(echo_soon(pipeline, MANY)) == ["failed"] * MANY
-        assert time.monotonic() - began < LATE_SECONDS
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -360,83 +214,6 @@ async def test_a_caller_that_is_gone_harms_no_other(private_server: PrivateServe
         assert await outcomes(requests) == expected
         await eventually_on_loop(lambda: echoes(pipeline))
         assert len(private_server.other_connections()) == 1
-
-
-@on_loop
-async def test_callers_share_an_opening_also_if_the_first_of_them_is_gone(
-    private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60 * TIMEOUT_SECONDS)
-    with pipeline_to(private_server.url) as pipeline:
-        private_server.pause()
-        requests = echo_soon(pipeline, 50)
-        await asyncio.sleep(0.05)
-        requests[0].cancel()
-        private_server.resume()
-        assert await outcomes(requests) == ["cancelled", *(str(n) for n in range(1, 50))]
-        assert len(private_server.other_connections()) == 1
-
-
-@on_loop
-async def test_an_opening_that_all_callers_have_left_harms_nobody(
-    private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60 * TIMEOUT_SECONDS)
-    with pipeline_to(private_server.url) as pipeline:
-        private_server.pause()
-        requests = echo_soon(pipeline, 3)
-        await asyncio.sleep(0.05)
-        for request in requests:
-            request.cancel()
-        assert await outcomes(requests) == ["cancelled"] * 3
-        await eventually_on_loop(lambda: pipeline._opening is None)
-        private_server.resume()
-        await eventually_on_loop(lambda: echoes(pipeline))
-
-
-@on_loop
-async def test_each_new_connection_is_checked_for_old_data(private_server: PrivateServer) -> None:
-    with pipeline_to(private_server.url) as pipeline:
-        for _ in range(3):
-            private_server.client.set(KEY, f"{'ab' * 20} 77 2")  # of an earlier run of the server
-            private_server.client.set("old", "data")
-            assert await pipeline.execute([pack(b"GET", b"old")]) == [None]
-            for client_id in private_server.other_connections():
-                private_server.command("CLIENT", "KILL", "ID", client_id)
-            await eventually_on_loop(lambda: not pipeline._link or pipeline._link.closed)
-
-
-@on_loop
-async def test_a_server_of_another_layout_is_refused(private_server: PrivateServer) -> None:
-    run_id = private_server.client.info("server")["run_id"]
-    private_server.client.set(KEY, f"{run_id} 77 1")
-    with pipeline_to(private_server.url) as pipeline:
-        with pytest.raises(StorageUnavailableError, match="python -m api init"):
-            await echo(pipeline, "refused")
-        await eventually_on_loop(lambda: not private_server.other_connections())
-
-
-@on_loop
-async def test_the_connection_has_the_name_of_our_layout(private_server: PrivateServer) -> None:
-    with pipeline_to(private_server.url) as pipeline:
-        await eventually_on_loop(lambda: echoes(pipeline))
-        names = [client["name"] for client in private_server.client.client_list()]
-        assert names.count(CLIENT_NAME) == 1
-
-
-def test_options_of_the_url_do_not_change_the_protocol(tmp_path: Path) -> None:
-    @on_loop
-    async def scenario(server: PrivateServer) -> None:
-        url = f"unix://:{server.password}@{tmp_path}/socket?db=3&max_connections=7&protocol=3"
-        with pipeline_to(url) as pipeline:
-            assert await pipeline.execute([pack(b"SET", b"k", b"v"), pack(b"HGETALL", b"no")]) == [
-                b"OK",
-                [],
-            ]
-            assert server.client.info("keyspace")["db3"]
-
-    with start(tmp_path, f"unixsocket {tmp_path}/socket") as server:
-        scenario(server)
 
 
 @on_loop
