@@ -1,4 +1,4 @@
-"""Moderation: posts that operators hide, accounts that they suspend, and the audit log.
+"""Moderation: posts that operators hide, accounts that they suspend or delete, and the audit log.
 
 Each change commits its audit entry and its event in one statement. No code of ours changes or
 deletes an audit entry.
@@ -20,6 +20,7 @@ SHOW_POST = load("moderation/show_post")
 USER = load("moderation/user")
 SUSPEND = load("moderation/suspend")
 UNSUSPEND = load("moderation/unsuspend")
+DELETE_ACCOUNT = load("moderation/delete_account")
 LOG = load("moderation/log")
 
 
@@ -47,7 +48,7 @@ class AuditEntry:
     at: datetime
     operator: str
     action: str
-    """hide-post, show-post, suspend, unsuspend or close."""
+    """hide-post, show-post, suspend, unsuspend, delete-account or close."""
     subject: str
     """post, user or report."""
     subject_id: int
@@ -55,7 +56,7 @@ class AuditEntry:
 
 
 class Moderation:
-    """Hides and shows posts, suspends accounts, and reads the audit log."""
+    """Hides and shows posts, suspends and deletes accounts, and reads the audit log."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -93,6 +94,14 @@ class Moderation:
     def unsuspend(self, user_id: int, *, operator: str, reason: str | None) -> Event | None:
         """End a suspension; None if there is none, or the account is deleted."""
         return self._change(UNSUSPEND, user_id=user_id, operator=operator, reason=reason)
+
+    def delete_account(
+        self, user_id: int, *, undo_ms: int, operator: str, reason: str | None
+    ) -> Event | None:
+        """Begin an account's deletion; None if it has begun already."""
+        return self._change(
+            DELETE_ACCOUNT, user_id=user_id, undo_ms=undo_ms, operator=operator, reason=reason
+        )
 
     def log(self, *, before: int, limit: int) -> Sequence[AuditEntry]:
         """A page of the audit log below the id `before`, newest first."""

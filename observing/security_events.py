@@ -26,6 +26,7 @@ EVENTS = (
     "account-restored",
     "account-suspended",
     "account-unsuspended",
+    "account-deletion-begun",
     "post-hidden",
     "post-shown",
     "report-closed",

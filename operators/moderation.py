@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from feed.hiding import hide_user, refresh_post, refresh_user
 from graph import Graph
-from graph.accounts import NEWEST_SESSIONS
+from graph.accounts import NEWEST_SESSIONS, UNDO_MS
 from graph.errors import GraphUnavailableError
 from graph.events import Event
 from graph.ids import MAX_ID
@@ -63,12 +63,7 @@ def suspend(
     _require_user(graph, user_id)
     event = graph.moderation.suspend(user_id, operator=operator, reason=reason)
     _record("account-suspended", event, operator, account_id=user_id)
-
-    def hide() -> None:
-        session_ids = graph.sessions.ended_ids(user_id, before=MAX_ID, limit=NEWEST_SESSIONS)
-        hide_user(graph, storage, user_id, session_ids)
-
-    return _drop(storage, event, hide)
+    return _hide(graph, storage, event, user_id)
 
 
 def unsuspend(
@@ -79,6 +74,32 @@ def unsuspend(
     event = graph.moderation.unsuspend(user_id, operator=operator, reason=reason)
     _record("account-unsuspended", event, operator, account_id=user_id)
     return _drop(storage, event, lambda: refresh_user(graph, storage, user_id))
+
+
+def delete_account(
+    graph: Graph, storage: Storage, user_id: int, *, operator: str, reason: str | None
+) -> Outcome:
+    """Hide a user, end all sessions, and delete the account a week later.
+
+    For an owner who cannot do it: who is suspended, or has lost the password. Raises
+    UnknownSubjectError.
+    """
+    _require_user(graph, user_id)
+    event = graph.moderation.delete_account(
+        user_id, undo_ms=UNDO_MS, operator=operator, reason=reason
+    )
+    _record("account-deletion-begun", event, operator, account_id=user_id)
+    return _hide(graph, storage, event, user_id)
+
+
+def _hide(graph: Graph, storage: Storage, event: Event | None, user_id: int) -> Outcome:
+    """Drop the copies of a user's posts and sessions."""
+
+    def hide() -> None:
+        session_ids = graph.sessions.ended_ids(user_id, before=MAX_ID, limit=NEWEST_SESSIONS)
+        hide_user(graph, storage, user_id, session_ids)
+
+    return _drop(storage, event, hide)
 
 
 def _refresh(

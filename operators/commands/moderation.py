@@ -1,4 +1,4 @@
-"""`flask moderation …`: reports, hidden posts, suspended accounts, and the audit log."""
+"""`flask moderation …`: reports, hidden posts, suspended and deleted accounts, the audit log."""
 
 import getpass
 from collections.abc import Callable, Iterator
@@ -148,6 +148,26 @@ def unsuspend(*, user: str, **entry: Any) -> None:
         user_id = find_user(graph, user)
         outcome = actions.unsuspend(graph, storage, user_id, **entry)
     say(outcome, f"User {user_id}", "is not suspended any more", "was not suspended")
+
+
+@moderation.command("delete-account")
+@click.argument("user")
+@signed(needs_reason=True)
+def delete_account(*, user: str, **entry: Any) -> None:
+    """Delete the account of USER, an id or @username, for an owner who cannot sign in.
+
+    The user and all posts are hidden and all sessions end; a week later everything is deleted.
+    Until then the owner can restore it, unless it is suspended.
+    """
+    with open_stores() as (graph, storage), unknown_subjects():
+        user_id = find_user(graph, user)
+        outcome = actions.delete_account(graph, storage, user_id, **entry)
+    say(
+        outcome,
+        f"User {user_id}",
+        "is hidden and signed out, and is deleted in 7 days",
+        "was about to be deleted already",
+    )
 
 
 @moderation.command("log")

@@ -178,6 +178,15 @@ class Stage:
                 self.do(self.town.find_event(event.id) or event)
         raise AssertionError(f"events left: {self.town.events_of(*user_ids)}")
 
+    def end_week(self, user_id: int) -> None:
+        """As if the seven days had passed in which the user's deletion can be undone."""
+        self.town.query(
+            "MATCH (user:User {id: $id}) SET user.leaves_at = timestamp() - 1"
+            " WITH user MATCH (event:Event {id: user.leaving_event_id})"
+            " SET event.due_at = timestamp()",
+            id=user_id,
+        )
+
     def audience(self, size: int) -> tuple[int, list[int]]:
         """An author and followers, all with lists."""
         author, *followers = self.town.users(size + 1)

@@ -28,15 +28,6 @@ def leave_again(stage: Stage, user_id: int) -> Leaving:
     return stage.graph.accounts.leave(user_id, checked_hash=stored)
 
 
-def end_week(stage: Stage, user_id: int) -> None:
-    """As if seven days had passed."""
-    stage.town.query(
-        "MATCH (user:User {id: $id}) SET user.leaves_at = timestamp() - 1"
-        " WITH user MATCH (event:Event {id: user.leaving_event_id}) SET event.due_at = timestamp()",
-        id=user_id,
-    )
-
-
 def properties(stage: Stage, user_id: int) -> dict[str, object]:
     [row] = stage.town.query(
         "MATCH (user:User {id: $id}) RETURN properties(user) AS all", id=user_id
@@ -132,7 +123,7 @@ def test_when_the_week_is_over_only_a_receipt_is_left(stage: Stage) -> None:
     name = properties(stage, user)["username_ci"]
     event = leave(stage, user)
     stage.do(event)
-    end_week(stage, user)
+    stage.end_week(user)
     stage.do_all(user)
     assert left_of(stage, user) == 0
     receipt = properties(stage, user)
@@ -150,7 +141,7 @@ def test_a_deletion_goes_on_where_a_killed_worker_stopped(
     user, _follower, posts = furnish(stage)
     event = leave(stage, user)
     stage.do(event)
-    end_week(stage, user)
+    stage.end_week(user)
     monkeypatch.setattr(accounts, "TURN_SECONDS", -1.0)  # each turn ends after one page
     monkeypatch.setattr(accounts, "POSTS_PAGE", 1)
     monkeypatch.setattr(accounts, "PAGE", 1)
@@ -208,7 +199,7 @@ def test_a_deletion_that_has_begun_cannot_be_undone(stage: Stage) -> None:
     stored = stage.graph.accounts.password_hash(user)
     assert stored
     event = leave(stage, user)
-    end_week(stage, user)
+    stage.end_week(user)
     assert stage.graph.accounts.begin_deletion(event)
     with pytest.raises(NotFoundError):
         stage.graph.accounts.restore(user, checked_hash=stored)
@@ -217,7 +208,7 @@ def test_a_deletion_that_has_begun_cannot_be_undone(stage: Stage) -> None:
 def test_a_name_is_free_a_month_after_the_deletion(stage: Stage) -> None:
     user = stage.town.create_user()
     event = leave(stage, user.id)
-    end_week(stage, user.id)
+    stage.end_week(user.id)
     stage.do_all(user.id)
     with pytest.raises(UsernameTakenError):
         stage.town.create_user(username=user.username)
@@ -239,7 +230,7 @@ def test_objects_of_all_photos_are_removed(stage: Stage) -> None:
     for photo in photos:
         stage.storage.photos.put_rendition(photo.path, 320, b"jpeg")
     leave(stage, user)
-    end_week(stage, user)
+    stage.end_week(user)
     stage.do_all(user)
     began = time.monotonic()
     for photo in photos:

@@ -97,11 +97,7 @@ def test_an_account_is_deleted_on_time_while_it_is_suspended(
     assert person.post("/v1/reports", json=report).status_code == 202
     leave(person)
     suspend(person)
-    stage.town.query(
-        "MATCH (user:User {id: $id}) SET user.leaves_at = timestamp() - 1"
-        " WITH user MATCH (event:Event {id: user.leaving_event_id}) SET event.due_at = timestamp()",
-        id=person.id,
-    )
+    stage.end_week(person.id)
     stage.do_all(person.id)
     [row] = stage.town.query(
         "MATCH (user:User {id: $id}) RETURN properties(user) AS all,"
@@ -111,6 +107,38 @@ def test_an_account_is_deleted_on_time_while_it_is_suspended(
     assert row["all"]["state"] == "deleted"
     assert "suspended_at" not in row["all"]
     assert row["reports"] == 0
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+def test_an_account_that_operators_delete_is_hidden_at_once_and_deleted_after_its_week(
+    app: Flask, builders: Builders, stage: Stage, *, suspended: bool
+) -> None:
+    person, follower = builders.new_user(), builders.new_user()
+    follower.follow(person)
+    post = builders.publish(person)["id"]
+    if suspended:
+        suspend(person)
+    moderate("delete-account", person.id, "--reason", "a letter")
+    assert_problem(person.get("/v1/me"), 401, "not-signed-in")
+    assert_problem(follower.get(f"/v1/posts/{post}"), 404, "not-found")
+    assert_problem(follower.get(f"/v1/users/{person.id}"), 404, "not-found")
+    if suspended:
+        assert_problem(restore(app, person), 403, "account-suspended")
+    stage.end_week(person.id)
+    stage.do_all(person.id)
+    user = stage.graph.moderation.user(person.id)
+    assert user is not None
+    assert user.state == "deleted"
+    assert_problem(restore(app, person), 401, "wrong-credentials")
+
+
+def test_an_account_that_operators_delete_can_be_restored_by_its_owner(
+    app: Flask, builders: Builders
+) -> None:
+    person = builders.new_user()
+    moderate("delete-account", person.id, "--reason", "a forged letter")
+    assert restore(app, person).status_code == 200
+    assert sign_in(app, person.username).status_code == 201
 
 
 def test_a_session_that_was_cached_before_is_refused_by_every_process(

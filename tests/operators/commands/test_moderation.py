@@ -129,6 +129,32 @@ def test_each_change_is_said_and_logged_once_and_a_repeat_says_so(graph: Graph, 
     ]
 
 
+# Security 22
+@pytest.mark.parametrize("suspended", [False, True])
+def test_an_account_is_deleted_for_its_owner_once_and_it_is_logged(
+    graph: Graph, town: Town, *, suspended: bool
+) -> None:
+    owner = town.user()
+    if suspended:
+        moderate("suspend", owner, "--reason", "spam")
+    with capture_logs() as lines:
+        said = [
+            moderate("delete-account", owner, "--reason", "a letter"),
+            moderate("delete-account", owner, "--reason", "again"),
+        ]
+    assert said == [
+        f"User {owner} is hidden and signed out, and is deleted in 7 days.\n",
+        f"User {owner} was about to be deleted already.\n",
+    ]
+    [line] = [line for line in lines if line.get("security")]
+    assert (line["event"], line["account_id"]) == ("account-deletion-begun", owner)
+    entry = entries_of(graph, owner)[-1]
+    assert (entry.action, entry.subject, entry.reason) == ("delete-account", "user", "a letter")
+    user = graph.moderation.user(owner)
+    assert user is not None
+    assert (user.state, user.suspended) == ("leaving", suspended)
+
+
 def test_the_log_is_newest_first_and_paged(flask: Flask_, graph: Graph, town: Town) -> None:
     author = town.user()
     post = town.create_post(author).subject_id
