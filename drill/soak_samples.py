@@ -37,7 +37,13 @@ COUNTS = Query(
         " `photos without a post`:"
         " COUNT { (photo:Photo) WHERE photo.unposted_until >= 0 },"
         " `photos with objects due`:"
-        " COUNT { (photo:Photo) WHERE photo.objects_until >= 0 }} AS counts"
+        " COUNT { (photo:Photo) WHERE photo.objects_until >= 0 },"
+        " exports: COUNT { (:Export) },"
+        " reports: COUNT { (:Report) },"
+        " `accounts to be deleted`:"
+        " COUNT { (user:User) WHERE user.state IN ['leaving', 'deleting'] },"
+        " `names of deleted accounts`:"
+        " COUNT { (user:User) WHERE user.name_free_at IS NOT NULL }} AS counts"
     ),
     parameters={},
     returns=("counts",),
@@ -120,18 +126,19 @@ class Samples:
             yield name, count, NODES
         yield "events due", self._stage.graph.events.counts()["due"], NODES
         yield "jobs in queues", self._stage.queued_jobs(), NODES
-        yield "uploads in S3", self._uploads(), NODES
+        yield "uploads in S3", self._objects("incoming/"), NODES
+        yield "parts of exports in S3", self._objects("exports/"), NODES
         yield "keys of the queue's server", *self._queue_keys()
         yield "data of the cache", self._cache_bytes() / 1_000_000, DATA
         yield from self._processes()
         metrics = Path(self._stage.env["PROMETHEUS_MULTIPROC_DIR"])
         yield "files of metrics", len(list(metrics.iterdir())), FILES
 
-    def _uploads(self) -> int:
-        """The number of objects under `incoming/`."""
+    def _objects(self, prefix: str) -> int:
+        """The number of objects in S3 whose names begin so."""
         with S3Circuit("s3").guard():  # its errors are ours
             pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self._settings.s3_bucket, Prefix="incoming/"
+                Bucket=self._settings.s3_bucket, Prefix=prefix
             )
             return sum(page["KeyCount"] for page in pages)
 

@@ -32,6 +32,8 @@ STOCK = 400
 """Ready photos that a publisher gets at once."""
 PICTURE_SIDE = 640
 """Pixels of an uploaded picture. Its processing takes some 30 ms."""
+KEPT_ACCOUNTS = 10
+"""Accounts of the lane of accounts. Older ones are deleted, with what they have left behind."""
 FATES = ("posted", "never posted", "never completed", "never uploaded", "no picture", "deleted")
 """What becomes of the uploaded photos, in turns."""
 READY_SECONDS, READY_CHECK_SECONDS = 30.0, 0.25
@@ -65,6 +67,7 @@ class SoakLoad:
             *(self._lane("photo", self._use_photo, 2 / photos) for _ in range(2)),
             self._lane("follow", self._follow, 1 / follows),
             self._lane("session", self._sign_in_and_out, 2.0),
+            self._lane("account", self._accounts(), 3.0),
             self._lane("read", self._read, 0.1),
         ]
 
@@ -117,6 +120,28 @@ class SoakLoad:
             if response.phase == "ok":
                 posts.append((author, str(response.body["id"])))
             return response
+
+        return act
+
+    def _accounts(self) -> Act:
+        """Signs up, reports the account before, asks for an export, and deletes the oldest one."""
+        accounts: deque[tuple[str, str]] = deque()
+
+        def act(connection: ApiConnection, _number: int) -> Response:
+            account = {"username": f"soak{secrets.token_hex(8)}", "password": PASSWORD}
+            signed_up = connection.request("POST", "/v1/accounts", body=account)
+            if signed_up.phase != "ok":
+                return signed_up
+            token = str(signed_up.body["auth_token"])
+            if accounts:
+                report = {"user_id": accounts[-1][0], "reason": "spam"}
+                connection.request("POST", "/v1/reports", token=token, body=report)
+            accounts.append((str(signed_up.body["user"]["id"]), token))
+            asked = connection.request("POST", "/v1/me/exports", token=token)
+            if len(accounts) > KEPT_ACCOUNTS:
+                _, oldest = accounts.popleft()
+                connection.request("DELETE", "/v1/me", token=oldest, body={"password": PASSWORD})
+            return asked
 
         return act
 

@@ -6,7 +6,7 @@ So an hour of load meets a month of clearing.
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from graph import exports, photos, posts, push_subscriptions, sessions
+from graph import accounts, exports, photos, posts, push_subscriptions, reports, sessions
 from storage import bodies
 from workers import clearing, sweeper
 from workers.exports import clearing as exports_clearing
@@ -23,6 +23,8 @@ LIVES: Mapping[ModuleType, Sequence[str]] = {
     ),
     exports: ("LINK_LIFE_MS", "PROGRESS_LIFE_MS", "ENDED_LIFE_MS", "WINDOW_MS", "PUT_OFF_MS"),
     exports_clearing: ("OBJECT_RETENTION",),
+    accounts: ("UNDO_MS", "NAME_MS"),
+    reports: ("CLOSED_LIFE_MS",),
     posts: ("KEY_LIFE_MS", "DELETED_LIFE_MS"),
     push_subscriptions: ("ENDED_LIFE_MS",),
     sessions: ("ENDED_LIFE_MS",),
@@ -32,7 +34,12 @@ LIVES: Mapping[ModuleType, Sequence[str]] = {
 }
 """The constants of each module: integers of milliseconds or seconds, or timedeltas."""
 
-LONGER_LIVES: Mapping[str, int] = {"NOTIFICATION_RETENTION": 18, "BODY_TTL_SECONDS": 12}
+LONGER_LIVES: Mapping[str, int] = {
+    "NOTIFICATION_RETENTION": 18,
+    "BODY_TTL_SECONDS": 12,
+    "CLOSED_LIFE_MS": 12,
+    "NAME_MS": 4,
+}
 """Lives that FACTOR leaves too long for an hour, and what divides them further."""
 
 
