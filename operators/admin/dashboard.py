@@ -6,6 +6,7 @@ can write a job would run code here; and it takes jobs from a queue to empty it,
 may not.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache, partial
@@ -25,6 +26,14 @@ REGISTRIES = ("queued", "started", "failed", "finished", "scheduled", "deferred"
 ORDERS = ("asc", "dsc")
 PER_PAGE = 20
 MOST_PER_PAGE = 200
+
+ADDRESSES = {
+    "instance_number": re.compile("0"),
+    "job_id": re.compile(r"[\w-]{1,200}", re.ASCII),
+    "page": re.compile(r"\d{1,9}", re.ASCII),
+    "per_page": re.compile(r"[1-9]\d?|1\d\d|200", re.ASCII),  # up to MOST_PER_PAGE
+}
+"""The values that parts of an address can have. rq-dashboard fails on others."""
 
 
 class JSONQueue(rq.Queue):
@@ -70,6 +79,7 @@ def add_dashboard(app: Flask, queue_url: str) -> None:
     web.Job, web.Queue, web.Worker = BellJob, JSONQueue, JSONWorker
     web.requeue_job = partial(rq.requeue_job, serializer=JSONSerializer)
     app.register_blueprint(rq_dashboard.blueprint, url_prefix="/rq")
+    app.before_request(_check_address)
     app.after_request(_return_to_page)
     app.context_processor(
         lambda: {
@@ -142,6 +152,15 @@ def _call_text(job: Job) -> str:
         return str(job.get_call_string())
     except Exception:  # noqa: BLE001 - its data can be anything
         return "not readable"
+
+
+def _check_address() -> None:
+    """404 for an address that no page can have."""
+    if request.blueprint != rq_dashboard.blueprint.name:
+        return
+    for name, value in (request.view_args or {}).items():
+        if name in ADDRESSES and not ADDRESSES[name].fullmatch(str(value)):
+            abort(HTTPStatus.NOT_FOUND)
 
 
 def _return_to_page(response: Response) -> Response:

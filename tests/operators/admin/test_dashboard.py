@@ -112,6 +112,28 @@ def test_a_deleted_job_is_404(operator: FlaskClient) -> None:
 
 
 # Security 22
+@pytest.mark.parametrize("odd", ["x.y", "%00", "%ff", "[object]", "é", "a" * 300])
+def test_an_odd_job_id_is_404(operator: FlaskClient, odd: str) -> None:
+    for path in (f"/rq/0/view/job/{odd}", f"/rq/0/data/job/{odd}.json"):
+        assert operator.get(path).status_code == HTTPStatus.NOT_FOUND, path
+    for change in ("requeue", "delete"):
+        assert operator.post(f"/rq/job/{odd}/{change}").status_code == HTTPStatus.NOT_FOUND
+
+
+# Security 22
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/rq/1/", "/rq/99999999999999999999/view/workers", "/rq/1/data/queues.json"),
+        *("/rq/0/data/jobs/x/queued/abc/asc/1.json", "/rq/0/data/jobs/x/queued/0/asc/1.json"),
+        *("/rq/0/data/jobs/x/queued/201/asc/1.json", "/rq/0/data/jobs/x/queued/20/asc/-1.json"),
+    ],
+)
+def test_an_address_that_no_page_has_is_404(operator: FlaskClient, path: str) -> None:
+    assert operator.get(path).status_code == HTTPStatus.NOT_FOUND
+
+
+# Security 22
 def test_the_dashboards_pages_escape_what_jobs_say(operator: FlaskClient, queue: Queue) -> None:
     hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>"
     waiting = queue.enqueue("workers.jobs.work", 17, 3, description=hostile)
