@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stack.errors import StackError
 from stack.parts.part import ExternalStore, Program, Store
+from stack.parts.s3_keys import write_keys
 from stack.ports import HOST
 from stack.roles import S3_SECRETS, variable_of
 from stack.secrets import write_private
@@ -75,7 +76,7 @@ class Bucket:
 
 
 class LocalS3(Program, Store):
-    """SeaweedFS on nine ports from `port` on and on `port` + 10,008. Each request needs the key."""
+    """SeaweedFS on nine ports from `port` on and on `port` + 10,008. Each request needs a key."""
 
     name = "s3"
     start_seconds = 60.0
@@ -85,10 +86,11 @@ class LocalS3(Program, Store):
         self.bucket = bucket
         self._data = folder / "s3"
         self._identities = self._data / "identities.json"
+        self._keys = (self._data / "keys").resolve()
         self._port = port
 
     def prepare(self) -> None:
-        """Create the data folder and the file with the identities."""
+        """Create the data folder, the file with the identities, and the keys of the inner ports."""
         (self._data / "data").mkdir(parents=True, exist_ok=True)
         bucket = self.bucket
         own = bucket.access_key or "", bucket.secret_key or ""
@@ -97,12 +99,14 @@ class LocalS3(Program, Store):
             actions = [action.format(bucket=bucket.name) for action in ROLE_ACTIONS[role]]
             identities.append(_identity(role, keys, actions))
         write_private(self._identities, json.dumps({"identities": identities}))
+        write_keys(self._keys)
 
     def command(self) -> Sequence[str]:
         """SeaweedFS's `mini`. Without -disableHttp the filer's port serves private objects."""
         first = self._port
         return [
-            *(str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "mini"),
+            str(Path(sys.executable).with_name("weed")),
+            *(f"-config_dir={self._keys}", "-logtostderr=true", "mini"),
             *(f"-dir={self._data / 'data'}", f"-ip={HOST}", f"-ip.bind={HOST}"),
             *("-disableHttp", "-master.telemetry=false", "-admin.ui=false", "-webdav=false"),
             *("-s3.port.iceberg=0", "-s3.port.lance=0"),
