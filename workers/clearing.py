@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from graph import Graph
 from graph.ids import first_id_at
 from storage import Storage
+from storage.s3 import SweptPage
 from workers.exports.clearing import expire_exports, reconcile_objects
 from workers.photos.expiry import expire_photos, reconcile_incoming
 
@@ -16,6 +17,9 @@ NOTIFICATION_RETENTION = timedelta(days=90)
 
 PAGE = 1_000
 """Expired items that one statement deletes: some 20 ms."""
+
+WALK = "open-reports"
+"""The name of the walk over all open reports."""
 
 Step = Callable[[float], int]
 """Clears until a page is short or the monotonic time is over; returns how many items it cleared."""
@@ -41,6 +45,7 @@ def steps(graph: Graph, storage: Storage) -> list[tuple[str, Step]]:
         ("names", _in_pages(lambda: graph.accounts.free_names(PAGE), PAGE)),
         ("deleted-posts", _in_pages(lambda: graph.posts.clear_deleted(PAGE), PAGE)),
         ("reports", _in_pages(lambda: graph.reports.delete_closed(PAGE), PAGE)),
+        ("open-reports", lambda until: _walk_open_reports(graph, storage, until)),
         ("notifications", _in_pages(lambda: _clear_notifications(graph), PAGE)),
     ]
     return random.sample(named, len(named))
@@ -58,6 +63,16 @@ def _in_pages(clear: Callable[[], int], page: int) -> Step:
                 return cleared
 
     return step
+
+
+def _walk_open_reports(graph: Graph, storage: Storage, until: float) -> int:
+    """Look at all open reports, page by page, in as many rounds as it takes."""
+
+    def look(key: str) -> SweptPage:
+        after = graph.reports.list_unlisted(after=int(key or 0), limit=PAGE)
+        return SweptPage(removed=0, last_key=None if after is None else str(after))
+
+    return storage.sweep_positions.walk(WALK, look, until=until)
 
 
 def _clear_notifications(graph: Graph) -> int:
