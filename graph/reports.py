@@ -27,7 +27,7 @@ MOST_REPORTED = load("reports/most_reported")
 CLOSED_PAGE = load("reports/closed_page")
 STATUSES = load("reports/statuses")
 OPEN_SUBJECTS = load("reports/open_subjects")
-UNLISTED = load("reports/unlisted")
+UNSETTLED = load("reports/unsettled")
 LIST_SUBJECT = load("reports/list_subject")
 SUBJECT_OF = load("reports/subject_of")
 CLOSE = load("reports/close")
@@ -85,6 +85,16 @@ class ReportPage:
     """A page of a list of reports."""
 
     subjects: Sequence[ReportedSubject]
+    next_after: int | None
+    """The id after which the next page begins; None at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledPage:
+    """What was done with a page of the open reports."""
+
+    closed: dict[tuple[str, int], int]
+    """How many were closed of each subject and subject id."""
     next_after: int | None
     """The id after which the next page begins; None at the end."""
 
@@ -157,20 +167,24 @@ class Reports:
         """The number of posts and users with open reports. It costs the same for any number."""
         return int(self._connection.read(OPEN_SUBJECTS)[0]["subjects"])
 
-    def list_unlisted(self, *, after: int, limit: int) -> int | None:
-        """Put the posts and users of the next open reports into the list, if they are not in it.
+    def settle(self, *, after: int, limit: int) -> SettledPage:
+        """Look at the next open reports: close those of posts and users that are deleted.
 
-        That is so where an older version has created the reports. Returns the id after which the
-        next call begins; None when all reports have been looked at. Can be repeated.
+        Posts and users that are not in the list, as an older version has created the report, are
+        put into it. Can be repeated.
         """
-        rows = self._connection.read(UNLISTED, after=after, limit=limit)
+        rows = self._connection.read(UNSETTLED, after=after, limit=limit)
         if not rows:
-            return None
-        for subject, subject_id, author_id in rows[0]["subjects"]:
-            self._connection.write(
-                LIST_SUBJECT, subject=subject, subject_id=subject_id, author_id=author_id
-            )
-        return None if rows[0]["looked_at"] < limit else int(rows[0]["last_id"])
+            return SettledPage(closed={}, next_after=None)
+        closed: dict[tuple[str, int], int] = {}
+        for one in rows[0]["subjects"]:
+            about = one["about"]
+            if one["exists"]:
+                self._connection.write(LIST_SUBJECT, **about)
+            elif count := self._close(about, report_id=None, operator=None, reason=None):
+                closed[about["subject"], about["subject_id"]] = count
+        is_full = rows[0]["looked_at"] == limit
+        return SettledPage(closed=closed, next_after=rows[0]["last_id"] if is_full else None)
 
     def close(self, report_id: int, *, operator: str, reason: str | None) -> int:
         """Close the report and all open ones of its subject; returns how many were open.
@@ -180,20 +194,31 @@ class Reports:
         about = self._connection.read(SUBJECT_OF, report_id=report_id)
         if not about:
             raise NotFoundError
+        return self._close(about[0], report_id=report_id, operator=operator, reason=reason)
+
+    def delete_closed(self, limit: int) -> int:
+        """Delete up to `limit` reports that were closed long ago; returns how many."""
+        rows = self._connection.write(DELETE_CLOSED, limit=limit, life_ms=CLOSED_LIFE_MS)
+        return int(rows[0]["cleared"])
+
+    def _close(
+        self,
+        about: dict[str, Any],
+        *,
+        report_id: int | None,
+        operator: str | None,
+        reason: str | None,
+    ) -> int:
+        """Close all open reports of a subject; returns how many."""
         rows = self._write(
             CLOSE,
-            **about[0],
+            **about,
             report_id=report_id,
             entry_id=new_id(),
             operator=operator,
             reason=reason,
         )
         return int(rows[0]["closed"])
-
-    def delete_closed(self, limit: int) -> int:
-        """Delete up to `limit` reports that were closed long ago; returns how many."""
-        rows = self._connection.write(DELETE_CLOSED, limit=limit, life_ms=CLOSED_LIFE_MS)
-        return int(rows[0]["cleared"])
 
     def _write(self, query: Query, **parameters: Any) -> list[dict[str, Any]]:
         """The row of a write that locks a ReportedSubject; repeated if that has ended meanwhile.

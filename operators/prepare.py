@@ -51,7 +51,7 @@ def _list_reports(graph: Graph) -> Iterator[str]:
         return
     after: int | None = 0
     while after is not None:
-        after = graph.reports.list_unlisted(after=after, limit=UPGRADE_PAGE)
+        after = graph.reports.settle(after=after, limit=UPGRADE_PAGE).next_after
     if listed := graph.reports.open_subjects():
         yield f"{listed:,} posts and users with open reports of an older version are listed now."
 

@@ -1,5 +1,6 @@
 """Reports in the graph: bounded, closed together, and cleared."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from graph.errors import IdTakenError, NotFoundError
 from graph.ids import MAX_ID, new_id
 from graph.reports import CLOSED_LIFE_MS, ReportedSubject
 from tests.support.concurrency import run_together
+from tests.support.eventually import eventually
 from tests.support.town import Town
 
 [CLEAR_REPORTS] = [query for query in CLEAR if query.name == "accounts/clear_reports"]
@@ -41,6 +43,17 @@ def walk(graph: Graph, *, limit: int = 500, closed: bool = False) -> list[Report
 
 def listed(graph: Graph, user: int, *, closed: bool = False) -> list[ReportedSubject]:
     return [one for one in walk(graph, closed=closed) if one.subject_id == user]
+
+
+def settle(graph: Graph, *, limit: int = 500) -> dict[tuple[str, int], int]:
+    """Look at all open reports, page by page; how many were closed of each subject."""
+    closed: dict[tuple[str, int], int] = {}
+    after: int | None = 0
+    while after is not None:
+        page = graph.reports.settle(after=after, limit=limit)
+        closed |= page.closed
+        after = page.next_after
+    return closed
 
 
 def facts(town: Town, subject_id: int) -> tuple[list[int], list[tuple[int, int]]]:
@@ -149,7 +162,7 @@ def test_reports_that_were_closed_long_ago_are_deleted(graph: Graph, town: Town)
     assert {row["id"] for row in left} == set(users[1:])
 
 
-def test_a_report_of_a_deleted_post_stays_listed(graph: Graph, town: Town) -> None:
+def test_a_report_of_a_deleted_post_is_listed_until_it_is_settled(graph: Graph, town: Town) -> None:
     author, reporter = town.users(2)
     post = town.create_post(author).subject_id
     graph.reports.create(
@@ -167,6 +180,9 @@ def test_a_report_of_a_deleted_post_stays_listed(graph: Graph, town: Town) -> No
     assert listed(graph, post)[0].status == "hidden"
     graph.posts.delete(post, author_id=author)
     assert listed(graph, post)[0].status == "deleted"
+    assert settle(graph) == {("post", post): 1}
+    assert listed(graph, post) == []
+    assert listed(graph, post, closed=True)[0].status == "deleted"
 
 
 def test_pages_have_each_subject_once_in_order(graph: Graph, town: Town) -> None:
@@ -301,10 +317,10 @@ def test_reports_of_an_older_version_are_put_into_the_list(graph: Graph, town: T
     first = listed(graph, users[0])[0].id
     town.query("MATCH (s:ReportedSubject) WHERE s.subject_id IN $ids DELETE s", ids=users)
     assert listed(graph, users[0]) == []
-    calls, after = 0, first - 1 or None
-    while after is not None:
-        after, calls = graph.reports.list_unlisted(after=after, limit=4), calls + 1
-    assert calls >= 3
+    page = graph.reports.settle(after=first - 1, limit=4)
+    assert page.next_after is not None
+    assert listed(graph, users[-1]) == [], "a page of four of ten reports"
+    settle(graph, limit=4)
     for user in users:
         assert len(facts(town, user)[0]) == 2
         assert_exact(town, user)
@@ -316,4 +332,58 @@ def test_a_report_that_is_not_listed_can_be_closed(graph: Graph, town: Town) -> 
     create(graph, reporter, user, report_id=report_id)
     town.query("MATCH (s:ReportedSubject {subject_id: $id}) DELETE s", id=user)
     assert graph.reports.close(report_id, operator="ola", reason=None) == 1
+    assert facts(town, user) == ([], [])
+
+
+def test_reports_of_what_is_deleted_are_closed_and_others_stay_open(
+    graph: Graph, town: Town
+) -> None:
+    """Operators decide on all that exists, and on what may come back."""
+    reporter, other, *users = town.users(7)
+    for user in users:
+        create(graph, reporter, user)
+        create(graph, other, user)
+    gone, *rest = users
+    for user, state in zip(users, ("deleted", "deleting", "leaving", "suspended"), strict=False):
+        town.query("MATCH (u:User {id: $id}) SET u.state = $state", id=user, state=state)
+    before = len(graph.moderation.log(before=MAX_ID, limit=1_000))
+    assert settle(graph, limit=1) == {("user", gone): 2}
+    assert settle(graph) == {}
+    assert listed(graph, gone, closed=True)[0].reporter_ids == [reporter, other]
+    assert len(graph.moderation.log(before=MAX_ID, limit=1_000)) == before, "by no operator"
+    for user in rest:
+        assert len(facts(town, user)[0]) == 2
+    for user in users:
+        assert_exact(town, user)
+
+
+def test_a_report_that_waits_while_the_subject_is_closed_is_listed_anew(
+    graph: Graph, town: Town
+) -> None:
+    first, second, user = town.users(3)
+    create(graph, first, user)
+    with ThreadPoolExecutor(1) as pool:
+        with town.uncommitted_close(user) as closing:
+            created = pool.submit(create, graph, second, user)
+            eventually(lambda: town.blocked_by_locks() >= 1)
+            closing.commit()
+        assert created.result(timeout=30)
+    [one] = listed(graph, user)
+    assert one.reporter_ids == [second]
+    assert_exact(town, user)
+
+
+def test_a_close_that_waits_while_the_subject_is_closed_closes_nothing(
+    graph: Graph, town: Town
+) -> None:
+    reporter, user = town.users(2)
+    report_id = new_id()
+    create(graph, reporter, user, report_id=report_id)
+    with ThreadPoolExecutor(1) as pool:
+        with town.uncommitted_close(user) as closing:
+            close = partial(graph.reports.close, operator="ola", reason=None)
+            closed = pool.submit(close, report_id)
+            eventually(lambda: town.blocked_by_locks() >= 1)
+            closing.commit()
+        assert closed.result(timeout=30) == 0
     assert facts(town, user) == ([], [])
