@@ -113,10 +113,12 @@ def close_report(*, report_id: int, operator: str, reason: str | None) -> None:
             closed = graph.reports.close(report_id, operator=operator, reason=reason)
         except NotFoundError:
             raise CommandError(f"There is no report {report_id}.") from None
+    security_events.record(
+        "report-closed", report_id=report_id, operator=operator, already=not closed
+    )
     if not closed:
         click.echo(f"Report {report_id} was closed already.")
         return
-    security_events.record("report-closed", report_id=report_id, operator=operator)
     click.echo(f"Report {report_id} is closed, and {closed - 1} others of the same subject.")
 
 

@@ -212,6 +212,8 @@ def test_what_has_a_body_has_its_content_type(app: Flask, person: Person) -> Non
     assert person.get("/v1/me").headers["Content-Type"] == "application/json"
     page = call_api(app, "GET", "/docs")
     assert page.headers["Content-Type"].startswith("text/html")
+    file = call_api(app, "GET", "/docs/assets/swagger-ui.css")
+    assert file.headers["Content-Type"].startswith("text/css")
     head = call_api(app, "HEAD", "/livez")
     assert head.headers["Content-Type"] == "application/json"
 

@@ -80,6 +80,7 @@ def test_a_closed_report_is_in_the_list_of_closed_ones(
     assert output == f"Report {second} is closed, and 1 others of the same subject.\n"
     [line] = [line for line in lines if line.get("security")]
     assert (line["event"], line["report_id"], line["operator"]) == ("report-closed", second, "ola")
+    assert line["already"] is False
     assert moderate("close", first) == f"Report {first} was closed already.\n"
     assert f"post {post} " not in flask("moderation", "reports", "--limit", 1_000).output
     closed = flask("moderation", "reports", "--closed", "--after", first - 1, "--limit", 1_000)
@@ -146,13 +147,48 @@ def test_each_change_is_said_and_logged_once_and_a_repeat_says_so(graph: Graph, 
         ("ben", "suspend", "user", "a bot"),
         ("ola", "unsuspend", "user", "a mistake"),
     ]
-    security = [(line["event"], line["operator"]) for line in lines if line.get("security")]
-    assert security == [
-        ("post-hidden", "ola"),
-        ("post-shown", "ola"),
-        ("account-suspended", "ben"),
-        ("account-unsuspended", "ola"),
+    security = [
+        (line["event"], line["operator"], line["already"]) for line in lines if line.get("security")
     ]
+    assert security == [
+        ("post-hidden", "ola", False),
+        ("post-hidden", "ola", True),
+        ("post-shown", "ola", False),
+        ("post-shown", "ola", True),
+        ("account-suspended", "ben", False),
+        ("account-suspended", "ola", True),
+        ("account-unsuspended", "ola", False),
+        ("account-unsuspended", "ola", True),
+    ]
+
+
+# Security 22
+@pytest.mark.parametrize("command", ["hide-post", "suspend", "close"])
+def test_a_change_whose_answer_was_lost_is_logged_by_its_repeat(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The first process dies after the commit, before its line."""
+    author, reporter = town.users(2)
+    post = town.create_post(author).subject_id
+    subject = {
+        "hide-post": post,
+        "suspend": author,
+        "close": report(graph, reporter, post, author),
+    }[command]
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("observing.security_events.record", die)
+        run_command("moderation", command, subject, "--reason", "spam", "--by", "ola")
+    assert len(entries_of(graph, subject)) == 1
+    with capture_logs() as lines:
+        moderate(command, subject, "--reason", "spam")
+    [line] = [line for line in lines if line.get("security")]
+    assert (line["operator"], line["already"]) == ("ola", True)
+    assert subject in line.values()
+    assert len(entries_of(graph, subject)) == 1
 
 
 def test_the_log_is_newest_first_and_paged(flask: Flask_, graph: Graph, town: Town) -> None:
