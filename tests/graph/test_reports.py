@@ -373,17 +373,26 @@ def test_a_report_that_waits_while_the_subject_is_closed_is_listed_anew(
     assert_exact(town, user)
 
 
-def test_a_close_that_waits_while_the_subject_is_closed_closes_nothing(
+def test_a_close_that_waits_while_the_subject_is_closed_and_reported_anew_is_exact(
     graph: Graph, town: Town
 ) -> None:
-    reporter, user = town.users(2)
-    report_id = new_id()
-    create(graph, reporter, user, report_id=report_id)
+    first, second, user = town.users(3)
+    report_id, next_id = new_id(), new_id()
+    create(graph, first, user, report_id=report_id)
     with ThreadPoolExecutor(1) as pool:
         with town.uncommitted_close(user) as closing:
             close = partial(graph.reports.close, operator="ola", reason=None)
             closed = pool.submit(close, report_id)
             eventually(lambda: town.blocked_by_locks() >= 1)
+            closing.run(
+                "CREATE (:ReportedSubject {subject: 'user', subject_id: $user, author_id: $user,"
+                " first_id: $id, report_count: 1})"
+                " CREATE (:Report {id: $id, reporter_id: $reporter, subject: 'user',"
+                " subject_id: $user, author_id: $user, reason: 'spam', state: 'open'})",
+                user=user,
+                id=next_id,
+                reporter=second,
+            ).consume()
             closing.commit()
-        assert closed.result(timeout=30) == 0
+        assert closed.result(timeout=30) == 1
     assert facts(town, user) == ([], [])
