@@ -137,6 +137,13 @@ def _add_safe_headers(response: Response) -> Response:
     if request.path.startswith("/v1/"):
         is_secret = request.path.startswith(SECRET_PATHS)
         response.headers.setdefault("Cache-Control", NO_STORE if is_secret else NO_CACHE)
-    if response.status_code == HTTPStatus.NO_CONTENT:
-        del response.headers["Content-Type"]  # flask-smorest sets it also without a body
+    if _is_empty(response):
+        response.headers.pop("Content-Type", None)  # Flask sets one also without a body
     return response
+
+
+def _is_empty(response: Response) -> bool:
+    """Whether there is no body, of a 204, 202 or OPTIONS; a file that is sent is one."""
+    return response.status_code == HTTPStatus.NO_CONTENT or (
+        response.is_sequence and not any(response.response)
+    )

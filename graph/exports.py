@@ -237,8 +237,11 @@ class Exports:
             )
         )
 
-    def expire(self, limit: int) -> int:
-        """End the states of up to `limit` exports whose time is over; returns how many."""
+    def expire(self, limit: int) -> tuple[int, list[int]]:
+        """End the states of up to `limit` exports whose time is over.
+
+        Returns how many, and the ids of those that have failed with NO_PROGRESS.
+        """
         rows = self._connection.write(
             EXPIRE,
             limit=limit,
@@ -247,7 +250,7 @@ class Exports:
             late_ms=LATE_OBJECT_MS,
             put_off_ms=PUT_OFF_MS,
         )
-        return int(rows[0]["cleared"])
+        return int(rows[0]["cleared"]), list(rows[0]["failed_ids"])
 
     def with_objects(self, limit: int) -> dict[int, str]:
         """The paths by id of up to `limit` exports whose objects are due to be removed."""

@@ -125,8 +125,8 @@ def _drop(storage: Storage, event: Event | None, drop: Callable[[], None]) -> Ou
 
 
 def _record(name: str, event: Event | None, operator: str, **facts: object) -> None:
-    if event is not None:
-        security_events.record(name, operator=operator, **facts)
+    """Record the change, and a repeat as `already`: the first try may have ended before this."""
+    security_events.record(name, operator=operator, already=event is None, **facts)
 
 
 def _require_post(graph: Graph, post_id: int) -> ModeratedPost:

@@ -13,7 +13,7 @@ MAX_CACHE_TIMEOUT_SECONDS = 10
 """The cache must close connections that are idle for longer."""
 
 UPGRADE_PAGE = 2_000
-"""Photos that one statement looks at: it takes a fraction of a second, and little memory."""
+"""Photos or reports that a statement looks at: it takes part of a second, and little memory."""
 
 
 def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
@@ -25,6 +25,7 @@ def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
     apply(graph.connection)
     yield "The graph has its constraints and indexes."
     yield from _upgrade_photos(graph)
+    yield from _list_reports(graph)
     storage.photos.prepare_bucket()
     yield "The bucket is ready."
 
@@ -39,6 +40,20 @@ def _upgrade_photos(graph: Graph) -> Iterator[str]:
         upgraded += page
     if upgraded:
         yield f"{upgraded:,} photos of an older version are not posted and have a time limit now."
+
+
+def _list_reports(graph: Graph) -> Iterator[str]:
+    """Put posts and users with open reports of older versions into the list of these, in pages.
+
+    The sweeper does so too. It goes on where this is interrupted.
+    """
+    if graph.reports.open_subjects():
+        return
+    after: int | None = 0
+    while after is not None:
+        after = graph.reports.settle(after=after, limit=UPGRADE_PAGE).next_after
+    if listed := graph.reports.open_subjects():
+        yield f"{listed:,} posts and users with open reports of an older version are listed now."
 
 
 def _replace_old_layout(storage: Storage) -> Iterator[str]:

@@ -12,6 +12,14 @@ MOST_REPORTERS = 5
 """Ids of reporters in one row."""
 
 
+def total_text(subjects: int) -> str:
+    """How many posts and users have open reports."""
+    if not subjects:
+        return "No report is open."
+    verb = "post or user has" if subjects == 1 else "posts and users have"
+    return f"In all, {subjects:,} {verb} open reports."
+
+
 def age_text(reported: ReportedSubject) -> str:
     """The time since the oldest report."""
     return duration_text((datetime.now(UTC) - reported.created_at).total_seconds())

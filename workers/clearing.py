@@ -5,17 +5,25 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
 from graph import Graph
 from graph.ids import first_id_at
 from storage import Storage
+from storage.s3 import SweptPage
 from workers.exports.clearing import expire_exports, reconcile_objects
 from workers.photos.expiry import expire_photos, reconcile_incoming
+
+log = structlog.get_logger()
 
 NOTIFICATION_RETENTION = timedelta(days=90)
 """How long a notification is stored."""
 
 PAGE = 1_000
 """Expired items that one statement deletes: some 20 ms."""
+
+WALK = "open-reports"
+"""The name of the walk over all open reports."""
 
 Step = Callable[[float], int]
 """Clears until a page is short or the monotonic time is over; returns how many items it cleared."""
@@ -41,6 +49,7 @@ def steps(graph: Graph, storage: Storage) -> list[tuple[str, Step]]:
         ("names", _in_pages(lambda: graph.accounts.free_names(PAGE), PAGE)),
         ("deleted-posts", _in_pages(lambda: graph.posts.clear_deleted(PAGE), PAGE)),
         ("reports", _in_pages(lambda: graph.reports.delete_closed(PAGE), PAGE)),
+        ("open-reports", lambda until: _settle_reports(graph, storage, until)),
         ("notifications", _in_pages(lambda: _clear_notifications(graph), PAGE)),
     ]
     return random.sample(named, len(named))
@@ -58,6 +67,24 @@ def _in_pages(clear: Callable[[], int], page: int) -> Step:
                 return cleared
 
     return step
+
+
+def _settle_reports(graph: Graph, storage: Storage, until: float) -> int:
+    """Close the open reports of what is deleted; returns how many.
+
+    Looks at all open ones, page by page, in as many rounds as it takes.
+    """
+
+    def settle(key: str) -> SweptPage:
+        page = graph.reports.settle(after=int(key or 0), limit=PAGE)
+        for (subject, subject_id), count in page.closed.items():
+            log.info("reports closed", subject=subject, subject_id=subject_id, reports=count)
+        after = page.next_after
+        return SweptPage(
+            removed=sum(page.closed.values()), last_key=None if after is None else str(after)
+        )
+
+    return storage.sweep_positions.walk(WALK, settle, until=until)
 
 
 def _clear_notifications(graph: Graph) -> int:

@@ -6,7 +6,7 @@
 // $life_ms:    integer, milliseconds until an ended export is deleted
 // $late_ms:    integer, milliseconds until no fenced worker stores an object any more
 // $put_off_ms: integer, milliseconds
-// returns:     cleared
+// returns:     cleared, failed_ids
 // index:       Export(state_until)
 MATCH (export:Export)
 USING INDEX export:Export(state_until)
@@ -16,7 +16,7 @@ ORDER BY export.state_until
 LIMIT $limit
 SET export.locked = true
 REMOVE export.locked
-WITH export, CASE
+WITH export, export.id AS export_id, CASE
     WHEN export.state_until >= timestamp() OR export.state_until IS NULL THEN 'changed'
     WHEN export.state = 'ready' THEN 'expired'
     WHEN export.state IN ['waiting', 'running'] THEN 'failed'
@@ -37,4 +37,5 @@ FOREACH (_ IN CASE outcome WHEN 'put off' THEN [0] ELSE [] END |
 FOREACH (_ IN CASE outcome WHEN 'deleted' THEN [0] ELSE [] END |
   DELETE export
 )
-RETURN count(*) AS cleared
+RETURN count(*) AS cleared,
+  collect(CASE outcome WHEN 'failed' THEN export_id END) AS failed_ids

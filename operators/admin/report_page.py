@@ -1,9 +1,19 @@
 """The page of open reports: the same as `flask moderation reports`, in a browser."""
 
-from flask import Flask, render_template
+from http import HTTPStatus
+
+from flask import Flask, abort, render_template, request
 
 from graph import Graph
-from operators.report_text import age_text, reporters_text, seen_text, subject_text
+from graph.ids import MAX_ID
+from graph.reports import ReportPage
+from operators.report_text import (
+    age_text,
+    reporters_text,
+    seen_text,
+    subject_text,
+    total_text,
+)
 
 LIMIT = 200
 """Reported posts and users on the page."""
@@ -14,14 +24,27 @@ def add_report_page(app: Flask, graph: Graph) -> None:
 
     @app.get("/reports")
     def list_reports() -> str:
-        reported = graph.reports.page("open", limit=LIMIT + 1)
+        by_count = "most-reported" in request.args
+        if by_count:
+            page = ReportPage(subjects=graph.reports.most_reported(LIMIT), next_after=None)
+        else:
+            page = graph.reports.open_page(after=query_after(), limit=LIMIT)
         return render_template(
             "admin/reports.html",
-            reported=reported[:LIMIT],
-            more=len(reported) > LIMIT,
+            page=page,
+            total=total_text(graph.reports.open_subjects()),
+            by_count=by_count,
             limit=LIMIT,
             age_text=age_text,
             subject_text=subject_text,
             reporters_text=reporters_text,
             seen_text=seen_text,
         )
+
+
+def query_after() -> int:
+    """The report after which the page begins; 0 if the query has none. 400 for no id."""
+    text = request.args.get("after", "0")
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))):
+        abort(HTTPStatus.BAD_REQUEST, "after is no id of a report.")
+    return int(text)

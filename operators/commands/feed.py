@@ -14,11 +14,14 @@ from flask.cli import AppGroup
 from feed.repairing import Repairer
 from feed.verifying import DESCRIPTIONS, Difference, Report, Verifier
 from graph.errors import GraphError
+from graph.ids import MAX_ID
 from operators.commands.stores import open_stores
 from operators.commands.user_selection import Throttle, UserBatches, UserSelection, select_users
 from stack.progress import Progress
 from storage.changes import EVERYTHING
 from storage.errors import StorageError
+
+USER_ID = click.IntRange(1, MAX_ID)
 
 MAX_SHOWN = 20
 """Timelines that a report names, and posts of each; it counts the others."""
@@ -32,10 +35,12 @@ feed = AppGroup("feed", help="Compare timelines with the graph, and rebuild them
 def user_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of both commands that select users and limit the rate."""
     options = (
-        click.option("--user", "users", type=click.IntRange(1), multiple=True, help="This user."),
+        click.option("--user", "users", type=USER_ID, multiple=True, help="This user."),
         click.option("--sample", type=click.IntRange(1), help="This number of random users."),
         click.option("--all", "all_users", is_flag=True, help="All users, by rising id."),
-        click.option("--after", type=click.IntRange(0), help="With --all: users above this id."),
+        click.option(
+            "--after", type=click.IntRange(0, MAX_ID), help="With --all: users above this id."
+        ),
         click.option(
             "--state",
             type=click.Path(dir_okay=False, path_type=Path),

@@ -11,11 +11,12 @@ from flask.cli import AppGroup
 from graph import Graph
 from graph.errors import NotFoundError
 from graph.ids import MAX_ID
+from graph.reports import ReportPage
 from observing import security_events
 from operators import moderation as actions
 from operators.commands.stores import CommandError, open_stores
 from operators.moderation import Outcome, UnknownSubjectError
-from operators.report_text import audit_lines, report_lines
+from operators.report_text import audit_lines, report_lines, total_text
 
 ID = click.IntRange(1, MAX_ID)
 LONGEST_REASON, LONGEST_OPERATOR = 1_000, 100
@@ -69,22 +70,37 @@ def signed(*, needs_reason: bool) -> Callable[[Callable[..., None]], Callable[..
 
 
 @moderation.command("reports")
-@click.option("--all", "with_closed", is_flag=True, help="Closed reports too, of 90 days.")
+@click.option("--after", type=ID, help="Only those after this report: the next page.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True)
-def list_reports(*, with_closed: bool, limit: int) -> None:
+@click.option("--most-reported", is_flag=True, help="Those with the most open reports first.")
+@click.option("--closed", is_flag=True, help="Closed reports instead, of 90 days.")
+def list_reports(*, after: int | None, limit: int, most_reported: bool, closed: bool) -> None:
     """List reported posts and users, the longest open first."""
+    if most_reported and (closed or after):
+        raise click.UsageError("--most-reported goes with --limit alone.")
     with open_stores() as (graph, _storage):
-        opened = graph.reports.page("open", limit=limit + 1)
-        closed = graph.reports.page("closed", limit=limit + 1) if with_closed else []
-    for title, page in (("open", opened), ("closed", closed)):
-        if with_closed and page:
-            click.echo(f"{title}:")
-        for line in report_lines(page[:limit]) if page else ():
-            click.echo(line)
-        if len(page) > limit:
-            click.echo(f"There are more than these {limit}: give a larger --limit.")
-    if not opened:
-        click.echo("No report is open.")
+        page = read_reports(
+            graph, after=after or 0, limit=limit, most_reported=most_reported, closed=closed
+        )
+        total = graph.reports.open_subjects()
+    for line in report_lines(page.subjects) if page.subjects else ():
+        click.echo(line)
+    if closed and not page.subjects:
+        click.echo(f"No {'further ' if after else ''}report is closed.")
+    click.echo(total_text(total))
+    if page.next_after is not None:
+        options = f"{'--closed ' if closed else ''}--limit {limit} --after {page.next_after}"
+        click.echo(f"The next page: flask moderation reports {options}")
+
+
+def read_reports(
+    graph: Graph, *, after: int, limit: int, most_reported: bool, closed: bool
+) -> ReportPage:
+    """A page of the list that the options ask for."""
+    if most_reported:
+        return ReportPage(subjects=graph.reports.most_reported(limit), next_after=None)
+    pages = graph.reports.closed_page if closed else graph.reports.open_page
+    return pages(after=after, limit=limit)
 
 
 @moderation.command("close")
@@ -97,10 +113,12 @@ def close_report(*, report_id: int, operator: str, reason: str | None) -> None:
             closed = graph.reports.close(report_id, operator=operator, reason=reason)
         except NotFoundError:
             raise CommandError(f"There is no report {report_id}.") from None
+    security_events.record(
+        "report-closed", report_id=report_id, operator=operator, already=not closed
+    )
     if not closed:
         click.echo(f"Report {report_id} was closed already.")
         return
-    security_events.record("report-closed", report_id=report_id, operator=operator)
     click.echo(f"Report {report_id} is closed, and {closed - 1} others of the same subject.")
 
 

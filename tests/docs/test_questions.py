@@ -209,7 +209,7 @@ def test_open_reports_are_counted_by_reason(driver: neo4j.Driver, graph: Graph) 
         )
     assert reports_of(driver, "self-harm") == before + 2
     [report] = [
-        one for one in graph.reports.page("open", limit=1_000) if one.subject_id == author.id
+        one for one in graph.reports.open_page(limit=1_000).subjects if one.subject_id == author.id
     ]
     graph.reports.close(report.id, operator="ola", reason=None)
     assert reports_of(driver, "self-harm") == before

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from graph import Graph
+from graph.ids import new_id
 from graph.photos import UPGRADE_NAME
 from operators.commands.stores import CommandError
 from operators.prepare import prepare
@@ -55,4 +56,28 @@ def test_init_gives_photos_of_an_older_version_a_time_limit_once(
     lines = list(prepare(graph, storage))
     assert "5 photos of an older version are not posted and have a time limit now." in lines
     assert [town.photo_times(photo) for photo in photos] == [{"unposted_until": 24.0}] * 5
+    assert not [line for line in prepare(graph, storage) if "older version" in line]
+
+
+def test_init_lists_reports_of_an_older_version(
+    graph: Graph, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operators.prepare.UPGRADE_PAGE", 2)
+    town = Town(graph)
+    reporter, *users = town.users(6)
+    for user in users:
+        graph.reports.create(
+            report_id=new_id(),
+            reporter_id=reporter,
+            subject="user",
+            subject_id=user,
+            author_id=user,
+            reason="spam",
+            text=None,
+        )
+    total = graph.reports.open_subjects()
+    town.query("MATCH (subject:ReportedSubject) DELETE subject")
+    lines = list(prepare(graph, storage))
+    assert any(line.endswith("open reports of an older version are listed now.") for line in lines)
+    assert graph.reports.open_subjects() == total
     assert not [line for line in prepare(graph, storage) if "older version" in line]

@@ -199,3 +199,11 @@ def test_a_page_of_followers_starts_with_an_index_seek_after_the_last_one(graph:
         "ProduceResults",
     ]
     assert "follower_id > $after" in plan[0]["args"]["Details"]
+
+
+@pytest.mark.parametrize("name", ["reports/open_page", "reports/most_reported"])
+def test_a_page_of_reports_reads_the_index_as_far_as_its_limit(graph: Graph, name: str) -> None:
+    _, plan = explain(graph, LOADED[name])
+    kinds = [one["operatorType"].split("@")[0] for one in plan]
+    assert kinds[:2] == ["NodeIndexSeekByRange" if name.endswith("page") else kinds[0], "Limit"]
+    assert "Seek" in kinds[0]

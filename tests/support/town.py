@@ -316,6 +316,15 @@ class Town:
         """The transaction of another request that has locked the session."""
         return self._locked("Session", session_id)
 
+    def uncommitted_close(self, subject_id: int) -> AbstractContextManager[Transaction]:
+        """The transaction of an operator that has closed the reports of a post or user."""
+        return self._uncommitted(
+            "MATCH (one:ReportedSubject {subject_id: $id}) SET one.locked = true REMOVE one.locked"
+            " WITH one MATCH (report:Report {subject_id: $id})"
+            " SET report.state = 'closed', report.closed_at = timestamp() DELETE one",
+            id=subject_id,
+        )
+
     def _locked(self, label: str, node_id: int) -> AbstractContextManager[Transaction]:
         return self._uncommitted(
             f"MATCH (one:{label} {{id: $id}}) SET one.locked = true REMOVE one.locked", id=node_id

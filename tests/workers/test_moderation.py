@@ -3,9 +3,11 @@
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from feed.verifying import Verifier
 from graph.events import Event
+from graph.ids import new_id
 from tests.support.stage import Stage
 from workers import accounts
 from workers.sweeper import Sweeper
@@ -148,3 +150,30 @@ def test_the_sweeper_deletes_reports_that_were_closed_long_ago(stage: Stage) -> 
     )
     Sweeper(stage.graph, stage.storage).clear()
     assert stage.town.query("MATCH (one:Report {reporter_id: $id}) RETURN one", id=reporter) == []
+
+
+def test_the_sweeper_closes_reports_of_deleted_posts_and_lists_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.clearing.PAGE", 2)
+    author, reporter = stage.town.users(2)
+    posts = [stage.town.create_post(author).subject_id for _ in range(5)]
+    for post in posts:
+        stage.graph.reports.create(
+            report_id=new_id(),
+            reporter_id=reporter,
+            subject="post",
+            subject_id=post,
+            author_id=author,
+            reason="spam",
+            text=None,
+        )
+    stage.town.query("MATCH (s:ReportedSubject) WHERE s.subject_id IN $ids DELETE s", ids=posts)
+    for post in posts[3:]:
+        stage.graph.posts.delete(post, author_id=author)
+    with capture_logs() as lines:
+        Sweeper(stage.graph, stage.storage).clear()
+    closed = [line["subject_id"] for line in lines if line["event"] == "reports closed"]
+    assert [post for post in closed if post in posts] == posts[3:]
+    page = stage.graph.reports.open_page(limit=1_000)
+    assert [one.subject_id for one in page.subjects if one.subject_id in posts] == posts[:3]

@@ -18,7 +18,7 @@ from storage import Storage
 from storage.errors import StorageUnavailableError
 from workers.errors import FencedError, UnfinishedError
 from workers.exports import sections
-from workers.exports.part import Part
+from workers.exports.part import Part, on_disk
 from workers.exports.turn import Turn, Watched
 
 log = structlog.get_logger()
@@ -72,7 +72,7 @@ def _fail(graph: Graph, event: Event, code: str) -> None:
 
 def _build_part(graph: Graph, storage: Storage, event: Event, export: Export) -> None:
     turn = Turn(graph, event)
-    with Part(limit_bytes=int(min(storage.exports.part_bytes, _planned_bytes))) as part:
+    with on_disk(), Part(limit_bytes=int(min(storage.exports.part_bytes, _planned_bytes))) as part:
         work = sections.Work(graph=graph, storage=storage, export=export, part=part, turn=turn)
         try:
             rest = sections.write(work, export.position)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from graph import Graph
+from graph.exports import NO_PROGRESS
 from storage import Storage
 from storage.errors import StorageRefusedError
 
@@ -29,12 +30,20 @@ def expire_exports(graph: Graph, storage: Storage, *, until: float) -> int:
     """
     total = 0
     while time.monotonic() < until:
-        ended = graph.exports.expire(PAGE)
+        ended = _end_states(graph)
         removed = _remove_objects(graph, storage, until)
         total += ended + removed
         if ended < PAGE and removed < PAGE:
             break
     return total
+
+
+def _end_states(graph: Graph) -> int:
+    """End the states of a page of overdue exports; returns how many. Logs what has failed."""
+    ended, failed_ids = graph.exports.expire(PAGE)
+    for export_id in failed_ids:
+        log.warning("export failed", export_id=export_id, code=NO_PROGRESS)
+    return ended
 
 
 def remove_of_user(graph: Graph, storage: Storage, user_id: int, limit: int) -> bool:

@@ -3,6 +3,7 @@
 Its size is bounded, so memory and disk are too. A killed process leaves nothing on the disk.
 """
 
+import errno
 import json
 import tempfile
 import zipfile
@@ -12,12 +13,33 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import IO, Any, Self
 
+from storage.errors import StorageUnavailableError
+
 MOST_FILES = 2_000
 """Files of a part: its directory is in memory."""
 MARGIN_BYTES = 64_000
 """Room for the lists of the photos and for the directory at the end of a part."""
 LEVEL = 6
 """Of the compression of JSON. Photos are stored as they are."""
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of a disk that is full for everybody, or for this user."""
+
+
+@contextmanager
+def on_disk() -> Iterator[None]:
+    """Raises StorageUnavailableError where the disk is full: no fault of the export."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageUnavailableError(
+            "TMPDIR",
+            f"{tempfile.gettempdir()} is full: free space there, or set TMPDIR to a folder with "
+            "EXPORT_PART_BYTES of space for each worker of exports",
+        ) from error
 
 
 class Part:

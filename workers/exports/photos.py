@@ -94,8 +94,11 @@ class PhotoWriter:
             self.missing.append(photo)
 
     def _is_deleted(self, photo: Photo) -> bool:
+        """Whether the photo, or the post that showed it, is deleted: its file went after that."""
         latest = self.graph.photos.get(photo.id)
-        return latest is None or latest.state == "deleted"
+        if latest is None or latest.state == "deleted":
+            return True
+        return latest.post_id is None and latest.unposted_until is None
 
     def _end(self, rest: int | None) -> int | None:
         """The rest, if what has failed has failed alone, or for very long.

@@ -192,6 +192,32 @@ def test_a_response_without_a_body_has_no_content_type(person: Person) -> None:
     assert "Content-Type" not in response.headers
 
 
+def test_an_empty_body_of_another_status_has_no_content_type_either(
+    app: Flask, builders: Builders
+) -> None:
+    person, other = builders.new_user(), builders.new_user()
+    reported = person.post("/v1/reports", json={"user_id": str(other.id), "reason": "spam"})
+    assert (reported.status_code, reported.data) == (202, b"")
+    options = call_api(app, "OPTIONS", "/v1/me")
+    assert (options.status_code, options.data) == (200, b"")
+    for response in (reported, options):
+        assert "Content-Type" not in response.headers
+    etag = person.get("/v1/me/feed").headers["ETag"]
+    unchanged = person.get("/v1/me/feed", headers={"If-None-Match": etag})
+    assert unchanged.status_code == 304
+    assert "Content-Type" not in unchanged.headers
+
+
+def test_what_has_a_body_has_its_content_type(app: Flask, person: Person) -> None:
+    assert person.get("/v1/me").headers["Content-Type"] == "application/json"
+    page = call_api(app, "GET", "/docs")
+    assert page.headers["Content-Type"].startswith("text/html")
+    file = call_api(app, "GET", "/docs/assets/swagger-ui.css")
+    assert file.headers["Content-Type"].startswith("text/css")
+    head = call_api(app, "HEAD", "/livez")
+    assert head.headers["Content-Type"] == "application/json"
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/v1/me"), ("POST", "/v1/sessions"), ("GET", "/v1/me/feed"), ("POST", "/v1/accounts")],

@@ -1,8 +1,10 @@
 """The page of open reports."""
 
 import html
+import re
 from http import HTTPStatus
 
+import pytest
 from flask.testing import FlaskClient
 
 from graph import Graph
@@ -38,3 +40,50 @@ def test_open_reports_are_listed_with_their_texts_escaped(
     graph.reports.close(report_id, operator="ola", reason=None)
     assert f"user {user}" not in operator.get("/reports").text
     assert graph.moderation.log(before=MAX_ID, limit=1)[0].subject_id == report_id
+
+
+def report(graph: Graph, reporter: int, user: int) -> int:
+    report_id = new_id()
+    graph.reports.create(
+        report_id=report_id,
+        reporter_id=reporter,
+        subject="user",
+        subject_id=user,
+        author_id=user,
+        reason="spam",
+        text=None,
+    )
+    return report_id
+
+
+def test_pages_are_linked_until_the_last_and_say_how_many_are_open(
+    operator: FlaskClient, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operators.admin.report_page.LIMIT", 2)
+    reporter, *users = Town(graph).users(6)
+    first, *_ = [report(graph, reporter, user) for user in users]
+    total = graph.reports.open_subjects()
+    url, shown = f"/reports?after={first - 1}", []
+    for _ in range(total + 1):
+        page = operator.get(url)
+        assert f"In all, {total:,} posts and users have open reports." in page.text
+        shown += [int(user) for user in re.findall(r"<td>user (\d+), active", page.text)]
+        if not (link := re.search(r'href="([^"]+)" rel="next"', page.text)):
+            break
+        url = link[1]
+    assert shown == users
+
+
+def test_the_most_reported_can_be_first(operator: FlaskClient, graph: Graph) -> None:
+    user, other, *reporters = Town(graph).users(6)
+    report(graph, reporters[0], other)
+    for reporter in reporters:
+        report(graph, reporter, user)
+    assert 'href="/reports?most-reported"' in operator.get("/reports").text
+    page = operator.get("/reports?most-reported").text
+    assert page.index(f"user {user},") < page.index(f"user {other},")
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "\u0663", "9" * 17, "1.5"])
+def test_what_is_no_id_of_a_report_is_400(operator: FlaskClient, after: str) -> None:
+    assert operator.get("/reports", query_string={"after": after}).status_code == 400

@@ -10,6 +10,7 @@ from feed.rebuilding import rebuild
 from feed.verifying import Verifier
 from graph import Graph
 from graph.errors import GraphUnavailableError
+from graph.ids import MAX_ID
 from operators.commands import create_app, user_selection
 from storage import Storage
 from storage.timeline_layout import DISORDER, timeline_key
@@ -158,11 +159,20 @@ def test_a_sample_has_the_requested_size(flask: Flask, readers: list[int]) -> No
         ("--sample", 3, "--all"),
         ("--user", 5, "--after", 3),
         ("--sample", 3, "--state", "x"),
+        ("--user", 0),
+        ("--user", MAX_ID + 1),
+        ("--all", "--after", MAX_ID + 1),
     ],
 )
 def test_a_selection_of_users_is_required(flask: Flask, arguments: tuple[object, ...]) -> None:
     for command in ("verify", "rebuild"):
         assert flask("feed", command, *arguments).exit_code == 2
+
+
+def test_what_is_no_id_of_a_user_is_refused_with_the_bounds(flask: Flask) -> None:
+    result = flask("feed", "verify", "--user", 2**60)
+    assert result.exit_code == 2
+    assert f"{2**60} is not in the range 1<=x<={MAX_ID}" in result.stderr
 
 
 def test_progress_is_printed_without_a_terminal(flask: Flask, readers: list[int]) -> None:

@@ -68,21 +68,51 @@ def test_reports_are_listed_by_subject_with_their_texts_escaped(
     assert text.strip() == '"\\u001b[2J\\u202eevil\\nline \\u200b<b>"'
 
 
-def test_a_closed_report_is_listed_only_if_all_are(flask: Flask_, graph: Graph, town: Town) -> None:
+def test_a_closed_report_is_in_the_list_of_closed_ones(
+    flask: Flask_, graph: Graph, town: Town
+) -> None:
     author, reporter, other = town.users(3)
     post = town.create_post(author).subject_id
     first = report(graph, reporter, post, author)
     second = report(graph, other, post, author)
     with capture_logs() as lines:
         output = moderate("close", second, "--reason", "no spam")
+        repeated = moderate("close", first)
     assert output == f"Report {second} is closed, and 1 others of the same subject.\n"
-    [line] = [line for line in lines if line.get("security")]
-    assert (line["event"], line["report_id"], line["operator"]) == ("report-closed", second, "ola")
-    assert moderate("close", first) == f"Report {first} was closed already.\n"
+    assert repeated == f"Report {first} was closed already.\n"
+    assert [
+        (line["event"], line["report_id"], line["operator"], line["already"])
+        for line in lines
+        if line.get("security")
+    ] == [("report-closed", second, "ola", False), ("report-closed", first, "ola", True)]
     assert f"post {post} " not in flask("moderation", "reports", "--limit", 1_000).output
-    assert f"post {post} " in flask("moderation", "reports", "--all", "--limit", 1_000).output
+    closed = flask("moderation", "reports", "--closed", "--after", first - 1, "--limit", 1_000)
+    assert f"post {post} " in closed.output
     [entry] = entries_of(graph, second)
     assert (entry.action, entry.subject, entry.reason) == ("close", "report", "no spam")
+
+
+def test_the_list_is_paged_and_says_how_many_are_open(
+    flask: Flask_, graph: Graph, town: Town
+) -> None:
+    author, *reporters = town.users(4)
+    posts = [town.create_post(author).subject_id for _ in range(3)]
+    first, *_ = (report(graph, one, post, author) for one in reporters for post in posts)
+    total = graph.reports.open_subjects()
+    total_line = f"In all, {total:,} posts and users have open reports."
+    shown: list[int] = []
+    after: list[str | int] = ["--after", first - 1]
+    for _ in range(total + 1):
+        lines = flask("moderation", "reports", "--limit", 2, *after).output.splitlines()
+        assert total_line in lines
+        shown += [post for post in posts for line in lines if f"post {post} " in line]
+        if not lines[-1].startswith("The next page: flask moderation reports --limit 2 --after "):
+            break
+        after = ["--after", lines[-1].rsplit(" ", 1)[1]]
+    assert shown == posts
+    crowded = flask("moderation", "reports", "--most-reported", "--limit", 1_000).output
+    assert all(f"post {post} " in crowded for post in posts)
+    assert total_line in crowded
 
 
 # Security 22
@@ -120,13 +150,48 @@ def test_each_change_is_said_and_logged_once_and_a_repeat_says_so(graph: Graph, 
         ("ben", "suspend", "user", "a bot"),
         ("ola", "unsuspend", "user", "a mistake"),
     ]
-    security = [(line["event"], line["operator"]) for line in lines if line.get("security")]
-    assert security == [
-        ("post-hidden", "ola"),
-        ("post-shown", "ola"),
-        ("account-suspended", "ben"),
-        ("account-unsuspended", "ola"),
+    security = [
+        (line["event"], line["operator"], line["already"]) for line in lines if line.get("security")
     ]
+    assert security == [
+        ("post-hidden", "ola", False),
+        ("post-hidden", "ola", True),
+        ("post-shown", "ola", False),
+        ("post-shown", "ola", True),
+        ("account-suspended", "ben", False),
+        ("account-suspended", "ola", True),
+        ("account-unsuspended", "ola", False),
+        ("account-unsuspended", "ola", True),
+    ]
+
+
+# Security 22
+@pytest.mark.parametrize("command", ["hide-post", "suspend", "close"])
+def test_a_change_whose_answer_was_lost_is_logged_by_its_repeat(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The first process dies after the commit, before its line."""
+    author, reporter = town.users(2)
+    post = town.create_post(author).subject_id
+    subject = {
+        "hide-post": post,
+        "suspend": author,
+        "close": report(graph, reporter, post, author),
+    }[command]
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("observing.security_events.record", die)
+        run_command("moderation", command, subject, "--reason", "spam", "--by", "ola")
+    assert len(entries_of(graph, subject)) == 1
+    with capture_logs() as lines:
+        moderate(command, subject, "--reason", "spam")
+    [line] = [line for line in lines if line.get("security")]
+    assert (line["operator"], line["already"]) == ("ola", True)
+    assert subject in line.values()
+    assert len(entries_of(graph, subject)) == 1
 
 
 # Security 22
@@ -205,6 +270,10 @@ def test_what_does_not_exist_is_an_error(flask: Flask_, graph: Graph, town: Town
         ("suspend", "ana", "--reason", "x"),
         ("suspend", "9007199254740993", "--reason", "x"),
         ("reports", "--limit", "0"),
+        ("reports", "--after", "0"),
+        ("reports", "--after", "9007199254740993"),
+        ("reports", "--most-reported", "--after", "7"),
+        ("reports", "--most-reported", "--closed"),
     ],
 )
 def test_wrong_arguments_are_refused(flask: Flask_, arguments: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from graph.errors import NotFoundError
 from graph.events import Event
 from graph.exports import ENDED_LIFE_MS, Export
-from storage.errors import StorageRefusedError
+from storage.errors import StorageRefusedError, StorageUnavailableError
 from tests.support.exports import add_photo, ask, object_count, take_turns
 from tests.support.stage import Stage
 from workers import accounts, clearing
@@ -66,7 +66,11 @@ def test_an_unfinished_export_without_progress_fails_and_loses_its_parts(stage: 
     export = stage.graph.exports.by_id(export_id, user_id=user)
     stage.storage.exports.store_part(export.path, 1, 1, io.BytesIO(b"half"), file_name="x.zip")
     end(stage, export)
-    sweep(stage)
+    with capture_logs() as lines:
+        sweep(stage)
+        sweep(stage)
+    [line] = [one for one in lines if one.get("export_id") == export_id]
+    assert (line["event"], line["code"]) == ("export failed", "no-progress")
     failed = again(stage, export)
     assert (failed.state, failed.failure_code) == ("failed", "no-progress")
     assert object_count(stage.storage, export.path) == 1, "a fenced worker may still store one"
@@ -119,6 +123,27 @@ def test_a_refused_removal_is_due_later_and_delays_no_other(
     end(stage, bad, "objects_until")
     sweep(stage)
     assert object_count(stage.storage, bad.path) == 0
+
+
+def test_an_outage_of_s3_ends_a_round_at_its_first_export(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports = [made(stage, stage.town.user()) for _ in range(3)]
+    for export in exports:
+        end(stage, export)
+    stores = stage.behind_proxies()
+    remove, calls = stores.storage.exports.remove, []
+
+    def count(path: str) -> None:
+        calls.append(path)
+        remove(path)
+
+    monkeypatch.setattr(stores.storage.exports, "remove", count)
+    with stores.to.s3.outage(), pytest.raises(StorageUnavailableError):
+        expire_exports(stage.graph, stores.storage, until=time.monotonic() + 30)
+    assert len(calls) == 1
+    sweep(stage)
+    assert sum(object_count(stage.storage, one.path) for one in exports) == 0
 
 
 def test_an_object_that_came_after_its_export_was_cleared_is_found(

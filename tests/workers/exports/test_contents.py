@@ -148,3 +148,29 @@ def test_a_photo_that_is_deleted_meanwhile_is_not_missing(
     assert export.missing_count == 0
     [files] = download(links_of(stage.storage, export))
     assert ids_of(json.loads(files["photos.json"])) == [kept]
+
+
+def test_a_photo_whose_post_is_deleted_meanwhile_is_not_missing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before the post's event has deleted the photo, but not its file."""
+    user = stage.town.user()
+    gone, kept = (add_photo(stage.graph, stage.storage, user, noise(1000)) for _ in range(2))
+    post_id = post(stage, user, [gone])
+    path = stage.graph.photos.by_id(gone, owner_id=user).path
+    export_id, event = ask(stage.graph, user)
+    read = stage.storage.photos.read_original
+
+    def delete_and_read(wanted: str, **named: object) -> bytes | None:
+        if wanted == path:
+            stage.graph.posts.delete(post_id, author_id=user)
+            stage.storage.photos.remove(path)
+        return read(wanted, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stage.storage.photos, "read_original", delete_and_read)
+    assert take_turns(stage.graph, stage.storage, event) == ["done"]
+    export = stage.graph.exports.by_id(export_id, user_id=user)
+    assert export.missing_count == 0
+    [files] = download(links_of(stage.storage, export))
+    assert "missing.json" not in files
+    assert ids_of(json.loads(files["photos.json"])) == [kept]

@@ -1,9 +1,12 @@
 """Exports while S3 is away, is slow, or fails for one photo."""
 
+import errno
 import json
+from pathlib import Path
 from typing import IO
 
 import pytest
+from structlog.testing import capture_logs
 
 from graph.exports import Export
 from storage import Storage
@@ -157,3 +160,38 @@ def test_nothing_is_read_or_sent_after_the_end_of_a_turn(
     export_id, event = ask(stage.graph, user)
     assert one_turn(stage, event.id) == "outage"
     assert latest(stage, export_id, user).parts == ()
+
+
+@pytest.mark.parametrize("photo_bytes", [0, BIG])
+def test_a_full_disk_is_no_attempt_and_the_log_says_what_to_do(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, photo_bytes: int
+) -> None:
+    """/dev/full refuses every write as a full disk does: at the end of a part, or before."""
+    user = stage.town.user()
+    if photo_bytes:
+        add_photo(stage.graph, stage.storage, user, noise(photo_bytes))
+    export_id, event = ask(stage.graph, user)
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setattr("tempfile.TemporaryFile", lambda mode: Path("/dev/full").open(mode))  # noqa: SIM115
+        assert [one_turn(stage, event.id) for _ in range(7)] == ["outage"] * 7
+    pending = stage.town.find_event(event.id)
+    assert pending
+    assert pending.attempts == 0
+    away = [line for line in lines if line["event"] == "store away"]
+    assert len(away) == 7
+    assert "is full: free space there, or set TMPDIR" in away[0]["error"]
+    assert one_turn(stage, event.id) == "done"
+    assert latest(stage, export_id, user).state == "ready"
+
+
+def test_another_error_of_the_disk_is_an_attempt(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, event = ask(stage.graph, stage.town.user())
+
+    def refuse(_mode: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.TemporaryFile", refuse)
+        assert one_turn(stage, event.id) == "failed"
