@@ -40,6 +40,7 @@ COUNTS = Query(
         " COUNT { (photo:Photo) WHERE photo.objects_until >= 0 },"
         " exports: COUNT { (:Export) },"
         " reports: COUNT { (:Report) },"
+        " `reported posts and users`: COUNT { (:ReportedSubject) },"
         " `accounts to be deleted`:"
         " COUNT { (user:User) WHERE user.state IN ['leaving', 'deleting'] },"
         " `names of deleted accounts`:"
