@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import neo4j
 import pytest
-from neo4j.exceptions import Neo4jError
+from neo4j.exceptions import AuthError, Neo4jError
 
 from graph import Graph
 
@@ -42,3 +42,20 @@ def test_no_statement_reads_a_file_or_a_url(
             with pytest.raises(Neo4jError):
                 driver.execute_query("LOAD CSV FROM $url AS line RETURN line", url=source)
     assert paths == []
+
+
+# Security 22
+def test_wrong_passwords_do_not_keep_the_right_one_out(
+    graph: Graph, stack_env: dict[str, str]
+) -> None:
+    assert graph
+    uri, user = stack_env["NEO4J_URI"], stack_env["NEO4J_USER"]
+    for number in range(6):  # three lock a user out by default
+        with (
+            neo4j.GraphDatabase.driver(uri, auth=(user, f"wrong-{number}")) as guessing,
+            pytest.raises(AuthError) as refused,
+        ):
+            guessing.verify_connectivity()
+        assert refused.value.code == "Neo.ClientError.Security.Unauthorized"
+    with neo4j.GraphDatabase.driver(uri, auth=(user, stack_env["NEO4J_PASSWORD"])) as right:
+        right.verify_connectivity()
