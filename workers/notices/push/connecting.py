@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -58,8 +58,8 @@ class BoundedConnector(aiohttp.TCPConnector):
             limit=0,  # a wait for a connection would count as the service's
             keepalive_timeout=KEEP_SECONDS,
         )
-        self._factory: partial[ResponseHandler] = partial(
-            BoundedHandler, loop=asyncio.get_running_loop()
+        self._factory = cast(
+            "partial[ResponseHandler]", partial(BoundedHandler, loop=asyncio.get_running_loop())
         )
 
     def _release(
