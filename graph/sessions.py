@@ -72,6 +72,16 @@ class NewSession:
     event: Event | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSession:
+    """A session has ended: its copies must be dropped.
+
+    The event drops them too, as the request may die. None if it had ended before.
+    """
+
+    event: Event | None
+
+
 def _session_of(row: dict[str, Any]) -> Session:
     fields = row["session"]
     times = {name: from_ms(ms) if (ms := fields[name]) is not None else None for name in TIMES}
@@ -183,9 +193,10 @@ class Sessions:
         )
         return {row["session_id"]: from_ms(row["expired_at"]) for row in rows}
 
-    def delete(self, session_id: int, *, user_id: int) -> bool:
-        """End a session. True also if it ended within a day; False if it is not the user's."""
-        return bool(self._connection.write(END, session_id=session_id, user_id=user_id))
+    def delete(self, session_id: int, *, user_id: int) -> EndedSession | None:
+        """End a session, also one that ended within a day; None if it is not the user's."""
+        rows = self._connection.write_with_event(END, session_id=session_id, user_id=user_id)
+        return EndedSession(event=event_of(rows[0])) if rows else None
 
     def delete_expired(self, limit: int) -> int:
         """Delete up to `limit` sessions that ended more than a day ago; returns how many."""

@@ -87,11 +87,12 @@ class Credentials:
 class EndedSessions:
     """The sessions that a password change has ended: their copies must be dropped.
 
-    `ids` has the newest. With an event there are more, which `Sessions.ended_ids` finds; the event
-    drops their copies too, and deletes them.
+    `ids` has the newest. If it `has_more`, `Sessions.ended_ids` finds the others. The event drops
+    the copies too, as the request may die; None if a repeat has ended nothing.
     """
 
     ids: tuple[int, ...]
+    has_more: bool
     event: Event | None
 
 
@@ -299,7 +300,11 @@ class Users:
         )
         if not rows:
             raise NotFoundError
-        return EndedSessions(ids=tuple(rows[0]["session_ids"]), event=event_of(rows[0]))
+        return EndedSessions(
+            ids=tuple(rows[0]["session_ids"]),
+            has_more=rows[0]["has_more"],
+            event=event_of(rows[0]),
+        )
 
     def replace_hash(self, user_id: int, password_hash: str, *, checked_hash: str) -> None:
         """Store another hash of the same password. Nothing changes if the hash is another now."""

@@ -129,9 +129,9 @@ def change_password(
     """Change the password and end all other sessions before returning.
 
     Repeating the request is safe: if `password` is set already, it counts as the current one, and
-    the copies of the ended sessions are dropped again. The password is checked again if
-    another request changes it in between. Raises WeakPasswordError, WrongPasswordError,
-    NotSignedInError, TooBusyError, StorageUnavailableError.
+    the copies of the ended sessions are dropped again. Without a repeat their event drops them.
+    The password is checked again if another request changes it in between. Raises
+    WeakPasswordError, WrongPasswordError, NotSignedInError, TooBusyError, StorageUnavailableError.
     """
     require_strong(password, graph.users.by_id(viewer.user_id).username)
     for _ in range(_MAX_ATTEMPTS):
@@ -154,7 +154,7 @@ def _drop_copies(graph: Graph, storage: Storage, user_id: int, ended: EndedSessi
     More sessions than one statement ends are read in pages: older versions allowed any number.
     """
     storage.sessions.drop(user_id, ended.ids)
-    if ended.event is not None:
+    if ended.has_more:
         before = MAX_ID
         while ids := graph.sessions.ended_ids(user_id, before=before, limit=ENDED_PAGE):
             storage.sessions.drop(user_id, ids)

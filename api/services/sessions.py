@@ -116,12 +116,14 @@ def end(graph: Graph, storage: Storage, session_id: int, *, user_id: int) -> Non
     """End a session of the user: no request that begins after the return is authenticated by it.
 
     Repeating it is safe: the copies are dropped also if the graph has ended the session, as the
-    first try may have failed in between. Raises NotFoundError, GraphUnavailableError,
-    StorageUnavailableError.
+    first try may have failed in between. Without a repeat its event drops them. Raises
+    NotFoundError, GraphUnavailableError, StorageUnavailableError.
     """
-    if not graph.sessions.delete(session_id, user_id=user_id):
+    ended = graph.sessions.delete(session_id, user_id=user_id)
+    if ended is None:
         raise NotFoundError
     drop_copies(storage, user_id, session_id)
+    storage.queues.wake(ended.event)
 
 
 def proves_session(graph: Graph, token: Token) -> bool:

@@ -4,7 +4,8 @@
 // changes nothing. The new hash is accepted as the current one, so that a repeat after a lost
 // answer succeeds. Ended sessions are stored for a day, and a repeat returns them again. Only the
 // newest $most are ended one by one. If there are more, the user's epoch rises, which ends all others
-// at once, and the event deletes them; else the event is null.
+// at once. The event drops the copies of all, and deletes those of the older epoch; it is null if
+// nothing is ended.
 // $user_id:         integer
 // $checked_hash:    text, argon2id, the hash that the request was checked with
 // $password_hash:   text, argon2id
@@ -12,7 +13,7 @@
 // $most:            integer, sessions that are ended one by one
 // $event_id:        integer, new
 // $request_id:      text or null, of the request that owes the work
-// returns:          session_ids, event
+// returns:          session_ids, has_more, event
 // index:            User(id); Session(id); Session(user_id, created_at);
 //                   PushSubscription(session_id); Event(id)
 MATCH (user:User)
@@ -40,22 +41,26 @@ CALL () {
   LIMIT $most + 1
   RETURN collect(session) AS newest
 }
+WITH user, own, newest, size(newest) > $most AS has_more,
+  any(session IN newest WHERE session.expires_at > timestamp()) AS ends
 FOREACH (session IN newest |
   SET session.expires_at = CASE
     WHEN session.expires_at > timestamp() THEN timestamp()
     ELSE session.expires_at
   END
 )
-FOREACH (_ IN CASE WHEN size(newest) > $most THEN [0] ELSE [] END |
+FOREACH (_ IN CASE WHEN has_more THEN [0] ELSE [] END |
   SET user.session_epoch = coalesce(user.session_epoch, 0) + 1
   SET own.epoch = user.session_epoch
+)
+FOREACH (_ IN CASE WHEN ends OR has_more THEN [0] ELSE [] END |
   CREATE (:Event {
     id: $event_id, kind: 'sessions-ended', queue: 'removal', shard: $event_id % 16,
     subject_id: $user_id, author_id: $user_id, cursor: 0, epoch: 0, attempts: 0, tried: false,
     due_at: timestamp(), owed_at: timestamp(), request_id: $request_id
   })
 )
-WITH [session IN newest | session.id] AS session_ids
+WITH [session IN newest | session.id] AS session_ids, has_more
 CALL (session_ids) {
   UNWIND session_ids AS session_id
   MATCH (subscription:PushSubscription)
@@ -67,10 +72,10 @@ CALL (session_ids) {
   WHERE subscription.session_id = session_id
   DELETE subscription
 }
-WITH session_ids
+WITH session_ids, has_more
 OPTIONAL MATCH (event:Event)
 WHERE event.id = $event_id
-RETURN session_ids,
+RETURN session_ids, has_more,
   event {
     .id, .kind, .shard, .subject_id, .author_id, .epoch, .cursor, .attempts, .request_id
   } AS event

@@ -11,23 +11,24 @@ import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
 import requests
-from jgo.maven import Artifact, Dependency, MavenContext, PythonResolver
+from jgo.maven import Artifact, Dependency, MavenContext
 from jgo.parse import Coordinate
 
 from stack.errors import InterruptedStartError, StackError
 from stack.progress import Progress
 
 T = TypeVar("T")
-ByteCallback = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""jgo's progress callback: given a file's name and size, it yields a function of new bytes."""
+AddBytes = Callable[[int], None]
+"""Called with each number of new bytes. Raises InterruptedStartError to stop."""
 
 NEO4J = (
     "org.neo4j:neo4j:2026.09.0",
@@ -42,6 +43,11 @@ THREADS = 8
 TRIES = 6
 READ_SECONDS = 20
 """The read time-out. jgo's default of 10 s is too short on a busy line."""
+MOST_BYTES = 100_000_000
+"""Of a jar; the largest has 15 MB. A server that sends without an end must not fill the disk."""
+JAR_SECONDS = 900
+"""Of one try to fetch a jar, however steadily its bytes drip."""
+BLOCK_BYTES = 65_536
 POLL_SECONDS = 0.5
 """Between two checks whether the user has stopped the start."""
 PAUSE_SECONDS = 1.0
@@ -100,12 +106,10 @@ def ensure(
         done = len(jars) - len(missing)
         with Progress("Fetching Neo4j", len(jars), unit="jars", done=done) as progress:
             context = MavenContext(
-                resolver=PythonResolver(progress_callback=_byte_callback(progress, stopping)),
                 repo_cache=library / "fetching",
                 remote_repos=dict(repositories) if repositories else None,
-                timeout=READ_SECONDS,
             )
-            _fetch_all(missing, library, context, advance=progress.advance, stopping=stopping)
+            _fetch_all(missing, library, context, progress=progress, stopping=stopping)
     marker.write_text(digest)
 
 
@@ -141,13 +145,14 @@ def _fetch_all(
     library: Path,
     context: MavenContext,
     *,
-    advance: Callable[[], None],
+    progress: Progress,
     stopping: threading.Event,
 ) -> None:
-    """Fetch the jars in parallel. Calls `advance` after each one."""
+    """Fetch the jars in parallel, and show the progress."""
     shutil.rmtree(context.repo_cache, ignore_errors=True)  # partial jars of a killed run
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="jars")
-    pending = {pool.submit(_fetch, jar, context, library, stopping) for jar in missing}
+    add = _byte_callback(progress, stopping)
+    pending = {pool.submit(_fetch, jar, context, library, stopping, add) for jar in missing}
     try:
         while pending:
             finished, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -155,13 +160,15 @@ def _fetch_all(
                 raise InterruptedStartError
             for future in finished:
                 future.result()
-                advance()
+                progress.advance()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # a thread may hang in a read
     shutil.rmtree(context.repo_cache, ignore_errors=True)
 
 
-def _fetch(jar: Jar, context: MavenContext, library: Path, stopping: threading.Event) -> None:
+def _fetch(
+    jar: Jar, context: MavenContext, library: Path, stopping: threading.Event, add: AddBytes
+) -> None:
     """Download the jar beside the library, verify it, then link it into the library.
 
     The jar is also linked into the user's Maven cache, so that other checkouts can use it.
@@ -170,8 +177,7 @@ def _fetch(jar: Jar, context: MavenContext, library: Path, stopping: threading.E
     draft = _path_in_cache(artifact, context)
 
     def download() -> None:
-        draft.unlink(missing_ok=True)  # the try before may have left a partial file
-        artifact.resolve()
+        _download(artifact, context, draft, add)
         if not _is_intact(draft, jar):
             raise ConnectionError(f"{jar.coordinate} arrived with other bytes than the lock names")
         link_or_copy(draft, library / jar.file_name)
@@ -201,24 +207,53 @@ def _retry(action: Callable[[], T], *, stopping: threading.Event | None) -> T:
     raise AssertionError
 
 
-def _byte_callback(progress: Progress, stopping: threading.Event) -> ByteCallback:
+def _download(artifact: Artifact, context: MavenContext, draft: Path, add: AddBytes) -> None:
+    """Write the file that a repository sends, or another one, unverified, into `draft`.
+
+    Raises ConnectionError if no repository has it, and if it is too long or takes too long;
+    requests.RequestException, InterruptedStartError.
+    """
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    path = f"{artifact.component.path_prefix.as_posix()}/{artifact.filename}"
+    why = "no repository is known"
+    for repository in context.remote_repos.values():
+        url = f"{repository}/{path}"
+        with requests.get(url, stream=True, timeout=READ_SECONDS) as response:
+            if response.status_code == HTTPStatus.OK:
+                _write(response.iter_content(BLOCK_BYTES), draft, add)
+                return
+            why = f"{url} answers {response.status_code}"
+    raise ConnectionError(why)
+
+
+def _write(blocks: Iterable[bytes], draft: Path, add: AddBytes) -> None:
+    """Write the blocks, within MOST_BYTES and JAR_SECONDS. Raises ConnectionError."""
+    end, size = time.monotonic() + JAR_SECONDS, 0
+    with draft.open("wb") as file:
+        for block in blocks:
+            add(len(block))
+            size += len(block)
+            if size > MOST_BYTES:
+                raise ConnectionError(f"{draft.name} is larger than {MOST_BYTES / 1e6:.0f} MB")
+            if time.monotonic() > end:
+                raise ConnectionError(f"{draft.name} took more than {JAR_SECONDS} s")
+            file.write(block)
+
+
+def _byte_callback(progress: Progress, stopping: threading.Event) -> AddBytes:
     """A callback that shows the sum of the downloaded bytes, and interrupts the downloads."""
     lock = threading.Lock()
     total = 0
 
-    @contextmanager
-    def callback(_file_name: str, _size: int) -> Iterator[Callable[[int], None]]:
-        def add(count: int) -> None:
-            nonlocal total
-            if stopping.is_set():
-                raise InterruptedStartError
-            with lock:
-                total += count
-                progress.describe(f"{total / 1e6:.0f} MB")
+    def add(count: int) -> None:
+        nonlocal total
+        if stopping.is_set():
+            raise InterruptedStartError
+        with lock:
+            total += count
+            progress.describe(f"{total / 1e6:.0f} MB")
 
-        yield add
-
-    return callback
+    return add
 
 
 def link_or_copy(source: Path, target: Path) -> None:

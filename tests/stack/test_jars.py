@@ -2,7 +2,9 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,14 +20,25 @@ BYTES = bytes(range(256)) * 400
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder. Sends half of the first response for each name in `truncate`."""
+    """Serves a folder. Sends half of the first response for each name in `truncate`.
+
+    A response for a name in `endless` has no end.
+    """
 
     truncate: set[str]
+    endless: set[str]
     requests: list[str]
 
     def do_GET(self) -> None:
         name = self.path.rpartition("/")[2]
         self.requests.append(name)
+        if name in self.endless:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(ConnectionError):
+                while True:
+                    self.wfile.write(BYTES)
+                    time.sleep(0.01)
         if name not in self.truncate:
             super().do_GET()
             return
@@ -52,8 +65,13 @@ class Repository:
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             self.jars.append(Jar(coordinate=f"org.example:thing{number}:1.0", sha256=sha256))
         self.truncate: set[str] = set()
+        self.endless: set[str] = set()
         self.requests: list[str] = []
-        attributes = {"truncate": self.truncate, "requests": self.requests}
+        attributes = {
+            "truncate": self.truncate,
+            "endless": self.endless,
+            "requests": self.requests,
+        }
         bound: Any = type("Bound", (Handler,), attributes)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(bound, directory=str(folder)))
         self.urls = {"mine": f"http://127.0.0.1:{self.server.server_port}"}
@@ -158,6 +176,33 @@ def test_a_truncated_download_is_tried_again(repository: Repository, library: Pa
     assert repository.fetched().count("thing2-1.0.jar") == 2
 
 
+# Security 25
+def test_a_download_without_an_end_fills_no_disk(
+    repository: Repository, library: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jars, "MOST_BYTES", 10 * len(BYTES))
+    monkeypatch.setattr(jars, "TRIES", 2)
+    repository.endless.add("thing1-1.0.jar")
+    with pytest.raises(StackError, match="is larger than"):
+        fetch(repository, library)
+    assert repository.fetched().count("thing1-1.0.jar") == 2
+    assert all(path.stat().st_size <= 10 * len(BYTES) for path in library.rglob("*.jar"))
+    assert not list(cache.rglob("thing1-1.0.jar"))
+    assert not (library / "complete").exists()
+
+
+# Security 25
+def test_a_download_that_drips_ends_with_its_time(
+    repository: Repository, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jars, "JAR_SECONDS", 0.5)
+    monkeypatch.setattr(jars, "TRIES", 1)
+    repository.endless.add("thing1-1.0.jar")
+    with pytest.raises(StackError, match="took more than"):
+        fetch(repository, library)
+
+
+# Security 25
 def test_bytes_that_the_lock_does_not_name_are_refused(
     repository: Repository, library: Path
 ) -> None:

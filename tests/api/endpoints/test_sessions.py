@@ -170,6 +170,27 @@ def test_a_revocation_without_the_cache_is_503_and_succeeds_on_repeat(
     assert_problem(second.get("/v1/me"), 401, "not-signed-in")
 
 
+# Security 1
+def test_a_revocation_that_nobody_repeats_is_completed_by_its_event(
+    builders: Builders,
+    graph: Graph,
+    storage: Storage,
+    proxied_app: Flask,
+    cache_proxy: Proxy,
+) -> None:
+    first, second = two_sessions(builders)
+    session_id = second.get("/v1/me/sessions").json["sessions"][0]["id"]
+    with cache_proxy.outage():
+        for _ in range(2):
+            answer = first.on(proxied_app).delete(f"/v1/me/sessions/{session_id}")
+            assert_problem(answer, 503, "cache-unavailable")
+    assert second.get("/v1/me").status_code == 200, "its copy is in the cache"
+    [event] = Town(graph).events_of(first.id)
+    assert run(graph, storage, event.id, event.epoch) == "done"
+    assert_problem(second.get("/v1/me"), 401, "not-signed-in")
+    assert first.get("/v1/me").status_code == 200
+
+
 def test_without_the_cache_sessions_come_from_the_graph(
     builders: Builders, app_without_cache: Flask
 ) -> None:
@@ -212,6 +233,27 @@ def test_a_password_change_without_the_cache_is_503_and_succeeds_on_repeat(
         assert_problem(proxied.patch("/v1/me", json=body), 503, "cache-unavailable")
     assert _until_cache_answers(lambda: proxied.patch("/v1/me", json=body)) == 200
     assert_problem(second.get("/v1/me"), 401, "not-signed-in")
+
+
+# Security 4
+def test_a_password_change_that_nobody_repeats_is_completed_by_its_event(
+    builders: Builders,
+    graph: Graph,
+    storage: Storage,
+    proxied_app: Flask,
+    cache_proxy: Proxy,
+) -> None:
+    first, second = two_sessions(builders)
+    body = {"password": OTHER_PASSWORD, "current_password": PASSWORD}
+    with cache_proxy.outage():
+        for _ in range(2):
+            answer = first.on(proxied_app).patch("/v1/me", json=body)
+            assert_problem(answer, 503, "cache-unavailable")
+    assert second.get("/v1/me").status_code == 200, "its copy is in the cache"
+    [event] = Town(graph).events_of(first.id)
+    assert run(graph, storage, event.id, event.epoch) == "done"
+    assert_problem(second.get("/v1/me"), 401, "not-signed-in")
+    assert first.get("/v1/me").status_code == 200
 
 
 def test_a_new_password_needs_the_current_one(app: Flask, builders: Builders) -> None:

@@ -65,6 +65,8 @@ class CheckedResolver(AbstractResolver):
         Raises AddressNotAllowedError, NameNotFoundError, TurnTimeoutError, OSError.
         """
         addresses = await self._look_up_in_turn(host, port)
+        if not addresses:
+            raise NameNotFoundError("no address")
         is_trusted = (host, port) in self._trusted
         if not is_trusted and not all(map(self._is_allowed, addresses)):
             raise AddressNotAllowedError("an address is not global")

@@ -1,6 +1,8 @@
 """The sender's sockets are bounded, idle ones too."""
 
 import asyncio
+import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -66,3 +68,49 @@ def test_a_response_that_does_not_end_counts_by_its_status_and_its_connection_is
 
     outcome, _body = asyncio.run(run())
     assert outcome == Outcome(result=Result.DELIVERED, tries=1)
+
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000
+
+
+# Security 20
+def test_an_answer_that_never_begins_is_cut_off_after_a_bounded_number_of_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sender, "REQUEST_SECONDS", 40.0)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(INTERIM)
+                await writer.drain()
+        writer.close()
+
+    async def run() -> list[Outcome]:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            settings = replace(settings_for(), origins=frozenset({origin}))
+            async with PushSender(settings) as push:
+                return await push.send([message_to(Browser(origin))])
+
+    began = time.monotonic()
+    [outcome] = asyncio.run(run())
+    assert outcome.result == Result.LATER
+    assert time.monotonic() - began < 20, "only the time limit has ended it"
+
+
+def test_the_bytes_of_each_answer_on_a_connection_count_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connecting, "MOST_RECEIVED", 600)
+
+    async def run() -> list[Outcome]:
+        with push_service() as service:
+            service.answer(*[201] * 5, body_bytes=300)
+            async with PushSender(settings_for(service)) as push:
+                outcomes = [(await push.send([message_to(service.browser())]))[0] for _ in range(5)]
+            assert service.connections == 1
+            return outcomes
+
+    assert [outcome.result for outcome in asyncio.run(run())] == [Result.DELIVERED] * 5

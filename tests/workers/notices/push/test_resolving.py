@@ -130,6 +130,16 @@ def test_a_name_that_does_not_exist_is_refused(service: PushService, code: str) 
     assert outcome_of(service, code).result == Result.REFUSED
 
 
+def test_a_name_without_an_address_is_refused(service: PushService) -> None:
+    async def run() -> list[Outcome]:
+        resolver = CheckedResolver(lookup=lambda _host, _port: [])
+        async with PushSender(settings_for(service), resolver=resolver) as push:
+            return await push.send(messages_to_labels(1))
+
+    [outcome] = asyncio.run(run())
+    assert outcome.result == Result.REFUSED
+
+
 @pytest.mark.parametrize("code", ["EAI_AGAIN", "EAI_FAIL"])
 def test_a_name_is_tried_later_while_dns_does_not_work(service: PushService, code: str) -> None:
     assert outcome_of(service, code).result == Result.LATER
