@@ -4,21 +4,29 @@ import pytest
 
 from graph import Graph, reports
 from graph.errors import IdTakenError, NotFoundError
-from graph.ids import MAX_ID, new_id
-from graph.reports import CLOSED_LIFE_MS, ReportedSubject
+from graph.ids import EPOCH_MS, MAX_ID, new_id
+from graph.reports import CLOSED_LIFE_MS, ReportedSubject, Subject
 from tests.support.concurrency import run_together
 from tests.support.town import Town
 
 
-def create(graph: Graph, reporter: int, user: int, *, report_id: int = 0) -> bool:
+def create(
+    graph: Graph,
+    reporter: int,
+    user: int,
+    *,
+    subject: Subject = "user",
+    report_id: int = 0,
+    text: str | None = None,
+) -> bool:
     return graph.reports.create(
         report_id=report_id or new_id(),
         reporter_id=reporter,
-        subject="user",
+        subject=subject,
         subject_id=user,
         author_id=user,
         reason="spam",
-        text=None,
+        text=text,
     )
 
 
@@ -46,6 +54,7 @@ def test_a_taken_id_is_no_repeat(graph: Graph, town: Town) -> None:
 def test_open_reports_of_a_subject_are_bounded(
     graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert reports.MOST_OPEN == 100
     monkeypatch.setattr(reports, "MOST_OPEN", 2)
     user, *reporters = town.users(5)
     assert [create(graph, one, user) for one in reporters] == [True, True, False, False]
@@ -63,6 +72,65 @@ def test_the_longest_open_is_the_first(graph: Graph, town: Town) -> None:
     assert one.reporter_ids == [reporters[0], late]
     assert one.status == "active"
     assert graph.reports.page("open", limit=1)[0].id <= one.id
+
+
+def test_a_subject_is_listed_with_its_oldest_time_its_reasons_once_and_three_texts(
+    graph: Graph, town: Town
+) -> None:
+    user, *reporters = town.users(6)
+    report_ids = [new_id() for _ in reporters]
+    for report_id, reporter in zip(report_ids, reporters, strict=True):
+        text = None if reporter == reporters[0] else f"a text of {reporter}"
+        assert create(graph, reporter, user, report_id=report_id, text=text)
+    town.query("MATCH (report:Report {id: $id}) SET report.created_at = 1000", id=report_ids[0])
+    [one] = listed(graph, user)
+    assert (one.id, one.created_at.timestamp(), one.reasons) == (report_ids[0], 1.0, ["spam"])
+    assert one.texts == [f"a text of {reporter}" for reporter in reporters[1:4]]
+
+
+def test_a_short_page_has_the_subjects_that_were_reported_first(graph: Graph, town: Town) -> None:
+    reporter, *users = town.users(13)
+    for user in users:
+        assert create(graph, reporter, user)
+    everything = graph.reports.page("open", limit=1_000)
+    assert len(everything) < 1_000
+    for limit in (1, len(everything) - 1):
+        assert graph.reports.page("open", limit=limit) == everything[:limit]
+
+
+def test_only_the_oldest_reports_are_looked_at(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, late, reporter = town.users(3)
+    report_id = new_id(EPOCH_MS + 1)  # older than those of all other tests
+    assert create(graph, reporter, late)
+    assert create(graph, reporter, early, report_id=report_id)
+    monkeypatch.setattr(reports, "MOST_READ", 1)
+    assert [one.subject_id for one in graph.reports.page("open", limit=9)] == [early]
+    graph.reports.close(report_id, operator="ola", reason=None)
+
+
+def test_a_user_who_is_suspended_before_the_account_is_deleted_is_listed_as_suspended(
+    graph: Graph, town: Town
+) -> None:
+    user, reporter = town.users(2)
+    assert create(graph, reporter, user)
+    town.query("MATCH (user:User {id: $id}) SET user.state = 'leaving'", id=user)
+    assert listed(graph, user)[0].status == "leaving"
+    assert graph.moderation.suspend(user, operator="ola", reason="spam")
+    assert listed(graph, user)[0].status == "suspended"
+
+
+def test_a_post_and_a_user_with_one_id_are_two_subjects(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MOST_OPEN", 1)
+    user, reporter = town.users(2)
+    assert create(graph, reporter, user)
+    assert create(graph, reporter, user, subject="post")
+    of_user, of_post = listed(graph, user)
+    assert graph.reports.close(of_user.id, operator="ola", reason=None) == 1
+    assert listed(graph, user) == [of_post]
 
 
 def test_a_report_is_closed_with_all_of_its_subject(graph: Graph, town: Town) -> None:
@@ -100,6 +168,9 @@ def test_reports_that_were_closed_long_ago_are_deleted(graph: Graph, town: Town)
         create(graph, reporter, user)
     for user in users[:2]:
         graph.reports.close(listed(graph, user)[0].id, operator="ola", reason=None)
+    closed = "MATCH (r:Report {reporter_id: $id}) WHERE abs(timestamp() - r.closed_at) < 60000"
+    assert len(town.query(closed + " RETURN r", id=reporter)) == 2
+    assert CLOSED_LIFE_MS == 90 * 86_400_000
     for user, ago in zip(users, (CLOSED_LIFE_MS + 1_000, CLOSED_LIFE_MS - 60_000), strict=False):
         town.query(
             "MATCH (report:Report {subject_id: $user}) SET report.closed_at = timestamp() - $ago",

@@ -3,18 +3,16 @@
 import html
 from http import HTTPStatus
 
+import pytest
 from flask.testing import FlaskClient
 
 from graph import Graph
 from graph.ids import MAX_ID, new_id
+from operators.admin import report_page
 from tests.support.town import Town
 
 
-# Security 22
-def test_open_reports_are_listed_with_their_texts_escaped(
-    operator: FlaskClient, stranger: FlaskClient, graph: Graph
-) -> None:
-    reporter, user = Town(graph).users(2)
+def report(graph: Graph, reporter: int, user: int, text: str | None = None) -> int:
     report_id = new_id()
     graph.reports.create(
         report_id=report_id,
@@ -23,8 +21,17 @@ def test_open_reports_are_listed_with_their_texts_escaped(
         subject_id=user,
         author_id=user,
         reason="other",
-        text="<script>alert(1)</script>\u202e",
+        text=text,
     )
+    return report_id
+
+
+# Security 22
+def test_open_reports_are_listed_with_their_texts_escaped(
+    operator: FlaskClient, stranger: FlaskClient, graph: Graph
+) -> None:
+    reporter, user = Town(graph).users(2)
+    report_id = report(graph, reporter, user, "<script>alert(1)</script>\u202e")
     assert stranger.get("/reports").status_code == HTTPStatus.UNAUTHORIZED
     page = operator.get("/reports")
     assert page.status_code == HTTPStatus.OK
@@ -38,3 +45,17 @@ def test_open_reports_are_listed_with_their_texts_escaped(
     graph.reports.close(report_id, operator="ola", reason=None)
     assert f"user {user}" not in operator.get("/reports").text
     assert graph.moderation.log(before=MAX_ID, limit=1)[0].subject_id == report_id
+
+
+def test_a_page_has_an_end_and_says_if_there_are_more(
+    operator: FlaskClient, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter, *users = Town(graph).users(3)
+    for user in users:
+        report(graph, reporter, user)
+    count = len(graph.reports.page("open", limit=1_000))
+    for limit, more in ((count, False), (count - 1, True)):
+        monkeypatch.setattr(report_page, "LIMIT", limit)
+        text = operator.get("/reports").text
+        assert text.count("<tr>") == 1 + limit
+        assert (f"There are more than these {limit}." in text) is more
