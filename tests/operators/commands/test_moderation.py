@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,13 @@ from drill.support.proxy import proxied
 from graph import Graph
 from graph.ids import MAX_ID, new_id
 from graph.moderation import AuditEntry
+from graph.queries import LOADED
 from storage import Storage
+from storage.queues import Queues
+from storage.redis.server import Server
 from tests.operators.commands.conftest import Flask_
 from tests.support.commands import moderate, run_command
+from tests.support.private_server import PrivateServer, start
 from tests.support.town import Town
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,6 +31,13 @@ ROOT = Path(__file__).resolve().parents[3]
 def town(graph: Graph, storage: Storage) -> Town:
     assert storage
     return Town(graph)
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[PrivateServer]:
+    """A queue that no other test uses."""
+    with start(tmp_path) as server:
+        yield server
 
 
 def report(graph: Graph, reporter: int, post: int, author: int, text: str | None = None) -> int:
@@ -68,6 +81,18 @@ def test_reports_are_listed_by_subject_with_their_texts_escaped(
     assert text.strip() == '"\\u001b[2J\\u202eevil\\nline \\u200b<b>"'
 
 
+def test_a_list_has_as_many_subjects_as_asked_for_and_says_if_there_are_more(
+    flask: Flask_, graph: Graph, town: Town
+) -> None:
+    reporter, *authors = town.users(3)
+    for author in authors:
+        report(graph, reporter, town.create_post(author).subject_id, author)
+    lines = flask("moderation", "reports", "--limit", 1).output.splitlines()
+    assert len([line for line in lines if not line.startswith(" ")]) == 3
+    assert lines[-1] == "There are more than these 1: give a larger --limit."
+    assert "There are more" not in flask("moderation", "reports", "--limit", 1_000).output
+
+
 def test_a_closed_report_is_listed_only_if_all_are(flask: Flask_, graph: Graph, town: Town) -> None:
     author, reporter, other = town.users(3)
     post = town.create_post(author).subject_id
@@ -75,12 +100,19 @@ def test_a_closed_report_is_listed_only_if_all_are(flask: Flask_, graph: Graph, 
     second = report(graph, other, post, author)
     with capture_logs() as lines:
         output = moderate("close", second, "--reason", "no spam")
+        assert moderate("close", first) == f"Report {first} was closed already.\n"
     assert output == f"Report {second} is closed, and 1 others of the same subject.\n"
     [line] = [line for line in lines if line.get("security")]
     assert (line["event"], line["report_id"], line["operator"]) == ("report-closed", second, "ola")
-    assert moderate("close", first) == f"Report {first} was closed already.\n"
     assert f"post {post} " not in flask("moderation", "reports", "--limit", 1_000).output
-    assert f"post {post} " in flask("moderation", "reports", "--all", "--limit", 1_000).output
+    town.query("MATCH (one:Report {state: 'open'}) SET one.state = 'put aside'")
+    try:
+        everything = flask("moderation", "reports", "--all", "--limit", 1_000).output
+    finally:
+        town.query("MATCH (one:Report {state: 'put aside'}) SET one.state = 'open'")
+    assert everything.startswith("closed:\n")
+    assert f"post {post} " in everything
+    assert everything.endswith("No report is open.\n")
     [entry] = entries_of(graph, second)
     assert (entry.action, entry.subject, entry.reason) == ("close", "report", "no spam")
 
@@ -120,12 +152,16 @@ def test_each_change_is_said_and_logged_once_and_a_repeat_says_so(graph: Graph, 
         ("ben", "suspend", "user", "a bot"),
         ("ola", "unsuspend", "user", "a mistake"),
     ]
-    security = [(line["event"], line["operator"]) for line in lines if line.get("security")]
+    security = [
+        (line["event"], line["operator"], line.get("post_id"), line.get("account_id"))
+        for line in lines
+        if line.get("security")
+    ]
     assert security == [
-        ("post-hidden", "ola"),
-        ("post-shown", "ola"),
-        ("account-suspended", "ben"),
-        ("account-unsuspended", "ola"),
+        ("post-hidden", "ola", post, None),
+        ("post-shown", "ola", post, None),
+        ("account-suspended", "ben", None, author),
+        ("account-unsuspended", "ola", None, author),
     ]
 
 
@@ -142,6 +178,9 @@ def test_the_log_is_newest_first_and_paged(flask: Flask_, graph: Graph, town: To
     assert second[1].startswith(str(hidden.id))
     assert second[1].endswith('ola, "spam\\u001b[0m"')
     assert f"post {post}" in second[1]
+    oldest = graph.moderation.log(before=MAX_ID, limit=1_000)[-1].id
+    last = flask("moderation", "log", "--before", oldest + 1, "--limit", 1).output.splitlines()
+    assert last[-1].startswith(str(oldest))
     nothing = flask("moderation", "log", "--before", 1)
     assert nothing.output == "The audit log has no such entry.\n"
 
@@ -152,12 +191,15 @@ def test_what_does_not_exist_is_an_error(flask: Flask_, graph: Graph, town: Town
     graph.posts.delete(deleted, author_id=author)
     gone = town.user()
     town.query("MATCH (user:User {id: $id}) SET user.state = 'deleted'", id=gone)
+    going = town.user()
+    town.query("MATCH (user:User {id: $id}) SET user.state = 'deleting'", id=going)
     for arguments, text in (
         (("hide-post", deleted, "--reason", "x"), f"There is no post {deleted}"),
         (("show-post", new_id()), "There is no post "),
         (("suspend", new_id(), "--reason", "x"), "There is no user "),
         (("suspend", "@nobody.is.this", "--reason", "x"), "There is no user with this name."),
         (("unsuspend", gone), f"The account of user {gone} is deleted."),
+        (("suspend", going, "--reason", "x"), f"The account of user {going} is deleting."),
         (("close", new_id()), "There is no report "),
     ):
         result = flask("moderation", *arguments)
@@ -178,6 +220,10 @@ def test_what_does_not_exist_is_an_error(flask: Flask_, graph: Graph, town: Town
         ("hide-post", "7", "--reason", "x", "--by", ""),
         ("suspend", "ana", "--reason", "x"),
         ("suspend", "9007199254740993", "--reason", "x"),
+        ("suspend", "9" * 5_000, "--reason", "x"),
+        ("suspend", "\u0663", "--reason", "x"),
+        ("suspend", "@\udcff", "--reason", "x"),
+        ("hide-post", "7", "--reason", "\udcff"),
         ("reports", "--limit", "0"),
     ],
 )
@@ -223,6 +269,43 @@ def test_what_the_cache_did_not_hear_is_owed_and_the_command_says_so(
         assert graph.posts.many([post]) == {}
         done = run_command("moderation", command, subject, "--reason", "spam")
         assert done.exit_code == 0
+
+
+def test_what_the_graph_did_not_answer_is_owed_and_the_command_says_so(
+    graph: Graph, town: Town, stack_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = town.user()
+    proxy, url = proxied(stack_env["NEO4J_URI"])
+    monkeypatch.setenv("NEO4J_URI", url)
+    with proxy, ThreadPoolExecutor(1) as pool:
+        hold = proxy.hold(LOADED["sessions/ended_page"].text.encode())
+        command = pool.submit(run_command, "moderation", "suspend", user, "--reason", "spam")
+        hold.wait(60)
+        with proxy.outage():
+            hold.release()
+            result = command.result(60)
+    assert result.exit_code == 1
+    [event] = [one for one in town.events_of(user) if one.kind == "account-suspended"]
+    assert "is suspended and signed out. But a store does not answer" in result.output
+    assert f"Event {event.id} drops them" in result.output
+    assert len(entries_of(graph, user)) == 1
+
+
+def test_each_change_wakes_a_worker_for_what_its_command_may_not_have_done(
+    town: Town, queue: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUEUE_REDIS_URL", queue.url)
+    author = town.user()
+    post = town.create_post(author).subject_id
+    for arguments in (
+        ("hide-post", post, "--reason", "spam"),
+        ("show-post", post),
+        ("suspend", author, "--reason", "spam"),
+        ("unsuspend", author),
+    ):
+        moderate(*arguments)
+        assert Queues(Server("queue", queue.url)).depth("removal") == 1, arguments
+        queue.client.flushall()
 
 
 def test_without_the_graph_nothing_is_changed(
