@@ -70,9 +70,12 @@ def test_reports_are_listed_by_subject_with_their_texts_escaped(
     report(graph, reporters[1], post, author, "\x1b[2J\u202eevil\nline \u200b<b>")
     for reporter in reporters[2:]:
         report(graph, reporter, post, author)
+    three_hours = "MATCH (one:Report {id: $id}) SET one.created_at = timestamp() - 10800000"
+    town.query(three_hours, id=first)
     lines = flask("moderation", "reports", "--limit", 1_000).output.splitlines()
     [at] = [number for number, line in enumerate(lines) if line.startswith(str(first))]
     row, text = lines[at], lines[at + 1]
+    assert row.split()[:3] == [str(first), "3", "h"]
     assert f"post {post} of user {author}, shown" in row
     assert row.split()[-8:] == [*map(str, reporters[:5]), "and", "2", "more"]
     assert " 7  " in row
