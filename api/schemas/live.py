@@ -3,6 +3,7 @@
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load
+from webargs.multidictproxy import MultiDictProxy
 
 from api.schemas import examples
 from api.schemas.fields import Time
@@ -58,7 +59,7 @@ class LiveQuery(Schema):
 
         The loop opens no stream for a query with very many parameters: it is refused here.
         """
-        for name in self.fields:
+        for name in self.fields if isinstance(query, MultiDictProxy) else ():
             if len(query.data.getlist(name)) > 1:
                 raise ValidationError("Give it once.", name)
         return query
