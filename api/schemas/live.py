@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields, pre_load
+from webargs.multidictproxy import MultiDictProxy
 
 from api.schemas import examples
 from api.schemas.fields import Time
@@ -51,3 +52,14 @@ class LiveQuery(Schema):
             "examples": [LAST_EVENT_ID],
         }
     )
+
+    @pre_load
+    def refuse_repeated(self, query: Any, **_: Any) -> Any:
+        """Raises ValidationError for a parameter that is there twice.
+
+        The loop opens no stream for a query with very many parameters: it is refused here.
+        """
+        for name in self.fields if isinstance(query, MultiDictProxy) else ():
+            if len(query.data.getlist(name)) > 1:
+                raise ValidationError("Give it once.", name)
+        return query

@@ -19,6 +19,8 @@ from operators.moderation import Outcome, UnknownSubjectError
 from operators.report_text import audit_lines, report_lines, total_text
 
 ID = click.IntRange(1, MAX_ID)
+LONGEST_ID = len(str(MAX_ID))
+"""Digits. Python refuses to read thousands of them."""
 LONGEST_REASON, LONGEST_OPERATOR = 1_000, 100
 """Characters."""
 
@@ -43,9 +45,20 @@ def check_reason(
     _context: click.Context, _parameter: click.Parameter, reason: str | None
 ) -> str | None:
     """The reason. Raises BadParameter."""
-    if reason is not None and not (reason.strip() and len(reason) <= LONGEST_REASON):
+    if reason is not None and not (
+        reason.strip() and len(reason) <= LONGEST_REASON and is_unicode(reason)
+    ):
         raise click.BadParameter(f"a reason has 1 to {LONGEST_REASON} characters.")
     return reason
+
+
+def is_unicode(text: str) -> bool:
+    """False for an argument whose bytes are not UTF-8: no store takes them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def signed(*, needs_reason: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -206,12 +219,13 @@ def show_log(*, before: int, limit: int) -> None:
 
 def find_user(graph: Graph, user: str) -> int:
     """The id of a user who is given by id or @username. Raises CommandError, UsageError."""
-    if user.startswith("@"):
+    if user.startswith("@") and is_unicode(user):
         user_id = graph.users.id_of(user.removeprefix("@"))
         if user_id is None:
             raise CommandError("There is no user with this name.")
         return user_id
-    if not (user.isascii() and user.isdecimal() and 0 < int(user) <= MAX_ID):
+    is_number = user.isascii() and user.isdecimal() and len(user) <= LONGEST_ID
+    if not (is_number and 0 < int(user) <= MAX_ID):
         raise click.UsageError("Give the user's id, or @username.")
     return int(user)
 

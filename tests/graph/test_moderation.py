@@ -50,12 +50,28 @@ def test_every_read_that_shows_posts_leaves_a_hidden_one_out(graph: Graph, town:
 
     both = seen()
     assert both == ({shown, hidden}, {shown, hidden}, [hidden, shown], 2, 2)
+    whole = graph.posts.many([hidden])
     assert hide(graph, hidden, author)
     assert seen() == ({shown}, {shown}, [shown], 1, 1)
     assert graph.posts.existing_ids([shown, hidden]) == {shown, hidden}
     assert graph.posts.feed_page(follower, before=MAX_ID, limit=9).post_ids == [hidden, shown]
     assert show(graph, hidden, author)
     assert seen() == both
+    assert graph.posts.many([hidden]) == whole
+
+
+def test_a_post_has_one_relationship_with_its_author_whatever_was_done(
+    graph: Graph, town: Town
+) -> None:
+    author = town.user()
+    post = town.create_post(author).subject_id
+    for change, name in ((hide, "POSTED_HIDDEN"), (show, "POSTED")) * 2:
+        assert change(graph, post, author)
+        rows = town.query(
+            "MATCH (user:User)-[one]->(:Post {id: $id}) RETURN user.id AS id, type(one) AS name",
+            id=post,
+        )
+        assert rows == [{"id": author, "name": name}]
 
 
 def test_one_change_of_several_at_once_is_made_and_logged(graph: Graph, town: Town) -> None:
@@ -65,10 +81,29 @@ def test_one_change_of_several_at_once_is_made_and_logged(graph: Graph, town: To
         made = run_together(*[partial(change, graph, post, author)] * 4)
         assert sorted(made, key=str) == [False, False, False, True]
         assert post_count(graph, author) == (change is show)
-    suspend = partial(graph.moderation.suspend, author, operator="ola", reason="x")
-    assert [one for one in run_together(*[suspend] * 4) if one is not None][1:] == []
+    for suspend in (graph.moderation.suspend, graph.moderation.unsuspend):
+        events = run_together(*[partial(suspend, author, operator="ola", reason="x")] * 4)
+        assert len([one for one in events if one is not None]) == 1
     assert entries_of(graph, post) == ["show-post", "hide-post"]
-    assert entries_of(graph, author) == ["suspend"]
+    assert entries_of(graph, author) == ["unsuspend", "suspend"]
+
+
+@pytest.mark.parametrize("name", ["suspend", "unsuspend"])
+def test_a_suspension_waits_for_the_same_change_and_is_not_made_again(
+    graph: Graph, town: Town, name: str
+) -> None:
+    user = town.user()
+    if name == "unsuspend":
+        graph.moderation.suspend(user, operator="ola", reason="x")
+    change = partial(getattr(graph.moderation, name), user, operator="ola", reason="x")
+    with town.locked(user) as other, ThreadPoolExecutor(1) as pool:
+        second = pool.submit(change)
+        eventually(town.blocked_by_locks)
+        state, at = ("suspended", 1) if name == "suspend" else ("active", None)
+        changed = "MATCH (u:User {id: $id}) SET u.state = $state, u.suspended_at = $at"
+        other.run(changed, id=user, state=state, at=at).consume()
+        other.commit()
+        assert second.result(20) is None
 
 
 @pytest.mark.parametrize("change", [hide, show])
@@ -104,6 +139,15 @@ def test_a_hidden_post_that_is_deleted_cannot_be_shown(graph: Graph, town: Town)
     assert graph.posts.delete(post, author_id=author)
     assert graph.moderation.post(post) is None
     assert not show(graph, post, author)
+
+
+def test_an_account_that_leaves_is_suspended_once(graph: Graph, town: Town) -> None:
+    user = town.user()
+    town.query("MATCH (user:User {id: $id}) SET user.state = 'leaving'", id=user)
+    for change in (graph.moderation.suspend, graph.moderation.unsuspend):
+        events = [change(user, operator="ola", reason="x") for _ in range(2)]
+        assert [event is None for event in events] == [False, True]
+    assert entries_of(graph, user) == ["unsuspend", "suspend"]
 
 
 def test_a_user_who_is_being_deleted_cannot_be_suspended(graph: Graph, town: Town) -> None:

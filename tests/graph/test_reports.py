@@ -1,78 +1,14 @@
 """Reports in the graph: bounded, closed together, and cleared."""
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
 import pytest
 
 from graph import Graph, reports
-from graph.accounts import CLEAR
 from graph.errors import IdTakenError, NotFoundError
 from graph.ids import MAX_ID, new_id
-from graph.reports import CLOSED_LIFE_MS, ReportedSubject
+from graph.reports import CLOSED_LIFE_MS
 from tests.support.concurrency import run_together
-from tests.support.eventually import eventually
+from tests.support.reports import create, listed, settle
 from tests.support.town import Town
-
-[CLEAR_REPORTS] = [query for query in CLEAR if query.name == "accounts/clear_reports"]
-
-
-def create(graph: Graph, reporter: int, user: int, *, report_id: int = 0) -> bool:
-    return graph.reports.create(
-        report_id=report_id or new_id(),
-        reporter_id=reporter,
-        subject="user",
-        subject_id=user,
-        author_id=user,
-        reason="spam",
-        text=None,
-    )
-
-
-def walk(graph: Graph, *, limit: int = 500, closed: bool = False) -> list[ReportedSubject]:
-    """All open, or closed, reports by subject, page by page."""
-    pages = graph.reports.closed_page if closed else graph.reports.open_page
-    found: list[ReportedSubject] = []
-    after: int | None = 0
-    while after is not None:
-        page = pages(after=after, limit=limit)
-        found += page.subjects
-        after = page.next_after
-    return found
-
-
-def listed(graph: Graph, user: int, *, closed: bool = False) -> list[ReportedSubject]:
-    return [one for one in walk(graph, closed=closed) if one.subject_id == user]
-
-
-def settle(graph: Graph, *, limit: int = 500) -> dict[tuple[str, int], int]:
-    """Look at all open reports, page by page; how many were closed of each subject."""
-    closed: dict[tuple[str, int], int] = {}
-    after: int | None = 0
-    while after is not None:
-        page = graph.reports.settle(after=after, limit=limit)
-        closed |= page.closed
-        after = page.next_after
-    return closed
-
-
-def facts(town: Town, subject_id: int) -> tuple[list[int], list[tuple[int, int]]]:
-    """The ids of the open reports of a subject, and what the list has: the first and how many."""
-    reports_ = town.query(
-        "MATCH (r:Report {subject_id: $id, state: 'open'}) RETURN r.id AS id ORDER BY id",
-        id=subject_id,
-    )
-    subjects = town.query(
-        "MATCH (s:ReportedSubject {subject_id: $id})"
-        " RETURN s.first_id AS first, s.report_count AS count",
-        id=subject_id,
-    )
-    return [row["id"] for row in reports_], [(row["first"], row["count"]) for row in subjects]
-
-
-def assert_exact(town: Town, subject_id: int) -> None:
-    open_ids, in_list = facts(town, subject_id)
-    assert in_list == ([(open_ids[0], len(open_ids))] if open_ids else [])
 
 
 def test_reports_at_once_by_one_user_are_one(graph: Graph, town: Town) -> None:
@@ -94,6 +30,7 @@ def test_a_taken_id_is_no_repeat(graph: Graph, town: Town) -> None:
 def test_open_reports_of_a_subject_are_bounded(
     graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert reports.MOST_OPEN == 100
     monkeypatch.setattr(reports, "MOST_OPEN", 2)
     user, *reporters = town.users(5)
     assert [create(graph, one, user) for one in reporters] == [True, True, False, False]
@@ -111,6 +48,42 @@ def test_the_longest_open_is_the_first(graph: Graph, town: Town) -> None:
     assert one.reporter_ids == [reporters[0], late]
     assert one.status == "active"
     assert graph.reports.open_page(limit=1).subjects[0].id <= one.id
+
+
+def test_a_subject_is_listed_with_its_reasons_once_and_three_texts(
+    graph: Graph, town: Town
+) -> None:
+    user, *reporters = town.users(6)
+    report_ids = [new_id() for _ in reporters]
+    for report_id, reporter in zip(report_ids, reporters, strict=True):
+        text = None if reporter == reporters[0] else f"a text of {reporter}"
+        assert create(graph, reporter, user, report_id=report_id, text=text)
+    [one] = listed(graph, user)
+    assert (one.id, one.reasons) == (report_ids[0], ["spam"])
+    assert one.texts == [f"a text of {reporter}" for reporter in reporters[1:4]]
+
+
+def test_a_user_who_is_suspended_before_the_account_is_deleted_is_listed_as_suspended(
+    graph: Graph, town: Town
+) -> None:
+    user, reporter = town.users(2)
+    assert create(graph, reporter, user)
+    town.query("MATCH (user:User {id: $id}) SET user.state = 'leaving'", id=user)
+    assert listed(graph, user)[0].status == "leaving"
+    assert graph.moderation.suspend(user, operator="ola", reason="spam")
+    assert listed(graph, user)[0].status == "suspended"
+
+
+def test_a_post_and_a_user_with_one_id_are_two_subjects(
+    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MOST_OPEN", 1)
+    user, reporter = town.users(2)
+    assert create(graph, reporter, user)
+    assert create(graph, reporter, user, subject="post")
+    of_user, of_post = listed(graph, user)
+    assert graph.reports.close(of_user.id, operator="ola", reason=None) == 1
+    assert listed(graph, user) == [of_post]
 
 
 def test_a_report_is_closed_with_all_of_its_subject(graph: Graph, town: Town) -> None:
@@ -148,6 +121,9 @@ def test_reports_that_were_closed_long_ago_are_deleted(graph: Graph, town: Town)
         create(graph, reporter, user)
     for user in users[:2]:
         graph.reports.close(listed(graph, user)[0].id, operator="ola", reason=None)
+    closed = "MATCH (r:Report {reporter_id: $id}) WHERE abs(timestamp() - r.closed_at) < 60000"
+    assert len(town.query(closed + " RETURN r", id=reporter)) == 2
+    assert CLOSED_LIFE_MS == 90 * 86_400_000
     for user, ago in zip(users, (CLOSED_LIFE_MS + 1_000, CLOSED_LIFE_MS - 60_000), strict=False):
         town.query(
             "MATCH (report:Report {subject_id: $user}) SET report.closed_at = timestamp() - $ago",
@@ -180,219 +156,6 @@ def test_a_report_of_a_deleted_post_is_listed_until_it_is_settled(graph: Graph, 
     assert listed(graph, post)[0].status == "hidden"
     graph.posts.delete(post, author_id=author)
     assert listed(graph, post)[0].status == "deleted"
-    assert settle(graph) == {("post", post): 1}
+    assert settle(graph)["post", post] == 1
     assert listed(graph, post) == []
     assert listed(graph, post, closed=True)[0].status == "deleted"
-
-
-def test_pages_have_each_subject_once_in_order(graph: Graph, town: Town) -> None:
-    reporter, other, *users = town.users(9)
-    for user in users:
-        create(graph, reporter, user)
-    for user in users[:3]:
-        create(graph, other, user)
-    before = graph.reports.open_subjects()
-    assert [one.subject_id for one in walk(graph, limit=2) if one.subject_id in users] == users
-    graph.reports.close(listed(graph, users[0])[0].id, operator="ola", reason=None)
-    assert graph.reports.open_subjects() == before - 1
-    assert [one.subject_id for one in walk(graph, limit=1) if one.subject_id in users] == users[1:]
-    last = listed(graph, users[-1])[0]
-    assert graph.reports.open_page(after=last.id, limit=10).subjects == []
-    for user in users:
-        assert_exact(town, user)
-
-
-def test_a_report_is_listed_however_many_are_older(graph: Graph, town: Town) -> None:
-    """6,000 reports of 60 subjects by others: a list of the 5,000 oldest would not have it."""
-    reporter, user = town.users(2)
-    flood = [new_id() for _ in range(60)]
-    town.query(
-        "UNWIND range(0, size($ids) - 1) AS n"
-        " CREATE (:ReportedSubject {subject: 'user', subject_id: $ids[n], author_id: $ids[n],"
-        " first_id: 1000000 + n * 100, report_count: 100})"
-        " WITH n UNWIND range(0, 99) AS m"
-        " CREATE (:Report {id: 1000000 + n * 100 + m, reporter_id: m, subject: 'user',"
-        " subject_id: $ids[n], author_id: $ids[n], reason: 'spam', state: 'open',"
-        " created_at: timestamp()})",
-        ids=flood,
-    )
-    try:
-        create(graph, reporter, user)
-        found = [one.subject_id for one in walk(graph, limit=25)]
-        assert [one for one in found if one in {*flood, user}] == [*flood, user]
-        assert {one.subject_id for one in graph.reports.most_reported(60)} == set(flood)
-        assert graph.reports.open_subjects() >= len(flood) + 1
-    finally:
-        town.query("MATCH (r:Report) WHERE r.subject_id IN $ids DELETE r", ids=flood)
-        town.query("MATCH (s:ReportedSubject) WHERE s.subject_id IN $ids DELETE s", ids=flood)
-
-
-def test_the_most_reported_come_first(graph: Graph, town: Town) -> None:
-    few, many, *reporters = town.users(7)
-    create(graph, reporters[0], few)
-    for reporter in reporters:
-        create(graph, reporter, many)
-    first = graph.reports.most_reported(1_000)
-    mine = [one for one in first if one.subject_id in {few, many}]
-    assert [(one.subject_id, len(one.reporter_ids)) for one in mine] == [(many, 5), (few, 1)]
-    counts = [len(one.reporter_ids) for one in first]
-    assert counts == sorted(counts, reverse=True)
-
-
-def test_closed_reports_are_walked_once_each(graph: Graph, town: Town) -> None:
-    reporter, other, *users = town.users(5)
-    for user in users:
-        create(graph, reporter, user)
-        create(graph, other, user)
-        graph.reports.close(listed(graph, user)[0].id, operator="ola", reason=None)
-    walked = [one for one in walk(graph, limit=1, closed=True) if one.subject_id in users]
-    assert [one.subject_id for one in walked] == [user for user in users for _ in range(2)]
-    assert [one.reporter_ids for one in walked] == [[reporter], [other]] * 3
-
-
-def test_reports_of_a_subject_at_once_are_counted_exactly(
-    graph: Graph, town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reports, "MOST_OPEN", 5)
-    user, *reporters = town.users(13)
-    stored = run_together(*[partial(create, graph, one, user) for one in reporters])
-    assert sorted(map(bool, stored)) == [False] * 7 + [True] * 5
-    assert_exact(town, user)
-    [one] = listed(graph, user)
-    assert len(one.reporter_ids) == 5
-
-
-def test_the_list_is_exact_while_reports_are_created_and_closed_at_once(
-    graph: Graph, town: Town
-) -> None:
-    user, *reporters = town.users(25)
-
-    def close() -> None:
-        for one in listed(graph, user):
-            graph.reports.close(one.id, operator="ola", reason=None)
-
-    for four in (reporters[n : n + 4] for n in range(0, 24, 4)):
-        run_together(*[partial(create, graph, one, user) for one in four], close, close)
-        assert_exact(town, user)
-
-
-def test_a_subject_stays_listed_by_the_next_report_when_a_reporter_is_deleted(
-    graph: Graph, town: Town
-) -> None:
-    first, second, user, other = town.users(4)
-    for reporter in (first, second):
-        create(graph, reporter, user)
-    create(graph, first, other)
-    [before] = listed(graph, user)
-    clear = partial(graph.connection.write, CLEAR_REPORTS, limit=1_000)
-    assert clear(user_id=first) == [{"cleared": 2}]
-    [after] = listed(graph, user)
-    assert after.id > before.id
-    assert after.reporter_ids == [second]
-    assert_exact(town, user)
-    assert facts(town, other) == ([], [])
-    assert clear(user_id=second) == [{"cleared": 1}]
-    assert facts(town, user) == ([], [])
-    assert clear(user_id=second) == [{"cleared": 0}]
-
-
-def test_reporters_who_are_deleted_at_once_leave_an_exact_list(graph: Graph, town: Town) -> None:
-    users, reporters = town.users(6), town.users(4)
-    for reporter in reporters:
-        for user in users:
-            create(graph, reporter, user)
-    clear = partial(graph.connection.write, CLEAR_REPORTS, limit=1_000)
-    cleared = run_together(*[partial(clear, user_id=one) for one in reporters[:3]])
-    assert cleared == [[{"cleared": 6}]] * 3
-    for user in users:
-        assert facts(town, user)[1][0][1] == 1
-        assert_exact(town, user)
-
-
-def test_reports_of_an_older_version_are_put_into_the_list(graph: Graph, town: Town) -> None:
-    reporters, users = town.users(2), town.users(5)
-    for user in users:
-        for reporter in reporters:
-            create(graph, reporter, user)
-    first = listed(graph, users[0])[0].id
-    town.query("MATCH (s:ReportedSubject) WHERE s.subject_id IN $ids DELETE s", ids=users)
-    assert listed(graph, users[0]) == []
-    page = graph.reports.settle(after=first - 1, limit=4)
-    assert page.next_after is not None
-    assert listed(graph, users[-1]) == [], "a page of four of ten reports"
-    settle(graph, limit=4)
-    for user in users:
-        assert len(facts(town, user)[0]) == 2
-        assert_exact(town, user)
-
-
-def test_a_report_that_is_not_listed_can_be_closed(graph: Graph, town: Town) -> None:
-    reporter, user = town.users(2)
-    report_id = new_id()
-    create(graph, reporter, user, report_id=report_id)
-    town.query("MATCH (s:ReportedSubject {subject_id: $id}) DELETE s", id=user)
-    assert graph.reports.close(report_id, operator="ola", reason=None) == 1
-    assert facts(town, user) == ([], [])
-
-
-def test_reports_of_what_is_deleted_are_closed_and_others_stay_open(
-    graph: Graph, town: Town
-) -> None:
-    """Operators decide on all that exists, and on what may come back."""
-    reporter, other, *users = town.users(7)
-    for user in users:
-        create(graph, reporter, user)
-        create(graph, other, user)
-    gone, *rest = users
-    for user, state in zip(users, ("deleted", "deleting", "leaving", "suspended"), strict=False):
-        town.query("MATCH (u:User {id: $id}) SET u.state = $state", id=user, state=state)
-    before = len(graph.moderation.log(before=MAX_ID, limit=1_000))
-    assert settle(graph, limit=1) == {("user", gone): 2}
-    assert settle(graph) == {}
-    assert listed(graph, gone, closed=True)[0].reporter_ids == [reporter, other]
-    assert len(graph.moderation.log(before=MAX_ID, limit=1_000)) == before, "by no operator"
-    for user in rest:
-        assert len(facts(town, user)[0]) == 2
-    for user in users:
-        assert_exact(town, user)
-
-
-def test_a_report_that_waits_while_the_subject_is_closed_is_listed_anew(
-    graph: Graph, town: Town
-) -> None:
-    first, second, user = town.users(3)
-    create(graph, first, user)
-    with ThreadPoolExecutor(1) as pool:
-        with town.uncommitted_close(user) as closing:
-            created = pool.submit(create, graph, second, user)
-            eventually(lambda: town.blocked_by_locks() >= 1)
-            closing.commit()
-        assert created.result(timeout=30)
-    [one] = listed(graph, user)
-    assert one.reporter_ids == [second]
-    assert_exact(town, user)
-
-
-def test_a_close_that_waits_while_the_subject_is_closed_and_reported_anew_is_exact(
-    graph: Graph, town: Town
-) -> None:
-    first, second, user = town.users(3)
-    report_id, next_id = new_id(), new_id()
-    create(graph, first, user, report_id=report_id)
-    with ThreadPoolExecutor(1) as pool:
-        with town.uncommitted_close(user) as closing:
-            close = partial(graph.reports.close, operator="ola", reason=None)
-            closed = pool.submit(close, report_id)
-            eventually(lambda: town.blocked_by_locks() >= 1)
-            closing.run(
-                "CREATE (:ReportedSubject {subject: 'user', subject_id: $user, author_id: $user,"
-                " first_id: $id, report_count: 1})"
-                " CREATE (:Report {id: $id, reporter_id: $reporter, subject: 'user',"
-                " subject_id: $user, author_id: $user, reason: 'spam', state: 'open'})",
-                user=user,
-                id=next_id,
-                reporter=second,
-            ).consume()
-            closing.commit()
-        assert closed.result(timeout=30) == 1
-    assert facts(town, user) == ([], [])

@@ -2,6 +2,9 @@
 
 from click.testing import Result
 
+from graph import Graph
+from graph.ids import MAX_ID
+from graph.moderation import AuditEntry
 from operators.commands import create_app
 
 _APP = create_app()
@@ -20,3 +23,9 @@ def moderate(*arguments: str | int, by: str = "ola") -> str:
     result = run_command("moderation", *arguments, "--by", by)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def entries_of(graph: Graph, subject_id: int) -> list[AuditEntry]:
+    """The audit entries of a subject, the oldest first."""
+    log = graph.moderation.log(before=MAX_ID, limit=1_000)
+    return [entry for entry in reversed(log) if entry.subject_id == subject_id]

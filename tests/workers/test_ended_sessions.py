@@ -105,3 +105,17 @@ def test_the_event_of_a_sign_in_drops_the_copies_of_what_it_ended(stage: Stage) 
     assert stage.do(event) == "done"
     assert stage.storage.sessions.read(user, oldest) is None
     assert stage.graph.sessions.by_id_or_ended(oldest), "a repeated sign-out of it succeeds"
+
+
+def test_the_event_of_a_suspension_drops_all_copies_and_deletes_the_sessions(
+    stage: Stage,
+) -> None:
+    user = stage.town.user()
+    session_ids = [create_session(stage, user) for _ in range(2)]
+    for session_id in session_ids:
+        keep_copy(stage, user, session_id)
+    event = stage.graph.moderation.suspend(user, operator="ola", reason="spam")
+    assert len(stage.graph.sessions.ended_ids(user, before=MAX_ID, limit=9)) == 2
+    assert stage.do(event) == "done"
+    assert [stage.storage.sessions.read(user, one) for one in session_ids] == [None, None]
+    assert stage.graph.sessions.ended_ids(user, before=MAX_ID, limit=9) == []

@@ -119,6 +119,17 @@ def test_a_post_that_is_fanned_out_while_it_is_hidden_is_there_afterwards(stage:
     assert post in stage.entries(follower)
 
 
+def test_a_new_post_whose_body_is_written_late_is_not_cached_after_a_suspension(
+    stage: Stage,
+) -> None:
+    author, post = stage.town.user(), new_id()
+    reservation = stage.storage.bodies.reserve_new(post, author)
+    assert reservation
+    assert stage.do(suspend(stage, author)) == "done"
+    assert not stage.storage.bodies.fill_new(reservation, b"{}")
+    assert stage.storage.bodies.read_many([post]) == {post: None}
+
+
 def test_the_event_of_a_hidden_post_discards_the_body_that_its_command_did_not(
     stage: Stage,
 ) -> None:

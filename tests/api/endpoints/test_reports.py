@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from graph import Graph
+from graph import Graph, ids
 from graph.ids import new_id
 from graph.reports import REASONS
 from tests.support.people import Builders, Person, assert_problem
@@ -87,6 +87,19 @@ def test_a_second_report_of_the_same_subject_changes_nothing(
     assert [one["reason"] for one in stored(graph, reporter)] == ["spam"]
     assert report(other, post_id=post).status_code == 202
     assert len(stored(graph, other)) == 1
+
+
+def test_a_report_whose_id_is_taken_gets_another_one(
+    builders: Builders, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author, first, second = (builders.new_user() for _ in range(3))
+    assert report(first, user_id=str(author.id)).status_code == 202
+    [taken] = stored(graph, first)
+    drawn = [new_id(), taken["id"], taken["id"]]
+    monkeypatch.setattr(ids, "new_id", drawn.pop)
+    assert report(second, user_id=str(author.id)).status_code == 202
+    assert len(stored(graph, second)) == 1
+    assert drawn == []
 
 
 def test_nobody_reports_themselves(builders: Builders, graph: Graph) -> None:

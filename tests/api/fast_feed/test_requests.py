@@ -8,6 +8,7 @@ import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.fast_feed.requests import DEFAULT_LIMIT, PATH, ForgedTokenError, parse_request
+from api.http import parsing
 from api.http.cursors import Cursors
 from api.http.paging import PageQuery
 from api.loop.messages import client_of, environ_of
@@ -93,6 +94,14 @@ def test_the_clients_address_is_from_the_first_trusted_proxy() -> None:
     assert client_of({**forwarded, "client": None}, 0) == ""
     twice = scope("", ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "10.0.0.2"))
     assert client_of(twice, 2) == "1.2.3.4"
+
+
+def test_a_long_list_of_addresses_is_read_and_not_remembered() -> None:
+    remembered = parsing._parse_forwarded.cache_info().currsize
+    for number in range(50):
+        forwarded = scope("", ("x-forwarded-for", f"{'6.6.6.6,' * 40}{number},10.0.0.2"))
+        assert client_of(forwarded, 2) == str(number)
+    assert parsing._parse_forwarded.cache_info().currsize == remembered
 
 
 def test_the_clients_address_is_the_one_that_flask_sees() -> None:

@@ -79,7 +79,7 @@ def test_the_scheme_is_read_in_any_case(app: Flask, builders: Builders) -> None:
 
 
 # Security 2
-@pytest.mark.parametrize("name", ["auth_token", "access_token", "token"])
+@pytest.mark.parametrize("name", ["auth_token", "access_token", "token", "tok%65n"])
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/sessions", "/livez", "/nowhere"])
 def test_a_token_in_the_query_is_400_on_every_route(
     builders: Builders, name: str, path: str

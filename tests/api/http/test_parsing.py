@@ -14,6 +14,7 @@ from tests.support.people import Builders, Person, assert_problem, call_api
 from tests.support.transports import ApiResponse
 
 JSON = "application/json"
+CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,9 @@ def test_a_wrong_method_is_405_with_the_allowed_ones(app: Flask) -> None:
 @pytest.mark.parametrize(
     "data",
     [b"{", b"", b"nope", b'{"name": NaN}', b'{"name": "\xff"}', b'{"name": "\\ud800"}',
-     b'{"\\ud800": 1}', b"[" * 60_000, b'{"a":' * 10_000, b'{"name": %s}' % (b"9" * 6_000)],
+     b'{"\\ud800": 1}', b'{"name": "\xed\xa0\x80"}', b"\xef\xbb\xbf{}",
+     '{"name": "a"}'.encode("utf-16-le"), b"[" * 60_000, b'{"a":' * 10_000,
+     b'{"name": %s}' % (b"9" * 6_000)],
 )  # fmt: skip
 def test_malformed_and_deeply_nested_json_is_400(person: Person, data: bytes) -> None:
     assert_problem(send(person, data), 400, "malformed-json")
@@ -71,6 +74,18 @@ def test_a_compressed_body_is_415(person: Person) -> None:
     assert_problem(response, 415, "unsupported-media-type")
 
 
+# Security 11
+def test_a_body_in_chunks_without_the_json_media_type_is_415(person: Person) -> None:
+    for content_type, headers in (("text/plain", {}), (JSON, {"HTTP_CONTENT_ENCODING": "gzip"})):
+        response = person.patch(
+            "/v1/me",
+            input_stream=io.BytesIO(b'{"name": "Ana"}'),
+            content_type=content_type,
+            environ_overrides={**CHUNKED, **headers},
+        )
+        assert_problem(response, 415, "unsupported-media-type")
+
+
 def test_a_charset_of_utf_8_is_accepted(person: Person) -> None:
     response = send(person, '{"name": "Aña"}'.encode(), "application/json; charset=UTF-8")
     assert response.json["name"] == "Aña"
@@ -85,11 +100,24 @@ def test_a_body_of_more_than_64_kb_is_413(person: Person) -> None:
 # Security 11
 def test_a_body_of_more_than_64_kb_in_chunks_is_413(person: Person) -> None:
     body = json.dumps({"bio": "x" * 70_000}).encode()
-    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     response = person.patch(
-        "/v1/me", input_stream=io.BytesIO(body), content_type=JSON, environ_overrides=chunked
+        "/v1/me", input_stream=io.BytesIO(body), content_type=JSON, environ_overrides=CHUNKED
     )
     assert_problem(response, 413, "body-too-large")
+
+
+# Security 11
+def test_of_a_body_in_chunks_no_more_than_64_kb_are_read(app: Flask, person: Person) -> None:
+    body = io.BytesIO(b" " * 10_000_000)
+    response: Any = app.test_client().patch(
+        "/v1/me",
+        input_stream=body,
+        content_type=JSON,
+        headers={"Authorization": f"Bearer {person.token}"},
+        environ_overrides=CHUNKED,
+    )
+    assert_problem(response, 413, "body-too-large")
+    assert body.tell() <= 65_536 + 1
 
 
 def test_a_body_of_64_kb_is_read(person: Person) -> None:
@@ -99,8 +127,17 @@ def test_a_body_of_64_kb_is_read(person: Person) -> None:
 
 
 # Security 11
-def test_huge_headers_are_431(app: Flask) -> None:
-    response = call_api(app, "GET", "/livez", headers={"X-Huge": "x" * 20_000})
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Huge": "x" * 20_000},
+        {f"X-{number}": "x" * 4_000 for number in range(5)},
+        {f"X-{'x' * 4_000}-{number}": "1" for number in range(5)},
+    ],
+    ids=["one", "many values", "many names"],
+)
+def test_huge_headers_are_431(app: Flask, headers: dict[str, str]) -> None:
+    response = call_api(app, "GET", "/livez", headers=headers)
     assert_problem(response, 431, "request-header-fields-too-large")
 
 

@@ -171,8 +171,12 @@ def test_other_requests_are_refused_clearly(reader: Reader) -> None:
         ("?tickets=1", 422, "invalid-fields"),
         (f"?token={reader.person.token}", 400, "token-in-query"),
         ("?ticket=", 401, "live-ticket-refused"),
+        ("?ticket=1" + "&ticket=1" * 16, 422, "invalid-fields"),
     ):
         assert problem(requests.get(url + query, headers=headers, timeout=20)) == (status, code)
+    for huge in ({"X-Huge": "x" * 17_000}, {f"X-{'x' * 4_000}-{one}": "1" for one in range(5)}):
+        refused = requests.get(url, headers={**headers, **huge}, timeout=20)
+        assert problem(refused) == (431, "request-header-fields-too-large")
 
 
 @pytest.mark.parametrize("header", ["Content-Length: 1", "Transfer-Encoding: chunked"])

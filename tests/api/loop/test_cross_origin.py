@@ -60,6 +60,7 @@ def test_a_preflight_of_a_named_origin_is_answered_before_authentication(
     )
     assert headers["vary"] == "Origin"
     assert headers["x-request-id"]
+    assert headers["x-content-type-options"] == "nosniff"
     assert "access-control-allow-credentials" not in headers
 
 

@@ -9,14 +9,12 @@ from flask.testing import FlaskClient
 
 from graph import Graph
 from graph.ids import MAX_ID, new_id
+from operators.admin import report_page
+from tests.support.eventually import eventually
 from tests.support.town import Town
 
 
-# Security 22
-def test_open_reports_are_listed_with_their_texts_escaped(
-    operator: FlaskClient, stranger: FlaskClient, graph: Graph
-) -> None:
-    reporter, user = Town(graph).users(2)
+def report(graph: Graph, reporter: int, user: int, text: str | None = None) -> int:
     report_id = new_id()
     graph.reports.create(
         report_id=report_id,
@@ -25,9 +23,28 @@ def test_open_reports_are_listed_with_their_texts_escaped(
         subject_id=user,
         author_id=user,
         reason="other",
-        text="<script>alert(1)</script>\u202e",
+        text=text,
     )
+    return report_id
+
+
+def wait_for_warm_graph(operator: FlaskClient) -> None:
+    """A graph that has just been started plans its first queries slowly."""
+    eventually(lambda: operator.get("/reports").status_code == HTTPStatus.OK)
+
+
+# Security 22
+def test_open_reports_are_listed_with_their_texts_escaped(
+    operator: FlaskClient,
+    stranger: FlaskClient,
+    graph: Graph,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(report_page, "LIMIT", 1_000)  # other tests leave older ones
+    reporter, user = Town(graph).users(2)
+    report_id = report(graph, reporter, user, "<script>alert(1)</script>\u202e")
     assert stranger.get("/reports").status_code == HTTPStatus.UNAUTHORIZED
+    wait_for_warm_graph(operator)
     page = operator.get("/reports")
     assert page.status_code == HTTPStatus.OK
     assert "script-src" not in page.headers["Content-Security-Policy"]
@@ -40,20 +57,6 @@ def test_open_reports_are_listed_with_their_texts_escaped(
     graph.reports.close(report_id, operator="ola", reason=None)
     assert f"user {user}" not in operator.get("/reports").text
     assert graph.moderation.log(before=MAX_ID, limit=1)[0].subject_id == report_id
-
-
-def report(graph: Graph, reporter: int, user: int) -> int:
-    report_id = new_id()
-    graph.reports.create(
-        report_id=report_id,
-        reporter_id=reporter,
-        subject="user",
-        subject_id=user,
-        author_id=user,
-        reason="spam",
-        text=None,
-    )
-    return report_id
 
 
 def test_pages_are_linked_until_the_last_and_say_how_many_are_open(

@@ -10,6 +10,7 @@ from graph import Graph
 from graph.ids import new_id
 from operators.commands import create_app
 from storage import Storage
+from tests.support.town import Town
 
 KIND = "of-the-tests"
 
@@ -23,6 +24,12 @@ def commands(graph: Graph, storage: Storage) -> Flask:
     assert graph
     assert storage
     return create_app()
+
+
+@pytest.fixture
+def town(graph: Graph, storage: Storage) -> Town:
+    assert storage
+    return Town(graph)
 
 
 @pytest.fixture
