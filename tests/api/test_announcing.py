@@ -19,12 +19,10 @@ from storage import Storage, StorageSettings
 from storage.changes import KEYS
 from storage.redis.partitions import partition_of
 from tests.support.local_copies import CopyingProcess
-from tests.support.people import PASSWORD, Builders, Person, assert_problem
+from tests.support.people import OTHER_PASSWORD, PASSWORD, Builders, Person, assert_problem
 from tests.support.private_server import PrivateServer
 from tests.support.tokens import TOKENS
 from tests.support.transports import ApiResponse
-
-OTHER_PASSWORD = "quite another password"
 
 
 @dataclass(frozen=True)

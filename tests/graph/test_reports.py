@@ -141,15 +141,7 @@ def test_reports_that_were_closed_long_ago_are_deleted(graph: Graph, town: Town)
 def test_a_report_of_a_deleted_post_is_listed_until_it_is_settled(graph: Graph, town: Town) -> None:
     author, reporter = town.users(2)
     post = town.create_post(author).subject_id
-    graph.reports.create(
-        report_id=new_id(),
-        reporter_id=reporter,
-        subject="post",
-        subject_id=post,
-        author_id=author,
-        reason="spam",
-        text="a text",
-    )
+    create(graph, reporter, post, subject="post", author=author, text="a text")
     [one] = listed(graph, post)
     assert (one.status, one.author_id, one.texts) == ("shown", author, ["a text"])
     graph.moderation.hide_post(post, author_id=author, operator="ola", reason=None)

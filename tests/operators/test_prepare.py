@@ -7,7 +7,6 @@ import pytest
 import redis
 
 from graph import Graph
-from graph.ids import new_id
 from graph.photos import UPGRADE_NAME
 from operators.commands.stores import CommandError
 from operators.prepare import prepare
@@ -16,6 +15,7 @@ from storage.redis.generation import KEY, Generation
 from storage.redis.server import Server
 from tests.support.eventually import eventually
 from tests.support.private_server import start
+from tests.support.reports import create
 from tests.support.town import Town
 
 
@@ -66,15 +66,7 @@ def test_init_lists_reports_of_an_older_version(
     town = Town(graph)
     reporter, *users = town.users(6)
     for user in users:
-        graph.reports.create(
-            report_id=new_id(),
-            reporter_id=reporter,
-            subject="user",
-            subject_id=user,
-            author_id=user,
-            reason="spam",
-            text=None,
-        )
+        create(graph, reporter, user)
     total = graph.reports.open_subjects()
     town.query("MATCH (subject:ReportedSubject) DELETE subject")
     lines = list(prepare(graph, storage))

@@ -17,14 +17,13 @@ from storage.timeline_layout import timeline_key
 from tests.support.fast_feed import FastFeedProcess
 from tests.support.front import differences
 from tests.support.outbox import run
-from tests.support.people import A_DAY, PASSWORD, Builders, Person, post_ids
+from tests.support.people import A_DAY, OTHER_PASSWORD, PASSWORD, Builders, Person, post_ids
 from tests.support.tokens import TOKENS
 from tests.support.town import Town
 from tests.support.transports import ApiResponse
 
 PATH = "/v1/me/feed"
 LIMITS = (3, 100)
-OTHER_PASSWORD = "quite another password"
 
 
 @dataclass

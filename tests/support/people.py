@@ -24,6 +24,7 @@ from tests.support.town import Town
 from tests.support.transports import ApiResponse, AppTransport, Transport
 
 PASSWORD = "a long password"
+OTHER_PASSWORD = "quite another password"
 PASSWORD_HASH = Passwords().hash(PASSWORD)
 """Computed once: a hash costs thirty times as much as the rest of a sign-up."""
 A_DAY = sessions.Lifetime(days=1)

@@ -9,19 +9,22 @@ from tests.support.town import Town
 def create(
     graph: Graph,
     reporter: int,
-    user: int,
+    subject_id: int,
     *,
     subject: Subject = "user",
+    author: int = 0,
     report_id: int = 0,
+    reason: str = "spam",
     text: str | None = None,
 ) -> bool:
+    """A report of a user, or of a post of the author; whether it is stored."""
     return graph.reports.create(
         report_id=report_id or new_id(),
         reporter_id=reporter,
         subject=subject,
-        subject_id=user,
-        author_id=user,
-        reason="spam",
+        subject_id=subject_id,
+        author_id=author or subject_id,
+        reason=reason,
         text=text,
     )
 

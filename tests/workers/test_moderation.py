@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from feed.verifying import Verifier
 from graph.events import Event
 from graph.ids import new_id
+from tests.support.reports import create
 from tests.support.stage import Stage
 from workers import accounts
 from workers.sweeper import Sweeper
@@ -170,15 +171,7 @@ def test_the_sweeper_closes_reports_of_deleted_posts_and_lists_the_others(
     author, reporter = stage.town.users(2)
     posts = [stage.town.create_post(author).subject_id for _ in range(5)]
     for post in posts:
-        stage.graph.reports.create(
-            report_id=new_id(),
-            reporter_id=reporter,
-            subject="post",
-            subject_id=post,
-            author_id=author,
-            reason="spam",
-            text=None,
-        )
+        create(stage.graph, reporter, post, subject="post", author=author)
     stage.town.query("MATCH (s:ReportedSubject) WHERE s.subject_id IN $ids DELETE s", ids=posts)
     for post in posts[3:]:
         stage.graph.posts.delete(post, author_id=author)

@@ -11,20 +11,13 @@ from graph import Graph
 from graph.ids import MAX_ID, new_id
 from operators.admin import report_page
 from tests.support.eventually import eventually
+from tests.support.reports import create
 from tests.support.town import Town
 
 
 def report(graph: Graph, reporter: int, user: int, text: str | None = None) -> int:
     report_id = new_id()
-    graph.reports.create(
-        report_id=report_id,
-        reporter_id=reporter,
-        subject="user",
-        subject_id=user,
-        author_id=user,
-        reason="other",
-        text=text,
-    )
+    create(graph, reporter, user, report_id=report_id, reason="other", text=text)
     return report_id
 
 

@@ -11,6 +11,7 @@ from graph import Graph
 from graph.ids import MAX_ID, new_id
 from tests.operators.commands.conftest import Flask_
 from tests.support.commands import entries_of, moderate, run_command
+from tests.support.reports import create
 from tests.support.town import Town
 
 
@@ -25,13 +26,15 @@ def report(
 ) -> int:
     then_ms = time.time_ns() // 1_000_000 - hours_old * 3_600_000
     report_id = new_id(then_ms) if hours_old else new_id()
-    graph.reports.create(
-        report_id=report_id,
-        reporter_id=reporter,
+    reason = "spam" if text is None else "other"
+    create(
+        graph,
+        reporter,
+        post,
         subject="post",
-        subject_id=post,
-        author_id=author,
-        reason="spam" if text is None else "other",
+        author=author,
+        report_id=report_id,
+        reason=reason,
         text=text,
     )
     return report_id
