@@ -28,6 +28,7 @@ CLOSED_PAGE = load("reports/closed_page")
 STATUSES = load("reports/statuses")
 OPEN_SUBJECTS = load("reports/open_subjects")
 UNSETTLED = load("reports/unsettled")
+MISLISTED = load("reports/mislisted")
 LIST_SUBJECT = load("reports/list_subject")
 SUBJECT_OF = load("reports/subject_of")
 CLOSE = load("reports/close")
@@ -185,6 +186,17 @@ class Reports:
                 closed[about["subject"], about["subject_id"]] = count
         is_full = rows[0]["looked_at"] == limit
         return SettledPage(closed=closed, next_after=rows[0]["last_id"] if is_full else None)
+
+    def relist(self, *, after: int, limit: int) -> int | None:
+        """Look at the next posts and users of the list, and correct what it has of them.
+
+        Processes of an older version close and delete reports without it. Returns the id after
+        which the next page begins; None at the end. Can be repeated.
+        """
+        [row] = self._connection.read(MISLISTED, after=after, limit=limit)
+        for about in row["subjects"]:
+            self._connection.write(LIST_SUBJECT, **about)
+        return row["last_id"] if row["looked_at"] == limit else None
 
     def close(self, report_id: int, *, operator: str, reason: str | None) -> int:
         """Close the report and all open ones of its subject; returns how many were open.

@@ -13,7 +13,9 @@ MAX_CACHE_TIMEOUT_SECONDS = 10
 """The cache must close connections that are idle for longer."""
 
 UPGRADE_PAGE = 2_000
-"""Photos or reports that a statement looks at: it takes part of a second, and little memory."""
+"""Photos that a statement looks at: it takes part of a second, and little memory."""
+REPORTS_PAGE = 100
+"""Reports that are looked at together: each may cost a statement."""
 
 
 def prepare(graph: Graph, storage: Storage) -> Iterator[str]:
@@ -45,13 +47,19 @@ def _upgrade_photos(graph: Graph) -> Iterator[str]:
 def _list_reports(graph: Graph) -> Iterator[str]:
     """Put posts and users with open reports of older versions into the list of these, in pages.
 
-    The sweeper does so too. It goes on where this is interrupted.
+    Only if the list is empty: the sweeper does so too, and goes on where this is interrupted.
     """
     if graph.reports.open_subjects():
         return
-    after: int | None = 0
-    while after is not None:
-        after = graph.reports.settle(after=after, limit=UPGRADE_PAGE).next_after
+    after, closed = 0, 0
+    while True:
+        page = graph.reports.settle(after=after, limit=REPORTS_PAGE)
+        closed += sum(page.closed.values())
+        if page.next_after is None:
+            break
+        after = page.next_after
+    if closed:
+        yield f"{closed:,} open reports of deleted posts and users are closed."
     if listed := graph.reports.open_subjects():
         yield f"{listed:,} posts and users with open reports of an older version are listed now."
 

@@ -58,11 +58,11 @@ def report_lines(reported: Sequence[ReportedSubject]) -> Iterator[str]:
 
 def audit_lines(entries: Sequence[AuditEntry]) -> Iterator[str]:
     """The table of audit entries."""
-    yield f"{'entry':<17} {'at (UTC)':<19} {'action':<10} {'subject':<24} by, reason"
+    yield f"{'entry':<17} {'at (UTC)':<19} {'action':<14} {'subject':<24} by, reason"
     for entry in entries:
         subject = f"{entry.subject} {entry.subject_id}"
         reason = "" if entry.reason is None else f", {seen_text(entry.reason)}"
         yield (
-            f"{entry.id:<17} {entry.at:%Y-%m-%d %H:%M:%S} {entry.action:<10} {subject:<24} "
+            f"{entry.id:<17} {entry.at:%Y-%m-%d %H:%M:%S} {entry.action:<14} {subject:<24} "
             f"{entry.operator}{reason}"
         )

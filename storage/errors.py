@@ -10,9 +10,9 @@ class StorageError(Exception):
 class StorageUnavailableError(StorageError):
     """A store did not answer in time, returned an error, or its circuit is open.
 
-    The call may have taken effect or not. `part` is "cache", "queue", "s3" or, of a
-    worker's own disk, "TMPDIR". `answered` is for a
-    push: how many of its users had a reply before the error, counted from the first.
+    The call may have taken effect or not. `part` is "cache", "queue", "s3" or, of a worker's own
+    disk, "TMPDIR". `answered` is for a push: how many of its users had a reply before the error,
+    counted from the first.
     """
 
     def __init__(self, part: str, reason: str = "", *, answered: int = 0) -> None:

@@ -22,8 +22,9 @@ NOTIFICATION_RETENTION = timedelta(days=90)
 PAGE = 1_000
 """Expired items that one statement deletes: some 20 ms."""
 
-WALK = "open-reports"
-"""The name of the walk over all open reports."""
+REPORTS_PAGE = 100
+"""Open reports, or rows of the list of these, that are looked at before the time is: each may cost a
+statement."""
 
 Step = Callable[[float], int]
 """Clears until a page is short or the monotonic time is over; returns how many items it cleared."""
@@ -50,6 +51,7 @@ def steps(graph: Graph, storage: Storage) -> list[tuple[str, Step]]:
         ("deleted-posts", _in_pages(lambda: graph.posts.clear_deleted(PAGE), PAGE)),
         ("reports", _in_pages(lambda: graph.reports.delete_closed(PAGE), PAGE)),
         ("open-reports", lambda until: _settle_reports(graph, storage, until)),
+        ("reported-subjects", lambda until: _relist_reported(graph, storage, until)),
         ("notifications", _in_pages(lambda: _clear_notifications(graph), PAGE)),
     ]
     return random.sample(named, len(named))
@@ -76,7 +78,7 @@ def _settle_reports(graph: Graph, storage: Storage, until: float) -> int:
     """
 
     def settle(key: str) -> SweptPage:
-        page = graph.reports.settle(after=int(key or 0), limit=PAGE)
+        page = graph.reports.settle(after=int(key or 0), limit=REPORTS_PAGE)
         for (subject, subject_id), count in page.closed.items():
             log.info("reports closed", subject=subject, subject_id=subject_id, reports=count)
         after = page.next_after
@@ -84,7 +86,17 @@ def _settle_reports(graph: Graph, storage: Storage, until: float) -> int:
             removed=sum(page.closed.values()), last_key=None if after is None else str(after)
         )
 
-    return storage.sweep_positions.walk(WALK, settle, until=until)
+    return storage.sweep_positions.walk("open-reports", settle, until=until)
+
+
+def _relist_reported(graph: Graph, storage: Storage, until: float) -> int:
+    """Correct the list of what is reported, in as many rounds as it takes. Clears nothing."""
+
+    def relist(key: str) -> SweptPage:
+        after = graph.reports.relist(after=int(key or 0), limit=REPORTS_PAGE)
+        return SweptPage(removed=0, last_key=None if after is None else str(after))
+
+    return storage.sweep_positions.walk("reported-subjects", relist, until=until)
 
 
 def _clear_notifications(graph: Graph) -> int:

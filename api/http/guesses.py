@@ -2,8 +2,8 @@
 
 So nobody locks an owner out by guessing elsewhere. Sign-ins with the right password have looser
 limits of their own: each costs a hash and a session. Each request is counted before its password is
-checked. A right one gets its failure refunded, one that was not checked all of it: many requests at
-once do not pass a quota. These limits hold without the cache too.
+checked. A right one gets its failure refunded, one that could not be done all of it: many requests
+at once do not pass a quota. These limits hold without the cache too.
 """
 
 from collections.abc import Iterator, Sequence

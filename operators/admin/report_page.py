@@ -29,10 +29,12 @@ def add_report_page(app: Flask, graph: Graph) -> None:
             page = ReportPage(subjects=graph.reports.most_reported(LIMIT), next_after=None)
         else:
             page = graph.reports.open_page(after=query_after(), limit=LIMIT)
+        open_subjects = graph.reports.open_subjects()
         return render_template(
             "admin/reports.html",
             page=page,
-            total=total_text(graph.reports.open_subjects()),
+            total=total_text(open_subjects),
+            has_more=open_subjects > LIMIT,
             by_count=by_count,
             limit=LIMIT,
             age_text=age_text,

@@ -84,7 +84,13 @@ def signed(*, needs_reason: bool) -> Callable[[Callable[..., None]], Callable[..
 
 @moderation.command("reports")
 @click.option("--after", type=ID, help="Only those after this report: the next page.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=100,
+    show_default=True,
+    help="Posts and users; with --closed, reports.",
+)
 @click.option("--most-reported", is_flag=True, help="Those with the most open reports first.")
 @click.option("--closed", is_flag=True, help="Closed reports instead, of 90 days.")
 def list_reports(*, after: int | None, limit: int, most_reported: bool, closed: bool) -> None:

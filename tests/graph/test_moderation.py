@@ -84,8 +84,13 @@ def test_one_change_of_several_at_once_is_made_and_logged(graph: Graph, town: To
     for suspend in (graph.moderation.suspend, graph.moderation.unsuspend):
         events = run_together(*[partial(suspend, author, operator="ola", reason="x")] * 4)
         assert len([one for one in events if one is not None]) == 1
+    delete = partial(
+        graph.moderation.delete_account, author, undo_ms=1_000, operator="ola", reason="x"
+    )
+    events = run_together(*[delete] * 4)
+    assert len([one for one in events if one is not None]) == 1
     assert entries_of(graph, post) == ["show-post", "hide-post"]
-    assert entries_of(graph, author) == ["unsuspend", "suspend"]
+    assert entries_of(graph, author) == ["delete-account", "unsuspend", "suspend"]
 
 
 @pytest.mark.parametrize("name", ["suspend", "unsuspend"])
@@ -104,6 +109,18 @@ def test_a_suspension_waits_for_the_same_change_and_is_not_made_again(
         other.run(changed, id=user, state=state, at=at).consume()
         other.commit()
         assert second.result(20) is None
+
+
+def test_a_deletion_waits_for_a_change_of_the_account(graph: Graph, town: Town) -> None:
+    user = town.user()
+    delete = partial(graph.moderation.delete_account, user, undo_ms=1_000, operator="ola")
+    with town.locked(user) as other, ThreadPoolExecutor(1) as pool:
+        second = pool.submit(delete, reason="x")
+        eventually(town.blocked_by_locks)
+        other.run("MATCH (u:User {id: $id}) SET u.state = 'leaving'", id=user).consume()
+        other.commit()
+        assert second.result(20) is None
+    assert entries_of(graph, user) == []
 
 
 @pytest.mark.parametrize("change", [hide, show])

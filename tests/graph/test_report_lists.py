@@ -178,8 +178,8 @@ def test_reports_of_what_is_deleted_are_closed_and_others_stay_open(
     for user, state in zip(users, ("deleted", "deleting", "leaving", "suspended"), strict=False):
         town.query("MATCH (u:User {id: $id}) SET u.state = $state", id=user, state=state)
     before = len(graph.moderation.log(before=MAX_ID, limit=1_000))
-    assert settle(graph, limit=1) == {("user", gone): 2}
-    assert settle(graph) == {}
+    assert settle(graph, limit=1)["user", gone] == 2
+    assert ("user", gone) not in settle(graph)
     assert listed(graph, gone, closed=True)[0].reporter_ids == [reporter, other]
     assert len(graph.moderation.log(before=MAX_ID, limit=1_000)) == before, "by no operator"
     for user in rest:

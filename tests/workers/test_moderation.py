@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from feed.verifying import Verifier
 from graph.events import Event
 from graph.ids import new_id
-from tests.support.reports import create
+from tests.support.reports import assert_exact, create, listed, walk
 from tests.support.stage import Stage
 from workers import accounts
 from workers.sweeper import Sweeper
@@ -164,10 +164,30 @@ def test_the_sweeper_deletes_reports_that_were_closed_long_ago(stage: Stage) -> 
     assert stage.town.query("MATCH (one:Report {reporter_id: $id}) RETURN one", id=reporter) == []
 
 
+def test_the_sweeper_corrects_a_list_that_an_older_version_left_wrong(stage: Stage) -> None:
+    ended, changed, *reporters = stage.town.users(4)
+    for user in (ended, changed):
+        for reporter in reporters:
+            create(stage.graph, reporter, user)
+    stage.town.query(  # as a process closes and deletes them that does not know the list
+        "MATCH (one:Report) WHERE one.subject_id = $ended OR one.reporter_id = $gone DELETE one",
+        ended=ended,
+        gone=reporters[0],
+    )
+    assert [one.reporter_ids for one in listed(stage.graph, ended)] == [[]]
+    Sweeper(stage.graph, stage.storage).clear()
+    for user in (ended, changed):
+        assert_exact(stage.town, user)
+    assert listed(stage.graph, ended) == []
+    assert [one.reporter_ids for one in listed(stage.graph, changed)] == [reporters[1:]]
+
+
 def test_the_sweeper_closes_reports_of_deleted_posts_and_lists_the_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.clearing.PAGE", 2)
+    monkeypatch.setattr("workers.clearing.REPORTS_PAGE", 2)
+    for one in walk(stage.graph):  # of other tests
+        stage.graph.reports.close(one.id, operator="ola", reason=None)
     author, reporter = stage.town.users(2)
     posts = [stage.town.create_post(author).subject_id for _ in range(5)]
     for post in posts:

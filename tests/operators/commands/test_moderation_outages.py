@@ -91,6 +91,7 @@ def test_each_change_wakes_a_worker_for_what_its_command_may_not_have_done(
         ("show-post", post),
         ("suspend", author, "--reason", "spam"),
         ("unsuspend", author),
+        ("delete-account", author, "--reason", "a letter"),
     ):
         moderate(*arguments)
         assert Queues(Server("queue", queue.url)).depth("removal") == 1, arguments
