@@ -23,7 +23,7 @@ PAGE = 1_000
 """Expired items that one statement deletes: some 20 ms."""
 
 REPORTS_PAGE = 100
-"""Open reports, or rows of the list of these, that are looked at before the time is: each may cost a
+"""Open reports, or rows of their list, that are looked at before the time is: each may cost a
 statement."""
 
 Step = Callable[[float], int]
