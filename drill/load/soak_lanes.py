@@ -26,8 +26,8 @@ PUBLISHERS = 4
 FOLLOWS = 2.0
 """Follows and unfollows a second: with few users, most of them have an unfollow that is not done,
 and read their feeds from the graph."""
-KEPT_POSTS = 500
-"""Of a publisher. Older ones are deleted, so each post leaves what a deleted one leaves."""
+KEPT_SECONDS = 120.0
+"""Time after which a publisher deletes a post, so each post leaves what a deleted one leaves."""
 STOCK = 400
 """Ready photos that a publisher gets at once."""
 PICTURE_SIDE = 640
@@ -61,7 +61,8 @@ class SoakLoad:
         self._state = state
         self._graph = graph
         self._lock = threading.Lock()
-        publish = (self._publisher() for _ in range(PUBLISHERS))
+        kept = round(KEPT_SECONDS * posts / PUBLISHERS)
+        publish = (self._publisher(kept) for _ in range(PUBLISHERS))
         self._threads = [
             *(self._lane("post", act, PUBLISHERS / posts) for act in publish),
             *(self._lane("photo", self._use_photo, 2 / photos) for _ in range(2)),
@@ -94,22 +95,25 @@ class SoakLoad:
             if self._state.stop.wait(due - time.monotonic()):
                 break
             response = act(connections[number % len(connections)], number)
-            with self._lock:
-                self.answers[f"{name}: {_status(response)}"] += 1
+            self._count(name, response)
         for connection in connections:
             connection.close()
+
+    def _count(self, name: str, response: Response) -> None:
+        with self._lock:
+            self.answers[f"{name}: {_status(response)}"] += 1
 
     def _user(self, number: int) -> DrillUser:
         return self._state.users[number % len(self._state.users)]
 
-    def _publisher(self) -> Act:
-        """Publishes, and deletes its oldest post, in turns."""
+    def _publisher(self, kept: int) -> Act:
+        """Publishes, and deletes its oldest post of more than `kept`."""
         stocks: dict[int, deque[int]] = {user.id: deque() for user in self._state.users}
         posts: deque[tuple[DrillUser, str]] = deque()
         lead = secrets.randbelow(len(self._state.users))
 
         def act(connection: ApiConnection, number: int) -> Response:
-            if len(posts) > KEPT_POSTS:
+            if len(posts) > kept:
                 owner, post_id = posts.popleft()
                 connection.request("DELETE", f"/v1/posts/{post_id}", token=owner.token)
             author = self._user(lead + number)
@@ -127,7 +131,7 @@ class SoakLoad:
         """Signs up, reports the account before, asks for an export, and deletes the oldest one."""
         accounts: deque[tuple[str, str]] = deque()
 
-        def act(connection: ApiConnection, _number: int) -> Response:
+        def act(connection: ApiConnection, number: int) -> Response:
             account = {"username": f"soak{secrets.token_hex(8)}", "password": PASSWORD}
             signed_up = connection.request("POST", "/v1/accounts", body=account)
             if signed_up.phase != "ok":
@@ -135,12 +139,20 @@ class SoakLoad:
             token = str(signed_up.body["auth_token"])
             if accounts:
                 report = {"user_id": accounts[-1][0], "reason": "spam"}
-                connection.request("POST", "/v1/reports", token=token, body=report)
+                reporter = token if number % 4 else self._user(number).token
+                self._count(
+                    "report",
+                    connection.request("POST", "/v1/reports", token=reporter, body=report),
+                )
             accounts.append((str(signed_up.body["user"]["id"]), token))
             asked = connection.request("POST", "/v1/me/exports", token=token)
             if len(accounts) > KEPT_ACCOUNTS:
                 _, oldest = accounts.popleft()
-                connection.request("DELETE", "/v1/me", token=oldest, body={"password": PASSWORD})
+                password = {"password": PASSWORD}
+                self._count(
+                    "deletion",
+                    connection.request("DELETE", "/v1/me", token=oldest, body=password),
+                )
             return asked
 
         return act

@@ -30,6 +30,8 @@ MOST_PER_PAGE = 200
 ADDRESSES = {
     "instance_number": re.compile("0"),
     "job_id": re.compile(r"[\w-]{1,200}", re.ASCII),
+    "registry_name": re.compile("|".join(REGISTRIES)),
+    "order": re.compile("|".join(ORDERS)),
     "page": re.compile(r"\d{1,9}", re.ASCII),
     "per_page": re.compile(r"[1-9]\d?|1\d\d|200", re.ASCII),  # up to MOST_PER_PAGE
 }

@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from typing import TypeVar
 import requests
 from jgo.maven import Artifact, Dependency, MavenContext
 from jgo.parse import Coordinate
+from urllib3.exceptions import HTTPError
 
 from stack.errors import InterruptedStartError, StackError
 from stack.progress import Progress
@@ -220,10 +221,22 @@ def _download(artifact: Artifact, context: MavenContext, draft: Path, add: AddBy
         url = f"{repository}/{path}"
         with requests.get(url, stream=True, timeout=READ_SECONDS) as response:
             if response.status_code == HTTPStatus.OK:
-                _write(response.iter_content(BLOCK_BYTES), draft, add)
+                _write(_arriving(response), draft, add)
                 return
             why = f"{url} answers {response.status_code}"
     raise ConnectionError(why)
+
+
+def _arriving(response: requests.Response) -> Iterator[bytes]:
+    """What arrives, as soon as it does: `iter_content` waits until a block is full.
+
+    Raises ConnectionError.
+    """
+    try:
+        while block := response.raw.read1(BLOCK_BYTES, decode_content=True):
+            yield block
+    except HTTPError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def _write(blocks: Iterable[bytes], draft: Path, add: AddBytes) -> None:

@@ -1,5 +1,6 @@
 """Neo4j's jars, fetched over HTTP from a repository on this machine."""
 
+import gzip
 import hashlib
 import threading
 import time
@@ -22,11 +23,13 @@ BYTES = bytes(range(256)) * 400
 class Handler(SimpleHTTPRequestHandler):
     """Serves a folder. Sends half of the first response for each name in `truncate`.
 
-    A response for a name in `endless` has no end.
+    A response for a name in `endless` has no end, and comes in pieces of so many bytes. One for a
+    name in `packed` is compressed.
     """
 
     truncate: set[str]
-    endless: set[str]
+    endless: dict[str, int]
+    packed: set[str]
     requests: list[str]
 
     def do_GET(self) -> None:
@@ -37,8 +40,14 @@ class Handler(SimpleHTTPRequestHandler):
             self.end_headers()
             with suppress(ConnectionError):
                 while True:
-                    self.wfile.write(BYTES)
+                    self.wfile.write(BYTES[: self.endless[name]])
                     time.sleep(0.01)
+        if name in self.packed:
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            self.wfile.write(gzip.compress(Path(self.translate_path(self.path)).read_bytes()))
+            return
         if name not in self.truncate:
             super().do_GET()
             return
@@ -65,11 +74,13 @@ class Repository:
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             self.jars.append(Jar(coordinate=f"org.example:thing{number}:1.0", sha256=sha256))
         self.truncate: set[str] = set()
-        self.endless: set[str] = set()
+        self.endless: dict[str, int] = {}
+        self.packed: set[str] = set()
         self.requests: list[str] = []
         attributes = {
             "truncate": self.truncate,
             "endless": self.endless,
+            "packed": self.packed,
             "requests": self.requests,
         }
         bound: Any = type("Bound", (Handler,), attributes)
@@ -176,13 +187,19 @@ def test_a_truncated_download_is_tried_again(repository: Repository, library: Pa
     assert repository.fetched().count("thing2-1.0.jar") == 2
 
 
+def test_a_jar_that_comes_compressed_is_unpacked(repository: Repository, library: Path) -> None:
+    repository.packed.add("thing2-1.0.jar")
+    fetch(repository, library)
+    assert is_intact(repository, library)
+
+
 # Security 25
 def test_a_download_without_an_end_fills_no_disk(
     repository: Repository, library: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jars, "MOST_BYTES", 10 * len(BYTES))
     monkeypatch.setattr(jars, "TRIES", 2)
-    repository.endless.add("thing1-1.0.jar")
+    repository.endless["thing1-1.0.jar"] = len(BYTES)
     with pytest.raises(StackError, match="is larger than"):
         fetch(repository, library)
     assert repository.fetched().count("thing1-1.0.jar") == 2
@@ -197,9 +214,11 @@ def test_a_download_that_drips_ends_with_its_time(
 ) -> None:
     monkeypatch.setattr(jars, "JAR_SECONDS", 0.5)
     monkeypatch.setattr(jars, "TRIES", 1)
-    repository.endless.add("thing1-1.0.jar")
+    repository.endless["thing1-1.0.jar"] = 1
+    begin = time.monotonic()
     with pytest.raises(StackError, match="took more than"):
         fetch(repository, library)
+    assert time.monotonic() - begin < 10
 
 
 # Security 25

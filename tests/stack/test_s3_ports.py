@@ -58,6 +58,13 @@ def test_the_master_and_the_filer_do_nothing_over_http(first_port: int, path: st
         assert answer.status_code == 404, port
 
 
+# Security 22
+@pytest.mark.parametrize("path", ["/", "/api/users", "/api/object-store/users"])
+def test_the_admin_server_has_no_pages(first_port: int, path: str) -> None:
+    answer = requests.get(f"http://127.0.0.1:{first_port + 8}{path}", timeout=SECONDS)
+    assert answer.status_code == 404
+
+
 def _answer_of(connection: socket.socket) -> bytes:
     """What the server answers before it closes the connection."""
     try:

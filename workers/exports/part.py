@@ -5,6 +5,7 @@ Its size is bounded, so memory and disk are too. A killed process leaves nothing
 
 import errno
 import json
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -35,11 +36,28 @@ def on_disk() -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise StorageUnavailableError(
-            "TMPDIR",
-            f"{tempfile.gettempdir()} is full: free space there, or set TMPDIR to a folder with "
-            "EXPORT_PART_BYTES of space for each worker of exports",
-        ) from error
+        raise _unavailable("is full") from error
+
+
+def _unavailable(why: str) -> StorageUnavailableError:
+    return StorageUnavailableError(
+        "TMPDIR",
+        f"{_folder()} {why}: free space there, or set TMPDIR to a folder with EXPORT_PART_BYTES of "
+        "space for each worker of exports",
+    )
+
+
+def _folder() -> str:
+    """Where parts are written. `tempfile` alone would take another one when this one is full."""
+    return os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - its files have no name
+
+
+def _open_file() -> IO[bytes]:
+    """A file of no name. Raises StorageUnavailableError if the folder takes none."""
+    try:
+        return tempfile.TemporaryFile("w+b", dir=_folder())
+    except OSError as error:
+        raise _unavailable(f"takes no file ({error.strerror})") from error
 
 
 class Part:
@@ -48,7 +66,7 @@ class Part:
     def __init__(self, *, limit_bytes: int) -> None:
         self.file_count = 0
         self._limit_bytes = max(limit_bytes - MARGIN_BYTES, 1)
-        self._file: IO[bytes] = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - __exit__ closes it
+        self._file = _open_file()
         self._zip = zipfile.ZipFile(
             self._file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL, strict_timestamps=False
         )

@@ -125,12 +125,18 @@ def test_an_odd_job_id_is_404(operator: FlaskClient, odd: str) -> None:
     "path",
     [
         *("/rq/1/", "/rq/99999999999999999999/view/workers", "/rq/1/data/queues.json"),
+        *("/rq/0/data/jobs/x/odd/20/asc/1.json", "/rq/0/data/jobs/x/queued/20/odd/1.json"),
         *("/rq/0/data/jobs/x/queued/abc/asc/1.json", "/rq/0/data/jobs/x/queued/0/asc/1.json"),
         *("/rq/0/data/jobs/x/queued/201/asc/1.json", "/rq/0/data/jobs/x/queued/20/asc/-1.json"),
     ],
 )
 def test_an_address_that_no_page_has_is_404(operator: FlaskClient, path: str) -> None:
     assert operator.get(path).status_code == HTTPStatus.NOT_FOUND
+
+
+# Security 22
+def test_an_odd_registry_is_not_emptied_but_404(operator: FlaskClient) -> None:
+    assert operator.post("/rq/queue/fanout/odd/empty").status_code == HTTPStatus.NOT_FOUND
 
 
 # Security 22

@@ -1,6 +1,7 @@
 """Exports while S3 is away, is slow, or fails for one photo."""
 
 import errno
+import io
 import json
 from pathlib import Path
 from typing import IO
@@ -172,7 +173,7 @@ def test_a_full_disk_is_no_attempt_and_the_log_says_what_to_do(
         add_photo(stage.graph, stage.storage, user, noise(photo_bytes))
     export_id, event = ask(stage.graph, user)
     with monkeypatch.context() as patch, capture_logs() as lines:
-        patch.setattr("tempfile.TemporaryFile", lambda mode: Path("/dev/full").open(mode))  # noqa: SIM115
+        patch.setattr("tempfile.TemporaryFile", lambda mode, **_: Path("/dev/full").open(mode))  # noqa: SIM115
         assert [one_turn(stage, event.id) for _ in range(7)] == ["outage"] * 7
     pending = stage.town.find_event(event.id)
     assert pending
@@ -184,14 +185,30 @@ def test_a_full_disk_is_no_attempt_and_the_log_says_what_to_do(
     assert latest(stage, export_id, user).state == "ready"
 
 
+def test_a_folder_that_takes_no_file_is_no_attempt_and_no_other_one_is_taken(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`tempfile` alone looks for another folder, and keeps it for the life of the process."""
+    export_id, event = ask(stage.graph, user := stage.town.user())
+    missing = tmp_path / "missing"
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setenv("TMPDIR", str(missing))
+        assert one_turn(stage, event.id) == "outage"
+    [away] = [line for line in lines if line["event"] == "store away"]
+    assert f"{missing} takes no file (No such file or directory)" in away["error"]
+    assert one_turn(stage, event.id) == "done"
+    assert latest(stage, export_id, user).state == "ready"
+
+
 def test_another_error_of_the_disk_is_an_attempt(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, event = ask(stage.graph, stage.town.user())
 
-    def refuse(_mode: str) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
+    class Broken(io.BytesIO):
+        def write(self, _data: object) -> int:
+            raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tempfile.TemporaryFile", refuse)
+        patch.setattr("tempfile.TemporaryFile", lambda _mode, **_: Broken())
         assert one_turn(stage, event.id) == "failed"
