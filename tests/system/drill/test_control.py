@@ -28,7 +28,8 @@ def test_without_the_sweeper_and_the_drop_on_unfollow_promises_are_seen_broken()
     options = DrillOptions(seed=SEED, seconds=SECONDS, control="sweeper,drop", clients=8)
     report = run_drill(folder, options, faults=faults)
     kinds = {violation["kind"] for violation in report.violations}
-    assert {"lost", "left-shown"} <= kinds, render(report, folder)
+    assert "left-shown" in kinds, render(report, folder)
+    assert kinds & {"lost", "not-drained"}, render(report, folder)  # what is not drained is P2 too
 
 
 @pytest.mark.timeout(600)
