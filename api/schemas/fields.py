@@ -44,9 +44,11 @@ class Id(fields.String):
         return None if value is None else str(value)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        read = read_id(super()._deserialize(value, attr, data, **kwargs))
-        if read is None:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if _ID.fullmatch(text) is None:
             raise ValidationError("Not an id: decimal text up to 2^53.")
+        if (read := read_id(text)) is None:
+            raise ValidationError("Larger than any id: at most 2^53.")
         return read
 
 

@@ -39,6 +39,7 @@ REFUSED_FIELDS = {
     "Not a key of a push subscription: not a point of P-256.": "It is computed.",
     "The subscription has expired: subscribe again.": "It depends on the time.",
     "Nothing has this id yet.": "It depends on the time.",
+    "Larger than any id: at most 2^53.": "A pattern of this bound has 14 alternatives.",
 }
 """Message of a field that the schema allows, and why it does."""
 
