@@ -2,8 +2,8 @@
 
 So nobody locks an owner out by guessing elsewhere. Sign-ins with the right password have looser
 limits of their own: each costs a hash and a session. Each request is counted before its password is
-checked. A right one gets its failure refunded, one that could not be done all of it: many requests
-at once do not pass a quota. These limits hold without the cache too.
+checked, so many requests at once do not pass a quota. If the password is right, the failure is
+refunded; if the request could not be done, all of it is. These limits hold without the cache too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -81,22 +81,18 @@ def counted_sign_in(username: str) -> Iterator[None]:
     The same for a username that nobody has. Raises TooManyRequestsError.
     """
     failure, sign_in = _charge_sign_in(fold_username(username))
-    firm_limits = context.storage().firm_limits
     try:
-        yield
+        with _refunded_unless(WrongCredentialsError, failure):
+            yield
     except WrongCredentialsError as error:
-        _note(failure)
         security_events.record("sign-in-failed", error.user_id)
         raise
     except AccountSuspendedError as error:
-        firm_limits.refund(failure)
         security_events.record("sign-in-suspended", error.user_id)
         raise
-    except BaseException:
-        firm_limits.refund(failure)
-        firm_limits.refund(sign_in)
+    except BaseException:  # it was not done, whatever the reason
+        context.storage().firm_limits.refund(sign_in)
         raise
-    firm_limits.refund(failure)
     _note(sign_in)
 
 

@@ -45,11 +45,11 @@ class Id(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if _ID.fullmatch(text) is None:
-            raise ValidationError("Not an id: decimal text up to 2^53.")
-        if (read := read_id(text)) is None:
+        if (read := read_id(text)) is not None:
+            return read
+        if _ID.fullmatch(text):
             raise ValidationError("Larger than any id: at most 2^53.")
-        return read
+        raise ValidationError("Not an id: decimal text up to 2^53.")
 
 
 class Time(fields.String):

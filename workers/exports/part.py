@@ -23,7 +23,6 @@ MARGIN_BYTES = 64_000
 LEVEL = 6
 """Of the compression of JSON. Photos are stored as they are."""
 
-
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors of a disk that is full for everybody, or for this user."""
 
