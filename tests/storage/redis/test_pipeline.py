@@ -235,22 +235,6 @@ async def test_closing_fails_the_requests_in_flight_and_a_later_one_opens_anothe
             assert not await echoes(pipeline), "the new connection has a time-out, too"
 
 
-@on_loop
-async def test_closing_ends_an_opening(
-    private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60 * TIMEOUT_SECONDS)
-    with pipeline_to(private_server.url) as pipeline:
-        private_server.pause()
-        requests = echo_soon(pipeline, 3)
-        await asyncio.sleep(0.05)
-        pipeline.close()
-        async with asyncio.timeout(LATE_SECONDS):
-            assert await outcomes(requests) == ["failed"] * 3
-        private_server.resume()
-        await eventually_on_loop(lambda: not private_server.other_connections())
-
-
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_failed_connections_leave_nothing_open(
     private_server: PrivateServer,

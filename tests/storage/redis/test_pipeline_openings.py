@@ -1,6 +1,8 @@
 """Opening a pipelined connection: shared by callers, checked, and named."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -8,10 +10,11 @@ import pytest
 from storage.errors import StorageUnavailableError
 from storage.redis import pipeline as module
 from storage.redis.generation import CLIENT_NAME, KEY
-from storage.redis.pipeline import TIMEOUT_SECONDS
+from storage.redis.pipeline import TIMEOUT_SECONDS, Pipeline
 from storage.redis.protocol import pack
 from tests.support.loops import eventually_on_loop, on_loop
 from tests.support.pipelines import (
+    LATE_SECONDS,
     echo,
     echo_soon,
     echoes,
@@ -21,15 +24,24 @@ from tests.support.pipelines import (
 from tests.support.private_server import PrivateServer, start
 
 
+@asynccontextmanager
+async def an_opening(
+    server: PrivateServer, monkeypatch: pytest.MonkeyPatch, *, callers: int
+) -> AsyncIterator[tuple[Pipeline, list[asyncio.Task[str]]]]:
+    """A pipeline that opens a connection to a paused server, and the requests that wait for it."""
+    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60 * TIMEOUT_SECONDS)
+    with pipeline_to(server.url) as pipeline:
+        server.pause()
+        requests = echo_soon(pipeline, callers)
+        await asyncio.sleep(0.05)
+        yield pipeline, requests
+
+
 @on_loop
 async def test_callers_share_an_opening_also_if_the_first_of_them_is_gone(
     private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60 * TIMEOUT_SECONDS)
-    with pipeline_to(private_server.url) as pipeline:
-        private_server.pause()
-        requests = echo_soon(pipeline, 50)
-        await asyncio.sleep(0.05)
+    async with an_opening(private_server, monkeypatch, callers=50) as (_, requests):
         requests[0].cancel()
         private_server.resume()
         assert await outcomes(requests) == ["cancelled", *(str(n) for n in range(1, 50))]
@@ -37,14 +49,22 @@ async def test_callers_share_an_opening_also_if_the_first_of_them_is_gone(
 
 
 @on_loop
+async def test_closing_ends_an_opening(
+    private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with an_opening(private_server, monkeypatch, callers=3) as (pipeline, requests):
+        pipeline.close()
+        async with asyncio.timeout(LATE_SECONDS):
+            assert await outcomes(requests) == ["failed"] * 3
+        private_server.resume()
+        await eventually_on_loop(lambda: not private_server.other_connections())
+
+
+@on_loop
 async def test_an_opening_that_all_callers_have_left_harms_nobody(
     private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60 * TIMEOUT_SECONDS)
-    with pipeline_to(private_server.url) as pipeline:
-        private_server.pause()
-        requests = echo_soon(pipeline, 3)
-        await asyncio.sleep(0.05)
+    async with an_opening(private_server, monkeypatch, callers=3) as (pipeline, requests):
         for request in requests:
             request.cancel()
         assert await outcomes(requests) == ["cancelled"] * 3
